@@ -1,0 +1,242 @@
+"""``python -m bench``: verbs and options only; nothing heavy is imported before a verb needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from bench import __version__
+from bench.errors import UsageError
+
+USAGE = 2
+INTERRUPTED = 130
+DEFAULT_RESULTS = "results/runs"
+
+app = App(
+    name="bench",
+    help="Reproduce every comparison table of FLEM (IJCAI-22), and compare your own method with it.",
+    version=__version__,
+    version_flags=["--version"],
+)
+data_app = App(name="data", help="The data sets: what they are and how they are split.")
+app.command(data_app)
+
+Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
+Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())]
+DataFolder = Annotated[str | None, Parameter(name="--data")]
+
+
+@app.command
+def run(
+    *,
+    datasets: Names = None,
+    methods: Names = None,
+    seeds: Numbers = None,
+    device: str = "auto",
+    epochs: int | None = None,
+    jobs: str = "1",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+    keep: Annotated[list[Literal["scores", "model", "none"]] | None, Parameter(consume_multiple=True, negative=())] = None,
+    fresh: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Run data sets x methods x seeds; what is done already is not done again.
+
+    Parameters
+    ----------
+    datasets: Names, NAME@extractor, paths of .npz files, or "all" for every registered set. Default: bench.toml's.
+    methods: Methods or rows of bench.toml. Default: all.
+    seeds: One run each. Default: bench.toml's.
+    device: auto, cpu, cuda or cuda:N.
+    epochs: Train for exactly this many epochs instead of the protocol's.
+    jobs: Processes to spread the jobs over: a number, or auto for as many as the cores hold.
+    results: The folder of the records.
+    data: The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    keep: What to store beside each record: scores (test scores), model, or none. Default: scores.
+    fresh: Run everything again; old records are set aside.
+    dry_run: Say what would run, and stop.
+    """
+    from bench import config as configuration
+    from bench.datasets import data_folders
+    from bench.plan import chosen_rows, make_plan
+    from bench.records import Store
+    from bench.runner import RunOptions, describe, survey
+    from bench.runner import run as run_plan
+
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--epochs must be at least 1, not {epochs}.")
+    config = configuration.load()
+    folders = data_folders(config, data)
+    chosen_seeds = list(dict.fromkeys(config.run.seeds if seeds is None else seeds))
+    if any(seed < 0 for seed in chosen_seeds):
+        raise UsageError(f"a seed cannot be negative: {min(chosen_seeds)}.")
+    plan = make_plan(config, folders, datasets or config.run.datasets, chosen_rows(config, methods), chosen_seeds, epochs)
+    store = Store(Path(results))
+    if dry_run:
+        states = survey(plan, store, fresh)
+        for job, state in states:
+            parts = f" ({', '.join(state.parts)})" if state.parts else ""
+            print(f"{state.kind}{parts}\t{job.name}\t{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}")
+        for absent in plan.missing:
+            print(f"not here\t{absent.name}\t{absent.get}")
+        print(f"{len(states)} jobs: {describe(states)}.")
+        return 0
+    options = RunOptions(device, _job_count(jobs), _kept(keep), fresh, epochs)
+    return run_plan(plan, config, folders, store, options)
+
+
+@app.command
+def table(
+    *,
+    metric: str | None = None,
+    form: Annotated[str, Parameter(name="--format")] = "terminal",
+    source: Literal["ours", "paper"] = "ours",
+    origin: Annotated[Literal["runs", "reference"], Parameter(name="--from")] = "runs",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Print ranked tables from the records; without --metric all four of the paper's.
+
+    Parameters
+    ----------
+    metric: hamming, ranking, coverage, average-precision, or another of `list metrics`.
+    form: terminal, markdown, latex, html, csv or json.
+    source: ours (from records) or paper (as printed there, Tables 2-5).
+    origin: runs (your own) or reference (the committed ones).
+    results: The folder of your own records.
+    data: The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import config as configuration
+    from bench.metric_catalogue import PAPER_METRICS, metric_named
+    from bench.tables import FORMATS, paper_table, render
+
+    _known(form, FORMATS, "format")
+    metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
+    config = configuration.load()
+    if source == "paper":
+        for one in metrics:
+            if one.paper_table is None:
+                raise UsageError(f"the paper has no table of {one.title}.")
+        tables = [paper_table(one, config) for one in metrics]
+        print("\n".join(render(one, form) for one in tables), end="")
+        return 0
+    return _own_tables(metrics, form, origin, results, data)
+
+
+def _own_tables(metrics: list, form: str, origin: str, results: str, data: str | None) -> int:
+    from bench import config as configuration
+    from bench.collect import changed_sources, collect
+    from bench.datasets import data_folders
+    from bench.plan import rows_of
+    from bench.records import Store
+    from bench.tables import comparison, render
+
+    config = configuration.load()
+    folders = data_folders(config, data)
+    folder = Path(results) if origin == "runs" else Path("results/reference")
+    if not folder.is_dir():
+        how = "run `python -m bench run` first." if origin == "runs" else "this version comes without reference records."
+        raise UsageError(f"there are no records in {folder}; {how}")
+    store = Store(folder)
+    entries = collect(store, config, folders, committed=origin == "reference")
+    if not entries:
+        raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
+    manifest = store.manifest()
+    tables = [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in metrics]
+    if origin == "reference":
+        note = _reference_note(entries, changed_sources(store, config, folders))
+        for one in tables:
+            one.notes.append(note)
+    print("\n".join(render(one, form) for one in tables), end="")
+    return 1 if any(entry.state == "corrupt" for entry in entries) else 0
+
+
+def _reference_note(entries: list, changed: list[str]) -> str:
+    commits = sorted({str(entry.record.environment.get("commit")) for entry in entries if entry.record})
+    since = f"; since then the {' and '.join(changed)} sources have changed" if changed else ""
+    return f"Reference records, made at commit {', '.join(commits)}{since}."
+
+
+@app.command(name="list")
+def list_(
+    what: Literal["methods", "datasets", "metrics"],
+    *,
+    check: Annotated[bool, Parameter(negative=())] = False,
+    data: DataFolder = None,
+) -> int:
+    """Show what there is: methods, datasets or metrics.
+
+    Parameters
+    ----------
+    check: Import every method and say what fails.
+    data: The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import listing
+
+    if what == "methods":
+        return listing.show_methods(check)
+    if what == "metrics":
+        return listing.show_metrics()
+    return listing.show_datasets(data)
+
+
+@data_app.command
+def card(name: str, *, data: DataFolder = None) -> int:
+    """Print what a data set is: sizes, splits and how they came about, labels, warnings, fingerprint."""
+    from bench import listing
+
+    return listing.show_card(name, data)
+
+
+def _job_count(text: str) -> int:
+    if text == "auto":
+        return 0
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(f"--jobs must be a number from 1, or auto, not {text!r}.")
+    return int(text)
+
+
+def _kept(keep: list | None) -> list[str]:
+    if keep is None:
+        return ["scores"]
+    if "none" in keep and len(keep) > 1:
+        raise UsageError("--keep none cannot be combined with anything else.")
+    return [kind for kind in keep if kind != "none"]
+
+
+def _known(word: str, known: tuple[str, ...], what: str) -> None:
+    from bench.errors import did_you_mean
+
+    if word not in known:
+        raise UsageError(f"there is no {what} {word!r}; {did_you_mean(word, known)}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a user's mistake is one sentence on standard error and exit code 2."""
+    # Must be set before OpenMP starts: waiting threads that spin make a shared machine 5 to 10 times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return int(code or 0)
+    except CycloptsError as error:
+        message = " ".join(str(error).split())
+    except UsageError as error:
+        message = str(error)
+    except KeyboardInterrupt:
+        print("interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if type(error).__name__ not in ("UnknownMethodError", "BrokenMethodError"):
+            raise
+        message = str(error)
+    print(f"error: {message}", file=sys.stderr)
+    return USAGE

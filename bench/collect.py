@@ -1,0 +1,120 @@
+"""From a results folder to the values that tables show, each with whether it may be trusted. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from bench import provenance
+from bench.config import Config, Protocol, Row
+from bench.datasets import Source, resolve
+from bench.errors import UsageError
+from bench.plan import changed_parts, in_force, job_key, recipe, rows_of
+from bench.records import CorruptRecordError, JobName, Manifest, Record, Store
+
+SOURCE_PARTS = ("method", "loop", "metrics")
+
+EntryState = Literal["done", "stale", "failed", "corrupt"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record as a table sees it."""
+
+    job: JobName
+    state: EntryState
+    note: str
+    record: Record | None
+    path: Path
+
+    def value(self, metric: str) -> float | None:
+        if self.state != "done" or self.record is None or self.record.result is None:
+            return None
+        found = self.record.result["test"].get(metric)
+        return None if found is None else float(found)
+
+
+def collect(store: Store, config: Config, folders: list[Path], committed: bool = False) -> list[Entry]:
+    """Every record of the folder; stale ones name the parts of their key that changed.
+
+    ``committed`` records (the reference run) are not stale because sources changed since; see ``changed_sources``.
+    """
+    expected = _Expected(store.manifest(), config, folders)
+    entries = []
+    for path, record in store.records():
+        if isinstance(record, CorruptRecordError):
+            job = JobName(*path.parts[-3].partition("@")[::2], path.parts[-2], _seed_of(path))
+            entries.append(Entry(job, "corrupt", str(record), None, path))
+            continue
+        parts = expected.changed(record)
+        if committed:
+            parts = tuple(part for part in parts if part not in SOURCE_PARTS)
+        if parts:
+            entries.append(Entry(record.job, "stale", f"{', '.join(parts)} changed since", record, path))
+        elif record.status == "failed":
+            entries.append(Entry(record.job, "failed", (record.failure or {}).get("message", ""), record, path))
+        else:
+            entries.append(Entry(record.job, "done", "", record, path))
+    return entries
+
+
+def changed_sources(store: Store, config: Config, folders: list[Path]) -> list[str]:
+    """Which source parts of committed records differ from the code that reads them."""
+    expected = _Expected(store.manifest(), config, folders)
+    changed: dict[str, None] = {}
+    for _, record in store.records():
+        if isinstance(record, Record):
+            changed.update(dict.fromkeys(part for part in expected.changed(record) if part in SOURCE_PARTS))
+    return list(changed)
+
+
+def _seed_of(path: Path) -> int:
+    number = path.stem.removeprefix("seed-")
+    return int(number) if number.isdigit() else -1
+
+
+class _Expected:
+    """The keys that records would have if they were made now."""
+
+    def __init__(self, manifest: Manifest, config: Config, folders: list[Path]) -> None:
+        self.manifest = manifest
+        self.config = config
+        self.folders = folders
+        self.rows = rows_of(config)
+        self._parts = cache(self._parts_of)
+        self._data = cache(self._data_of)
+
+    def changed(self, record: Record) -> tuple[str, ...]:
+        key = self._parts(record.job.row, record.protocol)
+        if key is None:
+            return ("its row",)
+        data = self._data(record.job.full_dataset)
+        return changed_parts(record, {**key, "seed": record.job.seed, "data": data or record.key.get("data")})
+
+    def _parts_of(self, row_name: str, protocol_name: str) -> dict[str, Any] | None:
+        row: Row | None = self.rows.get(row_name)
+        if row is None:
+            return None
+        # The folder's protocol, not bench.toml's: a run with --epochs has its own.
+        settings = self.manifest.protocols.get(protocol_name)
+        protocol = (
+            msgspec.convert(settings, Protocol) if settings is not None else self.config.protocols.get(protocol_name)
+        )
+        if protocol is None:
+            return None
+        try:
+            return job_key(recipe(row), in_force(protocol, row), 0, "")
+        except UsageError:
+            return None
+
+    def _data_of(self, full_name: str) -> str | None:
+        """None where the data are not here: then they cannot have changed under us."""
+        try:
+            source = resolve(full_name, self.config, self.folders)
+        except UsageError:
+            return None
+        return provenance.data_fingerprint(source.files, source.module) if isinstance(source, Source) else None

@@ -1,0 +1,205 @@
+"""bench.toml -> frozen structs. A file in the working folder is laid over the one that comes with the harness."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from bench.errors import UsageError, did_you_mean
+
+FILE_NAME = "bench.toml"
+
+
+class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What all rows share: optimiser, batch, epochs, clip, selection, feature scaling."""
+
+    epochs: int = 30
+    minimum_steps: int = 0
+    scaling: Literal["none", "minmax"] = "none"
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    amsgrad: bool = True
+    weight_decay: float = 1e-4
+    fidelity: Literal["official", "paper"] = "official"
+    clip: Literal["joint", "separate", "none", "fidelity"] = "fidelity"
+    selection: Literal["hamming"] = "hamming"
+    stack: int = 16
+    threads: int = 1
+    precision: Literal["float32", "float64"] = "float32"
+
+    @property
+    def clip_in_force(self) -> Literal["joint", "separate", "none"]:
+        """The paper does not mention the clip, the released code has it on the joint norm."""
+        if self.clip == "fidelity":
+            return "joint" if self.fidelity == "official" else "none"
+        return self.clip
+
+    @property
+    def bias_weight_decay(self) -> float:
+        """The released code's bias group falls to AdamW's default 1e-2; "weight decay on weights" is the text's."""
+        return 1e-2 if self.fidelity == "official" else 0.0
+
+    def epochs_for(self, rows: int) -> int:
+        batches = max(1, math.ceil(rows / self.batch_size) - (rows % self.batch_size == 1))
+        return max(self.epochs, math.ceil(self.minimum_steps / batches))
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line of a table: a registered method with named options."""
+
+    name: str
+    base: str
+    options: dict[str, Any] = {}
+    grid: dict[str, list[Any]] | None = None
+    """Instead of the method's own grid; {} for none."""
+    clip: Literal["joint", "separate", "none", "fidelity"] | None = None
+    fidelity: Literal["official", "paper"] | None = None
+
+
+class DatasetEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    source: Literal["river", "folder"] = "folder"
+    protocol: str = "paper"
+    stems: list[str] = []
+    extractor: str | None = None
+    """The features that the paper used; another extractor's are never mistaken for them."""
+    get: str = ""
+
+
+class RunDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    datasets: list[str]
+    seeds: list[int]
+
+
+class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ranked: list[str] = []
+    extra: list[str] = []
+    datasets: list[str] = []
+
+
+class Config(msgspec.Struct, frozen=True):
+    data: list[str]
+    run: RunDefaults
+    protocols: dict[str, Protocol]
+    tables: Tables
+    rows: dict[str, Row]
+    datasets: dict[str, DatasetEntry]
+    path: str
+
+
+def load(folder: Path | None = None) -> Config:
+    """The default configuration with the working folder's ``bench.toml`` laid over it.
+
+    Raises
+    ------
+    UsageError
+        For a file that is no TOML, an unknown key ("did you mean"), or a value of the wrong kind; one sentence with
+        the file and the key.
+    """
+    default = _default_path()
+    merged = _read(default)
+    own = (folder or Path.cwd()) / FILE_NAME
+    path = default
+    if own.is_file() and own.resolve() != default.resolve():
+        merged, path = _laid_over(merged, _read(own)), own
+    return _build(merged, path)
+
+
+def _default_path() -> Path:
+    inside_wheel = Path(__file__).with_name(FILE_NAME)
+    return inside_wheel if inside_wheel.is_file() else Path(__file__).parent.parent / FILE_NAME
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.") from error
+
+
+def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid_over(merged[key], value) if both_tables else value
+    return merged
+
+
+def _build(raw: dict[str, Any], path: Path) -> Config:
+    _known_keys(raw, {"data", "run", "protocols", "tables", "methods", "datasets"}, "", path)
+    for table in ("run", "protocols", "tables", "methods", "datasets"):
+        if not isinstance(raw.get(table, {}), dict):
+            raise UsageError(f"{path}: {table} must be a table, not {raw[table]!r}.")
+    data = raw.get("data", [])
+    data = [data] if isinstance(data, str) else data
+    return Config(
+        data=_convert(data, list[str], "data", path),
+        run=_convert(raw.get("run", {}), RunDefaults, "run", path),
+        protocols={name: _protocol(name, raw["protocols"], path) for name in raw.get("protocols", {})},
+        tables=_convert(raw.get("tables", {}), Tables, "tables", path),
+        rows={name: _row(name, table, path) for name, table in raw.get("methods", {}).items()},
+        datasets=_datasets(raw, path),
+        path=str(path),
+    )
+
+
+def _datasets(raw: dict[str, Any], path: Path) -> dict[str, DatasetEntry]:
+    entries = {}
+    for name, table in raw.get("datasets", {}).items():
+        entry = _convert(table, DatasetEntry, f"datasets.{name}", path)
+        if entry.protocol not in raw.get("protocols", {}):
+            hint = did_you_mean(entry.protocol, raw.get("protocols", {}))
+            raise UsageError(f"{path}: datasets.{name} names the protocol {entry.protocol!r}, which is not defined; {hint}")
+        entries[name] = entry
+    return entries
+
+
+def _protocol(name: str, tables: dict[str, Any], path: Path, seen: tuple[str, ...] = ()) -> Protocol:
+    return _convert(_inherited(name, tables, path, seen), Protocol, f"protocols.{name}", path)
+
+
+def _inherited(name: str, tables: dict[str, Any], path: Path, seen: tuple[str, ...]) -> dict[str, Any]:
+    table = tables.get(name)
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: protocols.{seen[-1] if seen else name} has an unknown base; {did_you_mean(name, tables)}")
+    if name in seen:
+        raise UsageError(f"{path}: the protocols {' -> '.join((*seen, name))} are each other's base.")
+    own = {key: value for key, value in table.items() if key != "base"}
+    return {**_inherited(table["base"], tables, path, (*seen, name)), **own} if "base" in table else own
+
+
+ROW_SETTINGS = ("base", "grid", "clip", "fidelity")
+
+
+def _row(name: str, table: Any, path: Path) -> Row:
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: methods.{name} must be a table, not {table!r}.")
+    options = {key: value for key, value in table.items() if key not in ROW_SETTINGS}
+    settings = {key: table[key] for key in ROW_SETTINGS if key in table}
+    return _convert({"name": name, "base": name, "options": options, **settings}, Row, f"methods.{name}", path)
+
+
+def _convert(value: Any, kind: Any, where: str, path: Path) -> Any:
+    if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        _known_keys(value, set(kind.__struct_fields__), where + ".", path)
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        inner = message.partition(" - at `$")[2].rstrip("`").lstrip(".")
+        key = f"{where}.{inner}" if inner else where
+        raise UsageError(f"{path}: {key}: {message.partition(' - at')[0]}.") from error
+
+
+def _known_keys(table: Mapping[str, Any], known: set[str], where: str, path: Path) -> None:
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{path}: unknown key {where}{key}; {did_you_mean(key, sorted(known))}")

@@ -1,0 +1,130 @@
+"""What a loaded data set is, and the checks that every source's data must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import UsageError
+
+SPLITS = ("train", "val", "test")
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class SplitArrays:
+    x: np.ndarray
+    """[N, D] float32, possibly memory-mapped."""
+    y: np.ndarray
+    """[N, c] int8 in {0, 1}."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    name: str
+    extractor: str
+    splits: Mapping[str, SplitArrays]
+    label_names: list[str]
+    split_rule: str
+    """How train, val and test came about, for the card."""
+    provenance: str
+    files: tuple[Path, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.name}@{self.extractor}"
+
+
+def finished(
+    name: str,
+    extractor: str,
+    splits: Mapping[str, SplitArrays],
+    label_names: list[str] | None,
+    split_rule: str,
+    provenance: str,
+    files: tuple[Path, ...],
+) -> Dataset:
+    """A checked :class:`Dataset`.
+
+    Raises
+    ------
+    UsageError
+        One sentence for the first fault: shapes that do not agree, values that are not finite, labels other than 0
+        and 1, a single label, no negatives.
+    """
+    full_name = f"{name}@{extractor}"
+    for split in SPLITS:
+        _check_split(full_name, split, splits[split])
+    features = {split: splits[split].x.shape[1] for split in SPLITS}
+    if len(set(features.values())) != 1:
+        raise UsageError(f"{full_name}: the splits have different numbers of features: {_each(features)}.")
+    labels = {split: splits[split].y.shape[1] for split in SPLITS}
+    if len(set(labels.values())) != 1:
+        raise UsageError(f"{full_name}: the splits have different numbers of labels: {_each(labels)}.")
+    count = labels["train"]
+    if count < 2:
+        raise UsageError(f"{full_name}: it has {count} label; multi-label learning needs at least two.")
+    if label_names is None:
+        label_names = [f"label {j}" for j in range(count)]
+    if len(label_names) != count:
+        raise UsageError(f"{full_name}: {len(label_names)} label names for {count} labels; there must be one each.")
+    if len(set(label_names)) != count:
+        twice = next(label for label in label_names if label_names.count(label) > 1)
+        raise UsageError(f"{full_name}: the label name {twice!r} occurs twice.")
+    positives = splits["train"].y.sum(0, dtype=np.int64)
+    if not positives.any():
+        raise UsageError(f"{full_name}: the training split has no positive label at all.")
+    if (positives == splits["train"].y.shape[0]).all():
+        raise UsageError(f"{full_name}: the training split has no negative label at all; there is nothing to learn.")
+    return Dataset(
+        name, extractor, dict(splits), label_names, split_rule, provenance, files, _warnings(splits, label_names)
+    )
+
+
+def _check_split(full_name: str, split: str, arrays: SplitArrays) -> None:
+    x, y = arrays.x, arrays.y
+    where = f"{full_name}, split {split}"
+    if x.ndim != 2:
+        raise UsageError(f"{where}: the features must be a matrix [rows, features]; their shape is {x.shape}.")
+    if y.ndim != 2:
+        raise UsageError(f"{where}: the labels must be a matrix [rows, labels]; their shape is {y.shape}.")
+    if x.shape[0] != y.shape[0]:
+        raise UsageError(f"{where}: {x.shape[0]} rows of features but {y.shape[0]} rows of labels.")
+    if x.shape[0] < 2 or x.shape[1] < 1:
+        raise UsageError(f"{where}: the features have the shape {x.shape}; at least two rows and one column are needed.")
+    for start in range(0, x.shape[0], ROWS_AT_ONCE):
+        finite = np.isfinite(x[start : start + ROWS_AT_ONCE])
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            value = x[start + row, column]
+            raise UsageError(f"{where}: the feature in row {start + row}, column {column} is {value}, not finite.")
+
+
+def checked_labels(y: np.ndarray, where: str) -> np.ndarray:
+    """``y`` as int8, refused where a value is neither 0 nor 1."""
+    bad = (y != 0) & (y != 1)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise UsageError(f"{where}: the label in row {row}, column {column} is {y[row, column]}; labels are 0 or 1.")
+    return y.astype(np.int8)
+
+
+def _warnings(splits: Mapping[str, SplitArrays], label_names: list[str]) -> tuple[str, ...]:
+    warnings = []
+    for split, consequence in (
+        ("train", "nothing can be learnt of them"),
+        ("test", "macro average precision leaves them out"),
+    ):
+        missing = np.flatnonzero(splits[split].y.sum(0, dtype=np.int64) == 0)
+        if len(missing):
+            shown = ", ".join(label_names[j] for j in missing[:5]) + (", ..." if len(missing) > 5 else "")
+            warnings.append(f"{len(missing)} of {len(label_names)} labels have no {split} positives ({shown}): {consequence}.")
+    return tuple(warnings)
+
+
+def _each(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{split} {count}" for split, count in counts.items())

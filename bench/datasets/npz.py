@@ -1,0 +1,112 @@
+"""One ``.npz`` file with X, Y and optional splits.
+
+``X`` [N, D], or CSR as ``X_data``, ``X_indices``, ``X_indptr``, ``X_shape``; ``Y`` [N, c]; optional ``label_names``,
+``train_idx``, ``val_idx``, ``test_idx`` and ``has_official_split``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bench.datasets.base import SPLITS, Dataset, SplitArrays, checked_labels, finished
+from bench.errors import UsageError
+
+EXTRACTOR = "npz"
+
+
+def is_multilabel(path: Path) -> bool:
+    """Whether the archive holds features and labels, judged by its table of contents alone."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return True  # let loading say what is wrong with it
+    return "Y.npy" in members and ("X.npy" in members or "X_data.npy" in members)
+
+
+def load(name: str, path: Path) -> Dataset:
+    """Load and split a set; the split depends on the file alone, never on a job's seed."""
+    x, y, names, given = _read(path)
+    index, rule = split_rows(len(y), given)
+    splits = {split: SplitArrays(x[rows], y[rows]) for split, rows in index.items()}
+    return finished(name, EXTRACTOR, splits, names, rule, f"the file {path}", (path,))
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None, dict[str, np.ndarray] | None]:
+    if not path.is_file():
+        raise UsageError(f"the data file {path} is missing.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files if key != "feature_names"}
+    except Exception as error:  # a damaged archive fails in many ways; object arrays are refused, never unpickled
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"the data file {path} cannot be read ({first}); it may be truncated or hold objects.") from error
+    if "Y" not in arrays:
+        raise UsageError(f"the data file {path} has no array Y (labels); it has {', '.join(sorted(arrays))}.")
+    y = checked_labels(arrays["Y"], f"{path}, Y")
+    x = _features(arrays, path)
+    if len(x) != len(y):
+        raise UsageError(f"{path}: {len(x)} rows of features but {len(y)} rows of labels.")
+    names = [str(label) for label in arrays["label_names"]] if "label_names" in arrays else None
+    return x, y, names, _given_split(arrays, len(y), path)
+
+
+def _features(arrays: dict[str, np.ndarray], path: Path) -> np.ndarray:
+    if "X" in arrays:
+        x = arrays["X"]
+    elif "X_data" in arrays:
+        from scipy import sparse
+
+        try:
+            x = sparse.csr_matrix(
+                (arrays["X_data"], arrays["X_indices"], arrays["X_indptr"]), shape=tuple(arrays["X_shape"])
+            ).toarray()
+        except (KeyError, ValueError) as error:
+            raise UsageError(f"{path}: the CSR arrays of X do not fit together: {error}.") from error
+    else:
+        raise UsageError(f"the data file {path} has neither X nor X_data (features); it has {', '.join(sorted(arrays))}.")
+    if not np.issubdtype(x.dtype, np.number):
+        raise UsageError(f"{path}: X holds {x.dtype} values; features are real numbers.")
+    return x.astype(np.float32, copy=False)
+
+
+def _given_split(arrays: dict[str, np.ndarray], rows: int, path: Path) -> dict[str, np.ndarray] | None:
+    """The file's own split, or None where it has none (no indices, no test rows, or marked as not official)."""
+    given = {split: arrays[f"{split}_idx"] for split in SPLITS if f"{split}_idx" in arrays}
+    official = bool(arrays.get("has_official_split", np.True_))
+    if not official or "train" not in given or "test" not in given or len(given["test"]) == 0:
+        return None
+    for split, index in given.items():
+        if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
+            raise UsageError(f"{path}: {split}_idx must be a vector of row numbers.")
+        if len(index) and (index.min() < 0 or index.max() >= rows):
+            raise UsageError(f"{path}: {split}_idx names a row outside 0 to {rows - 1}.")
+    all_rows = np.concatenate(list(given.values()))
+    values, counts = np.unique(all_rows, return_counts=True)
+    if (counts > 1).any():
+        raise UsageError(f"{path}: row {values[counts > 1][0]} is in two splits, or twice in one.")
+    return given
+
+
+def split_rows(rows: int, given: dict[str, np.ndarray] | None) -> tuple[dict[str, np.ndarray], str]:
+    """{split: row numbers} and the rule in words.
+
+    Official train and test without val: 20 % of train, drawn by ``default_rng(0)``, become val. No official split:
+    60 % train, 20 % val, 20 % test of one ``default_rng(0)`` permutation.
+    """
+    random = np.random.default_rng(0)
+    if given is None:
+        order = random.permutation(rows)
+        first, second = round(0.6 * rows), round(0.8 * rows)
+        index = {"train": order[:first], "val": order[first:second], "test": order[second:]}
+        return index, "no official split: 60/20/20 of default_rng(0).permutation"
+    if "val" in given and len(given["val"]):
+        return dict(given), "official train, val and test"
+    order = given["train"][random.permutation(len(given["train"]))]
+    held_out = round(0.2 * len(order))
+    index = {"train": order[held_out:], "val": order[:held_out], "test": given["test"]}
+    return index, "official train and test; val is 20 % of train by default_rng(0).permutation"

@@ -1,0 +1,140 @@
+"""Fitting a gradient-trained method: its grid as stacks through the shared loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import methods
+import torch
+from torch import Tensor, nn
+
+from bench.config import Protocol
+from bench.fitting import Candidate, Fitted, Prepared
+from bench.streams import stream_seed
+from bench.training import DivergedError, LoopOptions, Trained, initialise_classifier, train, train_module
+from methods.api import Batch, LinearMethod
+
+
+def fit_linear(
+    name: str,
+    points: list[dict[str, Any]],
+    prepared: Prepared,
+    protocol: Protocol,
+    seed: int,
+    on_epoch: Callable[[int, int], None] | None = None,
+) -> Fitted:
+    """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
+
+    ``on_epoch(done, all)`` counts epochs over all stacks.
+
+    Raises
+    ------
+    DivergedError: when no point of the grid has a finite loss.
+    """
+    training = prepared.splits["train"]
+    options = loop_options(protocol, training.x.shape[0])
+    extra = _per_sample_tensors(name, points[0], prepared, options, seed)
+    stacks = stacked_positions(points, protocol.stack if methods.method_class(name).stackable else 1)  # type: ignore[union-attr]
+    candidates: dict[int, Candidate] = {}
+    failures = []
+    for number, positions in enumerate(stacks):
+
+        def report(epoch: int, before: int = number * options.epochs) -> None:
+            if on_epoch:
+                on_epoch(before + epoch, len(stacks) * options.epochs)
+
+        modules = [_module(name, points[position], prepared, seed) for position in positions]
+        try:
+            trained = train(
+                modules, training, prepared.splits["val"], options, seed, extra=extra, on_epoch=report
+            )
+        except DivergedError as error:
+            failures.append(error)
+            for position in positions:
+                candidates[position] = Candidate(scores=_no_scores, diverged=options.epochs)
+            continue
+        for k, position in enumerate(positions):
+            candidates[position] = _candidate(trained, k)
+    if len(failures) == len(stacks):
+        raise failures[0]
+    cut = methods.method_class(name).cut
+    return Fitted([candidates[i] for i in range(len(points))], cut, options.epochs, [len(stack) for stack in stacks])
+
+
+def loop_options(protocol: Protocol, rows: int) -> LoopOptions:
+    return LoopOptions(
+        epochs=protocol.epochs_for(rows),
+        batch_size=protocol.batch_size,
+        learning_rate=protocol.learning_rate,
+        betas=protocol.betas,
+        eps=protocol.eps,
+        weight_decay=protocol.weight_decay,
+        bias_weight_decay=protocol.bias_weight_decay,
+        amsgrad=protocol.amsgrad,
+        clip=protocol.clip_in_force,
+    )
+
+
+def stacked_positions(points: list[dict[str, Any]], size: int) -> list[list[int]]:
+    """Positions of the points that can be trained together: equal in everything but real numbers."""
+    groups: dict[str, list[int]] = {}
+    for position, point in enumerate(points):
+        fixed = {option: value for option, value in point.items() if not isinstance(value, float)}
+        groups.setdefault(repr(sorted(fixed.items())), []).append(position)
+    return [group[i : i + size] for group in groups.values() for i in range(0, len(group), size)]
+
+
+def _module(name: str, point: dict[str, Any], prepared: Prepared, seed: int) -> LinearMethod:
+    """One initialised model. Side networks draw from a stream of their own, the classifier from one all rows share."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "side networks", "initialisation"))
+        module = methods.create(name, prepared.problem, **point)
+    assert isinstance(module, LinearMethod)
+    initialise_classifier(module, seed)
+    return module
+
+
+def _per_sample_tensors(
+    name: str, point: dict[str, Any], prepared: Prepared, options: LoopOptions, seed: int
+) -> dict[str, Tensor]:
+    training = prepared.splits["train"]
+
+    def fit(module: nn.Module, objective: Callable[[Batch], Tensor], **changes: Any) -> None:
+        own = LoopOptions(**{**vars(options), "clip": "none", **changes})
+        train_module(module, objective, training, own, seed, stage="recovery")
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "recovery", "initialisation"))
+        extra = methods.create(name, prepared.problem, **point).prepare(training, fit)  # type: ignore[union-attr]
+    return _checked(name, extra, training.x)
+
+
+def _checked(name: str, extra: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+    for key, value in extra.items():
+        if value.shape[:1] != x.shape[:1]:
+            raise ValueError(f"{name}.prepare gave {key!r} {tuple(value.shape)}; its first dimension must be {len(x)} rows")
+    return {
+        key: value.to(device=x.device, dtype=x.dtype if value.is_floating_point() else value.dtype)
+        for key, value in extra.items()
+    }
+
+
+def _candidate(trained: Trained, k: int) -> Candidate:
+    parameters = {name: value[k] for name, value in trained.parameters.items()}
+
+    def scores(x: Tensor) -> Tensor:
+        return nn.functional.linear(x, parameters["classifier.weight"], parameters["classifier.bias"])
+
+    return Candidate(
+        scores=scores,
+        parameters=parameters,
+        epoch=trained.epochs[k],
+        diverged=trained.diverged[k],
+        losses=trained.losses[k],
+        hamming=trained.hamming[k],
+    )
+
+
+def _no_scores(x: Tensor) -> Tensor:
+    raise RuntimeError("a diverged model has no scores")

@@ -1,0 +1,32 @@
+"""Fitting a method that is not gradient-trained: each point of its grid by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import methods
+
+from bench.fitting import Candidate, Fitted, Prepared
+from bench.streams import stream_seed
+from methods.api import Method
+
+
+def fit_method(
+    name: str,
+    points: list[dict[str, Any]],
+    prepared: Prepared,
+    seed: int,
+    on_point: Callable[[int, int], None] | None = None,
+) -> Fitted:
+    """Fit every point of the grid on the training split."""
+    candidates = []
+    cut = methods.method_class(name).cut
+    for done, point in enumerate(points, start=1):
+        method = methods.create(name, prepared.problem, **point)
+        assert isinstance(method, Method)
+        method.fit(prepared.splits["train"], stream_seed(seed, "fit") % 2**32)
+        candidates.append(Candidate(scores=method.scores))
+        if on_point:
+            on_point(done, len(points))
+    return Fitted(candidates, cut, None, [1] * len(points))

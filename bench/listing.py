@@ -1,0 +1,95 @@
+"""What `list` and `data card` print."""
+
+from __future__ import annotations
+
+import textwrap
+
+from bench import config as configuration
+from bench import paper, provenance
+from bench.datasets import Missing, available, data_folders, resolve
+from bench.datasets.base import SPLITS
+from bench.errors import UsageError
+from bench.metric_catalogue import METRICS
+
+
+def show_methods(check: bool) -> int:
+    """Names, families, options and origins, read without importing; with ``check`` everything is imported."""
+    import methods
+
+    config = configuration.load()
+    broken = 0
+    for name, listing in methods.listings().items():
+        problem = listing.problems[0] if listing.problems else ""
+        if check and not problem:
+            try:
+                methods.method_class(name)
+            except methods.BrokenMethodError as error:
+                problem = str(error)
+        origin = "" if listing.origin == "built-in" else f" [{listing.origin}]"
+        state = f"  cannot be used: {problem}" if problem else "  ok" if check else ""
+        broken += bool(problem)
+        print(f"{name:<9} {listing.family:<18} {listing.paper}{origin}{state}")
+        points = 1
+        for values in listing.grid.values():
+            points *= len(values)
+        options = ", ".join(f"{option}={value}" for option, value in listing.defaults.items())
+        grid = f"; grid of {points} over {', '.join(listing.grid)}" if listing.grid else ""
+        if options:
+            print(textwrap.indent(textwrap.fill(f"{options}{grid}", 108), " " * 10))
+    for name, row in config.rows.items():
+        print(f"{name:<9} row of bench.toml  {row.base} with {row.options or 'its own options'}")
+    return 1 if check and broken else 0
+
+
+def show_metrics() -> int:
+    for metric in METRICS:
+        where = f"Table {metric.paper_table}" if metric.paper_table else "not in the paper"
+        print(f"{metric.option:<28} {metric.arrow} {metric.title:<32} {where}")
+    return 0
+
+
+def show_datasets(data: str | None) -> int:
+    config = configuration.load()
+    folders = data_folders(config, data)
+    for found in available(config, folders):
+        if isinstance(found, Missing):
+            facts = paper.dataset_facts(found.name)
+            size = f"{facts['N_train']}/{facts['N_val']}/{facts['N_test']} x {facts['D_features']}, {facts['L_labels']} labels; "
+            print(f"{found.name:<28} missing   {size if facts else ''}{found.get}")
+        else:
+            print(f"{found.full_name:<28} protocol {found.protocol:<6} {found.files[0].parent}")
+    return 0
+
+
+def show_card(name: str, data: str | None) -> int:
+    config = configuration.load()
+    source = resolve(name, config, data_folders(config, data))
+    if isinstance(source, Missing):
+        raise UsageError(f"the data set {source.name} is not in the data folders: {source.get}.")
+    dataset = source.load()
+    labels = len(dataset.label_names)
+    print(f"{dataset.full_name}: {dataset.provenance}")
+    print(f"protocol     {source.protocol}")
+    print(f"split rule   {dataset.split_rule}; the same for every seed of a job")
+    for split in SPLITS:
+        arrays = dataset.splits[split]
+        cardinality = arrays.y.sum(1).mean()
+        print(
+            f"{split:<12} {arrays.x.shape[0]} rows x {arrays.x.shape[1]} features, {labels} labels, "
+            f"{cardinality:.3f} labels a row (density {cardinality / labels:.4f}), "
+            f"{int((arrays.y.sum(1) == 0).sum())} rows without labels"
+        )
+    facts = paper.dataset_facts(dataset.name)
+    if facts:
+        print(
+            f"Table 1      {facts['N_train']}/{facts['N_val']}/{facts['N_test']} rows x {facts['D_features']} features, "
+            f"{facts['L_labels']} labels in the paper"
+        )
+    counts = dataset.splits["train"].y.sum(0)
+    order = counts.argsort(kind="stable")
+    print("most often   " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[::-1][:8]))
+    print("least often  " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[:8]))
+    for warning in dataset.warnings:
+        print(f"warning      {warning}")
+    print(f"fingerprint  {provenance.data_fingerprint(source.files, source.module)}")
+    return 0

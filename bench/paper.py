@@ -1,0 +1,41 @@
+"""The paper's printed numbers (paper_tables.csv beside this file). Imports neither torch nor methods."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+CITATION = "Zhao, Zhang, Wang, Geng: Fusion Label Enhancement for Multi-Label Learning, IJCAI 2022"
+AVERAGE = "Avg. Rank"
+
+
+@dataclass(frozen=True)
+class Printed:
+    table: int
+    metric: str
+    method: str
+    dataset: str
+    value: str
+    """As printed, four decimals; empty for an average rank."""
+    rank: str
+
+
+@lru_cache(maxsize=1)
+def printed_cells() -> tuple[Printed, ...]:
+    with Path(__file__).with_name("paper_tables.csv").open(encoding="utf-8", newline="") as stream:
+        return tuple(
+            Printed(int(row["table"]), row["metric"], row["method"], row["dataset"], row["value"], row["rank"])
+            for row in csv.DictReader(stream)
+        )
+
+
+def comparison_table(number: int) -> list[Printed]:
+    """The cells of Table 2, 3, 4 or 5, averages included."""
+    return [cell for cell in printed_cells() if cell.table == number]
+
+
+def dataset_facts(dataset: str) -> dict[str, str]:
+    """Table 1's row of a data set: N_train, N_val, N_test, D_features, L_labels, F_domain; empty for another set."""
+    return {cell.metric: cell.value for cell in printed_cells() if cell.table == 1 and cell.dataset == dataset}

@@ -1,0 +1,250 @@
+"""From names to ordered jobs, each with its content key, and what the store already holds of them. Imports no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import methods
+import msgspec
+
+from bench import provenance
+from bench.config import Config, Protocol, Row
+from bench.datasets import Missing, Source, resolve
+from bench.errors import UsageError, did_you_mean
+from bench.records import CorruptRecordError, JobName, Record, Store
+
+ROW_NAME = re.compile(r"[^/\\:*?\"<>|.][^/\\:*?\"<>|]*")
+LOOP_MODULES = {True: "bench.fit_linear", False: "bench.fit_method"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One (data set, row, seed) with everything its worker needs, as plain data."""
+
+    name: JobName
+    base: str
+    protocol_name: str
+    protocol: Protocol
+    points: tuple[dict[str, Any], ...]
+    """The grid's points: full sets of options; one where there is no grid."""
+    grid_names: tuple[str, ...]
+    gradient: bool
+    files: tuple[Path, ...]
+    reader: str
+    key: dict[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    jobs: list[Job]
+    missing: list[Missing]
+    datasets: list[str]
+    rows: list[str]
+
+
+@dataclass(frozen=True)
+class State:
+    """What the store holds of a job."""
+
+    kind: str
+    """"done", "stale", "failed", "corrupt" or "missing"."""
+    parts: tuple[str, ...] = ()
+    """The parts of the key that changed, of a stale record."""
+    message: str = ""
+
+
+def rows_of(config: Config) -> dict[str, Row]:
+    """Every row: the paper's order, the extra rows, those of bench.toml, then further registered methods by name."""
+    registered = methods.names()
+    order = [*config.tables.ranked, *config.tables.extra, *config.rows, *sorted(registered)]
+    rows: dict[str, Row] = {}
+    for name in order:
+        if name in config.rows:
+            rows[name] = config.rows[name]
+        elif name in registered:
+            rows[name] = Row(name=name, base=name)
+    return rows
+
+
+def chosen_rows(config: Config, names: Iterable[str] | None) -> list[Row]:
+    rows = rows_of(config)
+    if names is None or list(names) == ["all"]:
+        return list(rows.values())
+    chosen = {}
+    for name in names:
+        match = name if name in rows else next((row for row in rows if row.casefold() == name.casefold()), None)
+        if match is None:
+            raise UsageError(f"there is no method or row {name!r}; {did_you_mean(name, rows)}")
+        chosen[match] = rows[match]
+    return list(chosen.values())
+
+
+def make_plan(
+    config: Config,
+    folders: list[Path],
+    datasets: Iterable[str],
+    rows: list[Row],
+    seeds: list[int],
+    epochs: int | None = None,
+) -> Plan:
+    """The jobs of a run, by data set, row and seed; "all" stands for every registered data set.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, an option that a method does not have, or a named data set that is not there.
+    """
+    sources, missing = _sources(config, folders, list(datasets))
+    jobs = []
+    for source in sources:
+        for row in rows:
+            for seed in seeds:
+                jobs.append(_job(config, source, row, seed, epochs))
+    names = [source.full_name for source in sources]
+    return Plan(jobs, missing, names, [row.name for row in rows])
+
+
+def _sources(config: Config, folders: list[Path], specs: list[str]) -> tuple[list[Source], list[Missing]]:
+    sources: dict[str, Source] = {}
+    missing: dict[str, Missing] = {}
+    for spec in specs:
+        for name in config.datasets if spec == "all" else [spec]:
+            found = resolve(name, config, folders)
+            if isinstance(found, Source):
+                known = sources.setdefault(found.full_name, found)
+                if known.files != found.files:
+                    raise UsageError(
+                        f"two data sets would be recorded as {found.full_name}: {known.files[0]} and {found.files[0]}; "
+                        "rename one of the files or run them into two results folders."
+                    )
+            elif spec == "all":
+                missing[found.name] = found
+            else:
+                raise UsageError(f"the data set {found.name} is not in the data folders: {found.get}.")
+    return list(sources.values()), list(missing.values())
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a row does, whatever the data: its method, its options and its grid."""
+
+    listing: methods.Listing
+    options: dict[str, Any]
+    grid: dict[str, list[Any]]
+    points: list[dict[str, Any]]
+
+
+def recipe(row: Row) -> Recipe:
+    """A row's method with its options and grid checked.
+
+    Raises
+    ------
+    UsageError
+        For a method or an option that does not exist.
+    """
+    try:
+        listing = methods.listing(row.base)
+        options = methods.options(row.base, listing.defaults, row.options)
+        grid = listing.grid if row.grid is None else row.grid
+        # An option that the row fixes is not searched.
+        grid = {name: values for name, values in grid.items() if row.grid is not None or name not in row.options}
+        return Recipe(listing, options, grid, _points(row.base, listing.defaults, options, grid))
+    except ValueError as error:
+        raise UsageError(f"row {row.name!r}: {error}") from error
+
+
+def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
+    """Everything a record's result depends on, in named parts."""
+    return {
+        "method": _method_digest(made.listing),
+        "loop": provenance.code_digest(LOOP_MODULES[made.listing.gradient]),
+        "metrics": provenance.code_digest("bench.metrics"),
+        "protocol": msgspec.to_builtins(protocol),
+        "hyperparameters": {"method": made.listing.name, "options": made.options, "grid": made.grid},
+        "seed": seed,
+        "data": data,
+    }
+
+
+def _job(config: Config, source: Source, row: Row, seed: int, epochs: int | None) -> Job:
+    if not ROW_NAME.fullmatch(row.name):
+        raise UsageError(f"the row name {row.name!r} cannot be a folder's name; leave out / \\ : * ? \" < > | and a leading dot.")
+    made = recipe(row)
+    protocol = in_force(_with_epochs(config.protocols[source.protocol], epochs), row)
+    name = JobName(source.name, source.extractor, row.name, seed)
+    key = job_key(made, protocol, seed, provenance.data_fingerprint(source.files, source.module))
+    return Job(
+        name=name,
+        base=row.base,
+        protocol_name=source.protocol,
+        protocol=protocol,
+        points=tuple(made.points),
+        grid_names=tuple(made.grid),
+        gradient=made.listing.gradient,
+        files=source.files,
+        reader=source.module,
+        key=key,
+    )
+
+
+def _points(base: str, defaults: dict[str, Any], options: dict[str, Any], grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    for name, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise ValueError(f"the grid of {name!r} must be a list of values, not {values!r}")
+    combinations = product(*grid.values())
+    return [methods.options(base, defaults, {**options, **dict(zip(grid, values, strict=True))}) for values in combinations]
+
+
+def in_force(protocol: Protocol, row: Row) -> Protocol:
+    """The protocol with a row's own fidelity and clip."""
+    if row.fidelity is not None:
+        protocol = msgspec.structs.replace(protocol, fidelity=row.fidelity)
+    if row.clip is not None:
+        protocol = msgspec.structs.replace(protocol, clip=row.clip)
+    return msgspec.structs.replace(protocol, clip=protocol.clip_in_force)
+
+
+def _with_epochs(protocol: Protocol, epochs: int | None) -> Protocol:
+    """``--epochs N`` means N, without the floor of steps."""
+    return protocol if epochs is None else msgspec.structs.replace(protocol, epochs=epochs, minimum_steps=0)
+
+
+def folder_protocols(config: Config, jobs: Iterable[Job], epochs: int | None) -> dict[str, dict[str, Any]]:
+    """The protocols of the jobs as all rows share them, for the results folder's manifest."""
+    names = sorted({job.protocol_name for job in jobs})
+    return {name: msgspec.to_builtins(_with_epochs(config.protocols[name], epochs)) for name in names}
+
+
+def _method_digest(listing: methods.Listing) -> str:
+    digest = provenance.code_digest(listing.module, listing.file)
+    # scikit-multilearn computes RAKEL's scores: its version is part of the method.
+    if listing.file and "skmultilearn" in listing.file.read_text(encoding="utf-8"):
+        digest += f" scikit-multilearn-ng {provenance.version('scikit-multilearn-ng')}"
+    return digest
+
+
+def state_of(job: Job, store: Store) -> State:
+    """Whether the job's record is there, current, and worth trusting."""
+    try:
+        record = store.read(job.name)
+    except CorruptRecordError as error:
+        return State("corrupt", message=str(error))
+    if record is None:
+        return State("missing")
+    changed = changed_parts(record, job.key)
+    if changed:
+        return State("stale", parts=changed)
+    if record.status == "failed":
+        return State("failed", message=(record.failure or {}).get("message", ""))
+    return State("done")
+
+
+def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the key's parts in which a record differs."""
+    current = msgspec.json.decode(msgspec.json.encode(key))
+    return tuple(part for part in current if record.key.get(part) != current[part])

@@ -1,0 +1,25 @@
+"""Ranks as the paper prints them: plain numbers in, plain data out. Imports neither torch nor methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+DIGITS = 4
+
+
+def printed(value: float, digits: int = DIGITS) -> str:
+    """A value as tables show it; ranks are computed on this."""
+    return f"{value:.{digits}f}"
+
+
+def competition_ranks(values: Mapping[str, str], lower_is_better: bool) -> dict[str, int]:
+    """{name: rank} of printed values; equal ones share the smallest rank (1, 2, 2, 4)."""
+    numbers = {name: Decimal(value) if lower_is_better else -Decimal(value) for name, value in values.items()}
+    return {name: 1 + sum(other < number for other in numbers.values()) for name, number in numbers.items()}
+
+
+def average_rank(ranks: Sequence[int]) -> str:
+    """Mean rank with one decimal, rounded half up as in the paper (half-even would change six of its averages)."""
+    mean = Decimal(sum(ranks)) / Decimal(len(ranks))
+    return str(mean.quantize(Decimal("0.1"), rounding=ROUND_HALF_UP))

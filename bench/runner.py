@@ -1,0 +1,207 @@
+"""Drives a plan: which jobs have to run, fan-out over processes, progress, summary, exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.config import Config
+from bench.errors import UsageError
+from bench.plan import Job, Plan, State, folder_protocols, state_of
+from bench.records import Manifest, Store
+
+DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    device: str
+    jobs: int
+    keep: list[str]
+    fresh: bool
+    epochs: int | None
+
+
+def survey(plan: Plan, store: Store, fresh: bool) -> list[tuple[Job, State]]:
+    """Every job of the plan with what the store holds of it; ``fresh`` counts everything as stale."""
+    states = [(job, state_of(job, store)) for job in plan.jobs]
+    if fresh:
+        return [(job, State("stale", ("--fresh",)) if state.kind == "done" else state) for job, state in states]
+    return states
+
+
+def describe(states: list[tuple[Job, State]]) -> str:
+    counts = Counter(state.kind for _, state in states)
+    order = ("done", "missing", "stale", "failed", "corrupt")
+    return ", ".join(f"{counts[kind]} {kind}" for kind in order if counts[kind]) or "nothing to do"
+
+
+def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
+    """Run what is not done and return the exit code: 0 done, 1 some jobs failed, 130 interrupted."""
+    store.check_writable()
+    _settle_manifest(plan, config, store, options)
+    states = survey(plan, store, options.fresh)
+    print(f"{len(states)} jobs: {describe(states)}.", flush=True)
+    for missing in plan.missing:
+        print(f"not here: {missing.name} ({missing.get}).", flush=True)
+    waiting = [(job, state) for job, state in states if state.kind != "done"]
+    if not plan.jobs:
+        raise UsageError("none of the data sets is here, so there is nothing to run.")
+    if not waiting:
+        return DONE
+    _set_aside(waiting, store)
+    failures = []
+    try:
+        for outcome in _outcomes([job for job, _ in waiting], config, folders, store, options):
+            if outcome.status == "failed":
+                failures.append(outcome)
+    except KeyboardInterrupt:
+        left = sum(state_of(job, store).kind != "done" for job, _ in waiting)
+        print(f"interrupted: {left} of {len(states)} jobs are not done; the same command goes on from here.", flush=True)
+        return INTERRUPTED
+    except OSError as error:
+        raise UsageError(f"a record could not be written to {store.folder}: {error.strerror or error}.") from error
+    for failed in failures:
+        print(f"failed: {failed.job.name}: {failed.message} (record {store.path(failed.job.name)})", flush=True)
+    print(f"{len(waiting) - len(failures)} jobs done, {len(failures)} failed; records in {store.folder}.", flush=True)
+    return SOME_FAILED if failures else DONE
+
+
+def _settle_manifest(plan: Plan, config: Config, store: Store, options: RunOptions) -> None:
+    """Refuse to mix protocols in a folder, and note what was asked for."""
+    before = store.manifest()
+    protocols = folder_protocols(config, plan.jobs, options.epochs)
+    for name, settings in protocols.items():
+        known = before.protocols.get(name)
+        settings = msgspec.json.decode(msgspec.json.encode(settings))
+        if known is not None and known != settings and not options.fresh:
+            changed = ", ".join(
+                f"{key} {known.get(key)} -> {value}" for key, value in settings.items() if known.get(key) != value
+            )
+            raise UsageError(
+                f"the records in {store.folder} were made under another protocol {name!r} ({changed}); "
+                "use --results FOLDER for a new one, or --fresh to run them again."
+            )
+    store.write_manifest(
+        Manifest(
+            protocols={**before.protocols, **protocols},
+            datasets=_union(before.datasets, plan.datasets),
+            rows=_union(before.rows, plan.rows),
+            seeds=sorted({*before.seeds, *(job.name.seed for job in plan.jobs)}),
+            missing={
+                name: how
+                for name, how in {**before.missing, **{one.name: one.get for one in plan.missing}}.items()
+                if not any(dataset.partition("@")[0] == name for dataset in plan.datasets)
+            },
+        )
+    )
+
+
+def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*first, *second]))
+
+
+def _set_aside(waiting: list[tuple[Job, State]], store: Store) -> None:
+    """Say what is replaced and why; the old record stays beside the new one under another name."""
+    stale = Counter(state.parts for _, state in waiting if state.kind == "stale")
+    for parts, count in stale.items():
+        print(f"{count} stale: {', '.join(parts)} changed; they run again and the old records are set aside.", flush=True)
+    for job, state in waiting:
+        if state.kind == "corrupt":
+            print(f"{state.message}; it is set aside and its job runs again.", flush=True)
+        if state.kind in ("stale", "corrupt"):
+            store.set_aside(job.name, state.kind)
+
+
+def _outcomes(jobs: list[Job], config: Config, folders: list[Path], store: Store, options: RunOptions) -> Iterator[Any]:
+    from bench.worker import best_device, run_job
+
+    device = best_device(options.device)
+    workers = _worker_count(options.jobs, jobs)
+    with _progress(len(jobs)) as progress:
+        if workers == 1:
+            for job in jobs:
+                progress.start(job)
+                outcome = run_job(job, config, folders, store, device, options.keep, progress.epoch)
+                progress.finish(outcome)
+                yield outcome
+            return
+        from joblib import Parallel, delayed
+
+        parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
+        calls = (delayed(run_job)(job, config, folders, store, device, options.keep) for job in jobs)
+        for outcome in parallel(calls):
+            progress.finish(outcome)
+            yield outcome
+
+
+def _worker_count(wanted: int, jobs: list[Job]) -> int:
+    """0 means as many as the cores hold."""
+    threads = max((job.protocol.threads for job in jobs), default=1)
+    if wanted == 0:
+        from joblib import cpu_count
+
+        wanted = cpu_count() // threads
+    return max(1, min(wanted, len(jobs)))
+
+
+class _Lines:
+    """Progress as plain lines, for logs and pipes."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+
+    def start(self, job: Job) -> None:
+        pass
+
+    def epoch(self, what: str, done: int, total: int) -> None:
+        pass
+
+    def finish(self, outcome: Any) -> None:
+        self.done += 1
+        print(self.line(outcome), flush=True)
+
+    def line(self, outcome: Any) -> str:
+        mark = "" if outcome.status == "done" else f" FAILED: {outcome.message}"
+        return f"[{self.done}/{self.total}] {outcome.job.name} {outcome.seconds:.1f} s{mark}"
+
+
+class _Bars(_Lines):
+    """Progress on a terminal: a bar of jobs, and one of the running job's epochs."""
+
+    def __init__(self, total: int, display: Any) -> None:
+        super().__init__(total)
+        self.display = display
+        self.jobs = display.add_task("jobs", total=total)
+        self.current = display.add_task("", total=None, visible=False)
+
+    def start(self, job: Job) -> None:
+        self.display.update(self.current, description=str(job.name), total=None, completed=0, visible=True)
+
+    def epoch(self, what: str, done: int, total: int) -> None:
+        self.display.update(self.current, completed=done, total=total)
+
+    def finish(self, outcome: Any) -> None:
+        self.done += 1
+        self.display.update(self.jobs, completed=self.done)
+        self.display.console.print(self.line(outcome), highlight=False)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[_Lines]:
+    if not sys.stdout.isatty():
+        yield _Lines(total)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, transient=True) as display:
+        yield _Bars(total, display)

@@ -1,0 +1,175 @@
+"""A stack: many models of one job as one tensor program.
+
+Parameters and buffers of K modules are stacked along a first dimension. A method author writes an ordinary module for
+one model; ``torch.vmap`` evaluates it for all K. Two things make that fast without the author's help:
+
+* a linear layer whose input is shared by the models and whose weights are stacked becomes ONE matrix product
+  ([B, D] x [D, K*O]) instead of K small ones: this holds for the classifier and for every ``nn.Linear`` on ``batch.x``;
+* after a few calls the forward and backward pass are traced to a flat list of tensor operations (``make_fx``) and
+  replayed without vmap's and autograd's bookkeeping. The operations, and so the numbers, are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.overrides import TorchFunctionMode
+
+from methods.api import Batch
+
+CALLS_BEFORE_TRACING = 20
+"""Tracing costs about as much as 20 untraced steps."""
+
+Gradients = tuple[Tensor, ...]
+
+
+class FoldedLinear(torch.autograd.Function):
+    """``F.linear`` whose vmap rule folds K stacked weights on one shared input into one product."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return F.linear(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0], inputs[1])
+        ctx.has_bias = inputs[2] is not None
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = grad_outputs
+        x, weight = ctx.saved_tensors
+        flat = grad.reshape(-1, grad.shape[-1])
+        grad_bias = flat.sum(0) if ctx.has_bias else None
+        return grad @ weight, flat.T @ x.reshape(-1, x.shape[-1]), grad_bias
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], x: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, int]:
+        x_dim, weight_dim, bias_dim = in_dims
+        if x_dim is None and weight_dim is not None and (bias is None or bias_dim is not None):
+            weight = weight.movedim(weight_dim, 0)
+            models, outputs, inputs = weight.shape
+            flat_bias = None if bias is None else bias.movedim(bias_dim or 0, 0).reshape(models * outputs)
+            out = F.linear(x, weight.reshape(models * outputs, inputs), flat_bias)
+            return out.unflatten(-1, (models, outputs)), out.dim() - 1
+        x = x if x_dim is None else x.movedim(x_dim, 0)
+        weight = weight if weight_dim is None else weight.movedim(weight_dim, 0)
+        bias = bias if bias is None or bias_dim is None else bias.movedim(bias_dim, 0)
+        plain = vmap(F.linear, in_dims=(_first(x_dim), _first(weight_dim), _first(bias_dim)))
+        return plain(x, weight, bias), 0
+
+
+def _first(dim: int | None) -> int | None:
+    return None if dim is None else 0
+
+
+class FoldLinears(TorchFunctionMode):
+    """Sends every ``F.linear`` (and so every ``nn.Linear``) through :class:`FoldedLinear`."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is F.linear:
+            x, weight, bias = (*args, *(kwargs or {}).values(), None)[:3]
+            return FoldedLinear.apply(x, weight, bias)
+        return func(*args, **(kwargs or {}))
+
+
+class Stack:
+    """K modules of equal structure, evaluated together.
+
+    Parameters
+    ----------
+    modules: the K modules; ``module(batch)`` is the scalar loss. Their first is used as the template.
+    linear: whether the module owns a ``classifier`` whose logits the batch carries.
+    """
+
+    def __init__(
+        self, modules: Sequence[nn.Module], *, linear: bool, stackable: bool, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        if not stackable and len(modules) > 1:
+            raise ValueError(f"{type(modules[0]).__name__} cannot be stacked; train its models one at a time")
+        self.size = len(modules)
+        self.linear = linear
+        self.stackable = stackable
+        self.template = modules[0]
+        self.parameters = {
+            name: torch.stack([dict(module.named_parameters())[name].detach() for module in modules])
+            .to(device=device, dtype=dtype)
+            .requires_grad_()
+            for name in dict(modules[0].named_parameters())
+        }
+        self.buffers = {
+            name: _cast(torch.stack([dict(module.named_buffers())[name] for module in modules]), device, dtype)
+            for name in dict(modules[0].named_buffers())
+        }
+        self._calls: dict[int, int] = {}
+        self._traced: dict[int, Callable[..., tuple[Tensor, Gradients]]] = {}
+
+    def losses_and_gradients(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> tuple[Tensor, Gradients]:
+        """[K] losses of the models on one batch, and the gradient of every stacked parameter, in their order."""
+        rows = x.shape[0]
+        self._calls[rows] = self._calls.get(rows, 0) + 1
+        if self.stackable and rows not in self._traced and self._calls[rows] > CALLS_BEFORE_TRACING:
+            # make_fx counts the arguments of a plain function, not of a bound method
+            self._traced[rows] = make_fx(lambda *inputs: self._evaluate(*inputs))(
+                self.parameters, self.buffers, x, y, extra
+            )
+        evaluate = self._traced.get(rows)
+        if evaluate is None:
+            return self._evaluate(self.parameters, self.buffers, x, y, extra)
+        with torch.no_grad():  # the backward pass is part of the trace
+            return evaluate(self.parameters, self.buffers, x, y, extra)
+
+    def _evaluate(
+        self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor, extra: dict[str, Tensor]
+    ) -> tuple[Tensor, Gradients]:
+        z = self._logits(parameters, x) if self.linear else x.new_zeros(x.shape[0], self.size, 0)
+        with FoldLinears():
+            if self.stackable:
+                # randomness="same": each model draws what it would draw alone
+                losses = vmap(self._loss, in_dims=(0, 0, 1, None, None, None), randomness="same")(
+                    parameters, buffers, z, x, y, extra
+                )
+            else:
+                alone = {name: value.squeeze(0) for name, value in parameters.items()}
+                constants = {name: value.squeeze(0) for name, value in buffers.items()}
+                losses = self._loss(alone, constants, z.squeeze(1), x, y, extra).unsqueeze(0)
+        gradients = torch.autograd.grad(losses.sum(), list(parameters.values()), materialize_grads=True)
+        return losses.detach(), gradients
+
+    def _loss(
+        self,
+        parameters: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        z: Tensor,
+        x: Tensor,
+        y: Tensor,
+        extra: dict[str, Tensor],
+    ) -> Tensor:
+        batch = Batch(x=x, y=y, z=z, extra=extra)
+        return functional_call(self.template, {**parameters, **buffers}, (batch,))
+
+    @staticmethod
+    def _logits(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        """[B, K, c] logits of the K classifiers in one product."""
+        return stacked_logits(parameters["classifier.weight"], parameters["classifier.bias"], x)
+
+
+def stacked_logits(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    """[B, K, c] logits of K linear classifiers, ``weight`` [K, c, D] and ``bias`` [K, c], on ``x`` [B, D]."""
+    models, labels, features = weight.shape
+    out = F.linear(x, weight.reshape(models * labels, features), bias.reshape(models * labels))
+    return out.view(x.shape[0], models, labels)
+
+
+def _cast(value: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    return value.to(device=device, dtype=dtype if value.is_floating_point() else value.dtype)

@@ -1,0 +1,295 @@
+"""The shared training loop: a stack of linear classifiers (with or without side networks), AMSGrad-AdamW, norm-queue
+clipping, validation Hamming loss after every epoch, and the best snapshot kept.
+
+It trains side networks alone too (``train_module``), which is what ``prepare`` gets as ``fit``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from bench.clipping import NormQueue
+from bench.stack import Stack, stacked_logits
+from bench.streams import generator, shuffled_batches, stream_seed
+from methods.api import Batch, LinearMethod, Split
+
+Clip = Literal["joint", "separate", "none"]
+LOGIT_BYTES_AT_ONCE = 64 * 2**20
+
+Batches = Callable[[int], Sequence[Tensor]]
+"""epoch (from 1) -> index tensors."""
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """What the optimiser and the loop do; a protocol's part that training needs (paper section 4.2, released code)."""
+
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 1e-4
+    bias_weight_decay: float = 1e-2
+    """The released code's bias group names no decay and so gets AdamW's default."""
+    amsgrad: bool = True
+    clip: Clip = "joint"
+
+
+class DivergedError(RuntimeError):
+    """Every model of a stack lost its loss to NaN or infinity."""
+
+
+@dataclass
+class Trained:
+    """What training a stack leaves: per model its best snapshot on validation data, and the curves."""
+
+    parameters: dict[str, Tensor]
+    """{name: [K, ...]} of each model's best epoch (the last epoch where nothing was selected)."""
+    epochs: list[int]
+    """[K] the epoch of the snapshot, counted from 1; 0 is the initial state."""
+    validation_hamming: list[float]
+    """[K] at that epoch."""
+    losses: list[list[float]] = field(default_factory=list)
+    """[K][E] mean training loss."""
+    hamming: list[list[float]] = field(default_factory=list)
+    """[K][E] validation Hamming loss."""
+    diverged: list[int | None] = field(default_factory=list)
+    """[K] the epoch in which a model's loss stopped being finite; it is not considered from then on."""
+
+    def logits(self, x: Tensor, rows_at_once: int | None = None) -> Tensor:
+        """[N, K, c] logits of the snapshots, in blocks of rows."""
+        weight, bias = self.parameters["classifier.weight"], self.parameters["classifier.bias"]
+        step = rows_at_once or rows_per_block(bias.numel(), x.element_size())
+        return torch.cat([stacked_logits(weight, bias, x[i : i + step]) for i in range(0, x.shape[0], step)])
+
+
+def rows_per_block(columns: int, item_bytes: int) -> int:
+    return max(1, LOGIT_BYTES_AT_ONCE // (columns * item_bytes))
+
+
+def initialise_classifier(module: LinearMethod, seed: int) -> None:
+    """Kaiming normal weights (fan-in, gain sqrt 2) from the seed's own stream, bias 0: equal for all rows of a seed."""
+    linear = module.classifier
+    with torch.no_grad():
+        noise = torch.randn(
+            linear.weight.shape, generator=generator(seed, "classifier", "initialisation"), dtype=torch.float64
+        )
+        linear.weight.copy_(noise * math.sqrt(2 / linear.in_features))
+        linear.bias.zero_()
+
+
+def train(
+    modules: Sequence[LinearMethod],
+    training: Split,
+    validation: Split | None,
+    options: LoopOptions,
+    seed: int,
+    *,
+    extra: dict[str, Tensor] | None = None,
+    batches: Batches | None = None,
+    on_epoch: Callable[[int], None] | None = None,
+) -> Trained:
+    """Train a stack of K models of one method and keep each at its best validation Hamming loss.
+
+    Parameters
+    ----------
+    modules: the models, initialised; equal but for numeric hyper-parameters.
+    training, validation: rows on the device they are to be trained on; x [N, D], y [N, c]. Without validation data
+        the last epoch is kept.
+    extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
+    batches: index tensors of an epoch, instead of the seed's shuffled ones.
+    on_epoch: called with the number of epochs done.
+
+    Raises
+    ------
+    DivergedError: when no model of the stack has a finite loss any more; the message names the epoch.
+    """
+    stack = Stack(
+        modules,
+        linear=True,
+        stackable=modules[0].stackable,
+        device=training.x.device,
+        dtype=training.x.dtype,
+    )
+    cut = modules[0].cut
+
+    def hamming(parameters: dict[str, Tensor]) -> Tensor:
+        assert validation is not None
+        return stacked_hamming(parameters, validation, cut)
+
+    return _run(
+        stack, training, hamming if validation is not None else None, options, seed, "classifier", extra, batches, on_epoch
+    )
+
+
+def train_module(
+    module: nn.Module,
+    objective: Callable[[Batch], Tensor],
+    training: Split,
+    options: LoopOptions,
+    seed: int,
+    *,
+    stage: str,
+    extra: dict[str, Tensor] | None = None,
+) -> None:
+    """Train any module by ``objective(batch)`` for all epochs and load the last epoch's parameters into it."""
+    holder = _Objective(module, objective)
+    stack = Stack([holder], linear=False, stackable=False, device=training.x.device, dtype=training.x.dtype)
+    trained = _run(stack, training, None, options, seed, stage, extra, None, None)
+    with torch.no_grad():
+        for name, parameter in holder.named_parameters():
+            parameter.data = trained.parameters[name].squeeze(0).clone()
+        for name, buffer in holder.named_buffers():
+            buffer.data = stack.buffers[name].squeeze(0).clone()
+
+
+class _Objective(nn.Module):
+    def __init__(self, module: nn.Module, objective: Callable[[Batch], Tensor]) -> None:
+        super().__init__()
+        self.module = module
+        self.objective = objective
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.objective(batch)
+
+
+def _run(
+    stack: Stack,
+    training: Split,
+    hamming: Callable[[dict[str, Tensor]], Tensor] | None,
+    options: LoopOptions,
+    seed: int,
+    stage: str,
+    extra: dict[str, Tensor] | None,
+    batches: Batches | None,
+    on_epoch: Callable[[int], None] | None,
+) -> Trained:
+    device, models = training.x.device, stack.size
+    if training.x.shape[0] < 2:
+        raise ValueError(f"training needs at least two rows; there are {training.x.shape[0]}")
+    step = _Step(stack, options)
+    # The authors start from 1.0 and keep strictly better epochs; the initial state stands until then.
+    best = torch.full((models,), 1.0, dtype=torch.float64, device=device)
+    best_epoch = torch.zeros(models, dtype=torch.int64, device=device)
+    snapshot = {name: value.detach().clone() for name, value in stack.parameters.items()}
+    alive = torch.ones(models, dtype=torch.bool, device=device)
+    diverged: list[int | None] = [None] * models
+    loss_curve, hamming_curve = [], []
+
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        for epoch in range(1, options.epochs + 1):
+            order = (
+                batches(epoch)
+                if batches
+                else shuffled_batches(training.x.shape[0], options.batch_size, seed, "classifier", epoch)
+            )
+            total = torch.zeros(models, dtype=torch.float64, device=device)
+            for number, index in enumerate(order):
+                torch.manual_seed(stream_seed(seed, stage, "noise", epoch, number))
+                index = index.to(device, non_blocking=True)
+                x = training.x.index_select(0, index)
+                y = training.y.index_select(0, index).to(x.dtype)
+                rows = {name: value.index_select(0, index) for name, value in (extra or {}).items()}
+                total += step(x, y, rows) * len(index)
+            loss = total / sum(len(index) for index in order)
+            loss_curve.append(loss.tolist())
+            alive &= loss.isfinite()
+            for k, finite in enumerate(alive.tolist()):
+                if not finite and diverged[k] is None:
+                    diverged[k] = epoch
+            if not alive.any():
+                raise DivergedError(f"the training loss is no longer finite in epoch {epoch} of {options.epochs}")
+            if hamming is None:
+                better = alive & (torch.full_like(best_epoch, epoch) == options.epochs)
+            else:
+                now = hamming(stack.parameters).masked_fill(~alive, torch.inf)
+                hamming_curve.append(now.tolist())
+                better = now < best
+                best = torch.where(better, now, best)
+            if better.any():
+                best_epoch = best_epoch.masked_fill(better, epoch)
+                for name, value in stack.parameters.items():
+                    mask = better.view(-1, *[1] * (value.dim() - 1))
+                    torch.where(mask, value.detach(), snapshot[name], out=snapshot[name])
+            if on_epoch:
+                on_epoch(epoch)
+
+    return Trained(
+        parameters=snapshot,
+        epochs=best_epoch.tolist(),
+        validation_hamming=best.tolist() if hamming is not None else [math.nan] * models,
+        losses=[list(curve) for curve in zip(*loss_curve, strict=True)],
+        hamming=[list(curve) for curve in zip(*hamming_curve, strict=True)] or [[] for _ in range(models)],
+        diverged=diverged,
+    )
+
+
+class _Step:
+    """One step of the stack: forward, backward, per-model clipping, one fused AMSGrad-AdamW update."""
+
+    def __init__(self, stack: Stack, options: LoopOptions) -> None:
+        self.stack = stack
+        biases = [value for name, value in stack.parameters.items() if "bias" in name]
+        weights = [value for name, value in stack.parameters.items() if "bias" not in name]
+        groups = [
+            {"params": weights, "weight_decay": options.weight_decay},
+            {"params": biases, "weight_decay": options.bias_weight_decay},
+        ]
+        self.optimiser = torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            lr=options.learning_rate,
+            betas=options.betas,
+            eps=options.eps,
+            amsgrad=options.amsgrad,
+            fused=True,
+        )
+        example = next(iter(stack.parameters.values()))
+        self.clip_groups = [
+            (positions, NormQueue(stack.size, example.device, example.dtype))
+            for positions in clip_groups(list(stack.parameters), options.clip)
+        ]
+
+    def __call__(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> Tensor:
+        losses, gradients = self.stack.losses_and_gradients(x, y, extra)
+        with torch.no_grad():
+            for positions, queue in self.clip_groups:
+                group = [gradients[i] for i in positions]
+                norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in group])
+                factor = queue.scale(torch.linalg.vector_norm(norms, dim=0))
+                # On a GPU asking whether anything is clipped would wait for the device; multiplying by 1 does not.
+                if factor.is_cuda or bool((factor < 1).any()):
+                    for gradient in group:
+                        gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
+        for parameter, gradient in zip(self.stack.parameters.values(), gradients, strict=True):
+            parameter.grad = gradient
+        self.optimiser.step()
+        return losses
+
+
+def clip_groups(names: list[str], clip: Clip) -> list[list[int]]:
+    """Positions of the parameters that share one norm: all ("joint"), classifier and the rest ("separate"), or none."""
+    if clip == "none":
+        return []
+    if clip == "joint":
+        return [list(range(len(names)))]
+    own = [i for i, name in enumerate(names) if name.startswith("classifier.")]
+    rest = [i for i in range(len(names)) if i not in own]
+    return [group for group in (own, rest) if group]
+
+
+def stacked_hamming(parameters: dict[str, Tensor], split: Split, cut: float) -> Tensor:
+    """[K] float64 Hamming losses of K linear classifiers, in blocks of rows."""
+    weight, bias = parameters["classifier.weight"].detach(), parameters["classifier.bias"].detach()
+    step = rows_per_block(bias.numel(), split.x.element_size())
+    wrong = torch.zeros(bias.shape[0], dtype=torch.int64, device=bias.device)
+    for start in range(0, split.x.shape[0], step):
+        predicted = stacked_logits(weight, bias, split.x[start : start + step]) > cut
+        wrong += (predicted != (split.y[start : start + step] > 0).unsqueeze(1)).sum((0, 2))
+    return wrong.double() / split.y.numel()

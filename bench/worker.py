@@ -1,0 +1,258 @@
+"""One job from start to committed record: load, fit, select on validation data, evaluate, write."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import resource
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench import provenance
+from bench.config import Config
+from bench.datasets import Missing, resolve
+from bench.datasets.base import Dataset
+from bench.errors import UsageError
+from bench.fit_linear import fit_linear
+from bench.fit_method import fit_method
+from bench.fitting import Candidate, Fitted, Prepared, prepare, select
+from bench.metric_catalogue import PAPER_METRICS
+from bench.metrics import evaluate
+from bench.plan import Job
+from bench.records import Record, Store, write_atomically
+
+KEEP = ("scores", "model")
+
+Progress = Callable[[str, int, int], None]
+"""(what is counted, done, all)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the parent learns of a job; the results themselves are in the store."""
+
+    job: Job
+    status: str
+    seconds: float
+    message: str = ""
+
+
+def run_job(
+    job: Job, config: Config, folders: list[Any], store: Store, device: str, keep: list[str], progress: Progress | None = None
+) -> Outcome:
+    """Run a job and commit its record; a failure is a record too. Only what stops the whole run is raised."""
+    started = time.perf_counter()
+    clock = _Clock()
+    try:
+        with _threads(job.protocol.threads):
+            result, files = _compute(job, config, folders, torch.device(device), keep, clock, progress)
+        failure, status, message = None, "done", ""
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        result, files, status = None, {}, "failed"
+        message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        failure = {
+            "type": type(error).__name__,
+            "message": message,
+            "traceback": traceback.format_exc(),
+            "device": device,
+            "peak_memory_bytes": _peak_memory(),
+        }
+    seconds = time.perf_counter() - started
+    kept = {}
+    for kind, content in files.items():
+        path = store.sidecar(job.name, kind)
+        write_atomically(path, lambda stream, content=content: stream.write(content))
+        kept[kind] = path.name
+    store.write(
+        Record(
+            job=job.name,
+            base=job.base,
+            protocol=job.protocol_name,
+            key=job.key,
+            status="done" if status == "done" else "failed",
+            result=result,
+            failure=failure,
+            cost={"seconds": seconds, **clock.stages, "peak_memory_bytes": _peak_memory(), **_device_memory(device)},
+            environment=provenance.environment(_device_name(device)),
+            kept=kept,
+        )
+    )
+    return Outcome(job, status, seconds, message)
+
+
+def _compute(
+    job: Job,
+    config: Config,
+    folders: list[Any],
+    device: torch.device,
+    keep: list[str],
+    clock: _Clock,
+    progress: Progress | None,
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    dtype = torch.float64 if job.protocol.precision == "float64" else torch.float32
+    if device.type == "cuda":
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.cuda.reset_peak_memory_stats(device)
+    dataset = load_dataset(job, config, folders)
+    prepared = prepare(dataset, job.protocol.scaling, job.protocol.fidelity, device, dtype)
+    clock.stop("load_seconds")
+    points = list(job.points)
+    if job.gradient:
+        report = (lambda done, all_: progress("epoch", done, all_)) if progress else None
+        fitted = fit_linear(job.base, points, prepared, job.protocol, job.name.seed, report)
+    else:
+        fitted = fit_method(job.base, points, prepared, job.name.seed)
+    clock.stop("fit_seconds")
+    result, scores, chosen = _evaluated(job, fitted, prepared)
+    clock.stop("evaluate_seconds")
+    return result, _kept(keep, dataset, scores, fitted.cut, chosen)
+
+
+def load_dataset(job: Job, config: Config, folders: list[Any]) -> Dataset:
+    """The job's data set, found by its files; its name stays the one it was planned under."""
+    spec = str(job.files[0]) if job.reader.endswith(".npz") else job.name.full_dataset
+    source = resolve(spec, config, folders)
+    if isinstance(source, Missing):
+        raise UsageError(f"the data set {source.name} is not in the data folders: {source.get}.")
+    return source.load()
+
+
+def _evaluated(job: Job, fitted: Fitted, prepared: Prepared) -> tuple[dict[str, Any], Tensor, Candidate]:
+    """All points on validation data, the choice among them, then all on test data, which the choice never sees."""
+    validation = [_scored(candidate, prepared, "val", fitted.cut) for candidate in fitted.candidates]
+    usable = [values is not None for values in validation]
+    ranked = [values[0] if values else {} for values in validation]
+    chosen = select(ranked, usable)  # type: ignore[arg-type]
+    test = [_scored(candidate, prepared, "test", fitted.cut) for candidate in fitted.candidates]
+    best, best_validation, best_test = fitted.candidates[chosen], validation[chosen], test[chosen]
+    assert best_validation is not None
+    assert best_test is not None
+    grid = [
+        {
+            "hyperparameters": {name: point[name] for name in job.grid_names},
+            "epoch": candidate.epoch,
+            "diverged": candidate.diverged,
+            "val": _paper_metrics(on_validation),
+            "test": _paper_metrics(on_test),
+            "curves": {"loss": candidate.losses, "hamming": candidate.hamming},
+        }
+        for point, candidate, on_validation, on_test in zip(job.points, fitted.candidates, validation, test, strict=True)
+    ]
+    result = {
+        "selected": {
+            "point": chosen,
+            "epoch": best.epoch,
+            "hyperparameters": {name: job.points[chosen][name] for name in job.grid_names},
+        },
+        "val": best_validation[0],
+        "test": best_test[0],
+        "grid": grid,
+        "epochs": fitted.epochs,
+        "stacks": fitted.stacks,
+        "rows": {split: part.x.shape[0] for split, part in prepared.splits.items()},
+        "features": prepared.problem.features,
+        "labels": prepared.problem.labels,
+    }
+    return result, best_test[1], best
+
+
+def _scored(candidate: Candidate, prepared: Prepared, split: str, cut: float) -> tuple[dict[str, Any], Tensor] | None:
+    if candidate.diverged is not None and not candidate.epoch:
+        return None
+    part = prepared.splits[split]
+    scores = candidate.scores(part.x)
+    return evaluate(part.y, scores, cut), scores
+
+
+def _paper_metrics(scored: tuple[dict[str, Any], Tensor] | None) -> dict[str, Any] | None:
+    return {metric.key: scored[0][metric.key] for metric in PAPER_METRICS} if scored else None
+
+
+def _kept(keep: list[str], dataset: Dataset, scores: Tensor, cut: float, chosen: Candidate) -> dict[str, bytes]:
+    files = {}
+    if "scores" in keep:
+        stream = io.BytesIO()
+        np.savez_compressed(
+            stream, scores=scores.cpu().numpy(), cut=np.float64(cut), label_names=np.array(dataset.label_names)
+        )
+        files["scores.npz"] = stream.getvalue()
+    if "model" in keep and chosen.parameters:
+        from safetensors.torch import save
+
+        files["model.safetensors"] = save({name: value.cpu().contiguous() for name, value in chosen.parameters.items()})
+    return files
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def stop(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.stages[stage] = now - self._last
+        self._last = now
+
+
+class _threads:
+    """Torch, BLAS and OpenMP keep to the protocol's number of threads, so that results do not depend on who else runs."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __enter__(self) -> None:
+        from threadpoolctl import threadpool_limits
+
+        self.before = torch.get_num_threads()
+        torch.set_num_threads(self.count)
+        self.limits = threadpool_limits(limits=self.count)
+
+    def __exit__(self, *error: object) -> None:
+        self.limits.restore_original_limits()
+        torch.set_num_threads(self.before)
+
+
+def _peak_memory() -> int:
+    """Peak resident memory of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def _device_memory(device: str) -> dict[str, int]:
+    return {"peak_device_bytes": torch.cuda.max_memory_allocated(device)} if device.startswith("cuda") else {}
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({os.environ.get('OMP_WAIT_POLICY', 'default')} waiting)"
+
+
+def best_device(wanted: str) -> str:
+    """"auto" is the first GPU, else the CPU.
+
+    Raises
+    ------
+    UsageError: for a device that is not there.
+    """
+    if wanted == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise UsageError(f"there is no device {wanted!r}; use auto, cpu, cuda or cuda:N.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"the device {wanted!r} is not supported; use auto, cpu, cuda or cuda:N.")
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise UsageError(f"the device {wanted!r} is not there; torch sees {torch.cuda.device_count()} GPUs.")
+    return wanted

@@ -1,0 +1,163 @@
+"""The method contract.
+
+A gradient-trained method is a :class:`LinearMethod`: an ordinary ``torch.nn.Module`` for ONE model that says what loss
+to minimise. Stacking many models, the device, the optimiser, clipping, selection and records belong to the training
+loop. A method that is not gradient-trained is a :class:`Method`.
+
+Of this project, a method's file imports ``methods.api``, ``methods.losses`` and ``methods.enhancement`` only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Fidelity = Literal["official", "paper"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a method may know of the data set before it sees a batch."""
+
+    dataset: str
+    """Name of the data set, without the extractor."""
+    rows: int
+    """N, training rows."""
+    features: int
+    """D."""
+    labels: int
+    """c."""
+    positives: Tensor
+    """[c] float64: n_j, training rows that carry label j."""
+    fidelity: Fidelity = "official"
+    """Whether to do as the released code does or as the paper's text says, where the two differ."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Features and labels of one split."""
+
+    x: Tensor
+    """[N, D] floating point."""
+    y: Tensor
+    """[N, c] int8 in {0, 1}."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the objective sees: one batch, and the logits that ONE model gives on it."""
+
+    x: Tensor
+    """[B, D]."""
+    y: Tensor
+    """[B, c], 0.0 or 1.0."""
+    z: Tensor
+    """[B, c]: logits of the shared linear classifier."""
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+    """Rows of the per-sample tensors that ``prepare`` returned: {name: [B, ...]}."""
+
+
+Fit = Callable[..., None]
+"""``fit(module, objective, *, epochs, batch_size, ...)``: the shared loop, for any module; see ``bench.training``."""
+
+
+class LinearMethod(nn.Module):
+    """A linear classifier D -> c trained by minimising :meth:`objective`.
+
+    Numeric hyper-parameters (floats) become 0-d buffers of the same name, so that inside ``objective`` they are 0-d
+    tensors and a grid of them is one stack. Other hyper-parameters (text, integers, booleans) are plain attributes,
+    constant within a stack.
+
+    The loop evaluates ``objective`` for all models of a stack at once under ``torch.vmap``: no branch on data, no
+    boolean-mask indexing, no ``.item()``; ``torch.where`` and ``masked_fill`` do it. Buffers are constants: a module
+    that updates buffers in its forward pass (running statistics) cannot be stacked.
+    """
+
+    cut: float = 0.0
+    """A label is predicted where its score exceeds this."""
+    stackable: bool = True
+    """False: train the models of a grid one by one, without vmap."""
+    shared_defaults: ClassVar[Mapping[str, Any]] = {}
+    """Options that every name registered for the class has, with their defaults; a literal."""
+
+    def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
+        super().__init__()
+        self.problem = problem
+        for name, value in hyperparameters.items():
+            if isinstance(value, float):
+                self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
+            else:
+                setattr(self, name, value)
+        self.classifier = nn.Linear(problem.features, problem.labels)
+
+    def prepare(self, train: Split, fit: Fit) -> dict[str, Tensor]:
+        """Per-sample tensors {name: [N, ...]} computed once per job; the loop serves them as ``batch.extra[name]``."""
+        return {}
+
+    def objective(self, batch: Batch) -> Tensor:
+        """The scalar to minimise on one batch."""
+        raise NotImplementedError(f"{type(self).__name__} has no objective")
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.objective(batch)
+
+
+class Method(ABC):
+    """A method that is not gradient-trained."""
+
+    cut: float = 0.5
+    shared_defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
+        self.problem = problem
+        for name, value in hyperparameters.items():
+            setattr(self, name, value)
+
+    @abstractmethod
+    def fit(self, train: Split, seed: int) -> None:
+        """Learn from the training split. ``seed`` is the job's; equal seeds give equal models."""
+
+    @abstractmethod
+    def scores(self, x: Tensor) -> Tensor:
+        """[N, c] real-valued scores of the rows ``x`` [N, D]; positive iff > ``cut``."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    name: str
+    method: type[Method] | type[LinearMethod]
+    defaults: dict[str, Any]
+
+
+REGISTERED: dict[str, Registration] = {}
+"""Filled by ``@register`` as method files are imported."""
+
+Class = TypeVar("Class", bound="type[Method] | type[LinearMethod]")
+
+
+def register(
+    name: str, *, family: str, paper: str, grid: Mapping[str, Any] | None = None, **defaults: Any
+) -> Callable[[Class], Class]:
+    """Register a class under ``name``. All arguments must be literals: the listing reads them without importing.
+
+    Parameters
+    ----------
+    family: the group the method is listed under.
+    paper: where it was published.
+    grid: {option: values} searched on validation data; the product of all options is one job's grid.
+    defaults: the method's options and their default values.
+    """
+
+    def add(cls: Class) -> Class:
+        known = REGISTERED.get(name)
+        if known and (known.method.__module__, known.method.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(f"the method name {name!r} is registered twice: by {known.method} and {cls}")
+        REGISTERED[name] = Registration(name, cls, {**cls.shared_defaults, **defaults})
+        return cls
+
+    return add

@@ -1,0 +1,16 @@
+"""Binary cross-entropy: every label on its own, the baseline that the paper's tables lack."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from methods.api import Batch, LinearMethod, register
+
+
+@register("BCE", family="baseline", paper="binary relevance with the logistic loss")
+class BinaryCrossEntropy(LinearMethod):
+    """Mean over the batch and the labels of -y log p - (1-y) log (1-p)."""
+
+    def objective(self, batch: Batch) -> Tensor:
+        return F.binary_cross_entropy_with_logits(batch.z, batch.y)

@@ -1,0 +1,30 @@
+"""What label-enhancement methods share: the estimator network and the normalisation of degrees."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation by the batch's own statistics; keeps no running ones, so that it can be stacked."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, track_running_stats=False)
+
+
+class ResidualBlock(nn.Module):
+    """A + W A with A = BatchNorm(LeakyReLU(Linear(x))): the released code's "three-layer network with a residual"."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(inputs, outputs)
+        self.norm = BatchNorm(outputs)
+        self.second = nn.Linear(outputs, outputs)
+        for layer in (self.first, self.second):
+            nn.init.kaiming_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.norm(F.leaky_relu(self.first(x), 0.01))
+        return a + self.second(a)

@@ -1,0 +1,53 @@
+"""What several re-weighting losses share: focal modulation and the class and instance weights.
+
+Every function is elementwise or row-wise on [B, c] tensors and safe under ``torch.vmap``.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Published values of the re-balancing map's centre mu and of the negative scale lambda: Wu et al. 2020 (VOC-MLT,
+# COCO-MLT) and Huang et al. 2021 (Reuters). For every other set there is none, and .2 and 2 are used.
+PUBLISHED_MU = {"VOC07": 0.3, "VOC12": 0.3, "COCO14": 0.2, "COCO17": 0.2, "Reuters": 0.9}
+PUBLISHED_NEGATIVE_SCALE = {"VOC07": 5.0, "VOC12": 5.0, "COCO14": 2.0, "COCO17": 2.0, "Reuters": 2.0}
+DEFAULT_MU = 0.2
+DEFAULT_NEGATIVE_SCALE = 2.0
+
+
+def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
+    """-y log sigmoid(z) - (1-y) log sigmoid(-z), elementwise."""
+    return F.binary_cross_entropy_with_logits(z, y, reduction="none")
+
+
+def focal_modulation(z: Tensor, y: Tensor, gamma: Tensor) -> Tensor:
+    """(1 - p_t)^gamma with p_t the probability given to the truth; gradients flow through it (Lin et al., eq. 4)."""
+    miss = torch.sigmoid(torch.where(y > 0, -z, z))  # 1 - p_t without cancellation
+    return miss.pow(gamma)
+
+
+def class_balanced_weight(positives: Tensor, beta: float) -> Tensor:
+    """[c] (1 - beta) / (1 - beta^n_j): the inverse effective number of samples (Cui et al. 2019, eq. 3).
+
+    n_j = 0 would divide by zero and counts as 1.
+    """
+    n = positives.clamp(min=1)
+    return (1 - beta) / (1 - beta**n)
+
+
+def rebalanced_weight(y: Tensor, positives: Tensor, alpha: Tensor, beta: Tensor, mu: Tensor) -> Tensor:
+    """[B, c] alpha + sigmoid(beta (r - mu)), r_ij = (1/n_j) / sum_{l: y_il = 1} 1/n_l (Wu et al. 2020, eqs. 4-5).
+
+    A row without positives has r = inf and so the weight alpha + 1 everywhere; n_j = 0 counts as 1.
+    """
+    inverse = 1 / positives.clamp(min=1)
+    r = inverse / (y * inverse).sum(-1, keepdim=True)
+    return alpha + torch.sigmoid(beta * (r - mu))
+
+
+def negative_tolerant_bias(positives: Tensor, rows: int, kappa: Tensor) -> Tensor:
+    """[c] nu_j = -kappa log(N/n_j - 1) (Wu et al. 2020, eq. 9); n_j is kept within [1, N-1]."""
+    n = positives.clamp(1, rows - 1)
+    return -kappa * torch.log(rows / n - 1)
