@@ -54,21 +54,29 @@ class FoldedLinear(torch.autograd.Function):
         info: Any, in_dims: tuple[int | None, ...], x: Tensor, weight: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, int]:
         x_dim, weight_dim, bias_dim = in_dims
-        if x_dim is None and weight_dim is not None and (bias is None or bias_dim is not None):
-            weight = weight.movedim(weight_dim, 0)
-            models, outputs, inputs = weight.shape
-            flat_bias = None if bias is None else bias.movedim(bias_dim or 0, 0).reshape(models * outputs)
-            out = F.linear(x, weight.reshape(models * outputs, inputs), flat_bias)
-            return out.unflatten(-1, (models, outputs)), out.dim() - 1
-        x = x if x_dim is None else x.movedim(x_dim, 0)
-        weight = weight if weight_dim is None else weight.movedim(weight_dim, 0)
-        bias = bias if bias is None or bias_dim is None else bias.movedim(bias_dim, 0)
-        plain = vmap(F.linear, in_dims=(_first(x_dim), _first(weight_dim), _first(bias_dim)))
-        return plain(x, weight, bias), 0
+        if weight_dim is None or (bias is not None and bias_dim is None) or x.dim() - (x_dim is not None) != 2:
+            values = (x, weight, bias)
+            front = [value if dim is None else value.movedim(dim, 0) for value, dim in zip(values, in_dims, strict=True)]
+            return vmap(F.linear, in_dims=tuple(None if dim is None else 0 for dim in in_dims))(*front), 0
+        weight = weight.movedim(weight_dim, 0)
+        bias = None if bias is None else bias.movedim(bias_dim or 0, 0)
+        if x_dim is None:
+            return stacked_linear(weight, bias, x), 0
+        columns = x.movedim(x_dim, 0).transpose(1, 2)
+        out = torch.bmm(weight, columns) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, columns)
+        return out.transpose(1, 2), 0
 
 
-def _first(dim: int | None) -> int | None:
-    return None if dim is None else 0
+def stacked_linear(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
+    """[K, B, O]: K linear layers, ``weight`` [K, O, D] and ``bias`` [K, O], on one input ``x`` [B, D] in one product.
+
+    The result lies in memory as [K, O, B], and so does what is computed from it elementwise: statistics over the batch
+    then run along contiguous memory, and every further layer's product needs no copy.
+    """
+    models, outputs, inputs = weight.shape
+    flat = weight.reshape(models * outputs, inputs)
+    out = flat @ x.T if bias is None else torch.addmm(bias.reshape(-1, 1), flat, x.T)
+    return out.view(models, outputs, x.shape[0]).transpose(1, 2)
 
 
 class FoldLinears(TorchFunctionMode):
@@ -132,17 +140,20 @@ class Stack:
     def _evaluate(
         self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor, extra: dict[str, Tensor]
     ) -> tuple[Tensor, Gradients]:
-        z = self._logits(parameters, x) if self.linear else x.new_zeros(x.shape[0], self.size, 0)
+        if self.linear:
+            z = stacked_linear(parameters["classifier.weight"], parameters["classifier.bias"], x)
+        else:
+            z = x.new_zeros(self.size, x.shape[0], 0)
         with FoldLinears():
             if self.stackable:
                 # randomness="same": each model draws what it would draw alone
-                losses = vmap(self._loss, in_dims=(0, 0, 1, None, None, None), randomness="same")(
+                losses = vmap(self._loss, in_dims=(0, 0, 0, None, None, None), randomness="same")(
                     parameters, buffers, z, x, y, extra
                 )
             else:
                 alone = {name: value.squeeze(0) for name, value in parameters.items()}
                 constants = {name: value.squeeze(0) for name, value in buffers.items()}
-                losses = self._loss(alone, constants, z.squeeze(1), x, y, extra).unsqueeze(0)
+                losses = self._loss(alone, constants, z.squeeze(0), x, y, extra).unsqueeze(0)
         gradients = torch.autograd.grad(losses.sum(), list(parameters.values()), materialize_grads=True)
         return losses.detach(), gradients
 
@@ -157,18 +168,6 @@ class Stack:
     ) -> Tensor:
         batch = Batch(x=x, y=y, z=z, extra=extra)
         return functional_call(self.template, {**parameters, **buffers}, (batch,))
-
-    @staticmethod
-    def _logits(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
-        """[B, K, c] logits of the K classifiers in one product."""
-        return stacked_logits(parameters["classifier.weight"], parameters["classifier.bias"], x)
-
-
-def stacked_logits(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-    """[B, K, c] logits of K linear classifiers, ``weight`` [K, c, D] and ``bias`` [K, c], on ``x`` [B, D]."""
-    models, labels, features = weight.shape
-    out = F.linear(x, weight.reshape(models * labels, features), bias.reshape(models * labels))
-    return out.view(x.shape[0], models, labels)
 
 
 def _cast(value: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.clipping import NormQueue
-from bench.stack import Stack, stacked_logits
+from bench.stack import Stack, stacked_linear
 from bench.streams import generator, shuffled_batches, stream_seed
 from methods.api import Batch, LinearMethod, Split
 
@@ -62,12 +62,6 @@ class Trained:
     """[K][E] validation Hamming loss."""
     diverged: list[int | None] = field(default_factory=list)
     """[K] the epoch in which a model's loss stopped being finite; it is not considered from then on."""
-
-    def logits(self, x: Tensor, rows_at_once: int | None = None) -> Tensor:
-        """[N, K, c] logits of the snapshots, in blocks of rows."""
-        weight, bias = self.parameters["classifier.weight"], self.parameters["classifier.bias"]
-        step = rows_at_once or rows_per_block(bias.numel(), x.element_size())
-        return torch.cat([stacked_logits(weight, bias, x[i : i + step]) for i in range(0, x.shape[0], step)])
 
 
 def rows_per_block(columns: int, item_bytes: int) -> int:
@@ -258,6 +252,8 @@ class _Step:
 
     def __call__(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> Tensor:
         losses, gradients = self.stack.losses_and_gradients(x, y, extra)
+        # The fused optimiser walks memory and expects a gradient laid out like its parameter.
+        gradients = tuple(gradient.contiguous() for gradient in gradients)
         with torch.no_grad():
             for positions, queue in self.clip_groups:
                 group = [gradients[i] for i in positions]
@@ -290,6 +286,6 @@ def stacked_hamming(parameters: dict[str, Tensor], split: Split, cut: float) -> 
     step = rows_per_block(bias.numel(), split.x.element_size())
     wrong = torch.zeros(bias.shape[0], dtype=torch.int64, device=bias.device)
     for start in range(0, split.x.shape[0], step):
-        predicted = stacked_logits(weight, bias, split.x[start : start + step]) > cut
-        wrong += (predicted != (split.y[start : start + step] > 0).unsqueeze(1)).sum((0, 2))
+        predicted = stacked_linear(weight, bias, split.x[start : start + step]) > cut
+        wrong += (predicted != (split.y[start : start + step] > 0)).sum((1, 2))
     return wrong.double() / split.y.numel()

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation by the batch's own statistics; keeps no running ones, so that it can be stacked."""
+class BatchNorm(nn.Module):
+    """Batch normalisation of [B, width] by the batch's own statistics; no running ones, so that it can be stacked."""
 
-    def __init__(self, width: int) -> None:
-        super().__init__(width, track_running_stats=False)
+    def __init__(self, width: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean(0)
+        scale = torch.rsqrt(centred.square().mean(0) + self.eps) * self.weight
+        return centred * scale + self.bias
 
 
 class ResidualBlock(nn.Module):
