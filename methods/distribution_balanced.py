@@ -40,7 +40,7 @@ class DistributionBalanced(LinearMethod):
     The bias nu and the scale lambda exist in the loss only: predictions use z.
 
     Options: ``alpha``, ``beta``, ``mu``, ``gamma``, ``factor`` as in R-FL; ``kappa``; ``negative_scale`` (lambda;
-    without it the published value of the data set, else 2); ``reweight = false`` leaves NTR-FL; ``gamma = 0`` leaves
+    without it the published value of the data set, else 2); ``reweight = false`` leaves NTR-FL, without w and 1/lambda; ``gamma = 0`` leaves
     the loss without focal modulation; ``released_bias`` divides nu by lambda as the released code did, which its
     author calls a mistake.
     """
@@ -60,7 +60,8 @@ class DistributionBalanced(LinearMethod):
             bias = bias / self.negative_scale
         shifted = batch.z + bias
         z = torch.where(y > 0, shifted, shifted * self.negative_scale)
-        loss = focal_modulation(z, y, self.gamma) * cross_entropy(z, y)
+        loss = self.factor * focal_modulation(z, y, self.gamma) * cross_entropy(z, y)
         if self.reweight:
-            loss = loss * rebalanced_weight(y, self.positives, self.alpha, self.beta, self.mu)
-        return (self.factor * torch.where(y > 0, loss, loss / self.negative_scale)).mean()
+            weight = rebalanced_weight(y, self.positives, self.alpha, self.beta, self.mu)
+            loss = loss * torch.where(y > 0, weight, weight / self.negative_scale)
+        return loss.mean()

@@ -1,0 +1,61 @@
+"""Fixtures. Real data that are not part of the project are found by BENCH_SHARED_DATA (default ../shared/data)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from methods.api import Problem, Split
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, Any]:
+    """Outputs of the authors' own code on fixed inputs (tests/golden/README.md)."""
+    return json.loads((ROOT / "tests/golden/golden.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets."""
+    folder = Path(os.environ.get("BENCH_SHARED_DATA", ROOT / "../shared/data")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"the real data sets are not in {folder}; set BENCH_SHARED_DATA to their folder")
+    return folder
+
+
+MakeSplit = Callable[..., Split]
+
+
+def random_split(rows: int, features: int, labels: int, seed: int, dtype: torch.dtype = torch.float64) -> Split:
+    """Rows whose labels depend linearly on their features, with one empty and one full row."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(rows, features, generator=generator, dtype=torch.float64)
+    direction = torch.randn(features, labels, generator=torch.Generator().manual_seed(99), dtype=torch.float64)
+    score = (x - 0.5) @ direction + 0.1 * torch.randn(rows, labels, generator=generator, dtype=torch.float64)
+    y = (score > 0.3).to(torch.int8)
+    y[0], y[1] = 0, 1
+    return Split(x.to(dtype), y)
+
+
+def problem_of(split: Split, dataset: str = "synthetic", fidelity: str = "official") -> Problem:
+    return Problem(
+        dataset=dataset,
+        rows=split.x.shape[0],
+        features=split.x.shape[1],
+        labels=split.y.shape[1],
+        positives=split.y.sum(0, dtype=torch.float64),
+        fidelity=fidelity,  # type: ignore[arg-type]
+    )

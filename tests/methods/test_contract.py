@@ -1,0 +1,156 @@
+"""One suite that every registered method passes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import methods
+from bench.fit_linear import fit_linear
+from bench.fit_method import fit_method
+from bench.fitting import Fitted, Prepared
+from bench.config import Protocol
+from methods.api import LinearMethod, Method
+from tests.conftest import problem_of, random_split
+
+EVERY = methods.names()
+GRADIENT = [name for name in EVERY if methods.listing(name).gradient]
+PROTOCOL = Protocol(epochs=3, batch_size=16, stack=16, precision="float64")
+
+
+def prepared(fidelity: str = "official") -> Prepared:
+    splits = {name: random_split(rows, 6, 5, seed) for seed, (name, rows) in enumerate(SIZES.items())}
+    return Prepared(problem_of(splits["train"], fidelity=fidelity), splits)
+
+
+SIZES = {"train": 70, "val": 30, "test": 20}
+
+
+def fit(name: str, points: list[dict], data: Prepared, seed: int = 0, stack: int = 16) -> Fitted:
+    if methods.listing(name).gradient:
+        protocol = Protocol(epochs=3, batch_size=16, stack=stack, precision="float64")
+        return fit_linear(name, points, data, protocol, seed)
+    return fit_method(name, points, data, seed)
+
+
+def defaults(name: str) -> dict:
+    return methods.options(name, methods.listing(name).defaults, {})
+
+
+def test_all_of_them_are_there() -> None:
+    paper = ["ML-KNN", "RAKEL", "FL", "CB", "R-FL", "DB", "BS", "FLEM-S", "FLEM-T", "FLEM-D"]
+    assert {*paper, "BCE", "FLEM-I", "FLEM-II"} <= set(EVERY)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_listing_agrees_with_the_class(name: str) -> None:
+    """What is read from the source without importing is what importing registers."""
+    from methods import api
+
+    listing, cls = methods.listing(name), methods.method_class(name)
+    assert api.REGISTERED[name].defaults == listing.defaults
+    assert issubclass(cls, LinearMethod if listing.gradient else Method)
+    assert listing.family
+    assert listing.paper
+    assert set(listing.grid) <= set(listing.defaults)
+    documentation = (cls.__doc__ or "") + (__import__(cls.__module__, fromlist=["x"]).__doc__ or "")
+    for option in listing.defaults:
+        assert f"``{option}" in documentation or option in ("strategy",), f"{name} does not document {option}"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_scores_are_finite_of_the_right_shape_and_repeatable(name: str) -> None:
+    data = prepared()
+    first, second = (fit(name, [defaults(name)], data) for _ in range(2))
+    scores = first.candidates[0].scores(data.splits["test"].x)
+    assert scores.shape == (20, 5)
+    assert torch.isfinite(scores).all()
+    assert torch.equal(scores, second.candidates[0].scores(data.splits["test"].x))
+    assert isinstance(first.cut, float)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_learns_something(name: str) -> None:
+    """Better than ranking labels by their frequency, on labels that depend linearly on the features."""
+    from bench.metrics import ranking_loss
+
+    splits = {split: random_split(400, 6, 5, seed) for seed, split in enumerate(("train", "val", "test"))}
+    data = Prepared(problem_of(splits["train"]), splits)
+    if methods.listing(name).gradient:
+        fitted = fit_linear(name, [defaults(name)], data, Protocol(epochs=60, batch_size=16, precision="float64"), 0)
+    else:
+        fitted = fit_method(name, [defaults(name)], data, 0)
+    test = splits["test"]
+    frequency = splits["train"].y.double().mean(0).expand(400, 5)
+    assert ranking_loss(test.y, fitted.candidates[0].scores(test.x)) < 0.8 * ranking_loss(test.y, frequency)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_unknown_option_is_refused_with_a_suggestion(name: str) -> None:
+    with pytest.raises(ValueError, match=f"the method '{name}' has no option 'no_such_option'"):
+        methods.create(name, prepared().problem, no_such_option=1.0)
+
+
+@pytest.mark.parametrize("name", GRADIENT)
+@pytest.mark.parametrize("fidelity", ["official", "paper"])
+def test_rows_without_and_with_all_labels_train_to_finite_weights(name: str, fidelity: str) -> None:
+    data = prepared(fidelity)
+    y = data.splits["train"].y
+    y[:30], y[30:40] = 0, 1
+    y[:, 4] = 0  # a label without training positives
+    data = Prepared(problem_of(data.splits["train"], fidelity=fidelity), data.splits)
+    fitted = fit(name, [defaults(name)], data)
+    for value in fitted.candidates[0].parameters.values():
+        assert torch.isfinite(value).all()
+    assert all(torch.isfinite(torch.tensor(fitted.candidates[0].losses)))
+
+
+@pytest.mark.parametrize("name", GRADIENT)
+def test_a_stack_gives_each_model_what_it_gets_alone(name: str) -> None:
+    data = prepared()
+    numeric = [option for option, value in defaults(name).items() if isinstance(value, float)]
+    points = [defaults(name)] + [{**defaults(name), option: defaults(name)[option] * 1.5 + 0.01} for option in numeric]
+    if not numeric:
+        points *= 3
+    together = fit(name, points, data)
+    pairs = fit(name, points, data, stack=2)
+    alone = fit(name, points, data, stack=1)
+    x = data.splits["test"].x
+    for one, two, three in zip(together.candidates, pairs.candidates, alone.candidates, strict=True):
+        assert one.epoch == two.epoch == three.epoch
+        for other in (two, three):
+            torch.testing.assert_close(one.scores(x), other.scores(x), atol=1e-10, rtol=0)
+            for key, value in one.parameters.items():
+                torch.testing.assert_close(value, other.parameters[key], atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("name", GRADIENT)
+def test_classifier_starts_and_batches_run_alike_whatever_the_side_network(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rows of one seed share the classifier's initial weights and the batch order; other seeds differ."""
+    from bench import training
+
+    seen: dict[str, list] = {"start": [], "order": []}
+    original = training._Step.__call__
+
+    def spy(step: training._Step, x: torch.Tensor, y: torch.Tensor, extra: dict) -> torch.Tensor:
+        if not seen["order"]:
+            seen["start"].append(step.stack.parameters["classifier.weight"][0].detach().clone())
+        seen["order"].append(x.clone())
+        return original(step, x, y, extra)
+
+    monkeypatch.setattr(training._Step, "__call__", spy)
+
+    def trace(method: str, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        seen["start"], seen["order"] = [], []
+        fit(method, [defaults(method)], prepared(), seed)
+        return seen["start"][0], torch.cat(seen["order"])
+
+    start, order = trace(name, 0)
+    reference_start, reference_order = trace("BCE", 0)
+    assert torch.equal(start, reference_start)
+    assert torch.equal(order, reference_order)
+    other_start, other_order = trace(name, 1)
+    assert not torch.equal(start, other_start)
+    assert not torch.equal(order, other_order)
