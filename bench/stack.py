@@ -127,10 +127,12 @@ class Stack:
         rows = x.shape[0]
         self._calls[rows] = self._calls.get(rows, 0) + 1
         if self.stackable and rows not in self._traced and self._calls[rows] > CALLS_BEFORE_TRACING:
-            # make_fx counts the arguments of a plain function, not of a bound method
-            self._traced[rows] = make_fx(lambda *inputs: self._evaluate(*inputs))(
-                self.parameters, self.buffers, x, y, extra
-            )
+            # Tracing runs the operations once: the noise it draws is given back.
+            with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+                # make_fx counts the arguments of a plain function, not of a bound method
+                self._traced[rows] = make_fx(lambda *inputs: self._evaluate(*inputs))(
+                    self.parameters, self.buffers, x, y, extra
+                )
         evaluate = self._traced.get(rows)
         if evaluate is None:
             return self._evaluate(self.parameters, self.buffers, x, y, extra)
