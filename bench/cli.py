@@ -41,7 +41,9 @@ def run(
     jobs: str = "1",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
-    keep: Annotated[list[Literal["scores", "model", "none"]] | None, Parameter(consume_multiple=True, negative=())] = None,
+    keep: Annotated[
+        list[Literal["scores", "model", "none"]] | None, Parameter(consume_multiple=True, negative=())
+    ] = None,
     fresh: Annotated[bool, Parameter(negative=())] = False,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -75,7 +77,9 @@ def run(
     chosen_seeds = list(dict.fromkeys(config.run.seeds if seeds is None else seeds))
     if any(seed < 0 for seed in chosen_seeds):
         raise UsageError(f"a seed cannot be negative: {min(chosen_seeds)}.")
-    plan = make_plan(config, folders, datasets or config.run.datasets, chosen_rows(config, methods), chosen_seeds, epochs)
+    plan = make_plan(
+        config, folders, datasets or config.run.datasets, chosen_rows(config, methods), chosen_seeds, epochs
+    )
     store = Store(Path(results))
     if dry_run:
         states = survey(plan, store, fresh)
@@ -140,7 +144,9 @@ def _own_tables(metrics: list, form: str, origin: str, results: str, data: str |
     folders = data_folders(config, data)
     folder = Path(results) if origin == "runs" else Path("results/reference")
     if not folder.is_dir():
-        how = "run `python -m bench run` first." if origin == "runs" else "this version comes without reference records."
+        how = (
+            "run `python -m bench run` first." if origin == "runs" else "this version comes without reference records."
+        )
         raise UsageError(f"there are no records in {folder}; {how}")
     store = Store(folder)
     entries = collect(store, config, folders, committed=origin == "reference")

@@ -157,7 +157,9 @@ def _datasets(raw: dict[str, Any], path: Path) -> dict[str, DatasetEntry]:
         entry = _convert(table, DatasetEntry, f"datasets.{name}", path)
         if entry.protocol not in raw.get("protocols", {}):
             hint = did_you_mean(entry.protocol, raw.get("protocols", {}))
-            raise UsageError(f"{path}: datasets.{name} names the protocol {entry.protocol!r}, which is not defined; {hint}")
+            raise UsageError(
+                f"{path}: datasets.{name} names the protocol {entry.protocol!r}, which is not defined; {hint}"
+            )
         entries[name] = entry
     return entries
 
@@ -169,7 +171,9 @@ def _protocol(name: str, tables: dict[str, Any], path: Path, seen: tuple[str, ..
 def _inherited(name: str, tables: dict[str, Any], path: Path, seen: tuple[str, ...]) -> dict[str, Any]:
     table = tables.get(name)
     if not isinstance(table, dict):
-        raise UsageError(f"{path}: protocols.{seen[-1] if seen else name} has an unknown base; {did_you_mean(name, tables)}")
+        raise UsageError(
+            f"{path}: protocols.{seen[-1] if seen else name} has an unknown base; {did_you_mean(name, tables)}"
+        )
     if name in seen:
         raise UsageError(f"{path}: the protocols {' -> '.join((*seen, name))} are each other's base.")
     own = {key: value for key, value in table.items() if key != "base"}

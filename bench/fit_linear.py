@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import methods
 import torch
 from torch import Tensor, nn
 
+import methods
 from bench.config import Protocol
 from bench.fitting import Candidate, Fitted, Prepared
 from bench.streams import stream_seed
@@ -46,9 +46,7 @@ def fit_linear(
 
         modules = [_module(name, points[position], prepared, seed) for position in positions]
         try:
-            trained = train(
-                modules, training, prepared.splits["val"], options, seed, extra=extra, on_epoch=report
-            )
+            trained = train(modules, training, prepared.splits["val"], options, seed, extra=extra, on_epoch=report)
         except DivergedError as error:
             failures.append(error)
             for position in positions:
@@ -113,7 +111,9 @@ def _per_sample_tensors(
 def _checked(name: str, extra: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
     for key, value in extra.items():
         if value.shape[:1] != x.shape[:1]:
-            raise ValueError(f"{name}.prepare gave {key!r} {tuple(value.shape)}; its first dimension must be {len(x)} rows")
+            raise ValueError(
+                f"{name}.prepare gave {key!r} {tuple(value.shape)}; its first dimension must be {len(x)} rows"
+            )
     return {
         key: value.to(device=x.device, dtype=x.dtype if value.is_floating_point() else value.dtype)
         for key, value in extra.items()

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import methods
-
 from bench.fitting import Candidate, Fitted, Prepared
 from bench.streams import stream_seed
 from methods.api import Method

@@ -53,12 +53,20 @@ def show_datasets(data: str | None) -> int:
     folders = data_folders(config, data)
     for found in available(config, folders):
         if isinstance(found, Missing):
-            facts = paper.dataset_facts(found.name)
-            size = f"{facts['N_train']}/{facts['N_val']}/{facts['N_test']} x {facts['D_features']}, {facts['L_labels']} labels; "
-            print(f"{found.name:<28} missing   {size if facts else ''}{found.get}")
+            size = _printed_size(found.name)
+            print(f"{found.name:<28} missing   {f'{size}; ' if size else ''}{found.get}")
         else:
             print(f"{found.full_name:<28} protocol {found.protocol:<6} {found.files[0].parent}")
     return 0
+
+
+def _printed_size(name: str) -> str:
+    """Table 1's numbers of a data set; empty for one that is not in the paper."""
+    facts = paper.dataset_facts(name)
+    if not facts:
+        return ""
+    rows = f"{facts['N_train']}/{facts['N_val']}/{facts['N_test']}"
+    return f"{rows} x {facts['D_features']}, {facts['L_labels']} labels"
 
 
 def show_card(name: str, data: str | None) -> int:
@@ -79,12 +87,8 @@ def show_card(name: str, data: str | None) -> int:
             f"{cardinality:.3f} labels a row (density {cardinality / labels:.4f}), "
             f"{int((arrays.y.sum(1) == 0).sum())} rows without labels"
         )
-    facts = paper.dataset_facts(dataset.name)
-    if facts:
-        print(
-            f"Table 1      {facts['N_train']}/{facts['N_val']}/{facts['N_test']} rows x {facts['D_features']} features, "
-            f"{facts['L_labels']} labels in the paper"
-        )
+    if _printed_size(dataset.name):
+        print(f"in the paper {_printed_size(dataset.name)} (Table 1)")
     counts = dataset.splits["train"].y.sum(0)
     order = counts.argsort(kind="stable")
     print("most often   " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[::-1][:8]))

@@ -9,9 +9,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import methods
 import msgspec
 
+import methods
 from bench import provenance
 from bench.config import Config, Protocol, Row
 from bench.datasets import Missing, Source, resolve
@@ -173,7 +173,9 @@ def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str,
 
 def _job(config: Config, source: Source, row: Row, seed: int, epochs: int | None) -> Job:
     if not ROW_NAME.fullmatch(row.name):
-        raise UsageError(f"the row name {row.name!r} cannot be a folder's name; leave out / \\ : * ? \" < > | and a leading dot.")
+        raise UsageError(
+            f"the row name {row.name!r} cannot be a folder's name; leave out / \\ : * ? \" < > | and a leading dot."
+        )
     made = recipe(row)
     protocol = in_force(_with_epochs(config.protocols[source.protocol], epochs), row)
     name = JobName(source.name, source.extractor, row.name, seed)
@@ -192,12 +194,16 @@ def _job(config: Config, source: Source, row: Row, seed: int, epochs: int | None
     )
 
 
-def _points(base: str, defaults: dict[str, Any], options: dict[str, Any], grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def _points(
+    base: str, defaults: dict[str, Any], options: dict[str, Any], grid: dict[str, list[Any]]
+) -> list[dict[str, Any]]:
     for name, values in grid.items():
         if not isinstance(values, list) or not values:
             raise ValueError(f"the grid of {name!r} must be a list of values, not {values!r}")
     combinations = product(*grid.values())
-    return [methods.options(base, defaults, {**options, **dict(zip(grid, values, strict=True))}) for values in combinations]
+    return [
+        methods.options(base, defaults, {**options, **dict(zip(grid, values, strict=True))}) for values in combinations
+    ]
 
 
 def in_force(protocol: Protocol, row: Row) -> Protocol:

@@ -21,7 +21,7 @@ PROJECT_PACKAGES = ("bench", "methods")
 DIGEST_LENGTH = 16
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "scikit-multilearn-ng")
 
-# --- source code --------------------------------------------------------------------------------------------------------
+# --- source code ----------------------------------------------------------------------------------------------------
 
 
 def source_digest(source: str) -> str:
@@ -125,7 +125,7 @@ def _combined(digests: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:DIGEST_LENGTH]
 
 
-# --- data ---------------------------------------------------------------------------------------------------------------
+# --- data -----------------------------------------------------------------------------------------------------------
 
 
 def data_fingerprint(files: tuple[Path, ...], reader: str) -> str:
@@ -180,7 +180,7 @@ def _write_quietly(path: Path, value: dict[str, Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-# --- environment --------------------------------------------------------------------------------------------------------
+# --- environment ----------------------------------------------------------------------------------------------------
 
 
 def environment(device: str) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -94,7 +94,7 @@ class Store:
     def write(self, record: Record) -> Path:
         """Commit a record: it is either wholly there or not at all."""
         path = self.path(record.job)
-        write_atomically(path, lambda stream: stream.write(encode(record)))
+        write_atomically(path, encode(record))
         return path
 
     def records(self) -> Iterator[tuple[Path, Record | CorruptRecordError]]:
@@ -124,7 +124,7 @@ class Store:
 
     def write_manifest(self, manifest: Manifest) -> None:
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-        write_atomically(self.folder / MANIFEST, lambda stream: stream.write(text))
+        write_atomically(self.folder / MANIFEST, text)
 
     def check_writable(self) -> None:
         """Fail before computing, not after."""
@@ -134,7 +134,9 @@ class Store:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            raise UsageError(f"the results folder {self.folder} cannot be written: {error.strerror or error}.") from error
+            raise UsageError(
+                f"the results folder {self.folder} cannot be written: {error.strerror or error}."
+            ) from error
 
 
 def encode(record: Record) -> bytes:
@@ -168,13 +170,13 @@ def _checksum(body: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary file, flush it to the disk, rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
-            write(stream)
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

@@ -64,7 +64,9 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
                 failures.append(outcome)
     except KeyboardInterrupt:
         left = sum(state_of(job, store).kind != "done" for job, _ in waiting)
-        print(f"interrupted: {left} of {len(states)} jobs are not done; the same command goes on from here.", flush=True)
+        print(
+            f"interrupted: {left} of {len(states)} jobs are not done; the same command goes on from here.", flush=True
+        )
         return INTERRUPTED
     except OSError as error:
         raise UsageError(f"a record could not be written to {store.folder}: {error.strerror or error}.") from error
@@ -112,7 +114,9 @@ def _set_aside(waiting: list[tuple[Job, State]], store: Store) -> None:
     """Say what is replaced and why; the old record stays beside the new one under another name."""
     stale = Counter(state.parts for _, state in waiting if state.kind == "stale")
     for parts, count in stale.items():
-        print(f"{count} stale: {', '.join(parts)} changed; they run again and the old records are set aside.", flush=True)
+        print(
+            f"{count} stale: {', '.join(parts)} changed; they run again and the old records are set aside.", flush=True
+        )
     for job, state in waiting:
         if state.kind == "corrupt":
             print(f"{state.message}; it is set aside and its job runs again.", flush=True)

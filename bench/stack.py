@@ -55,9 +55,7 @@ class FoldedLinear(torch.autograd.Function):
     ) -> tuple[Tensor, int]:
         x_dim, weight_dim, bias_dim = in_dims
         if weight_dim is None or (bias is not None and bias_dim is None) or x.dim() - (x_dim is not None) != 2:
-            values = (x, weight, bias)
-            front = [value if dim is None else value.movedim(dim, 0) for value, dim in zip(values, in_dims, strict=True)]
-            return vmap(F.linear, in_dims=tuple(None if dim is None else 0 for dim in in_dims))(*front), 0
+            return vmap(F.linear, in_dims=in_dims)(x, weight, bias), 0  # the fold is for [B, D] inputs
         weight = weight.movedim(weight_dim, 0)
         bias = None if bias is None else bias.movedim(bias_dim or 0, 0)
         if x_dim is None:

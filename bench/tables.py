@@ -72,7 +72,7 @@ class Table:
 def comparison(
     entries: list[Entry], metric: Metric, config: Config, manifest: Manifest, row_order: Sequence[str]
 ) -> Table:
-    """The table of one metric from records; gaps are the data sets and rows that runs asked for and that have no value."""
+    """The table of one metric from records; gaps are what runs asked for and that has no value."""
     labels = _column_labels(entries, manifest)
     columns = _ordered([*labels.values(), *manifest.missing], config.tables.datasets)
     present = {*manifest.rows, *(entry.job.row for entry in entries)}
@@ -162,7 +162,7 @@ def _ranked(
     return Table(title, metric, columns, ranked, extra, frame, averages)
 
 
-# --- notes ------------------------------------------------------------------------------------------------------------
+# --- notes ----------------------------------------------------------------------------------------------------------
 
 
 def _notes(table: Table, entries: list[Entry], config: Config, manifest: Manifest, labels: dict[str, str]) -> list[str]:
@@ -171,7 +171,10 @@ def _notes(table: Table, entries: list[Entry], config: Config, manifest: Manifes
     if table.ranked:
         count = len(table.ranked)
         missing = f" (not run: {', '.join(absent)})" if absent else ""
-        notes.append(f"Ranks are among the {count} of the paper's methods that are here{missing}; rows under the rule are unranked.")
+        notes.append(
+            f"Ranks are among the {count} of the paper's methods that are here{missing}; "
+            "rows under the rule are unranked."
+        )
     for full, label in labels.items():
         extractor = full.partition("@")[2]
         expected = config.datasets.get(full.partition("@")[0])
@@ -192,9 +195,7 @@ def _seed_note(entries: list[Entry]) -> str:
     return f"Seed {seeds[0]}; one run, so no deviation." if seeds else "No record holds a value."
 
 
-def _protocol_notes(
-    entries: list[Entry], config: Config, manifest: Manifest, labels: dict[str, str]
-) -> list[str]:
+def _protocol_notes(entries: list[Entry], config: Config, manifest: Manifest, labels: dict[str, str]) -> list[str]:
     users: dict[str, dict[str, None]] = {}
     for entry in entries:
         if entry.record is not None:
@@ -218,7 +219,8 @@ def describe_protocol(settings: dict) -> str:
     return (
         f"linear classifier, AdamW{' (AMSGrad)' if p.amsgrad else ''}, learning rate {p.learning_rate:g}, "
         f"weight decay {p.weight_decay:g} (biases {p.bias_weight_decay:g}), batch {p.batch_size}, {epochs}, {scaling}, "
-        f"clip {p.clip_in_force}, fidelity {p.fidelity}, {p.precision}; epoch and grid point by validation Hamming loss."
+        f"clip {p.clip_in_force}, fidelity {p.fidelity}, {p.precision}; "
+        "epoch and grid point by validation Hamming loss."
     )
 
 
@@ -230,18 +232,20 @@ def _fault_notes(table: Table, entries: list[Entry], labels: dict[str, str]) -> 
             if entry.state == state:
                 where = f"{entry.job.row} on {labels[entry.job.full_dataset]} (seed {entry.job.seed})"
                 faults.setdefault(entry.note, []).append(where)
-        for note, where in faults.items():
-            shown = ", ".join(where[:4]) + (f" and {len(where) - 4} more" if len(where) > 4 else "")
+        for note, places in faults.items():
+            shown = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
             notes.append(f"{state}: {shown}: {note}.")
     seeds = table.frame.loc[table.frame["state"] == "value", "seeds"]
     if len(seeds) and seeds.min() < seeds.max():
         fewer = table.frame[(table.frame["state"] == "value") & (table.frame["seeds"] < seeds.max())]
-        shown = [f"{row} on {dataset} ({count})" for row, dataset, count in fewer[["row", "dataset", "seeds"]].values[:6]]
-        notes.append(f"Fewer than {seeds.max()} seeds: {', '.join(shown)}{', ...' if len(fewer) > 6 else ''}.")
+        cells = [
+            f"{row} on {dataset} ({count})" for row, dataset, count in fewer[["row", "dataset", "seeds"]].values[:6]
+        ]
+        notes.append(f"Fewer than {seeds.max()} seeds: {', '.join(cells)}{', ...' if len(fewer) > 6 else ''}.")
     return notes
 
 
-# --- rendering --------------------------------------------------------------------------------------------------------
+# --- rendering ------------------------------------------------------------------------------------------------------
 
 
 def render(table: Table, form: str) -> str:

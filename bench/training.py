@@ -119,7 +119,15 @@ def train(
         return stacked_hamming(parameters, validation, cut)
 
     return _run(
-        stack, training, hamming if validation is not None else None, options, seed, "classifier", extra, batches, on_epoch
+        stack,
+        training,
+        hamming if validation is not None else None,
+        options,
+        seed,
+        "classifier",
+        extra,
+        batches,
+        on_epoch,
     )
 
 

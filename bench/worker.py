@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,13 @@ class Outcome:
 
 
 def run_job(
-    job: Job, config: Config, folders: list[Any], store: Store, device: str, keep: list[str], progress: Progress | None = None
+    job: Job,
+    config: Config,
+    folders: list[Any],
+    store: Store,
+    device: str,
+    keep: list[str],
+    progress: Progress | None = None,
 ) -> Outcome:
     """Run a job and commit its record; a failure is a record too. Only what stops the whole run is raised."""
     started = time.perf_counter()
@@ -71,7 +78,7 @@ def run_job(
     kept = {}
     for kind, content in files.items():
         path = store.sidecar(job.name, kind)
-        write_atomically(path, lambda stream, content=content: stream.write(content))
+        write_atomically(path, content)
         kept[kind] = path.name
     store.write(
         Record(
@@ -108,7 +115,7 @@ def _compute(
     clock.stop("load_seconds")
     points = list(job.points)
     if job.gradient:
-        report = (lambda done, all_: progress("epoch", done, all_)) if progress else None
+        report = partial(progress, "epoch") if progress else None
         fitted = fit_linear(job.base, points, prepared, job.protocol, job.name.seed, report)
     else:
         fitted = fit_method(job.base, points, prepared, job.name.seed)
@@ -132,7 +139,7 @@ def _evaluated(job: Job, fitted: Fitted, prepared: Prepared) -> tuple[dict[str, 
     validation = [_scored(candidate, prepared, "val", fitted.cut) for candidate in fitted.candidates]
     usable = [values is not None for values in validation]
     ranked = [values[0] if values else {} for values in validation]
-    chosen = select(ranked, usable)  # type: ignore[arg-type]
+    chosen = select(ranked, usable)
     test = [_scored(candidate, prepared, "test", fitted.cut) for candidate in fitted.candidates]
     best, best_validation, best_test = fitted.candidates[chosen], validation[chosen], test[chosen]
     assert best_validation is not None
@@ -146,7 +153,9 @@ def _evaluated(job: Job, fitted: Fitted, prepared: Prepared) -> tuple[dict[str, 
             "test": _paper_metrics(on_test),
             "curves": {"loss": candidate.losses, "hamming": candidate.hamming},
         }
-        for point, candidate, on_validation, on_test in zip(job.points, fitted.candidates, validation, test, strict=True)
+        for point, candidate, on_validation, on_test in zip(
+            job.points, fitted.candidates, validation, test, strict=True
+        )
     ]
     result = {
         "selected": {
@@ -205,7 +214,7 @@ class _Clock:
 
 
 class _threads:
-    """Torch, BLAS and OpenMP keep to the protocol's number of threads, so that results do not depend on who else runs."""
+    """Torch, BLAS and OpenMP keep to the protocol's number of threads: results do not depend on who else runs."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -239,7 +248,7 @@ def _device_name(device: str) -> str:
 
 
 def best_device(wanted: str) -> str:
-    """"auto" is the first GPU, else the CPU.
+    """ "auto" is the first GPU, else the CPU.
 
     Raises
     ------

@@ -73,7 +73,9 @@ def listings() -> dict[str, Listing]:
         listing = _read_plugin(entry)
         if listing.name in found:
             taken = found[listing.name].origin
-            listing = _with_problem(listing, f"the name {listing.name!r} is already taken ({taken}); rename the plug-in")
+            listing = _with_problem(
+                listing, f"the name {listing.name!r} is already taken ({taken}); rename the plug-in"
+            )
             found[f"{listing.name} ({listing.origin})"] = listing
         else:
             found[listing.name] = listing
@@ -182,9 +184,7 @@ def _called(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
-def _listing_of(
-    call: ast.Call, cls: ast.ClassDef, gradient: bool, module: str, path: Path, origin: str
-) -> Listing:
+def _listing_of(call: ast.Call, cls: ast.ClassDef, gradient: bool, module: str, path: Path, origin: str) -> Listing:
     try:
         name = ast.literal_eval(call.args[0])
         shared = _shared_defaults(cls)

@@ -29,6 +29,12 @@ class ClassBalanced(LinearMethod):
     With a linear model and AdamW a weight per column cannot matter beyond eps, rounding and the shared clip: expect FL.
     """
 
+    gamma: Tensor
+    factor: Tensor
+    weight: Tensor
+    mode: str
+    normalise: bool
+
     def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
         super().__init__(problem, **hyperparameters)
         if self.mode not in ("by_class", "average_w"):

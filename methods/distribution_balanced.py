@@ -40,10 +40,21 @@ class DistributionBalanced(LinearMethod):
     The bias nu and the scale lambda exist in the loss only: predictions use z.
 
     Options: ``alpha``, ``beta``, ``mu``, ``gamma``, ``factor`` as in R-FL; ``kappa``; ``negative_scale`` (lambda;
-    without it the published value of the data set, else 2); ``reweight = false`` leaves NTR-FL, without w and 1/lambda; ``gamma = 0`` leaves
-    the loss without focal modulation; ``released_bias`` divides nu by lambda as the released code did, which its
-    author calls a mistake.
+    without it the published value of the data set, else 2); ``reweight = false`` leaves NTR-FL, without w and 1/lambda;
+    ``gamma = 0`` leaves the loss without focal modulation; ``released_bias`` divides nu by lambda as the released code
+    did, which its author calls a mistake.
     """
+
+    alpha: Tensor
+    beta: Tensor
+    mu: Tensor
+    kappa: Tensor
+    negative_scale: Tensor
+    gamma: Tensor
+    factor: Tensor
+    positives: Tensor
+    reweight: bool
+    released_bias: bool
 
     def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
         if hyperparameters["mu"] is None:

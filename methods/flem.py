@@ -84,6 +84,15 @@ class FLEM(LinearMethod):
     code released until June 2022; ``hidden``, the width of g.
     """
 
+    alpha: Tensor
+    beta: Tensor
+    gamma_positive: Tensor
+    gamma_negative: Tensor
+    threshold: Tensor
+    strategy: str
+    interaction: str
+    hidden: int
+
     shared_defaults: ClassVar = {
         "gamma_positive": 0.0,
         "gamma_negative": 1.0,

@@ -24,6 +24,10 @@ class Focal(LinearMethod):
     are the same run (AdamW divides a constant factor out); .25/.75 is RetinaNet's setting.
     """
 
+    gamma: Tensor
+    positive_weight: Tensor
+    negative_weight: Tensor
+
     def objective(self, batch: Batch) -> Tensor:
         weight = torch.where(batch.y > 0, self.positive_weight, self.negative_weight)
         return (weight * focal_modulation(batch.z, batch.y, self.gamma) * cross_entropy(batch.z, batch.y)).mean()

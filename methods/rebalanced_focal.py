@@ -27,6 +27,13 @@ class RebalancedFocal(LinearMethod):
     else .2; ``gamma``; ``factor`` (the constant a).
     """
 
+    alpha: Tensor
+    beta: Tensor
+    mu: Tensor
+    gamma: Tensor
+    factor: Tensor
+    positives: Tensor
+
     def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
         if hyperparameters["mu"] is None:
             hyperparameters["mu"] = PUBLISHED_MU.get(problem.dataset, DEFAULT_MU)

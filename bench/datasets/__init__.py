@@ -168,7 +168,9 @@ def _each_extractor(name: str, config: Config, folders: list[Path]) -> list[Sour
     places = _places(entry, folders)
     if not places:
         return [Missing(name, _how(name, entry))]
-    return [_canonical(name, *found[0][:1], extractor, found[0][1], entry.protocol) for extractor, found in places.items()]
+    return [
+        _canonical(name, *found[0][:1], extractor, found[0][1], entry.protocol) for extractor, found in places.items()
+    ]
 
 
 def _how(name: str, entry: DatasetEntry) -> str:

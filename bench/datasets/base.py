@@ -95,7 +95,9 @@ def _check_split(full_name: str, split: str, arrays: SplitArrays) -> None:
     if x.shape[0] != y.shape[0]:
         raise UsageError(f"{where}: {x.shape[0]} rows of features but {y.shape[0]} rows of labels.")
     if x.shape[0] < 2 or x.shape[1] < 1:
-        raise UsageError(f"{where}: the features have the shape {x.shape}; at least two rows and one column are needed.")
+        raise UsageError(
+            f"{where}: the features have the shape {x.shape}; at least two rows and one column are needed."
+        )
     for start in range(0, x.shape[0], ROWS_AT_ONCE):
         finite = np.isfinite(x[start : start + ROWS_AT_ONCE])
         if not finite.all():
@@ -122,7 +124,9 @@ def _warnings(splits: Mapping[str, SplitArrays], label_names: list[str]) -> tupl
         missing = np.flatnonzero(splits[split].y.sum(0, dtype=np.int64) == 0)
         if len(missing):
             shown = ", ".join(label_names[j] for j in missing[:5]) + (", ..." if len(missing) > 5 else "")
-            warnings.append(f"{len(missing)} of {len(label_names)} labels have no {split} positives ({shown}): {consequence}.")
+            warnings.append(
+                f"{len(missing)} of {len(label_names)} labels have no {split} positives ({shown}): {consequence}."
+            )
     return tuple(warnings)
 
 

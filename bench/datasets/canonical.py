@@ -58,7 +58,9 @@ def load(name: str, folder: Path, stem: str, extractor: str) -> Dataset:
     )
 
 
-def save(folder: Path, stem: str, extractor: str, splits: dict[str, SplitArrays], label_names: Iterable[str] = ()) -> None:
+def save(
+    folder: Path, stem: str, extractor: str, splits: dict[str, SplitArrays], label_names: Iterable[str] = ()
+) -> None:
     """Write a set in the canonical layout."""
     from scipy import sparse
 

@@ -44,7 +44,9 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None, dict[st
             arrays = {key: archive[key] for key in archive.files if key != "feature_names"}
     except Exception as error:  # a damaged archive fails in many ways; object arrays are refused, never unpickled
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"the data file {path} cannot be read ({first}); it may be truncated or hold objects.") from error
+        raise UsageError(
+            f"the data file {path} cannot be read ({first}); it may be truncated or hold objects."
+        ) from error
     if "Y" not in arrays:
         raise UsageError(f"the data file {path} has no array Y (labels); it has {', '.join(sorted(arrays))}.")
     y = checked_labels(arrays["Y"], f"{path}, Y")
@@ -68,7 +70,9 @@ def _features(arrays: dict[str, np.ndarray], path: Path) -> np.ndarray:
         except (KeyError, ValueError) as error:
             raise UsageError(f"{path}: the CSR arrays of X do not fit together: {error}.") from error
     else:
-        raise UsageError(f"the data file {path} has neither X nor X_data (features); it has {', '.join(sorted(arrays))}.")
+        raise UsageError(
+            f"the data file {path} has neither X nor X_data (features); it has {', '.join(sorted(arrays))}."
+        )
     if not np.issubdtype(x.dtype, np.number):
         raise UsageError(f"{path}: X holds {x.dtype} values; features are real numbers.")
     return x.astype(np.float32, copy=False)

@@ -36,7 +36,9 @@ def load(name: str) -> Dataset:
     features = [i for i, column in enumerate(header) if column.startswith("Att")]
     labels = [i for i, column in enumerate(header) if column.startswith("Class")]
     if (len(rows), len(features), len(labels)) != (ROWS, FEATURES, LABELS):
-        raise UsageError(f"{path} is not the Yeast set: {len(rows)} rows, {len(features)} features, {len(labels)} labels.")
+        raise UsageError(
+            f"{path} is not the Yeast set: {len(rows)} rows, {len(features)} features, {len(labels)} labels."
+        )
     table = np.array(rows, dtype=np.float64)
     x = table[:, features].astype(np.float32)
     y = checked_labels(table[:, labels], str(path))

@@ -30,7 +30,12 @@ def test_all_ranks_and_averages_of_the_paper() -> None:
 
 def test_competition_ranks() -> None:
     assert competition_ranks({"a": "0.1", "b": "0.2", "c": "0.2", "d": "0.3"}, True) == {"a": 1, "b": 2, "c": 2, "d": 4}
-    assert competition_ranks({"a": "0.1", "b": "0.2", "c": "0.2", "d": "0.3"}, False) == {"a": 4, "b": 2, "c": 2, "d": 1}
+    assert competition_ranks({"a": "0.1", "b": "0.2", "c": "0.2", "d": "0.3"}, False) == {
+        "a": 4,
+        "b": 2,
+        "c": 2,
+        "d": 1,
+    }
     assert competition_ranks({}, True) == {}
 
 

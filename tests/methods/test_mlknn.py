@@ -67,7 +67,9 @@ def test_naive(integers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     method = methods.create("ML-KNN", problem_of(train), k=5, smoothing=0.5)
     assert isinstance(method, MLKNN)
     method.fit(train, seed=0)
-    np.testing.assert_allclose(method.scores(torch.from_numpy(queries)).numpy(), naive(x, y, queries, 5, 0.5), atol=1e-12)
+    np.testing.assert_allclose(
+        method.scores(torch.from_numpy(queries)).numpy(), naive(x, y, queries, 5, 0.5), atol=1e-12
+    )
 
 
 def test_ties_go_to_the_lowest_position() -> None:

@@ -23,7 +23,7 @@ def fitted(**options: object) -> tuple[Method, torch.Tensor]:
 
 
 def test_disjoint_scores_are_summed_class_probabilities() -> None:
-    """Re-derived: one naive Bayes over the label combinations of each set, probabilities summed over a label's classes."""
+    """Re-derived: naive Bayes over each set's label combinations, probabilities summed over a label's classes."""
     method, scores = fitted()
     train, test = random_split(80, 5, 7, seed=0), random_split(20, 5, 7, seed=1)
     y = train.y.numpy()

@@ -1,0 +1,44 @@
+# make demo     install, run every method on the embedded data set, print the ranked tables   (SEEDS=3 for three seeds)
+# make test     install, then style, types and tests
+# make bench    the performance ratios, in minutes
+
+PYTHON ?= python3
+SEEDS ?= 1
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_RESULTS := results/runs/demo
+# torch first and by its pinned version: a looser request brings several gigabytes of GPU libraries
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test check-code bench clean
+
+demo: $(VENV)/.run
+	$(BIN)/python -m bench run --datasets yeast --seeds $$(seq -s ' ' 0 $$(($(SEEDS) - 1))) --jobs auto --results $(DEMO_RESULTS)
+	$(BIN)/python -m bench table --results $(DEMO_RESULTS)
+
+test: $(VENV)/.test check-code
+	$(BIN)/python -m pytest
+
+check-code: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) torch==2.13.0
+	$(INSTALL) -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(INSTALL) -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

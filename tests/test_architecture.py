@@ -1,0 +1,77 @@
+"""Import directions, and what may not be imported before it is needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = [*sorted((ROOT / "bench").rglob("*.py")), *sorted((ROOT / "methods").glob("*.py"))]
+HEAVY = ("torch", "pandas", "scipy", "sklearn", "skmultilearn", "river", "joblib", "matplotlib")
+
+
+def imports(path: Path, top_level_only: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name == "methods"], ids=lambda path: path.name)
+def test_methods_never_import_bench(path: Path) -> None:
+    assert not [name for name in imports(path) if name.split(".")[0] == "bench"]
+    if path.name not in ("__init__.py", "api.py"):
+        allowed = ("methods.api", "methods.losses", "methods.enhancement")
+        own = [name for name in imports(path) if name.startswith("methods.")]
+        assert all(name.startswith(allowed) for name in own), own
+
+
+@pytest.mark.parametrize("name", ["ranking", "tables", "paper", "records"])
+def test_reading_sides_import_neither_torch_nor_methods(name: str) -> None:
+    names = imports(ROOT / "bench" / f"{name}.py")
+    assert not [one for one in names if one.split(".")[0] in ("torch", "methods")]
+
+
+@pytest.mark.parametrize("name", ["cli", "config", "errors", "metric_catalogue", "paper", "ranking", "records", "plan"])
+def test_light_modules_import_nothing_heavy_at_the_top(name: str) -> None:
+    names = imports(ROOT / "bench" / f"{name}.py", top_level_only=True)
+    assert not [one for one in names if one.split(".")[0] in HEAVY]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list", "methods"], ["list", "metrics"], ["list", "datasets"], ["run", "--help"]]
+)
+def test_answers_come_without_torch(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom bench.cli import main\n"
+        f"code = main({arguments!r})\n"
+        "heavy = [name for name in ('torch', 'pandas', 'sklearn', 'scipy', 'river') if name in sys.modules]\n"
+        "assert code == 0 and not heavy, (code, heavy)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_tables_come_without_torch(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom bench.cli import main\n"
+        "assert main(['table', '--source', 'paper', '--metric', 'hamming']) == 0\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_modules_stay_small() -> None:
+    for path in FILES:
+        length = len(path.read_text(encoding="utf-8").splitlines())
+        assert length <= 480, f"{path} has {length} lines; a module is about one noun"
