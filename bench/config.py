@@ -30,7 +30,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fidelity: Literal["official", "paper"] = "official"
     clip: Literal["joint", "separate", "none", "fidelity"] = "fidelity"
     selection: Literal["hamming"] = "hamming"
-    stack: int = 16
+    stack: int = 8
     threads: int = 1
     precision: Literal["float32", "float64"] = "float32"
 

@@ -13,7 +13,7 @@ from bench.config import Protocol
 from bench.fitting import Candidate, Fitted, Prepared
 from bench.streams import stream_seed
 from bench.training import DivergedError, LoopOptions, Trained, initialise_classifier, train, train_module
-from methods.api import Batch, LinearMethod
+from methods.api import Batch, LinearMethod, Problem, Split
 
 
 def fit_linear(
@@ -23,41 +23,101 @@ def fit_linear(
     protocol: Protocol,
     seed: int,
     on_epoch: Callable[[int, int], None] | None = None,
+    processes: int = 1,
 ) -> Fitted:
     """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
 
-    ``on_epoch(done, all)`` counts epochs over all stacks.
+    ``on_epoch(done, all)`` counts epochs over all stacks. With several ``processes`` the stacks of a grid train side by
+    side; each is the same program then, so results do not depend on it.
 
     Raises
     ------
     DivergedError: when no point of the grid has a finite loss.
     """
-    training = prepared.splits["train"]
-    options = loop_options(protocol, training.x.shape[0])
+    cls = methods.method_class(name)
+    options = loop_options(protocol, prepared.splits["train"].x.shape[0])
     extra = _per_sample_tensors(name, points[0], prepared, options, seed)
-    stacks = stacked_positions(points, protocol.stack if methods.method_class(name).stackable else 1)  # type: ignore[union-attr]
-    candidates: dict[int, Candidate] = {}
-    failures = []
-    for number, positions in enumerate(stacks):
+    stacks = stacked_positions(points, protocol.stack if getattr(cls, "stackable", True) else 1)
+    chosen = [[points[position] for position in positions] for positions in stacks]
+    if processes > 1 and len(stacks) > 1 and prepared.splits["train"].x.device.type == "cpu":
+        outcomes = _side_by_side(name, chosen, prepared, options, seed, extra, processes, protocol.threads)
+    else:
+        outcomes = []
+        for number, part in enumerate(chosen):
 
-        def report(epoch: int, before: int = number * options.epochs) -> None:
-            if on_epoch:
-                on_epoch(before + epoch, len(stacks) * options.epochs)
+            def report(epoch: int, before: int = number * options.epochs) -> None:
+                if on_epoch:
+                    on_epoch(before + epoch, len(stacks) * options.epochs)
 
-        modules = [_module(name, points[position], prepared, seed) for position in positions]
-        try:
-            trained = train(modules, training, prepared.splits["val"], options, seed, extra=extra, on_epoch=report)
-        except DivergedError as error:
-            failures.append(error)
-            for position in positions:
-                candidates[position] = Candidate(scores=_no_scores, diverged=options.epochs)
-            continue
-        for k, position in enumerate(positions):
-            candidates[position] = _candidate(trained, k)
-    if len(failures) == len(stacks):
+            outcomes.append(_train_stack(name, part, prepared, options, seed, extra, report))
+    failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
+    if len(failures) == len(outcomes):
         raise failures[0]
-    cut = methods.method_class(name).cut
-    return Fitted([candidates[i] for i in range(len(points))], cut, options.epochs, [len(stack) for stack in stacks])
+    candidates: dict[int, Candidate] = {}
+    for positions, outcome in zip(stacks, outcomes, strict=True):
+        for k, position in enumerate(positions):
+            candidates[position] = (
+                Candidate(scores=_no_scores, diverged=options.epochs)
+                if isinstance(outcome, DivergedError)
+                else _candidate(outcome, k)
+            )
+    return Fitted([candidates[i] for i in range(len(points))], cls.cut, options.epochs, [len(part) for part in stacks])
+
+
+def _train_stack(
+    name: str,
+    points: list[dict[str, Any]],
+    prepared: Prepared,
+    options: LoopOptions,
+    seed: int,
+    extra: dict[str, Tensor],
+    on_epoch: Callable[[int], None] | None = None,
+) -> Trained | DivergedError:
+    modules = [_module(name, point, prepared, seed) for point in points]
+    try:
+        return train(
+            modules, prepared.splits["train"], prepared.splits["val"], options, seed, extra=extra, on_epoch=on_epoch
+        )
+    except DivergedError as error:
+        return error
+
+
+def _side_by_side(
+    name: str,
+    stacks: list[list[dict[str, Any]]],
+    prepared: Prepared,
+    options: LoopOptions,
+    seed: int,
+    extra: dict[str, Tensor],
+    processes: int,
+    threads: int,
+) -> list[Trained | DivergedError]:
+    """One process per stack. Arrays travel as files that every process maps into memory, not as copies."""
+    from joblib import Parallel, delayed
+
+    arrays = {split: (prepared.splits[split].x.numpy(), prepared.splits[split].y.numpy()) for split in ("train", "val")}
+    per_sample = {key: value.numpy() for key, value in extra.items()}
+    parallel = Parallel(n_jobs=min(processes, len(stacks)), mmap_mode="c")
+    return parallel(
+        delayed(_in_another_process)(name, part, prepared.problem, arrays, per_sample, options, seed, threads)
+        for part in stacks
+    )
+
+
+def _in_another_process(
+    name: str,
+    points: list[dict[str, Any]],
+    problem: Problem,
+    arrays: dict[str, tuple[np.ndarray, np.ndarray]],
+    per_sample: dict[str, np.ndarray],
+    options: LoopOptions,
+    seed: int,
+    threads: int,
+) -> Trained | DivergedError:
+    torch.set_num_threads(threads)
+    splits = {split: Split(torch.from_numpy(x), torch.from_numpy(y)) for split, (x, y) in arrays.items()}
+    extra = {key: torch.from_numpy(value) for key, value in per_sample.items()}
+    return _train_stack(name, points, Prepared(problem, splits), options, seed, extra)
 
 
 def loop_options(protocol: Protocol, rows: int) -> LoopOptions:

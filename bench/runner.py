@@ -128,12 +128,14 @@ def _outcomes(jobs: list[Job], config: Config, folders: list[Path], store: Store
     from bench.worker import best_device, run_job
 
     device = best_device(options.device)
-    workers = _worker_count(options.jobs, jobs)
+    wanted = _wanted_workers(options.jobs, jobs)
+    workers = min(wanted, len(jobs))
     with _progress(len(jobs)) as progress:
         if workers == 1:
             for job in jobs:
                 progress.start(job)
-                outcome = run_job(job, config, folders, store, device, options.keep, progress.epoch)
+                # With one job for several cores, the stacks of its grid are spread over them.
+                outcome = run_job(job, config, folders, store, device, options.keep, progress.epoch, wanted)
                 progress.finish(outcome)
                 yield outcome
             return
@@ -146,14 +148,13 @@ def _outcomes(jobs: list[Job], config: Config, folders: list[Path], store: Store
             yield outcome
 
 
-def _worker_count(wanted: int, jobs: list[Job]) -> int:
+def _wanted_workers(wanted: int, jobs: list[Job]) -> int:
     """0 means as many as the cores hold."""
-    threads = max((job.protocol.threads for job in jobs), default=1)
-    if wanted == 0:
-        from joblib import cpu_count
+    if wanted > 0:
+        return wanted
+    from joblib import cpu_count
 
-        wanted = cpu_count() // threads
-    return max(1, min(wanted, len(jobs)))
+    return max(1, cpu_count() // max(job.protocol.threads for job in jobs))
 
 
 class _Lines:

@@ -18,13 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 
 from methods.api import Batch
 
-CALLS_BEFORE_TRACING = 20
-"""Tracing costs about as much as 20 untraced steps."""
+CALLS_BEFORE_TRACING = 50
+"""Tracing pays after about as many steps; the odd last batch of a short training is not traced."""
 
 Gradients = tuple[Tensor, ...]
 
@@ -128,9 +129,8 @@ class Stack:
             # Tracing runs the operations once: the noise it draws is given back.
             with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
                 # make_fx counts the arguments of a plain function, not of a bound method
-                self._traced[rows] = make_fx(lambda *inputs: self._evaluate(*inputs))(
-                    self.parameters, self.buffers, x, y, extra
-                )
+                traced = make_fx(lambda *inputs: self._evaluate(*inputs))(self.parameters, self.buffers, x, y, extra)
+            self._traced[rows] = without_idle_operations(traced)
         evaluate = self._traced.get(rows)
         if evaluate is None:
             return self._evaluate(self.parameters, self.buffers, x, y, extra)
@@ -168,6 +168,19 @@ class Stack:
     ) -> Tensor:
         batch = Batch(x=x, y=y, z=z, extra=extra)
         return functional_call(self.template, {**parameters, **buffers}, (batch,))
+
+
+def without_idle_operations(traced: GraphModule) -> GraphModule:
+    """The same computation without the steps that only autograd's and vmap's bookkeeping needed."""
+    for node in list(traced.graph.nodes):
+        if node.op != "call_function":
+            continue
+        same_order = node.target is torch.ops.aten.permute.default and sorted(node.args[1]) == list(node.args[1])
+        if node.target is torch.ops.aten.detach.default or same_order:
+            node.replace_all_uses_with(node.args[0])
+            traced.graph.erase_node(node)
+    traced.recompile()
+    return traced
 
 
 def _cast(value: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -22,6 +22,16 @@ def generator(seed: int, *names: str | int) -> torch.Generator:
     return torch.Generator().manual_seed(stream_seed(seed, *names))
 
 
+def seed_noise(seed: int, device: torch.device) -> None:
+    """Seed the generator that operations on the device draw from; ``torch.manual_seed`` would visit every backend."""
+    if device.type == "cuda":
+        torch.cuda.default_generators[
+            torch.cuda.current_device() if device.index is None else device.index
+        ].manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
 def shuffled_batches(rows: int, batch_size: int, seed: int, stage: str, epoch: int) -> list[Tensor]:
     """The batches of one epoch as index tensors; a last batch of one row is dropped (batch statistics need two)."""
     order = torch.randperm(rows, generator=generator(seed, stage, "shuffle", epoch))

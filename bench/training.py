@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from bench.clipping import NormQueue
 from bench.stack import Stack, stacked_linear
-from bench.streams import generator, shuffled_batches, stream_seed
+from bench.streams import generator, seed_noise, shuffled_batches, stream_seed
 from methods.api import Batch, LinearMethod, Split
 
 Clip = Literal["joint", "separate", "none"]
@@ -194,7 +194,7 @@ def _run(
             )
             total = torch.zeros(models, dtype=torch.float64, device=device)
             for number, index in enumerate(order):
-                torch.manual_seed(stream_seed(seed, stage, "noise", epoch, number))
+                seed_noise(stream_seed(seed, stage, "noise", epoch, number), device)
                 index = index.to(device, non_blocking=True)
                 x = training.x.index_select(0, index)
                 y = training.y.index_select(0, index).to(x.dtype)

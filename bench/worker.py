@@ -54,13 +54,14 @@ def run_job(
     device: str,
     keep: list[str],
     progress: Progress | None = None,
+    processes: int = 1,
 ) -> Outcome:
     """Run a job and commit its record; a failure is a record too. Only what stops the whole run is raised."""
     started = time.perf_counter()
     clock = _Clock()
     try:
         with _threads(job.protocol.threads):
-            result, files = _compute(job, config, folders, torch.device(device), keep, clock, progress)
+            result, files = _compute(job, config, folders, torch.device(device), keep, clock, progress, processes)
         failure, status, message = None, "done", ""
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -105,6 +106,7 @@ def _compute(
     keep: list[str],
     clock: _Clock,
     progress: Progress | None,
+    processes: int,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     dtype = torch.float64 if job.protocol.precision == "float64" else torch.float32
     if device.type == "cuda":
@@ -116,7 +118,7 @@ def _compute(
     points = list(job.points)
     if job.gradient:
         report = partial(progress, "epoch") if progress else None
-        fitted = fit_linear(job.base, points, prepared, job.protocol, job.name.seed, report)
+        fitted = fit_linear(job.base, points, prepared, job.protocol, job.name.seed, report, processes)
     else:
         fitted = fit_method(job.base, points, prepared, job.name.seed)
     clock.stop("fit_seconds")

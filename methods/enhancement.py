@@ -19,7 +19,7 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         centred = x - x.mean(0)
         scale = torch.rsqrt(centred.square().mean(0) + self.eps) * self.weight
-        return centred * scale + self.bias
+        return torch.addcmul(self.bias, centred, scale)
 
 
 class ResidualBlock(nn.Module):

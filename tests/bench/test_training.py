@@ -13,8 +13,9 @@ import methods
 from bench import stack as stacking
 from bench import training
 from bench.clipping import NormQueue
-from bench.fit_linear import stacked_positions
-from bench.fitting import select
+from bench.config import Protocol
+from bench.fit_linear import fit_linear, stacked_positions
+from bench.fitting import Prepared, select
 from bench.streams import shuffled_batches, stream_seed
 from methods.api import Batch, LinearMethod, Problem, Split
 from tests.conftest import problem_of, random_split
@@ -299,6 +300,17 @@ def test_side_networks_train_by_the_same_loop(data: Split) -> None:
     before = loss()
     training.train_module(network, objective, data, training.LoopOptions(epochs=30, clip="none"), 0, stage="recovery")
     assert loss() < before
+
+
+def test_stacks_side_by_side_equal_one_after_another(data: Split, validation: Split) -> None:
+    prepared = Prepared(problem_of(data), {"train": data, "val": validation})
+    points = [methods.options("FL", methods.listing("FL").defaults, {"gamma": gamma}) for gamma in (0.0, 1.0, 2.0)]
+    protocol = Protocol(epochs=3, batch_size=16, stack=2, precision="float64")
+    alone, together = (fit_linear("FL", points, prepared, protocol, 0, processes=count) for count in (1, 2))
+    assert alone.stacks == together.stacks == [2, 1]
+    for first, second in zip(alone.candidates, together.candidates, strict=True):
+        assert first.losses == second.losses
+        assert torch.equal(first.parameters["classifier.weight"], second.parameters["classifier.weight"])
 
 
 def test_selection_breaks_ties_by_ranking_loss_then_order() -> None:

@@ -1,0 +1,64 @@
+"""``python -m benchmarks [--full] [NAME ...]``: measure, print, and store benchmarks/results.json."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads slow a shared machine down
+
+import argparse
+import importlib
+import json
+from pathlib import Path
+
+NAMES = ("startup", "ranking_metrics", "mlknn", "memory", "grid")
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}; all without")
+    parser.add_argument("--full", action="store_true", help="time every plain model and every method; half an hour")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in NAMES]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+
+    import torch
+
+    from benchmarks.machine import facts
+
+    torch.set_num_threads(2)
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results["machine"] = facts()
+    show("machine", results["machine"])
+    for name in given.names or NAMES:
+        results[name] = importlib.import_module(f"benchmarks.{name}").run(given.full)
+        if name == "grid":
+            results[name] |= shares(results[name], results["machine"])
+        show(name, results[name])
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def shares(grid: dict, machine: dict) -> dict[str, float]:
+    """How much of the measured matrix-product rate and copy bandwidth the step reaches, and of both together."""
+    floor_products = grid["step_gflop"] / machine["matrix_product_gflops"] * 1e3
+    floor_bytes = grid["step_gb"] / machine["copy_gb_per_s"] * 1e3
+    return {
+        "floor_of_products_ms": floor_products,
+        "floor_of_bytes_ms": floor_bytes,
+        "share_of_product_rate": floor_products / grid["step_ms"],
+        "share_of_bandwidth": floor_bytes / grid["step_ms"],
+        "share_of_both_floors": (floor_products + floor_bytes) / grid["step_ms"],
+    }
+
+
+def show(name: str, values: dict) -> None:
+    print(f"\n{name}")
+    for key, value in values.items():
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        print(f"  {key:<48} {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
