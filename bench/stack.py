@@ -5,8 +5,8 @@ one model; ``torch.vmap`` evaluates it for all K. Two things make that fast with
 
 * a linear layer whose input is shared by the models and whose weights are stacked becomes ONE matrix product
   ([B, D] x [D, K*O]) instead of K small ones: this holds for the classifier and for every ``nn.Linear`` on ``batch.x``;
-* after a few calls the forward and backward pass are traced to a flat list of tensor operations (``make_fx``) and
-  replayed without vmap's and autograd's bookkeeping. The operations, and so the numbers, are the same.
+* after a few calls the forward and backward pass are recorded as a flat list of tensor operations and replayed without
+  vmap's and autograd's bookkeeping (``bench.tracing``). The operations, and so the numbers, are the same.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from torch.fx import GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 
+from bench.tracing import record
 from methods.api import Batch
 
-CALLS_BEFORE_TRACING = 50
-"""Tracing pays after about as many steps; the odd last batch of a short training is not traced."""
+CALLS_BEFORE_RECORDING = 3
+"""Recording costs about as much as three steps."""
 
 Gradients = tuple[Tensor, ...]
 
@@ -119,23 +118,32 @@ class Stack:
             for name in dict(modules[0].named_buffers())
         }
         self._calls: dict[int, int] = {}
-        self._traced: dict[int, Callable[..., tuple[Tensor, Gradients]]] = {}
+        self._recorded: dict[int, Callable[..., Sequence[Tensor]]] = {}
 
     def losses_and_gradients(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> tuple[Tensor, Gradients]:
         """[K] losses of the models on one batch, and the gradient of every stacked parameter, in their order."""
         rows = x.shape[0]
         self._calls[rows] = self._calls.get(rows, 0) + 1
-        if self.stackable and rows not in self._traced and self._calls[rows] > CALLS_BEFORE_TRACING:
-            # Tracing runs the operations once: the noise it draws is given back.
+        inputs = [*self.parameters.values(), *self.buffers.values(), x, y, *extra.values()]
+        if self.stackable and rows not in self._recorded and self._calls[rows] > CALLS_BEFORE_RECORDING:
+
+            def flat(*tensors: Tensor) -> Sequence[Tensor]:
+                given = iter(tensors)
+                parameters, buffers = (dict(zip(d, given, strict=False)) for d in (self.parameters, self.buffers))
+                losses, gradients = self._evaluate(
+                    parameters, buffers, next(given), next(given), dict(zip(extra, given, strict=False))
+                )
+                return (losses, *gradients)
+
+            # Recording runs the operations once: the noise it draws is given back.
             with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-                # make_fx counts the arguments of a plain function, not of a bound method
-                traced = make_fx(lambda *inputs: self._evaluate(*inputs))(self.parameters, self.buffers, x, y, extra)
-            self._traced[rows] = without_idle_operations(traced)
-        evaluate = self._traced.get(rows)
-        if evaluate is None:
+                self._recorded[rows] = record(flat, inputs)
+        replay = self._recorded.get(rows)
+        if replay is None:
             return self._evaluate(self.parameters, self.buffers, x, y, extra)
-        with torch.no_grad():  # the backward pass is part of the trace
-            return evaluate(self.parameters, self.buffers, x, y, extra)
+        with torch.no_grad():  # the backward pass is part of the recording
+            losses, *gradients = replay(*inputs)
+        return losses, tuple(gradients)
 
     def _evaluate(
         self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor, extra: dict[str, Tensor]
@@ -168,19 +176,6 @@ class Stack:
     ) -> Tensor:
         batch = Batch(x=x, y=y, z=z, extra=extra)
         return functional_call(self.template, {**parameters, **buffers}, (batch,))
-
-
-def without_idle_operations(traced: GraphModule) -> GraphModule:
-    """The same computation without the steps that only autograd's and vmap's bookkeeping needed."""
-    for node in list(traced.graph.nodes):
-        if node.op != "call_function":
-            continue
-        same_order = node.target is torch.ops.aten.permute.default and sorted(node.args[1]) == list(node.args[1])
-        if node.target is torch.ops.aten.detach.default or same_order:
-            node.replace_all_uses_with(node.args[0])
-            traced.graph.erase_node(node)
-    traced.recompile()
-    return traced
 
 
 def _cast(value: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

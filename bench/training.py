@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.clipping import NormQueue
+from bench.optimiser import AdamW
 from bench.stack import Stack, stacked_linear
 from bench.streams import generator, seed_noise, shuffled_batches, stream_seed
 from methods.api import Batch, LinearMethod, Split
@@ -238,19 +239,14 @@ class _Step:
 
     def __init__(self, stack: Stack, options: LoopOptions) -> None:
         self.stack = stack
-        biases = [value for name, value in stack.parameters.items() if "bias" in name]
-        weights = [value for name, value in stack.parameters.items() if "bias" not in name]
-        groups = [
-            {"params": weights, "weight_decay": options.weight_decay},
-            {"params": biases, "weight_decay": options.bias_weight_decay},
-        ]
-        self.optimiser = torch.optim.AdamW(
-            [group for group in groups if group["params"]],
-            lr=options.learning_rate,
+        self.optimiser = AdamW(
+            stack.parameters,
+            learning_rate=options.learning_rate,
             betas=options.betas,
             eps=options.eps,
+            weight_decay=options.weight_decay,
+            bias_weight_decay=options.bias_weight_decay,
             amsgrad=options.amsgrad,
-            fused=True,
         )
         example = next(iter(stack.parameters.values()))
         self.clip_groups = [
@@ -259,9 +255,9 @@ class _Step:
         ]
 
     def __call__(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> Tensor:
-        losses, gradients = self.stack.losses_and_gradients(x, y, extra)
+        losses, given = self.stack.losses_and_gradients(x, y, extra)
         # The fused optimiser walks memory and expects a gradient laid out like its parameter.
-        gradients = tuple(gradient.contiguous() for gradient in gradients)
+        gradients = [gradient.contiguous() for gradient in given]
         with torch.no_grad():
             for positions, queue in self.clip_groups:
                 group = [gradients[i] for i in positions]
@@ -271,9 +267,7 @@ class _Step:
                 if factor.is_cuda or bool((factor < 1).any()):
                     for gradient in group:
                         gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
-        for parameter, gradient in zip(self.stack.parameters.values(), gradients, strict=True):
-            parameter.grad = gradient
-        self.optimiser.step()
+            self.optimiser.step(gradients)
         return losses
 
 

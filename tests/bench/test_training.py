@@ -112,7 +112,7 @@ def test_loop_equals_plain_pytorch(name: str, data: Split, validation: Split) ->
 def test_one_step_of_a_stack_is_autograd_on_each_module(
     name: str, traced: bool, data: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stacking, "CALLS_BEFORE_TRACING", 0 if traced else 10**9)
+    monkeypatch.setattr(stacking, "CALLS_BEFORE_RECORDING", 0 if traced else 10**9)
     numeric = {key: value for key, value in methods.listing(name).defaults.items() if isinstance(value, float)}
     points = [{}, {key: 1.3 * value + 0.02 for key, value in numeric.items()}, {}]
     made = models(name, data, points)
@@ -147,7 +147,7 @@ def test_traced_steps_equal_untraced_ones(data: Split, validation: Split, monkey
     points = [{"alpha": 0.1}, {"alpha": 0.01}]
     results = []
     for calls in (0, 10**9):
-        monkeypatch.setattr(stacking, "CALLS_BEFORE_TRACING", calls)
+        monkeypatch.setattr(stacking, "CALLS_BEFORE_RECORDING", calls)
         results.append(training.train(models("FLEM-T", data, points), data, validation, OPTIONS, seed=0))
     for key, value in results[0].parameters.items():
         assert torch.equal(value, results[1].parameters[key])
@@ -181,7 +181,7 @@ def test_noise_is_what_a_model_draws_alone(data: Split, monkeypatch: pytest.Monk
         for key, value in trained([strength], 0).items():
             torch.testing.assert_close(both[key][k], value[0], atol=1e-10, rtol=0)
     torch.manual_seed(123)  # what went before does not matter
-    monkeypatch.setattr(stacking, "CALLS_BEFORE_TRACING", 0)
+    monkeypatch.setattr(stacking, "CALLS_BEFORE_RECORDING", 0)
     for key, value in trained([0.5, 2.0], 0).items():
         assert torch.equal(both[key], value)
     assert not torch.equal(both["side.weight"], trained([0.5, 2.0], 1)["side.weight"])
