@@ -26,6 +26,7 @@ def main() -> None:
 
     import torch
 
+    from benchmarks import page
     from benchmarks.machine import facts
 
     torch.set_num_threads(2)
@@ -38,6 +39,7 @@ def main() -> None:
             results[name] |= shares(results[name], results["machine"])
         show(name, results[name])
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    page.write(results)
 
 
 def shares(grid: dict, machine: dict) -> dict[str, float]:
