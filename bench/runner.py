@@ -56,10 +56,13 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
         raise UsageError("none of the data sets is here, so there is nothing to run.")
     if not waiting:
         return DONE
-    _set_aside(waiting, store)
+    from bench.worker import best_device
+
+    device = best_device(options.device)
+    _announce(waiting)
     failures = []
     try:
-        for outcome in _outcomes([job for job, _ in waiting], config, folders, store, options):
+        for outcome in _outcomes([job for job, _ in waiting], config, folders, store, options, device):
             if outcome.status == "failed":
                 failures.append(outcome)
     except KeyboardInterrupt:
@@ -110,24 +113,21 @@ def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*first, *second]))
 
 
-def _set_aside(waiting: list[tuple[Job, State]], store: Store) -> None:
-    """Say what is replaced and why; the old record stays beside the new one under another name."""
+def _announce(waiting: list[tuple[Job, State]]) -> None:
+    """Say what will be replaced and why; the old record stays beside the new one under another name."""
     stale = Counter(state.parts for _, state in waiting if state.kind == "stale")
     for parts, count in stale.items():
-        print(
-            f"{count} stale: {', '.join(parts)} changed; they run again and the old records are set aside.", flush=True
-        )
-    for job, state in waiting:
+        print(f"{count} stale: {', '.join(parts)} changed; they run again, the old records are set aside.", flush=True)
+    for _, state in waiting:
         if state.kind == "corrupt":
             print(f"{state.message}; it is set aside and its job runs again.", flush=True)
-        if state.kind in ("stale", "corrupt"):
-            store.set_aside(job.name, state.kind)
 
 
-def _outcomes(jobs: list[Job], config: Config, folders: list[Path], store: Store, options: RunOptions) -> Iterator[Any]:
-    from bench.worker import best_device, run_job
+def _outcomes(
+    jobs: list[Job], config: Config, folders: list[Path], store: Store, options: RunOptions, device: str
+) -> Iterator[Any]:
+    from bench.worker import run_job
 
-    device = best_device(options.device)
     wanted = _wanted_workers(options.jobs, jobs)
     workers = min(wanted, len(jobs))
     with _progress(len(jobs)) as progress:

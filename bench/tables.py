@@ -10,16 +10,19 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from tabulate import SEPARATING_LINE, tabulate
 
 from bench import paper
-from bench.collect import Entry
 from bench.config import Config, Protocol
 from bench.metric_catalogue import Metric
 from bench.ranking import average_rank, competition_ranks, printed
 from bench.records import Manifest
+
+if TYPE_CHECKING:
+    from bench.collect import Entry
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 GAP = "–"

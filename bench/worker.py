@@ -27,7 +27,7 @@ from bench.fit_method import fit_method
 from bench.fitting import Candidate, Fitted, Prepared, prepare, select
 from bench.metric_catalogue import PAPER_METRICS
 from bench.metrics import evaluate
-from bench.plan import Job
+from bench.plan import Job, state_of
 from bench.records import Record, Store, write_atomically
 
 KEEP = ("scores", "model")
@@ -76,6 +76,7 @@ def run_job(
             "peak_memory_bytes": _peak_memory(),
         }
     seconds = time.perf_counter() - started
+    _make_way(job, store)
     kept = {}
     for kind, content in files.items():
         path = store.sidecar(job.name, kind)
@@ -96,6 +97,13 @@ def run_job(
         )
     )
     return Outcome(job, status, seconds, message)
+
+
+def _make_way(job: Job, store: Store) -> None:
+    """Keep a record that is about to be replaced under another name; a failure of the same job needs no keeping."""
+    state = state_of(job, store)
+    if state.kind in ("stale", "corrupt", "done"):
+        store.set_aside(job.name, "replaced" if state.kind == "done" else state.kind)
 
 
 def _compute(

@@ -8,11 +8,16 @@ scikit-learn's four metrics on validation.
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 import time
 from collections import deque
+from statistics import median
 
 import numpy as np
 import torch
+from joblib.externals.loky import get_reusable_executor
 from sklearn import metrics as scikit
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -86,47 +91,72 @@ def plain(module: LinearMethod, train: Split, validation: Split, validate: bool)
     return best, chosen
 
 
-def run(full: bool) -> dict[str, object]:
+def plain_in_a_fresh_process(position: int, validate: bool) -> tuple[float, float]:
+    """(seconds, best validation Hamming loss) of one model, with two threads and OpenMP's own defaults."""
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    command = [sys.executable, "-m", "benchmarks.grid", str(position), str(int(validate))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    taken, best = done.stdout.split()
+    return float(taken), float(best)
+
+
+def main(position: int, validate: bool) -> None:
+    torch.set_num_threads(2)
     train, validation = simulated(ROWS, 0), simulated(VALIDATION_ROWS, 1)
-    prepared = Prepared(problem_of(train), {"train": train, "val": validation})
-    points = [methods.options("FLEM-D", methods.listing("FLEM-D").defaults, point) for point in GRID]
+    module = models(train)[position]
+    start = time.perf_counter()
+    best, _ = plain(module, train, validation, validate)
+    print(time.perf_counter() - start, best)
+
+
+def stacked(points: list[dict], prepared: Prepared, validation: Split) -> tuple[float, list[float], list[int]]:
+    """(seconds, validation Hamming losses, stack sizes) of the whole grid, the start of its processes included."""
     start = time.perf_counter()
     fitted = fit_linear("FLEM-D", points, prepared, Protocol(), 0, processes=2)
-    ours = [evaluate(validation.y, one.scores(validation.x), 0.0)["hamming"] for one in fitted.candidates]
-    stacked = time.perf_counter() - start
-    # Two validation rows: as good as none.
-    hardly = Prepared(prepared.problem, {"train": train, "val": Split(validation.x[:2], validation.y[:2])})
-    start = time.perf_counter()
-    fit_linear("FLEM-D", points, hardly, Protocol(), 0, processes=2)
-    stacked_alone = time.perf_counter() - start
-    plain_seconds, differences = {True: 0.0, False: 0.0}, []
-    torch.set_num_threads(2)
-    chosen = range(len(GRID)) if full else (5, 15)
-    for k in chosen:
-        for validate in (True, False):
-            module = models(train)[k]
-            start = time.perf_counter()
-            best, _ = plain(module, train, validation, validate)
-            plain_seconds[validate] += (time.perf_counter() - start) * len(GRID) / len(chosen)
-            if validate:
-                differences.append(abs(best - (ours[k] or 0.0)))
+    hamming = [evaluate(validation.y, one.scores(validation.x), 0.0)["hamming"] or 0.0 for one in fitted.candidates]
+    taken = time.perf_counter() - start
+    get_reusable_executor().shutdown(wait=True)
+    return taken, hamming, fitted.stacks
+
+
+def run(full: bool) -> dict[str, object]:
+    train, validation = simulated(ROWS, 0), simulated(VALIDATION_ROWS, 1)
+    few = Split(validation.x[:2], validation.y[:2])  # two validation rows: as good as none
+    points = [methods.options("FLEM-D", methods.listing("FLEM-D").defaults, point) for point in GRID]
+    models_timed = 4 if full else 1
+    rounds: dict[str, list[dict[str, float]]] = {"with": [], "without": []}
+    differences = []
+    for number in range(3):  # ours and theirs take turns, so that both see the same machine
+        for kind, part in (("with", validation), ("without", few)):
+            prepared = Prepared(problem_of(train), {"train": train, "val": part})
+            ours, hamming, stacks = stacked(points, prepared, part)
+            theirs = 0.0
+            for model in range(models_timed):
+                position = (5 * number + 3 * model) % len(GRID)
+                taken, best = plain_in_a_fresh_process(position, kind == "with")
+                theirs += taken * len(GRID) / models_timed
+                if kind == "with":
+                    differences.append(abs(best - hamming[position]))
+            rounds[kind].append({"stacked": ours, "plain": theirs, "ratio": theirs / ours})
+            print(f"  round {number + 1}, {kind} validation: {ours:.1f} s against {theirs:.0f} s", flush=True)
     steps = EPOCHS * int(np.ceil(ROWS / 64))
     parameters = sum(value.numel() for value in models(train)[0].parameters()) * len(GRID)
     wide = len(GRID) * FEATURES * (LABELS + 128)
+    alone = median(one["stacked"] for one in rounds["without"])
     return {
-        "stacks": fitted.stacks,
-        "stacked_seconds": stacked,
-        "stacked_seconds_without_validation": stacked_alone,
-        "plain_seconds": plain_seconds[True],
-        "plain_seconds_without_validation": plain_seconds[False],
-        "plain_models_timed": len(chosen),
-        "ratio": plain_seconds[True] / stacked,
-        "ratio_without_validation": plain_seconds[False] / stacked_alone,
+        "stacks": stacks,
+        "rounds": rounds,
+        **{f"ratio_{kind}_validation": median(one["ratio"] for one in rounds[kind]) for kind in rounds},
+        "plain_models_timed_each_round": models_timed,
         "largest_difference_of_best_validation_hamming": max(differences),
         "steps": steps,
-        "step_ms": stacked_alone / steps * 1e3,
+        "step_ms": alone / steps * 1e3,
         # forward and weight gradient of the two layers on x, which hold 95 % of the multiplications
         "step_gflop": 4 * 64 * wide / 1e9,
         # AdamW with AMSGrad: 20 bytes read, 16 written; the gradient written and read for its norm; weights read once
         "step_gb": parameters * (36 + 4 + 4 + 4) / 1e9,
     }
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), bool(int(sys.argv[2])))

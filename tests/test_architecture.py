@@ -41,6 +41,14 @@ def test_reading_sides_import_neither_torch_nor_methods(name: str) -> None:
     assert not [one for one in names if one.split(".")[0] in ("torch", "methods")]
 
 
+def test_reading_sides_bring_neither_torch_nor_methods_along() -> None:
+    program = (
+        "import sys, bench.ranking, bench.tables, bench.paper, bench.records\n"
+        "assert not {'torch', 'methods'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
 @pytest.mark.parametrize("name", ["cli", "config", "errors", "metric_catalogue", "paper", "ranking", "records", "plan"])
 def test_light_modules_import_nothing_heavy_at_the_top(name: str) -> None:
     names = imports(ROOT / "bench" / f"{name}.py", top_level_only=True)
