@@ -245,23 +245,8 @@ def test_a_results_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 # --- a new method ---------------------------------------------------------------------------------------------------
 
-NEW_METHOD = textwrap.dedent(
-    '''
-    """Squared hinge loss, as an example of a new method."""
-
-    from torch import Tensor
-
-    from methods.api import Batch, LinearMethod, register
-
-
-    @register("Hinge", family="example", paper="none", margin=1.0)
-    class Hinge(LinearMethod):
-        """Mean of max(0, margin - (2y - 1) z)^2."""
-
-        def objective(self, batch: Batch) -> Tensor:
-            return (self.margin - (2 * batch.y - 1) * batch.z).clamp(min=0).square().mean()
-    '''
-)
+PAGE = (ROOT / "docs/add-a-method.md").read_text(encoding="utf-8")
+NEW_METHOD = PAGE.partition("```python\n")[2].partition("```")[0]  # what the page tells a reader to write
 
 
 def check_new_method(python: str, path: Path, cwd: Path) -> None:
