@@ -35,17 +35,23 @@ def main() -> None:
     show("machine", results["machine"])
     for name in given.names or NAMES:
         results[name] = importlib.import_module(f"benchmarks.{name}").run(given.full)
-        if name == "grid":
-            results[name] |= shares(results[name], results["machine"])
         show(name, results[name])
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        store(results)
+    if "grid" in results:
+        results["grid"] |= shares(results["grid"], results["machine"])
+        show("grid, shares of the machine", shares(results["grid"], results["machine"]))
+    store(results)
     page.write(results)
 
 
+def store(results: dict) -> None:
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
 def shares(grid: dict, machine: dict) -> dict[str, float]:
-    """How much of the measured matrix-product rate and copy bandwidth the step reaches, and of both together."""
+    """How much of the measured matrix-product rate and update bandwidth the step reaches, and of both together."""
     floor_products = grid["step_gflop"] / machine["matrix_product_gflops"] * 1e3
-    floor_bytes = grid["step_gb"] / machine["copy_gb_per_s"] * 1e3
+    floor_bytes = grid["step_gb"] / machine["update_gb_per_s"] * 1e3
     return {
         "floor_of_products_ms": floor_products,
         "floor_of_bytes_ms": floor_bytes,

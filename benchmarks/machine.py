@@ -25,12 +25,13 @@ def seconds(run: Callable[[], object], times: int = 3, warm_up: int = 1) -> floa
 
 
 def facts() -> dict[str, object]:
-    """Matrix-product rate and copy bandwidth, measured now, with the threads that torch uses now."""
+    """Matrix-product rate and bandwidths, measured now, with the threads that torch uses now."""
     a = torch.randn(2048, 2048)
     product = seconds(lambda: a @ a, times=7)
     source = torch.randn(64 * 2**20)
     target = torch.empty_like(source)
     copy = seconds(lambda: target.copy_(source), times=7)
+    update = seconds(lambda: target.mul_(1.0), times=7)
     where = environment("cpu")
     return {
         "processor": where["processor"],
@@ -41,4 +42,6 @@ def facts() -> dict[str, object]:
         "threads": torch.get_num_threads(),
         "matrix_product_gflops": 2 * 2048**3 / product / 1e9,
         "copy_gb_per_s": 2 * source.numel() * 4 / copy / 1e9,
+        # In place, as an optimiser works; a copy also reads what it overwrites, which its rate does not count.
+        "update_gb_per_s": 2 * source.numel() * 4 / update / 1e9,
     }
