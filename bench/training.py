@@ -204,10 +204,14 @@ def _run(
             loss = total / sum(len(index) for index in order)
             loss_curve.append(loss.tolist())
             alive &= loss.isfinite()
+            for value in stack.parameters.values():  # the last step may have broken what its loss did not show
+                alive &= value.detach().isfinite().flatten(1).all(1)
             for k, finite in enumerate(alive.tolist()):
                 if not finite and diverged[k] is None:
                     diverged[k] = epoch
             if not alive.any():
+                if bool((best_epoch > 0).any()):
+                    break  # what was kept before stays, as it does beside a model that goes on
                 raise DivergedError(f"the training loss is no longer finite in epoch {epoch} of {options.epochs}")
             if hamming is None:
                 better = alive & (torch.full_like(best_epoch, epoch) == options.epochs)

@@ -50,4 +50,4 @@ def rebalanced_weight(y: Tensor, positives: Tensor, alpha: Tensor, beta: Tensor,
 def negative_tolerant_bias(positives: Tensor, rows: int, kappa: Tensor) -> Tensor:
     """[c] nu_j = -kappa log(N/n_j - 1) (Wu et al. 2020, eq. 9); n_j is kept within [1, N-1]."""
     n = positives.clamp(1, rows - 1)
-    return -kappa * torch.log(rows / n - 1)
+    return -kappa * torch.log((rows - n) / n)

@@ -287,6 +287,30 @@ def test_divergence_names_the_epoch(data: Split, validation: Split) -> None:
     assert healthy.epochs[1] == 0
 
 
+def test_a_late_divergence_keeps_what_was_good_alone_or_in_company(data: Split, validation: Split) -> None:
+    class Late(LinearMethod):
+        """Breaks when a batch's loss falls below a limit."""
+
+        def objective(self, batch: Batch) -> Tensor:
+            loss = F.binary_cross_entropy_with_logits(batch.z, batch.y)
+            return loss / (loss >= self.limit).to(loss.dtype)
+
+    def trained(limits: list[float]) -> training.Trained:
+        made = [Late(problem_of(data), limit=limit).double() for limit in limits]
+        for module in made:
+            training.initialise_classifier(module, 0)
+        return training.train(made, data, validation, training.LoopOptions(epochs=60, batch_size=100), seed=0)
+
+    limit = trained([0.0]).losses[0][30]
+    both, alone = trained([limit, 0.0]), trained([limit])
+    assert both.diverged[0] is not None
+    assert both.diverged[1] is None
+    assert 0 < both.epochs[0] == alone.epochs[0] < both.diverged[0]
+    for key, value in alone.parameters.items():
+        assert value.isfinite().all()
+        torch.testing.assert_close(both.parameters[key][0], value[0], atol=1e-10, rtol=0)
+
+
 def test_side_networks_train_by_the_same_loop(data: Split) -> None:
     torch.manual_seed(0)
     network = nn.Linear(8, 6).double()
