@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
 from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.config import Config
 
 USAGE = 2
 INTERRUPTED = 130
@@ -129,18 +132,16 @@ def table(
         tables = [paper_table(one, config) for one in metrics]
         print("\n".join(render(one, form) for one in tables), end="")
         return 0
-    return _own_tables(metrics, form, origin, results, data)
+    return _own_tables(metrics, form, origin, results, data, config)
 
 
-def _own_tables(metrics: list, form: str, origin: str, results: str, data: str | None) -> int:
-    from bench import config as configuration
-    from bench.collect import changed_sources, collect
+def _own_tables(metrics: list, form: str, origin: str, results: str, data: str | None, config: Config) -> int:
+    from bench.collect import collect
     from bench.datasets import data_folders
     from bench.plan import rows_of
     from bench.records import Store
     from bench.tables import comparison, render
 
-    config = configuration.load()
     folders = data_folders(config, data)
     folder = Path(results) if origin == "runs" else Path("results/reference")
     if not folder.is_dir():
@@ -155,14 +156,17 @@ def _own_tables(metrics: list, form: str, origin: str, results: str, data: str |
     manifest = store.manifest()
     tables = [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in metrics]
     if origin == "reference":
-        note = _reference_note(entries, changed_sources(store, config, folders))
+        note = _reference_note(entries)
         for one in tables:
             one.notes.append(note)
     print("\n".join(render(one, form) for one in tables), end="")
     return 1 if any(entry.state == "corrupt" for entry in entries) else 0
 
 
-def _reference_note(entries: list, changed: list[str]) -> str:
+def _reference_note(entries: list) -> str:
+    from bench.collect import SOURCE_PARTS
+
+    changed = [part for part in SOURCE_PARTS if any(part in entry.changed for entry in entries)]
     commits = sorted({str(entry.record.environment.get("commit")) for entry in entries if entry.record})
     since = f"; since then the {' and '.join(changed)} sources have changed" if changed else ""
     return f"Reference records, made at commit {', '.join(commits)}{since}."
@@ -241,7 +245,9 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if type(error).__name__ not in ("UnknownMethodError", "BrokenMethodError"):
+        from methods import BrokenMethodError, UnknownMethodError
+
+        if not isinstance(error, BrokenMethodError | UnknownMethodError):
             raise
         message = str(error)
     print(f"error: {message}", file=sys.stderr)

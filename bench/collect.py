@@ -30,6 +30,8 @@ class Entry:
     note: str
     record: Record | None
     path: Path
+    changed: tuple[str, ...] = ()
+    """Parts of the key that differ from what would be computed now."""
 
     def value(self, metric: str) -> float | None:
         if self.state != "done" or self.record is None or self.record.result is None:
@@ -41,7 +43,7 @@ class Entry:
 def collect(store: Store, config: Config, folders: list[Path], committed: bool = False) -> list[Entry]:
     """Every record of the folder; stale ones name the parts of their key that changed.
 
-    ``committed`` records (the reference run) are not stale because sources changed since; see ``changed_sources``.
+    ``committed`` records (the reference run) are not stale because sources changed since; ``Entry.changed`` says it.
     """
     expected = _Expected(store.manifest(), config, folders)
     entries = []
@@ -50,26 +52,12 @@ def collect(store: Store, config: Config, folders: list[Path], committed: bool =
             job = JobName(*path.parts[-3].partition("@")[::2], path.parts[-2], _seed_of(path))
             entries.append(Entry(job, "corrupt", str(record), None, path))
             continue
-        parts = expected.changed(record)
-        if committed:
-            parts = tuple(part for part in parts if part not in SOURCE_PARTS)
-        if parts:
-            entries.append(Entry(record.job, "stale", f"{', '.join(parts)} changed since", record, path))
-        elif record.status == "failed":
-            entries.append(Entry(record.job, "failed", (record.failure or {}).get("message", ""), record, path))
-        else:
-            entries.append(Entry(record.job, "done", "", record, path))
+        changed = expected.changed(record)
+        stale = [part for part in changed if not (committed and part in SOURCE_PARTS)]
+        state: EntryState = "stale" if stale else record.status
+        note = f"{', '.join(stale)} changed since" if stale else (record.failure or {}).get("message", "")
+        entries.append(Entry(record.job, state, note, record, path, changed))
     return entries
-
-
-def changed_sources(store: Store, config: Config, folders: list[Path]) -> list[str]:
-    """Which source parts of committed records differ from the code that reads them."""
-    expected = _Expected(store.manifest(), config, folders)
-    changed: dict[str, None] = {}
-    for _, record in store.records():
-        if isinstance(record, Record):
-            changed.update(dict.fromkeys(part for part in expected.changed(record) if part in SOURCE_PARTS))
-    return list(changed)
 
 
 def _seed_of(path: Path) -> int:

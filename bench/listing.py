@@ -6,9 +6,8 @@ import textwrap
 
 from bench import config as configuration
 from bench import paper, provenance
-from bench.datasets import Missing, available, data_folders, resolve
+from bench.datasets import Missing, available, data_folders, present
 from bench.datasets.base import SPLITS
-from bench.errors import UsageError
 from bench.metric_catalogue import METRICS
 
 
@@ -71,9 +70,7 @@ def _printed_size(name: str) -> str:
 
 def show_card(name: str, data: str | None) -> int:
     config = configuration.load()
-    source = resolve(name, config, data_folders(config, data))
-    if isinstance(source, Missing):
-        raise UsageError(f"the data set {source.name} is not in the data folders: {source.get}.")
+    source = present(name, config, data_folders(config, data))
     dataset = source.load()
     labels = len(dataset.label_names)
     print(f"{dataset.full_name}: {dataset.provenance}")

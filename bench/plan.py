@@ -14,7 +14,7 @@ import msgspec
 import methods
 from bench import provenance
 from bench.config import Config, Protocol, Row
-from bench.datasets import Missing, Source, resolve
+from bench.datasets import Missing, Source, present, resolve
 from bench.errors import UsageError, did_you_mean
 from bench.records import CorruptRecordError, JobName, Record, Store
 
@@ -114,7 +114,7 @@ def _sources(config: Config, folders: list[Path], specs: list[str]) -> tuple[lis
     missing: dict[str, Missing] = {}
     for spec in specs:
         for name in config.datasets if spec == "all" else [spec]:
-            found = resolve(name, config, folders)
+            found = resolve(name, config, folders) if spec == "all" else present(name, config, folders)
             if isinstance(found, Source):
                 known = sources.setdefault(found.full_name, found)
                 if known.files != found.files:
@@ -122,10 +122,8 @@ def _sources(config: Config, folders: list[Path], specs: list[str]) -> tuple[lis
                         f"two data sets would be recorded as {found.full_name}: {known.files[0]} and {found.files[0]}; "
                         "rename one of the files or run them into two results folders."
                     )
-            elif spec == "all":
-                missing[found.name] = found
             else:
-                raise UsageError(f"the data set {found.name} is not in the data folders: {found.get}.")
+                missing[found.name] = found
     return list(sources.values()), list(missing.values())
 
 

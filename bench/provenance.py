@@ -79,6 +79,7 @@ def _between(lines: list[str], begin: tuple[int, int], end: tuple[int, int]) -> 
     return "".join([lines[begin[0] - 1][begin[1] :], *middle, lines[end[0] - 1][: end[1]]])
 
 
+@lru_cache(maxsize=256)
 def code_digest(module: str, file: Path | None = None) -> str:
     """Digest of a module and of every project module it imports, directly or not."""
     return _combined(source_digest(path.read_text(encoding="utf-8")) for path in _closure(module, file))

@@ -20,6 +20,7 @@ import msgspec
 from bench.errors import UsageError
 
 SCHEMA = 1
+Status = Literal["done", "failed"]
 MANIFEST = "run.json"
 
 
@@ -46,7 +47,7 @@ class Record(msgspec.Struct, frozen=True):
     protocol: str
     """The protocol's name; its settings are in the key."""
     key: dict[str, Any]
-    status: Literal["done", "failed"]
+    status: Status
     cost: dict[str, Any]
     environment: dict[str, Any]
     result: dict[str, Any] | None = None

@@ -10,8 +10,10 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
 import pandas as pd
 from tabulate import SEPARATING_LINE, tabulate
 
@@ -63,13 +65,9 @@ class Table:
     def _cell(self, row: str, column: str) -> dict | None:
         return self._cells.get((row, column))
 
-    @property
+    @cached_property
     def _cells(self) -> dict[tuple[str, str], dict]:
-        known = self.__dict__.get("_index")
-        if known is None:
-            known = {(cell["row"], cell["dataset"]): cell for cell in self.frame.to_dict("records")}
-            self.__dict__["_index"] = known
-        return known
+        return {(cell["row"], cell["dataset"]): cell for cell in self.frame.to_dict("records")}
 
 
 def comparison(
@@ -214,8 +212,6 @@ def _protocol_notes(entries: list[Entry], config: Config, manifest: Manifest, la
 
 def describe_protocol(settings: dict) -> str:
     """A protocol in one line."""
-    import msgspec
-
     p = msgspec.convert(settings, Protocol)
     epochs = f"{p.epochs} epochs" + (f" or {p.minimum_steps} steps if more" if p.minimum_steps else "")
     scaling = "features scaled to [0, 1] by the training range" if p.scaling == "minmax" else "features as they are"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import torch
@@ -113,23 +114,8 @@ def train(
         device=training.x.device,
         dtype=training.x.dtype,
     )
-    cut = modules[0].cut
-
-    def hamming(parameters: dict[str, Tensor]) -> Tensor:
-        assert validation is not None
-        return stacked_hamming(parameters, validation, cut)
-
-    return _run(
-        stack,
-        training,
-        hamming if validation is not None else None,
-        options,
-        seed,
-        "classifier",
-        extra,
-        batches,
-        on_epoch,
-    )
+    hamming = None if validation is None else partial(stacked_hamming, split=validation, cut=modules[0].cut)
+    return _run(stack, training, hamming, options, seed, "classifier", extra, batches, on_epoch)
 
 
 def train_module(
@@ -214,7 +200,7 @@ def _run(
                     break  # what was kept before stays, as it does beside a model that goes on
                 raise DivergedError(f"the training loss is no longer finite in epoch {epoch} of {options.epochs}")
             if hamming is None:
-                better = alive & (torch.full_like(best_epoch, epoch) == options.epochs)
+                better = alive & (epoch == options.epochs)
             else:
                 now = hamming(stack.parameters).masked_fill(~alive, torch.inf)
                 hamming_curve.append(now.tolist())

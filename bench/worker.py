@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bench import provenance
 from bench.config import Config
-from bench.datasets import Missing, resolve
+from bench.datasets import present
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
 from bench.fit_linear import fit_linear
@@ -28,9 +28,7 @@ from bench.fitting import Candidate, Fitted, Prepared, prepare, select
 from bench.metric_catalogue import PAPER_METRICS
 from bench.metrics import evaluate
 from bench.plan import Job, state_of
-from bench.records import Record, Store, write_atomically
-
-KEEP = ("scores", "model")
+from bench.records import Record, Status, Store, write_atomically
 
 Progress = Callable[[str, int, int], None]
 """(what is counted, done, all)."""
@@ -62,11 +60,11 @@ def run_job(
     try:
         with _threads(job.protocol.threads):
             result, files = _compute(job, config, folders, torch.device(device), keep, clock, progress, processes)
-        failure, status, message = None, "done", ""
+        failure, message = None, ""
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        result, files, status = None, {}, "failed"
+        result, files = None, {}
         message = str(error).splitlines()[0] if str(error) else type(error).__name__
         failure = {
             "type": type(error).__name__,
@@ -76,6 +74,7 @@ def run_job(
             "peak_memory_bytes": _peak_memory(),
         }
     seconds = time.perf_counter() - started
+    status: Status = "failed" if failure else "done"
     _make_way(job, store)
     kept = {}
     for kind, content in files.items():
@@ -88,7 +87,7 @@ def run_job(
             base=job.base,
             protocol=job.protocol_name,
             key=job.key,
-            status="done" if status == "done" else "failed",
+            status=status,
             result=result,
             failure=failure,
             cost={"seconds": seconds, **clock.stages, "peak_memory_bytes": _peak_memory(), **_device_memory(device)},
@@ -138,10 +137,7 @@ def _compute(
 def load_dataset(job: Job, config: Config, folders: list[Any]) -> Dataset:
     """The job's data set, found by its files; its name stays the one it was planned under."""
     spec = str(job.files[0]) if job.reader.endswith(".npz") else job.name.full_dataset
-    source = resolve(spec, config, folders)
-    if isinstance(source, Missing):
-        raise UsageError(f"the data set {source.name} is not in the data folders: {source.get}.")
-    return source.load()
+    return present(spec, config, folders).load()
 
 
 def _evaluated(job: Job, fitted: Fitted, prepared: Prepared) -> tuple[dict[str, Any], Tensor, Candidate]:

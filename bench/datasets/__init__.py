@@ -77,7 +77,7 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
     stems, archives = scan(tuple(folders))
     stem = _same(name, stems)
     if stem is not None:
-        folder, extractor = _one_extractor(stem, extractor, stems[stem])
+        extractor, folder = _choose(stem, extractor, stems[stem])
         return _canonical(stem, stem, extractor, folder, "paper")
     archive = _same(name, archives)
     if archive is not None:
@@ -90,6 +90,14 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
         f"there is no data set {name!r}, neither registered nor in {_listed(folders) or 'any data folder'}; "
         f"{did_you_mean(name, known)}"
     )
+
+
+def present(spec: str, config: Config, folders: list[Path]) -> Source:
+    """``resolve`` for a set that must be here: an absent one is a :class:`UsageError` that says how to get it."""
+    found = resolve(spec, config, folders)
+    if isinstance(found, Missing):
+        raise UsageError(f"the data set {found.name} is not in the data folders: {found.get}.")
+    return found
 
 
 def available(config: Config, folders: list[Path]) -> list[Source | Missing]:
@@ -146,9 +154,9 @@ def _registered(name: str, extractor: str, entry: DatasetEntry, folders: list[Pa
         if extractor:
             raise UsageError(f"{name}@{extractor} is not in {_listed(folders)}: {_how(name, entry)}")
         return Missing(name, _how(name, entry))
-    wanted, stems = _choose(name, extractor, {key: [place for _, place in found] for key, found in places.items()})
-    stem = next(stem for stem, place in places[wanted] if place == stems)
-    return _canonical(name, stem, wanted, stems, entry.protocol)
+    wanted, folder = _choose(name, extractor, {key: [place for _, place in found] for key, found in places.items()})
+    stem = next(stem for stem, place in places[wanted] if place == folder)
+    return _canonical(name, stem, wanted, folder, entry.protocol)
 
 
 def _places(entry: DatasetEntry, folders: list[Path]) -> dict[str, list[tuple[str, Path]]]:
@@ -169,7 +177,7 @@ def _each_extractor(name: str, config: Config, folders: list[Path]) -> list[Sour
     if not places:
         return [Missing(name, _how(name, entry))]
     return [
-        _canonical(name, *found[0][:1], extractor, found[0][1], entry.protocol) for extractor, found in places.items()
+        _canonical(name, found[0][0], extractor, found[0][1], entry.protocol) for extractor, found in places.items()
     ]
 
 
@@ -179,11 +187,6 @@ def _how(name: str, entry: DatasetEntry) -> str:
         f"{entry.get}; put {stem}_<split>_features_{extractor}.npy and {stem}_<split>_labels.npz "
         f"(train, val, test) into the data folder"
     )
-
-
-def _one_extractor(name: str, wanted: str, extractors: dict[str, list[Path]]) -> tuple[Path, str]:
-    extractor, folder = _choose(name, wanted, extractors)
-    return folder, extractor
 
 
 def _choose(name: str, wanted: str, extractors: dict[str, list[Path]]) -> tuple[str, Path]:
