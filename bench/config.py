@@ -46,9 +46,11 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The released code's bias group falls to AdamW's default 1e-2; "weight decay on weights" is the text's."""
         return 1e-2 if self.fidelity == "official" else 0.0
 
-    def epochs_for(self, rows: int) -> int:
-        batches = max(1, math.ceil(rows / self.batch_size) - (rows % self.batch_size == 1))
-        return max(self.epochs, math.ceil(self.minimum_steps / batches))
+    def epochs_for(self, rows: int, epochs: int | None = None, batch_size: int | None = None) -> int:
+        """Epochs that also give the minimum of steps; a recovery network has epochs and a batch size of its own."""
+        epochs, batch_size = epochs or self.epochs, batch_size or self.batch_size
+        batches = max(1, math.ceil(rows / batch_size) - (rows % batch_size == 1))
+        return max(epochs, math.ceil(self.minimum_steps / batches))
 
 
 class Row(msgspec.Struct, frozen=True):

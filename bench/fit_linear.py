@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from torch import Tensor, nn
 import methods
 from bench.config import Protocol
 from bench.fitting import Candidate, Fitted, Prepared
-from bench.streams import stream_seed
-from bench.training import DivergedError, LoopOptions, Trained, initialise_classifier, train, train_module
-from methods.api import Batch, LinearMethod, Problem, Split
+from bench.preparation import linear_module, loop_options, per_sample_tensors
+from bench.training import DivergedError, LoopOptions, Trained, initialise_classifier, train
+from methods.api import LinearMethod, Problem, Split
 
 
 def fit_linear(
@@ -36,12 +37,17 @@ def fit_linear(
     DivergedError: when no point of the grid has a finite loss.
     """
     cls = methods.method_class(name)
+    assert issubclass(cls, LinearMethod)
     options = loop_options(protocol, prepared.splits["train"].x.shape[0])
-    extra = _per_sample_tensors(name, points[0], prepared, options, seed)
-    stacks = stacked_positions(points, protocol.stack if getattr(cls, "stackable", True) else 1)
+    stacks = stacked_positions(points, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
     chosen = [[points[position] for position in positions] for positions in stacks]
+    once: dict[str, dict[str, Tensor]] = {}
+    for part in chosen:
+        if (read := _read_by_prepare(cls, part[0])) not in once:
+            once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed)
+    extras = [once[_read_by_prepare(cls, part[0])] for part in chosen]
     if processes > 1 and len(stacks) > 1 and prepared.splits["train"].x.device.type == "cpu":
-        outcomes = _side_by_side(name, chosen, prepared, options, seed, extra, processes, protocol.threads)
+        outcomes = _side_by_side(name, chosen, prepared, options, seed, extras, processes, protocol.threads)
     else:
         outcomes = []
         for number, part in enumerate(chosen):
@@ -50,18 +56,18 @@ def fit_linear(
                 if on_epoch:
                     on_epoch(before + epoch, len(stacks) * options.epochs)
 
-            outcomes.append(_train_stack(name, part, prepared, options, seed, extra, report))
+            outcomes.append(_train_stack(name, part, prepared, options, seed, extras[number], report))
     failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
     if len(failures) == len(outcomes):
         raise failures[0]
     candidates: dict[int, Candidate] = {}
-    for positions, outcome in zip(stacks, outcomes, strict=True):
+    for positions, outcome, extra in zip(stacks, outcomes, extras, strict=True):
         for k, position in enumerate(positions):
-            candidates[position] = (
-                Candidate(scores=_no_scores, diverged=options.epochs)
-                if isinstance(outcome, DivergedError)
-                else _candidate(outcome, k)
-            )
+            if isinstance(outcome, DivergedError):
+                candidates[position] = Candidate(scores=_no_scores, diverged=options.epochs)
+            else:
+                recovered = partial(_distribution, name, points[position], prepared, seed, extra)
+                candidates[position] = _candidate(outcome, k, recovered)
     return Fitted([candidates[i] for i in range(len(points))], cls.cut, options.epochs, [len(part) for part in stacks])
 
 
@@ -74,7 +80,9 @@ def _train_stack(
     extra: dict[str, Tensor],
     on_epoch: Callable[[int], None] | None = None,
 ) -> Trained | DivergedError:
-    modules = [_module(name, point, prepared, seed) for point in points]
+    modules = [linear_module(name, point, prepared, seed) for point in points]
+    for module in modules:  # the classifier starts from a stream that all rows share
+        initialise_classifier(module, seed)
     try:
         return train(
             modules, prepared.splits["train"], prepared.splits["val"], options, seed, extra=extra, on_epoch=on_epoch
@@ -89,7 +97,7 @@ def _side_by_side(
     prepared: Prepared,
     options: LoopOptions,
     seed: int,
-    extra: dict[str, Tensor],
+    extras: list[dict[str, Tensor]],
     processes: int,
     threads: int,
 ) -> list[Trained | DivergedError]:
@@ -97,11 +105,12 @@ def _side_by_side(
     from joblib import Parallel, delayed
 
     arrays = {split: (prepared.splits[split].x.numpy(), prepared.splits[split].y.numpy()) for split in ("train", "val")}
-    per_sample = {key: value.numpy() for key, value in extra.items()}
     parallel = Parallel(n_jobs=min(processes, len(stacks)), mmap_mode="c")
     return parallel(
-        delayed(_in_another_process)(name, part, prepared.problem, arrays, per_sample, options, seed, threads)
-        for part in stacks
+        delayed(_in_another_process)(
+            name, part, prepared.problem, arrays, {key: v.numpy() for key, v in extra.items()}, options, seed, threads
+        )
+        for part, extra in zip(stacks, extras, strict=True)
     )
 
 
@@ -121,67 +130,25 @@ def _in_another_process(
     return _train_stack(name, points, Prepared(problem, splits), options, seed, extra)
 
 
-def loop_options(protocol: Protocol, rows: int) -> LoopOptions:
-    return LoopOptions(
-        epochs=protocol.epochs_for(rows),
-        batch_size=protocol.batch_size,
-        learning_rate=protocol.learning_rate,
-        betas=protocol.betas,
-        eps=protocol.eps,
-        weight_decay=protocol.weight_decay,
-        bias_weight_decay=protocol.bias_weight_decay,
-        amsgrad=protocol.amsgrad,
-        clip=protocol.clip_in_force,
-    )
-
-
-def stacked_positions(points: list[dict[str, Any]], size: int) -> list[list[int]]:
-    """Positions of the points that can be trained together: equal in everything but real numbers."""
+def stacked_positions(
+    points: list[dict[str, Any]], size: int, apart: Callable[[dict[str, Any]], str] = lambda point: ""
+) -> list[list[int]]:
+    """Positions of the points that can be trained together: equal in everything but real numbers, and in ``apart``."""
     groups: dict[str, list[int]] = {}
     for position, point in enumerate(points):
         fixed = {option: value for option, value in point.items() if not isinstance(value, float)}
-        groups.setdefault(repr(sorted(fixed.items())), []).append(position)
+        groups.setdefault(repr(sorted(fixed.items())) + apart(point), []).append(position)
     return [group[i : i + size] for group in groups.values() for i in range(0, len(group), size)]
 
 
-def _module(name: str, point: dict[str, Any], prepared: Prepared, seed: int) -> LinearMethod:
-    """One initialised model. Side networks draw from a stream of their own, the classifier from one all rows share."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "side networks", "initialisation"))
-        module = methods.create(name, prepared.problem, **point)
-    assert isinstance(module, LinearMethod)
-    initialise_classifier(module, seed)
-    return module
+def _read_by_prepare(cls: type[LinearMethod], point: dict[str, Any]) -> str:
+    """The options that decide what ``prepare`` returns; none where the method has no ``prepare`` of its own."""
+    if cls.prepare is LinearMethod.prepare:
+        return ""
+    return repr(sorted((option, value) for option, value in point.items() if option not in cls.prepare_ignores))
 
 
-def _per_sample_tensors(
-    name: str, point: dict[str, Any], prepared: Prepared, options: LoopOptions, seed: int
-) -> dict[str, Tensor]:
-    training = prepared.splits["train"]
-
-    def fit(module: nn.Module, objective: Callable[[Batch], Tensor], **changes: Any) -> None:
-        own = LoopOptions(**{**vars(options), "clip": "none", **changes})
-        train_module(module, objective, training, own, seed, stage="recovery")
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "recovery", "initialisation"))
-        extra = methods.create(name, prepared.problem, **point).prepare(training, fit)  # type: ignore[union-attr]
-    return _checked(name, extra, training.x)
-
-
-def _checked(name: str, extra: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
-    for key, value in extra.items():
-        if value.shape[:1] != x.shape[:1]:
-            raise ValueError(
-                f"{name}.prepare gave {key!r} {tuple(value.shape)}; its first dimension must be {len(x)} rows"
-            )
-    return {
-        key: value.to(device=x.device, dtype=x.dtype if value.is_floating_point() else value.dtype)
-        for key, value in extra.items()
-    }
-
-
-def _candidate(trained: Trained, k: int) -> Candidate:
+def _candidate(trained: Trained, k: int, recovered: Callable[[dict[str, Tensor]], Tensor | None]) -> Candidate:
     parameters = {name: value[k] for name, value in trained.parameters.items()}
 
     def scores(x: Tensor) -> Tensor:
@@ -189,12 +156,29 @@ def _candidate(trained: Trained, k: int) -> Candidate:
 
     return Candidate(
         scores=scores,
+        distribution=partial(recovered, parameters),
         parameters=parameters,
         epoch=trained.epochs[k],
         diverged=trained.diverged[k],
         losses=trained.losses[k],
         hamming=trained.hamming[k],
     )
+
+
+def _distribution(
+    name: str,
+    point: dict[str, Any],
+    prepared: Prepared,
+    seed: int,
+    extra: dict[str, Tensor],
+    parameters: dict[str, Tensor],
+) -> Tensor | None:
+    """The degrees that the model with these parameters recovers for the training rows."""
+    train = prepared.splits["train"]
+    module = linear_module(name, point, prepared, seed).to(train.x).eval()
+    module.load_state_dict(parameters, strict=False)
+    with torch.no_grad():
+        return module.distribution(train, extra)
 
 
 def _no_scores(x: Tensor) -> Tensor:

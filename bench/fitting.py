@@ -27,6 +27,8 @@ class Candidate:
 
     scores: Callable[[Tensor], Tensor]
     """[N, D] features -> [N, c] scores."""
+    distribution: Callable[[], Tensor | None] = lambda: None
+    """[N, c] degrees recovered for the training rows; None where the method recovers none."""
     parameters: dict[str, Tensor] = field(default_factory=dict)
     epoch: int | None = None
     diverged: int | None = None

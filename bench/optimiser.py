@@ -1,7 +1,8 @@
-"""AMSGrad-AdamW on stacked parameters, one fused operation a group (Loshchilov, Hutter 2019; Reddi et al. 2018).
+"""AMSGrad-AdamW (and Adam with L2) on stacked parameters, one fused operation a group.
 
-The operation is the one behind ``torch.optim.AdamW(fused=True, amsgrad=True)``. It is called directly because the class
-costs more time per step than a small model's update, and 1.4 s of imports per process.
+Loshchilov, Hutter 2019; Reddi et al. 2018; Kingma, Ba 2015. The operations are those behind
+``torch.optim.AdamW(fused=True)`` and ``torch.optim.Adam(fused=True)``. They are called directly because the classes
+cost more time per step than a small model's update, and 1.4 s of imports per process.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class Group:
     largest_squares: list[Tensor]
 
 
-class AdamW:
-    """Two groups, weights and biases, with a weight decay each.
+class Adam:
+    """Two groups, weights and biases, with a weight decay each: ``decoupled`` (AdamW) or in the gradient (Adam, L2).
 
     As in the released code, a parameter is a bias if its name says so: a batch normalisation's shift, not its scale.
     """
@@ -41,8 +42,10 @@ class AdamW:
         weight_decay: float,
         bias_weight_decay: float,
         amsgrad: bool,
+        decoupled: bool = True,
     ) -> None:
         self.learning_rate, self.betas, self.eps, self.amsgrad = learning_rate, betas, eps, amsgrad
+        self.update = torch._fused_adamw_ if decoupled else torch._fused_adam_
         values = list(parameters.values())
         self.steps = torch.zeros((), dtype=torch.float32, device=values[0].device)
         self.groups = []
@@ -57,7 +60,7 @@ class AdamW:
         """Update the parameters in place by their gradients, given in the parameters' order and layout."""
         self.steps += 1
         for group in self.groups:
-            torch._fused_adamw_(
+            self.update(
                 group.parameters,
                 [gradients[i] for i in group.positions],
                 group.means,

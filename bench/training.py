@@ -7,7 +7,7 @@ It trains side networks alone too (``train_module``), which is what ``prepare`` 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.clipping import NormQueue
-from bench.optimiser import AdamW
+from bench.optimiser import Adam
 from bench.stack import Stack, stacked_linear
 from bench.streams import generator, seed_noise, shuffled_batches, stream_seed
 from methods.api import Batch, LinearMethod, Split
@@ -41,6 +41,8 @@ class LoopOptions:
     bias_weight_decay: float = 1e-2
     """The released code's bias group names no decay and so gets AdamW's default."""
     amsgrad: bool = True
+    decoupled_decay: bool = True
+    """False: the decay is part of the gradient (Adam with L2), which some recovery networks ask for."""
     clip: Clip = "joint"
 
 
@@ -126,12 +128,19 @@ def train_module(
     seed: int,
     *,
     stage: str,
-    extra: dict[str, Tensor] | None = None,
+    extra: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Train any module by ``objective(batch)`` for all epochs and load the last epoch's parameters into it."""
-    holder = _Objective(module, objective)
+    """Train any module by ``objective(batch)`` for all epochs; it is left with the last epoch's parameters, in
+    evaluation mode. Batch order and noise are those of the ``stage``, apart from the classifier's.
+
+    Raises
+    ------
+    DivergedError: when the loss is not finite any more; the message names the stage and the epoch.
+    """
+    holder = _Objective(module.train(), objective)
     stack = Stack([holder], linear=False, stackable=False, device=training.x.device, dtype=training.x.dtype)
-    trained = _run(stack, training, None, options, seed, stage, extra, None, None)
+    trained = _run(stack, training, None, options, seed, stage, dict(extra or {}), None, None)
+    module.eval()
     with torch.no_grad():
         for name, parameter in holder.named_parameters():
             parameter.data = trained.parameters[name].squeeze(0).clone()
@@ -177,7 +186,7 @@ def _run(
             order = (
                 batches(epoch)
                 if batches
-                else shuffled_batches(training.x.shape[0], options.batch_size, seed, "classifier", epoch)
+                else shuffled_batches(training.x.shape[0], options.batch_size, seed, stage, epoch)
             )
             total = torch.zeros(models, dtype=torch.float64, device=device)
             for number, index in enumerate(order):
@@ -198,7 +207,9 @@ def _run(
             if not alive.any():
                 if bool((best_epoch > 0).any()):
                     break  # what was kept before stays, as it does beside a model that goes on
-                raise DivergedError(f"the training loss is no longer finite in epoch {epoch} of {options.epochs}")
+                raise DivergedError(
+                    f"the {stage}'s training loss is no longer finite in epoch {epoch} of {options.epochs}"
+                )
             if hamming is None:
                 better = alive & (epoch == options.epochs)
             else:
@@ -229,7 +240,7 @@ class _Step:
 
     def __init__(self, stack: Stack, options: LoopOptions) -> None:
         self.stack = stack
-        self.optimiser = AdamW(
+        self.optimiser = Adam(
             stack.parameters,
             learning_rate=options.learning_rate,
             betas=options.betas,
@@ -237,6 +248,7 @@ class _Step:
             weight_decay=options.weight_decay,
             bias_weight_decay=options.bias_weight_decay,
             amsgrad=options.amsgrad,
+            decoupled=options.decoupled_decay,
         )
         example = next(iter(stack.parameters.values()))
         self.clip_groups = [

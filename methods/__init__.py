@@ -176,7 +176,7 @@ def _read(path: Path, module: str, origin: str) -> list[Listing]:
             gradient = not any(isinstance(base, ast.Name) and base.id == "Method" for base in node.bases)
             for decorator in node.decorator_list:
                 if isinstance(decorator, ast.Call) and _called(decorator) == "register":
-                    found.append(_listing_of(decorator, node, gradient, module, path, origin))
+                    found.append(_listing_of(decorator, node, tree, gradient, module, path, origin))
     return found
 
 
@@ -184,10 +184,12 @@ def _called(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
-def _listing_of(call: ast.Call, cls: ast.ClassDef, gradient: bool, module: str, path: Path, origin: str) -> Listing:
+def _listing_of(
+    call: ast.Call, cls: ast.ClassDef, tree: ast.Module, gradient: bool, module: str, path: Path, origin: str
+) -> Listing:
     try:
         name = ast.literal_eval(call.args[0])
-        shared = _shared_defaults(cls)
+        shared = _shared_defaults(cls, tree)
         given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords if keyword.arg}
     except (ValueError, IndexError):
         problem = f"{path.name}, line {call.lineno}: the arguments of @register must be literals, the name first"
@@ -197,7 +199,8 @@ def _listing_of(call: ast.Call, cls: ast.ClassDef, gradient: bool, module: str, 
     return Listing(name, family, paper, {**shared, **given}, grid, gradient, module, path, origin)
 
 
-def _shared_defaults(cls: ast.ClassDef) -> dict[str, Any]:
+def _shared_defaults(cls: ast.ClassDef, tree: ast.Module) -> dict[str, Any]:
+    """The class's literal ``shared_defaults``, else that of its base class, in this file or in this package."""
     for node in cls.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             target, value = node.target.id, node.value
@@ -207,7 +210,22 @@ def _shared_defaults(cls: ast.ClassDef) -> dict[str, Any]:
             continue
         if target == "shared_defaults":
             return dict(ast.literal_eval(value))
+    for base in cls.bases:
+        if isinstance(base, ast.Name) and (found := _class_named(base.id, tree)):
+            return _shared_defaults(*found)
     return {}
+
+
+def _class_named(name: str, tree: ast.Module) -> tuple[ast.ClassDef, ast.Module] | None:
+    """The definition of a class that a file defines or imports from this package's shared modules."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return node, tree
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{__name__}."):
+            path = _HERE.joinpath(*str(node.module).split(".")[1:]).with_suffix(".py")
+            if any((alias.asname or alias.name) == name for alias in node.names) and path.is_file():
+                return _class_named(name, ast.parse(path.read_text(encoding="utf-8")))
+    return None
 
 
 def _read_plugin(entry: metadata.EntryPoint) -> Listing:

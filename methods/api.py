@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -62,8 +62,36 @@ class Batch:
     """Rows of the per-sample tensors that ``prepare`` returned: {name: [B, ...]}."""
 
 
-Fit = Callable[..., None]
-"""``fit(module, objective, *, epochs, batch_size, ...)``: the shared loop, for any module; see ``bench.training``."""
+class Fit(Protocol):
+    """The shared loop for any module, given to :meth:`LinearMethod.prepare`."""
+
+    def __call__(
+        self,
+        module: nn.Module,
+        objective: Callable[[Batch], Tensor],
+        *,
+        epochs: int,
+        batch_size: int,
+        optimiser: Literal["adamw", "adam"] = "adamw",
+        weight_decay: float | None = None,
+        extra: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Minimise ``objective(batch)`` over the module's parameters on the training split; the last epoch stays.
+
+        Parameters
+        ----------
+        module: any module with parameters. It is in training mode while it is fitted and in evaluation mode after.
+        objective: a scalar; ``batch.z`` is empty. Random operations draw from the loop's noise stream.
+        epochs: at least as many; more where the protocol asks for a minimum of steps.
+        optimiser: "adamw" is the protocol's AMSGrad-AdamW with its decay of weights and biases; "adam" is Adam without
+            AMSGrad and with ``weight_decay`` in the gradient (L2). Both use the protocol's learning rate; no clipping.
+        extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
+
+        Raises
+        ------
+        FloatingPointError: when the loss is no longer finite; it names the epoch.
+        """
+        ...
 
 
 class LinearMethod(nn.Module):
@@ -84,6 +112,8 @@ class LinearMethod(nn.Module):
     """False: train the models of a grid one by one, without vmap."""
     shared_defaults: ClassVar[Mapping[str, Any]] = {}
     """Options that every name registered for the class has, with their defaults; a literal."""
+    prepare_ignores: ClassVar[tuple[str, ...]] = ()
+    """Options that ``prepare`` does not read: grid points that differ in these alone share what it returns."""
 
     def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
         super().__init__()
@@ -98,6 +128,13 @@ class LinearMethod(nn.Module):
     def prepare(self, train: Split, fit: Fit) -> dict[str, Tensor]:
         """Per-sample tensors {name: [N, ...]} computed once per job; the loop serves them as ``batch.extra[name]``."""
         return {}
+
+    def distribution(self, train: Split, extra: Mapping[str, Tensor]) -> Tensor | None:
+        """[N, c] degrees of the training rows' labels, not negative, that the trained method has recovered.
+
+        Called with the kept epoch's parameters; ``extra`` is what ``prepare`` returned. None: it recovers none.
+        """
+        return None
 
     def objective(self, batch: Batch) -> Tensor:
         """The scalar to minimise on one batch."""

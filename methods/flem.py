@@ -6,14 +6,15 @@ distribution loss in the classifier's (eq. 10). The released code has the two na
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.api import Batch, LinearMethod, Problem, register
-from methods.enhancement import ResidualBlock
+from methods.api import Batch, LinearMethod, Problem, Split, register
+from methods.enhancement.networks import ResidualBlock
 
 
 class Estimator(nn.Module):
@@ -127,6 +128,13 @@ class FLEM(LinearMethod):
             return weighted
         plain = -(positive + negative).mean()
         return plain + (weighted - plain).detach()
+
+    def distribution(self, train: Split, extra: Mapping[str, Tensor]) -> Tensor:
+        """softmax(d*) of the training rows as one batch: batch normalisation by the whole training set's statistics.
+
+        The authors never evaluate g after training; the rule is ours.
+        """
+        return self.estimator(train.x, train.y.to(train.x.dtype)).softmax(-1)
 
 
 def distribution_loss(z: Tensor, degrees: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from methods.api import Method, Split, register
+from methods.enhancement.neighbours import nearest_rows
 
 ROWS_PER_BLOCK = 512
-COLUMNS_PER_BLOCK = 16384
 
 
 @register(
@@ -61,38 +61,3 @@ class MLKNN(Method):
             nearest = nearest_rows(block, self.train.x, self.k, own)
             blocks.append(y[nearest].sum(1))
         return torch.cat(blocks)
-
-
-def nearest_rows(queries: Tensor, rows: Tensor, k: int, own: Tensor | None = None) -> Tensor:
-    """[Q, k] indices of the ``rows`` nearest to each query, nearest first, ties to the lowest index.
-
-    ``own`` [Q] names for each query a row to leave out. Queries are float64; rows of any type are converted block
-    by block.
-    """
-    best_distance = queries.new_empty(queries.shape[0], 0)
-    best_index = torch.empty(queries.shape[0], 0, dtype=torch.int64, device=queries.device)
-    for start in range(0, rows.shape[0], COLUMNS_PER_BLOCK):
-        block = rows[start : start + COLUMNS_PER_BLOCK].double()
-        # |q|^2 is the same for all rows and left out.
-        distance = torch.addmm(block.square().sum(1), queries, block.T, alpha=-2)
-        if own is not None:
-            here = (own >= start) & (own < start + block.shape[0])
-            distance[here.nonzero().squeeze(1), own[here] - start] = torch.inf
-        index = torch.arange(start, start + block.shape[0], device=rows.device).expand_as(distance)
-        distance, position = smallest(torch.cat([best_distance, distance], 1), k)
-        best_index = torch.cat([best_index, index], 1).gather(1, position)
-        best_distance = distance
-    return best_index
-
-
-def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k smallest values of each row in ascending order and their positions, ties to the lowest position."""
-    k = min(k, values.shape[1])
-    found, position = values.topk(min(k + 1, values.shape[1]), dim=1, largest=False, sorted=True)
-    # topk orders ties as it likes: where two of the first k+1 are equal, a stable sort decides.
-    tied = (found[:, 1:] == found[:, :-1]).any(1).nonzero().squeeze(1)
-    found, position = found[:, :k].clone(), position[:, :k].clone()
-    if tied.numel():
-        in_order, order = values[tied].sort(dim=1, stable=True)
-        found[tied], position[tied] = in_order[:, :k], order[:, :k]
-    return found, position

@@ -8,7 +8,8 @@ import torch
 
 import methods
 from methods.api import Split
-from methods.mlknn import MLKNN, nearest_rows, smallest
+from methods.enhancement.neighbours import nearest_rows, smallest
+from methods.mlknn import MLKNN
 from tests.conftest import problem_of
 
 

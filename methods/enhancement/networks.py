@@ -1,4 +1,4 @@
-"""What label-enhancement methods share: the estimator network and the normalisation of degrees."""
+"""Networks that recover label degrees: batch normalisation and the residual block of FLEM's estimator."""
 
 from __future__ import annotations
 
@@ -37,3 +37,11 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         a = self.norm(F.leaky_relu(self.first(x), 0.01))
         return a + self.second(a)
+
+
+def initialise_xavier(module: nn.Module) -> None:
+    """Xavier normal weights and biases of .01 in every linear layer, as the released LEVI and VALEN code has it."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_normal_(layer.weight)
+            nn.init.constant_(layer.bias, 0.01)
