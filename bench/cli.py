@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -14,10 +15,12 @@ from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.config import Config
+    from bench.records import Store
 
 USAGE = 2
 INTERRUPTED = 130
 DEFAULT_RESULTS = "results/runs"
+DEFAULT_RECOVERY = "results/recovery"
 
 app = App(
     name="bench",
@@ -45,7 +48,8 @@ def run(
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
     keep: Annotated[
-        list[Literal["scores", "model", "none"]] | None, Parameter(consume_multiple=True, negative=())
+        list[Literal["scores", "model", "distributions", "none"]] | None,
+        Parameter(consume_multiple=True, negative=()),
     ] = None,
     fresh: Annotated[bool, Parameter(negative=())] = False,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
@@ -55,14 +59,16 @@ def run(
     Parameters
     ----------
     datasets: Names, NAME@extractor, paths of .npz files, or "all" for every registered set. Default: bench.toml's.
-    methods: Methods or rows of bench.toml. Default: all.
+    methods: Methods or rows of bench.toml, or "all". Default: all but those that bench.toml's run.only_when_named
+        keeps for when they are named.
     seeds: One run each. Default: bench.toml's.
     device: auto, cpu, cuda or cuda:N.
     epochs: Train for exactly this many epochs instead of the protocol's.
     jobs: Processes to spread the jobs over: a number, or auto for as many as the cores hold.
     results: The folder of the records.
     data: The folder searched for data. Default: BENCH_DATA, else bench.toml's.
-    keep: What to store beside each record: scores (test scores), model, or none. Default: scores.
+    keep: What to store beside each record: scores (test scores), model, distributions (the label distribution that
+        a label-enhancement method recovers for the training rows), or none. Default: scores.
     fresh: Run everything again; old records are set aside.
     dry_run: Say what would run, and stop.
     """
@@ -70,31 +76,93 @@ def run(
     from bench.datasets import data_folders
     from bench.plan import chosen_rows, make_plan
     from bench.records import Store
-    from bench.runner import RunOptions, describe, survey
+    from bench.runner import RunOptions, show_plan
     from bench.runner import run as run_plan
 
-    if epochs is not None and epochs < 1:
-        raise UsageError(f"--epochs must be at least 1, not {epochs}.")
     config = configuration.load()
     folders = data_folders(config, data)
-    chosen_seeds = list(dict.fromkeys(config.run.seeds if seeds is None else seeds))
-    if any(seed < 0 for seed in chosen_seeds):
-        raise UsageError(f"a seed cannot be negative: {min(chosen_seeds)}.")
-    plan = make_plan(
-        config, folders, datasets or config.run.datasets, chosen_rows(config, methods), chosen_seeds, epochs
-    )
+    chosen_seeds = _checked_seeds(config.run.seeds if seeds is None else seeds)
+    rows = chosen_rows(config, methods)
+    plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, _checked_epochs(epochs))
     store = Store(Path(results))
     if dry_run:
-        states = survey(plan, store, fresh)
-        for job, state in states:
-            parts = f" ({', '.join(state.parts)})" if state.parts else ""
-            print(f"{state.kind}{parts}\t{job.name}\t{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}")
-        for absent in plan.missing:
-            print(f"not here\t{absent.name}\t{absent.get}")
-        print(f"{len(states)} jobs: {describe(states)}.")
-        return 0
-    options = RunOptions(device, _job_count(jobs), _kept(keep), fresh, epochs)
+        return show_plan(plan, store, fresh)
+    options = RunOptions(device, _job_count(jobs), _kept(keep), keep is not None, fresh, epochs)
     return run_plan(plan, config, folders, store, options)
+
+
+@app.command
+def recover(
+    *,
+    datasets: Names = None,
+    methods: Names = None,
+    seeds: Numbers = None,
+    device: str = "auto",
+    epochs: int | None = None,
+    jobs: str = "1",
+    results: str = DEFAULT_RECOVERY,
+    data: DataFolder = None,
+    keep: Annotated[
+        list[Literal["distributions", "none"]] | None, Parameter(consume_multiple=True, negative=())
+    ] = None,
+    form: Annotated[str, Parameter(name="--format")] = "terminal",
+    fresh: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Label enhancement where the true label distribution is known: run what is not done, print the six measures.
+
+    Parameters
+    ----------
+    datasets: Sets with label distributions, by name or path. Default: every one in the data folders.
+    methods: Label-enhancement methods, rows of bench.toml based on one, "uniform", "logical labels". Default: all.
+    seeds: One run each. Default: bench.toml's recovery.seeds.
+    device: auto, cpu, cuda or cuda:N.
+    epochs: Train for exactly this many epochs instead of the protocol's.
+    jobs: Processes to spread the jobs over: a number, or auto for as many as the cores hold.
+    results: The folder of the records; not the one of `bench run`.
+    data: The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    keep: distributions stores the recovered ones beside the records. Default: none.
+    form: terminal, markdown, latex, html, csv or json; progress then goes to standard error.
+    fresh: Run everything again; old records are set aside.
+    dry_run: Say what would run, and stop.
+    """
+    from bench import config as configuration
+    from bench import recovery_plan
+    from bench.datasets import data_folders
+    from bench.records import Store
+    from bench.render import FORMATS
+    from bench.runner import RunOptions, show_plan
+    from bench.runner import run as run_plan
+
+    _known(form, FORMATS, "format")
+    config = configuration.load()
+    folders = data_folders(config, data)
+    chosen_seeds = _checked_seeds(config.recovery.seeds if seeds is None else seeds)
+    plan = recovery_plan.make_plan(config, folders, datasets, methods, chosen_seeds, _checked_epochs(epochs))
+    store = Store(Path(results))
+    if dry_run:
+        return show_plan(plan, store, fresh)
+    options = RunOptions(device, _job_count(jobs), _kept(keep or ["none"]), keep is not None, fresh, epochs)
+    with contextlib.redirect_stdout(sys.stderr):
+        code = run_plan(plan, config, folders, store, options)
+    return code if code == INTERRUPTED else max(code, _recovery_tables(store, config, folders, form))
+
+
+def _recovery_tables(store: Store, config: Config, folders: list[Path], form: str) -> int:
+    from bench.collect import collect
+    from bench.metric_catalogue import RECOVERY_METRICS
+    from bench.recovery_plan import rows_of
+    from bench.render import render
+    from bench.tables import against_floors, comparison
+
+    entries = collect(store, config, folders)
+    manifest = store.manifest()
+    order = list(rows_of(config))
+    tables = [comparison(entries, metric, config, manifest, order) for metric in RECOVERY_METRICS]
+    print("\n".join(render(one, form) for one in tables), end="")
+    if form in ("terminal", "markdown"):
+        print("\n" + against_floors(tables, "pipe" if form == "markdown" else "simple"), end="")
+    return 1 if any(entry.state == "corrupt" for entry in entries) else 0
 
 
 @app.command
@@ -120,7 +188,8 @@ def table(
     """
     from bench import config as configuration
     from bench.metric_catalogue import PAPER_METRICS, metric_named
-    from bench.tables import FORMATS, paper_table, render
+    from bench.render import FORMATS, render
+    from bench.tables import paper_table
 
     _known(form, FORMATS, "format")
     metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
@@ -140,7 +209,8 @@ def _own_tables(metrics: list, form: str, origin: str, results: str, data: str |
     from bench.datasets import data_folders
     from bench.plan import rows_of
     from bench.records import Store
-    from bench.tables import comparison, render
+    from bench.render import render
+    from bench.tables import comparison
 
     folders = data_folders(config, data)
     folder = Path(results) if origin == "runs" else Path("results/reference")
@@ -201,6 +271,18 @@ def card(name: str, *, data: DataFolder = None) -> int:
     from bench import listing
 
     return listing.show_card(name, data)
+
+
+def _checked_seeds(seeds: list[int]) -> list[int]:
+    if any(seed < 0 for seed in seeds):
+        raise UsageError(f"a seed cannot be negative: {min(seeds)}.")
+    return list(dict.fromkeys(seeds))
+
+
+def _checked_epochs(epochs: int | None) -> int | None:
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--epochs must be at least 1, not {epochs}.")
+    return epochs
 
 
 def _job_count(text: str) -> int:

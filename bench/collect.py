@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from bench import provenance
-from bench.config import Config, Protocol, Row
-from bench.datasets import Source, resolve
+from bench import provenance, recovery_plan
+from bench.config import Config, Row
+from bench.datasets import Source, ldl, resolve
 from bench.errors import UsageError
 from bench.plan import changed_parts, in_force, job_key, recipe, rows_of
+from bench.protocol import Protocol
 from bench.records import CorruptRecordError, JobName, Manifest, Record, Store
 
 SOURCE_PARTS = ("method", "loop", "metrics")
@@ -36,7 +37,7 @@ class Entry:
     def value(self, metric: str) -> float | None:
         if self.state != "done" or self.record is None or self.record.result is None:
             return None
-        found = self.record.result["test"].get(metric)
+        found = self.record.result["measures" if self.record.track == "recovery" else "test"].get(metric)
         return None if found is None else float(found)
 
 
@@ -72,7 +73,8 @@ class _Expected:
         self.manifest = manifest
         self.config = config
         self.folders = folders
-        self.rows = rows_of(config)
+        self.recovery = manifest.track == "recovery"
+        self.rows = recovery_plan.rows_of(config) if self.recovery else rows_of(config)
         self._parts = cache(self._parts_of)
         self._data = cache(self._data_of)
 
@@ -95,6 +97,8 @@ class _Expected:
         if protocol is None:
             return None
         try:
+            if self.recovery:
+                return recovery_plan.job_key(recovery_plan.recipe(row, self.config), in_force(protocol, row), 0, "")
             return job_key(recipe(row), in_force(protocol, row), 0, "")
         except UsageError:
             return None
@@ -102,6 +106,9 @@ class _Expected:
     def _data_of(self, full_name: str) -> str | None:
         """None where the data are not here: then they cannot have changed under us."""
         try:
+            if self.recovery:
+                path = ldl.resolve(full_name, self.folders)
+                return provenance.data_fingerprint((path,), ldl.__name__)
             source = resolve(full_name, self.config, self.folders)
         except UsageError:
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,46 +10,9 @@ from typing import Any, Literal
 import msgspec
 
 from bench.errors import UsageError, did_you_mean
+from bench.protocol import Protocol
 
 FILE_NAME = "bench.toml"
-
-
-class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What all rows share: optimiser, batch, epochs, clip, selection, feature scaling."""
-
-    epochs: int = 30
-    minimum_steps: int = 0
-    scaling: Literal["none", "minmax"] = "none"
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    amsgrad: bool = True
-    weight_decay: float = 1e-4
-    fidelity: Literal["official", "paper"] = "official"
-    clip: Literal["joint", "separate", "none", "fidelity"] = "fidelity"
-    selection: Literal["hamming"] = "hamming"
-    stack: int = 8
-    threads: int = 1
-    precision: Literal["float32", "float64"] = "float32"
-
-    @property
-    def clip_in_force(self) -> Literal["joint", "separate", "none"]:
-        """The paper does not mention the clip, the released code has it on the joint norm."""
-        if self.clip == "fidelity":
-            return "joint" if self.fidelity == "official" else "none"
-        return self.clip
-
-    @property
-    def bias_weight_decay(self) -> float:
-        """The released code's bias group falls to AdamW's default 1e-2; "weight decay on weights" is the text's."""
-        return 1e-2 if self.fidelity == "official" else 0.0
-
-    def epochs_for(self, rows: int, epochs: int | None = None, batch_size: int | None = None) -> int:
-        """Epochs that also give the minimum of steps; a recovery network has epochs and a batch size of its own."""
-        epochs, batch_size = epochs or self.epochs, batch_size or self.batch_size
-        batches = max(1, math.ceil(rows / batch_size) - (rows % batch_size == 1))
-        return max(epochs, math.ceil(self.minimum_steps / batches))
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -77,6 +39,8 @@ class DatasetEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RunDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datasets: list[str]
     seeds: list[int]
+    only_when_named: list[str] = []
+    """Methods that run when `--methods` names them, or "all", and not otherwise."""
 
 
 class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,11 +49,23 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datasets: list[str] = []
 
 
+class Recovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The recovery track: label enhancement against known label distributions."""
+
+    protocol: str
+    seeds: list[int]
+    ranked: list[str] = []
+    datasets: list[str] = []
+    options: dict[str, dict[str, Any]] = {}
+    """{method: options}: fixed, since nothing is selected in this track."""
+
+
 class Config(msgspec.Struct, frozen=True):
     data: list[str]
     run: RunDefaults
     protocols: dict[str, Protocol]
     tables: Tables
+    recovery: Recovery
     rows: dict[str, Row]
     datasets: dict[str, DatasetEntry]
     path: str
@@ -136,8 +112,8 @@ def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any
 
 
 def _build(raw: dict[str, Any], path: Path) -> Config:
-    _known_keys(raw, {"data", "run", "protocols", "tables", "methods", "datasets"}, "", path)
-    for table in ("run", "protocols", "tables", "methods", "datasets"):
+    _known_keys(raw, {"data", "run", "protocols", "tables", "recovery", "methods", "datasets"}, "", path)
+    for table in ("run", "protocols", "tables", "recovery", "methods", "datasets"):
         if not isinstance(raw.get(table, {}), dict):
             raise UsageError(f"{path}: {table} must be a table, not {raw[table]!r}.")
     data = raw.get("data", [])
@@ -147,6 +123,7 @@ def _build(raw: dict[str, Any], path: Path) -> Config:
         run=_convert(raw.get("run", {}), RunDefaults, "run", path),
         protocols={name: _protocol(name, raw["protocols"], path) for name in raw.get("protocols", {})},
         tables=_convert(raw.get("tables", {}), Tables, "tables", path),
+        recovery=_convert(raw.get("recovery", {}), Recovery, "recovery", path),
         rows={name: _row(name, table, path) for name, table in raw.get("methods", {}).items()},
         datasets=_datasets(raw, path),
         path=str(path),

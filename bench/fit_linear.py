@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from bench.config import Protocol
 from bench.fitting import Candidate, Fitted, Prepared
 from bench.preparation import linear_module, loop_options, per_sample_tensors
+from bench.protocol import Protocol
 from bench.training import DivergedError, LoopOptions, Trained, initialise_classifier, train
 from methods.api import LinearMethod, Problem, Split
 
@@ -85,7 +85,7 @@ def _train_stack(
         initialise_classifier(module, seed)
     try:
         return train(
-            modules, prepared.splits["train"], prepared.splits["val"], options, seed, extra=extra, on_epoch=on_epoch
+            modules, prepared.splits["train"], prepared.splits.get("val"), options, seed, extra=extra, on_epoch=on_epoch
         )
     except DivergedError as error:
         return error
@@ -104,7 +104,11 @@ def _side_by_side(
     """One process per stack. Arrays travel as files that every process maps into memory, not as copies."""
     from joblib import Parallel, delayed
 
-    arrays = {split: (prepared.splits[split].x.numpy(), prepared.splits[split].y.numpy()) for split in ("train", "val")}
+    arrays = {
+        split: (prepared.splits[split].x.numpy(), prepared.splits[split].y.numpy())
+        for split in prepared.splits
+        if split != "test"
+    }
     parallel = Parallel(n_jobs=min(processes, len(stacks)), mmap_mode="c")
     return parallel(
         delayed(_in_another_process)(

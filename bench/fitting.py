@@ -58,16 +58,19 @@ def prepare(dataset: Dataset, scaling: str, fidelity: str, device: torch.device,
         )
         for split, x in arrays.items()
     }
-    train = splits["train"]
-    problem = Problem(
-        dataset=dataset.name,
+    return Prepared(problem_of(dataset.name, splits["train"], fidelity), splits)
+
+
+def problem_of(dataset: str, train: Split, fidelity: str) -> Problem:
+    """What a method may know of a training split beforehand."""
+    return Problem(
+        dataset=dataset,
         rows=train.x.shape[0],
         features=train.x.shape[1],
         labels=train.y.shape[1],
         positives=train.y.sum(0, dtype=torch.float64).cpu(),
         fidelity="official" if fidelity == "official" else "paper",
     )
-    return Prepared(problem, splits)
 
 
 def minmax_scaled(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -35,6 +35,15 @@ METRICS = (
     Metric("one_error", "one-error", "One-error", True),
     Metric("example_average_precision", "example-average-precision", "Average precision (by example)", False),
 )
+RECOVERY_METRICS = (
+    Metric("chebyshev", "chebyshev", "Chebyshev distance", True),
+    Metric("clark", "clark", "Clark distance", True),
+    Metric("canberra", "canberra", "Canberra distance", True),
+    Metric("kullback_leibler", "kullback-leibler", "Kullback-Leibler divergence", True),
+    Metric("cosine", "cosine", "Cosine similarity", False),
+    Metric("intersection", "intersection", "Intersection similarity", False),
+)
+"""Of the recovery track; computed in ``bench.distribution_metrics``."""
 PAPER_METRICS = tuple(metric for metric in METRICS if metric.paper_table is not None)
 
 

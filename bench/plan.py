@@ -13,10 +13,11 @@ import msgspec
 
 import methods
 from bench import provenance
-from bench.config import Config, Protocol, Row
+from bench.config import Config, Row
 from bench.datasets import Missing, Source, present, resolve
 from bench.errors import UsageError, did_you_mean
-from bench.records import CorruptRecordError, JobName, Record, Store
+from bench.protocol import Protocol
+from bench.records import CorruptRecordError, JobName, Record, Store, Track
 
 ROW_NAME = re.compile(r"[^/\\:*?\"<>|.][^/\\:*?\"<>|]*")
 LOOP_MODULES = {True: "bench.fit_linear", False: "bench.fit_method"}
@@ -37,6 +38,7 @@ class Job:
     files: tuple[Path, ...]
     reader: str
     key: dict[str, Any] = field(compare=False)
+    track: Track = "classification"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Plan:
     missing: list[Missing]
     datasets: list[str]
     rows: list[str]
+    track: Track = "classification"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,14 @@ def rows_of(config: Config) -> dict[str, Row]:
 
 
 def chosen_rows(config: Config, names: Iterable[str] | None) -> list[Row]:
+    """The rows that are named; without names all but those that bench.toml keeps for when they are named."""
     rows = rows_of(config)
+    if names is None:
+        return [row for row in rows.values() if row.name not in config.run.only_when_named]
+    return named_rows(rows, names)
+
+
+def named_rows(rows: dict[str, Row], names: Iterable[str] | None) -> list[Row]:
     if names is None or list(names) == ["all"]:
         return list(rows.values())
     chosen = {}
@@ -159,7 +169,7 @@ def recipe(row: Row) -> Recipe:
 def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
     """Everything a record's result depends on, in named parts."""
     return {
-        "method": _method_digest(made.listing),
+        "method": method_digest(made.listing),
         "loop": provenance.code_digest(LOOP_MODULES[made.listing.gradient]),
         "metrics": provenance.code_digest("bench.metrics"),
         "protocol": msgspec.to_builtins(protocol),
@@ -170,13 +180,9 @@ def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str,
 
 
 def _job(config: Config, source: Source, row: Row, seed: int, epochs: int | None) -> Job:
-    if not ROW_NAME.fullmatch(row.name):
-        raise UsageError(
-            f"the row name {row.name!r} cannot be a folder's name; leave out / \\ : * ? \" < > | and a leading dot."
-        )
     made = recipe(row)
-    protocol = in_force(_with_epochs(config.protocols[source.protocol], epochs), row)
-    name = JobName(source.name, source.extractor, row.name, seed)
+    protocol = in_force(with_epochs(config.protocols[source.protocol], epochs), row)
+    name = JobName(source.name, source.extractor, row_folder(row), seed)
     key = job_key(made, protocol, seed, provenance.data_fingerprint(source.files, source.module))
     return Job(
         name=name,
@@ -190,6 +196,15 @@ def _job(config: Config, source: Source, row: Row, seed: int, epochs: int | None
         reader=source.module,
         key=key,
     )
+
+
+def row_folder(row: Row) -> str:
+    """The row's name, which is also a folder's."""
+    if not ROW_NAME.fullmatch(row.name):
+        raise UsageError(
+            f"the row name {row.name!r} cannot be a folder's name; leave out / \\ : * ? \" < > | and a leading dot."
+        )
+    return row.name
 
 
 def _points(
@@ -213,7 +228,7 @@ def in_force(protocol: Protocol, row: Row) -> Protocol:
     return msgspec.structs.replace(protocol, clip=protocol.clip_in_force)
 
 
-def _with_epochs(protocol: Protocol, epochs: int | None) -> Protocol:
+def with_epochs(protocol: Protocol, epochs: int | None) -> Protocol:
     """``--epochs N`` means N, without the floor of steps."""
     return protocol if epochs is None else msgspec.structs.replace(protocol, epochs=epochs, minimum_steps=0)
 
@@ -221,10 +236,10 @@ def _with_epochs(protocol: Protocol, epochs: int | None) -> Protocol:
 def folder_protocols(config: Config, jobs: Iterable[Job], epochs: int | None) -> dict[str, dict[str, Any]]:
     """The protocols of the jobs as all rows share them, for the results folder's manifest."""
     names = sorted({job.protocol_name for job in jobs})
-    return {name: msgspec.to_builtins(_with_epochs(config.protocols[name], epochs)) for name in names}
+    return {name: msgspec.to_builtins(with_epochs(config.protocols[name], epochs)) for name in names}
 
 
-def _method_digest(listing: methods.Listing) -> str:
+def method_digest(listing: methods.Listing) -> str:
     digest = provenance.code_digest(listing.module, listing.file)
     # scikit-multilearn computes RAKEL's scores: its version is part of the method.
     if listing.file and "skmultilearn" in listing.file.read_text(encoding="utf-8"):

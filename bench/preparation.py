@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from bench.config import Protocol
 from bench.fitting import Prepared
+from bench.protocol import Protocol
 from bench.streams import stream_seed
 from bench.training import LoopOptions, train_module
 from methods.api import Batch, Fit, LinearMethod, Split

@@ -21,6 +21,8 @@ from bench.errors import UsageError
 
 SCHEMA = 1
 Status = Literal["done", "failed"]
+Track = Literal["classification", "recovery"]
+"""What is compared: classifiers on test data, or recovered label distributions."""
 MANIFEST = "run.json"
 
 
@@ -53,6 +55,9 @@ class Record(msgspec.Struct, frozen=True):
     result: dict[str, Any] | None = None
     failure: dict[str, Any] | None = None
     kept: dict[str, str] = {}
+    asked: list[str] = []
+    """What ``--keep`` asked for; some methods have nothing to keep of a kind."""
+    track: Track = "classification"
     schema: int = SCHEMA
 
 
@@ -64,6 +69,7 @@ class Manifest(msgspec.Struct, frozen=True):
     rows: list[str] = []
     seeds: list[int] = []
     missing: dict[str, str] = {}
+    track: Track = "classification"
 
 
 class CorruptRecordError(Exception):

@@ -25,29 +25,50 @@ class RunOptions:
     device: str
     jobs: int
     keep: list[str]
+    keep_required: bool
+    """Whether a record that lacks what ``keep`` asks for is made again: only where the user asked for it."""
     fresh: bool
     epochs: int | None
 
 
-def survey(plan: Plan, store: Store, fresh: bool) -> list[tuple[Job, State]]:
-    """Every job of the plan with what the store holds of it; ``fresh`` counts everything as stale."""
-    states = [(job, state_of(job, store)) for job in plan.jobs]
-    if fresh:
-        return [(job, State("stale", ("--fresh",)) if state.kind == "done" else state) for job, state in states]
+def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[tuple[Job, State]]:
+    """Every job of the plan with what the store holds of it; ``fresh`` counts everything as stale, and a record that
+    was not asked to keep what is ``required`` counts as incomplete."""
+    states = []
+    for job in plan.jobs:
+        state = state_of(job, store)
+        if state.kind == "done" and fresh:
+            state = State("stale", ("--fresh",))
+        elif state.kind == "done" and (record := store.read(job.name)) is not None:
+            lacking = tuple(kind for kind in required if kind not in record.asked)
+            state = State("incomplete", lacking) if lacking else state
+        states.append((job, state))
     return states
 
 
 def describe(states: list[tuple[Job, State]]) -> str:
     counts = Counter(state.kind for _, state in states)
-    order = ("done", "missing", "stale", "failed", "corrupt")
+    order = ("done", "missing", "incomplete", "stale", "failed", "corrupt")
     return ", ".join(f"{counts[kind]} {kind}" for kind in order if counts[kind]) or "nothing to do"
+
+
+def show_plan(plan: Plan, store: Store, fresh: bool) -> int:
+    """What a run would do, without doing it."""
+    states = survey(plan, store, fresh, [])
+    for job, state in states:
+        parts = f" ({', '.join(state.parts)})" if state.parts else ""
+        print(f"{state.kind}{parts}\t{job.name}\t{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}")
+    for absent in plan.missing:
+        print(f"not here\t{absent.name}\t{absent.get}")
+    print(f"{len(states)} jobs: {describe(states)}.")
+    return DONE
 
 
 def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
     """Run what is not done and return the exit code: 0 done, 1 some jobs failed, 130 interrupted."""
     store.check_writable()
     _settle_manifest(plan, config, store, options)
-    states = survey(plan, store, options.fresh)
+    states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     print(f"{len(states)} jobs: {describe(states)}.", flush=True)
     for missing in plan.missing:
         print(f"not here: {missing.name} ({missing.get}).", flush=True)
@@ -82,6 +103,10 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
 def _settle_manifest(plan: Plan, config: Config, store: Store, options: RunOptions) -> None:
     """Refuse to mix protocols in a folder, and note what was asked for."""
     before = store.manifest()
+    if before.protocols and before.track != plan.track:
+        raise UsageError(
+            f"{store.folder} holds records of the {before.track} track; use --results FOLDER for another one."
+        )
     protocols = folder_protocols(config, plan.jobs, options.epochs)
     for name, settings in protocols.items():
         known = before.protocols.get(name)
@@ -105,6 +130,7 @@ def _settle_manifest(plan: Plan, config: Config, store: Store, options: RunOptio
                 for name, how in {**before.missing, **{one.name: one.get for one in plan.missing}}.items()
                 if not any(dataset.partition("@")[0] == name for dataset in plan.datasets)
             },
+            track=plan.track,
         )
     )
 
@@ -118,6 +144,9 @@ def _announce(waiting: list[tuple[Job, State]]) -> None:
     stale = Counter(state.parts for _, state in waiting if state.kind == "stale")
     for parts, count in stale.items():
         print(f"{count} stale: {', '.join(parts)} changed; they run again, the old records are set aside.", flush=True)
+    incomplete = sum(state.kind == "incomplete" for _, state in waiting)
+    if incomplete:
+        print(f"{incomplete} lack what --keep asks for; they run again, the old records are set aside.", flush=True)
     for _, state in waiting:
         if state.kind == "corrupt":
             print(f"{state.message}; it is set aside and its job runs again.", flush=True)

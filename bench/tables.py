@@ -1,13 +1,10 @@
-"""One table model (a pandas frame with its order and notes) for terminal, Markdown, LaTeX, HTML, CSV and JSON.
+"""The table model: a pandas frame of cells with its order, ranks and notes, from records or from the paper.
 
 Imports neither torch nor methods.
 """
 
 from __future__ import annotations
 
-import html
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,18 +12,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pandas as pd
-from tabulate import SEPARATING_LINE, tabulate
+from tabulate import tabulate
 
 from bench import paper
-from bench.config import Config, Protocol
+from bench.config import Config, Tables
 from bench.metric_catalogue import Metric
+from bench.protocol import Protocol
 from bench.ranking import average_rank, competition_ranks, printed
 from bench.records import Manifest
 
 if TYPE_CHECKING:
     from bench.collect import Entry
 
-FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 GAP = "–"
 AVERAGE = paper.AVERAGE
 
@@ -51,7 +48,7 @@ class Table:
 
     def text(self, row: str, column: str) -> str:
         """A cell as ``value(rank)``."""
-        cell = self._cell(row, column)
+        cell = self.cell(row, column)
         if cell is None or cell["state"] != "value":
             return GAP if cell is None or cell["state"] == "missing" else str(cell["state"])
         rank = "" if pd.isna(cell["rank"]) else f"({int(cell['rank'])})"
@@ -59,10 +56,10 @@ class Table:
 
     def is_best(self, row: str, column: str) -> bool:
         """Whether the cell has the best ranked value of its column (ties are all best)."""
-        cell = self._cell(row, column)
+        cell = self.cell(row, column)
         return cell is not None and bool(cell["rank"] == 1)
 
-    def _cell(self, row: str, column: str) -> dict | None:
+    def cell(self, row: str, column: str) -> dict | None:
         return self._cells.get((row, column))
 
     @cached_property
@@ -75,10 +72,11 @@ def comparison(
 ) -> Table:
     """The table of one metric from records; gaps are what runs asked for and that has no value."""
     labels = _column_labels(entries, manifest)
-    columns = _ordered([*labels.values(), *manifest.missing], config.tables.datasets)
+    order = _order(config, manifest)
+    columns = _ordered([*labels.values(), *manifest.missing], order.datasets)
     present = {*manifest.rows, *(entry.job.row for entry in entries)}
-    ranked = [row for row in config.tables.ranked if row in present]
-    extra = [row for row in _ordered(present, [*config.tables.extra, *row_order]) if row not in ranked]
+    ranked = [row for row in order.ranked if row in present]
+    extra = [row for row in _ordered(present, [*order.extra, *row_order]) if row not in ranked]
     by_cell: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         by_cell.setdefault((entry.job.row, labels[entry.job.full_dataset]), []).append(entry)
@@ -86,8 +84,16 @@ def comparison(
         _cell_of(row, column, by_cell.get((row, column), []), metric) for row in [*ranked, *extra] for column in columns
     ]
     table = _ranked(f"{metric.title} {metric.arrow}", metric, columns, ranked, extra, cells)
-    table.notes.extend(_notes(table, entries, config, manifest, labels))
+    notes = _recovery_notes if manifest.track == "recovery" else _notes
+    table.notes.extend(notes(table, entries, config, manifest, labels))
     return table
+
+
+def _order(config: Config, manifest: Manifest) -> Tables:
+    """The order of rows and columns in the folder's track; the floors of the recovery track come last of all rows."""
+    if manifest.track == "recovery":
+        return Tables(ranked=config.recovery.ranked, datasets=config.recovery.datasets)
+    return config.tables
 
 
 def paper_table(metric: Metric, config: Config) -> Table:
@@ -210,16 +216,59 @@ def _protocol_notes(entries: list[Entry], config: Config, manifest: Manifest, la
     return notes
 
 
-def describe_protocol(settings: dict) -> str:
+def _recovery_notes(
+    table: Table, entries: list[Entry], config: Config, manifest: Manifest, labels: dict[str, str]
+) -> list[str]:
+    notes = [
+        _seed_note(entries),
+        "All rows train and are measured; nothing is selected (last epoch, fixed options). Degrees are divided by "
+        "their row's sum; in Clark, Canberra and Kullback-Leibler a degree counts at least 2.2e-16.",
+    ]
+    for name, settings in manifest.protocols.items():
+        notes.append(f"Protocol {name}: {describe_protocol(settings, selects=False)}")
+    options: dict[str, str] = {}
+    binarised: dict[str, str] = {}
+    for entry in entries:
+        if entry.record is not None and entry.state == "done":
+            fixed = entry.record.key["hyperparameters"]["options"]
+            options[entry.job.row] = ", ".join(
+                f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in fixed.items()
+                if name not in SECOND_STAGE
+            )
+            binarised[labels[entry.job.full_dataset]] = (entry.record.result or {}).get("logical_labels", "")
+    shown = [f"{row}: {options[row]}" for row in [*table.ranked, *table.extra] if options.get(row)]
+    if shown:
+        notes.append(f"Options: {'; '.join(shown)}.")
+    for rule in sorted(set(binarised.values())):
+        sets = [column for column in table.columns if binarised.get(column) == rule]
+        notes.append(f"{', '.join(sets)}: {rule}.")
+    if table.ranked and table.extra:
+        notes.append(
+            f"Ranks are among the {len(table.ranked)} methods above the rule; below it stand, unranked, what learns "
+            "nothing (the uniform distribution, and y divided by its sum) and rows of one's own."
+        )
+    return notes + _fault_notes(table, entries, labels)
+
+
+SECOND_STAGE = ("mix", "predictor", "penalty", "tolerance")
+"""Options of the classifier that follows label enhancement; they do not touch the recovered degrees."""
+
+
+def describe_protocol(settings: dict, selects: bool = True) -> str:
     """A protocol in one line."""
     p = msgspec.convert(settings, Protocol)
     epochs = f"{p.epochs} epochs" + (f" or {p.minimum_steps} steps if more" if p.minimum_steps else "")
-    scaling = "features scaled to [0, 1] by the training range" if p.scaling == "minmax" else "features as they are"
+    scaling = (
+        f"features scaled to [0, 1] by {'the training' if selects else 'their'} range"
+        if p.scaling == "minmax"
+        else "features as they are"
+    )
     return (
         f"linear classifier, AdamW{' (AMSGrad)' if p.amsgrad else ''}, learning rate {p.learning_rate:g}, "
         f"weight decay {p.weight_decay:g} (biases {p.bias_weight_decay:g}), batch {p.batch_size}, {epochs}, {scaling}, "
-        f"clip {p.clip_in_force}, fidelity {p.fidelity}, {p.precision}; "
-        "epoch and grid point by validation Hamming loss."
+        f"clip {p.clip_in_force}, fidelity {p.fidelity}, {p.precision}"
+        + ("; epoch and grid point by validation Hamming loss." if selects else ".")
     )
 
 
@@ -244,165 +293,39 @@ def _fault_notes(table: Table, entries: list[Entry], labels: dict[str, str]) -> 
     return notes
 
 
-# --- rendering ------------------------------------------------------------------------------------------------------
+# --- the recovery track against its floors --------------------------------------------------------------------------
 
 
-def render(table: Table, form: str) -> str:
-    return {
-        "terminal": _terminal,
-        "markdown": _markdown,
-        "latex": _latex,
-        "html": _html,
-        "csv": _csv,
-        "json": _json,
-    }[form](table)
+def against_floors(tables: list[Table], style: str) -> str:
+    """Per row and measure, on how many sets the row is better than the better floor, level with it, or worse.
 
-
-def _headers(table: Table) -> list[str]:
-    return ["Algorithm", *table.columns, AVERAGE]
-
-
-def _lines(table: Table, rows: list[str], bold: str) -> list[list[str]]:
+    Level means: within two standard deviations of the row's own seeds. With one seed nothing is level.
+    """
     lines = []
-    for row in rows:
-        cells = [
-            f"{bold}{table.text(row, column)}{bold}" if table.is_best(row, column) else table.text(row, column)
-            for column in table.columns
-        ]
-        lines.append([row, *cells, table.averages.get(row, GAP if row in table.ranked else "")])
-    return lines
-
-
-def _alignment(table: Table) -> tuple[str, ...]:
-    return ("left", *["right"] * (len(table.columns) + 1))
-
-
-def _terminal(table: Table) -> str:
-    lines: list = _lines(table, table.ranked, "")
-    if table.ranked and table.extra:
-        lines.append(SEPARATING_LINE)
-    lines += _lines(table, table.extra, "")
-    body = tabulate(lines, _headers(table), tablefmt="simple", colalign=_alignment(table), disable_numparse=True)
-    return "\n".join([table.title, "", body, "", *table.notes]) + "\n"
-
-
-def _markdown(table: Table) -> str:
-    lines = _lines(table, table.ranked, "**")
-    if table.ranked and table.extra:
-        lines.append(["*unranked*", *[""] * (len(table.columns) + 1)])
-    lines += _lines(table, table.extra, "**")
-    lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
-    body = tabulate(lines, _headers(table), tablefmt="pipe", colalign=_alignment(table), disable_numparse=True)
-    return "\n".join([f"**{table.title}**", "", body, "", *(f"- {note}" for note in table.notes)]) + "\n"
-
-
-LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "↓": r"$\downarrow$",
-    "↑": r"$\uparrow$",
-    "–": "--",
-    ">": r"$>$",
-    "<": r"$<$",
-}
-
-
-def latex_escaped(text: str) -> str:
-    return "".join(LATEX_SPECIAL.get(character, character) for character in text)
-
-
-def _latex(table: Table) -> str:
-    def line(row: str) -> str:
-        cells = []
-        for column in table.columns:
-            text = latex_escaped(table.text(row, column))
-            cells.append(rf"\textbf{{{text}}}" if table.is_best(row, column) else text)
-        average = latex_escaped(table.averages.get(row, GAP if row in table.ranked else ""))
-        return " & ".join([latex_escaped(row), *cells, average]) + r" \\"
-
-    rule = [r"\midrule"] if table.ranked and table.extra else []
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            r"\footnotesize",
-            r"\setlength{\tabcolsep}{3pt}",
-            rf"\caption{{{latex_escaped(table.title)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(table.columns) + 1)}}}",
-            r"\toprule",
-            " & ".join(latex_escaped(header) for header in _headers(table)) + r" \\",
-            r"\midrule",
-            *(line(row) for row in table.ranked),
-            *rule,
-            *(line(row) for row in table.extra),
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-            r"\smallskip",
-            r"\begin{minipage}{\linewidth}\scriptsize",
-            *(latex_escaped(note) + r"\par" for note in table.notes),
-            r"\end{minipage}",
-            r"\end{table}",
-            "",
-        ]
+    for row in [*tables[0].ranked, *(row for row in tables[0].extra if row not in FLOOR_ROWS)]:
+        lines.append([row, *(_against(table, row) for table in tables)])
+    headers = ["better / level / worse", *(table.metric.title.split()[0] for table in tables)]
+    body = tabulate(lines, headers, tablefmt=style, colalign=("left", *["right"] * len(tables)), disable_numparse=True)
+    rule = (
+        "Sets on which a method is better than, level with (within two deviations of its own seeds), or worse than "
+        "the better of the two floors."
     )
+    return f"Against the floors\n\n{body}\n\n{rule}\n"
 
 
-def _html(table: Table) -> str:
-    def line(row: str) -> str:
-        cells = []
-        for column in table.columns:
-            text = html.escape(table.text(row, column))
-            cells.append(f"<td>{f'<strong>{text}</strong>' if table.is_best(row, column) else text}</td>")
-        average = html.escape(table.averages.get(row, GAP if row in table.ranked else ""))
-        return f'<tr><th scope="row">{html.escape(row)}</th>{"".join(cells)}<td>{average}</td></tr>'
-
-    head = "".join(f'<th scope="col">{html.escape(header)}</th>' for header in _headers(table))
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
-    bodies = [
-        f"<tbody>\n{chr(10).join(line(row) for row in rows)}\n</tbody>" for rows in (table.ranked, table.extra) if rows
-    ]
-    return "\n".join(
-        [
-            "<table>",
-            f"<caption>{html.escape(table.title)}</caption>",
-            f"<thead><tr>{head}</tr></thead>",
-            *bodies,
-            "</table>",
-            f"<ul>{notes}</ul>",
-            "",
-        ]
-    )
+FLOOR_ROWS = ("uniform", "logical labels")
 
 
-def _csv(table: Table) -> str:
-    stream = io.StringIO()
-    frame = table.frame.assign(metric=table.metric.key, rank=table.frame["rank"].astype("Int64"))
-    frame.drop(columns="printed").to_csv(stream, index=False)
-    return stream.getvalue()
-
-
-def _json(table: Table) -> str:
-    frame = table.frame.assign(rank=table.frame["rank"].astype("Int64"))
-    body = {
-        "title": table.title,
-        "metric": table.metric.key,
-        "lower_is_better": table.metric.lower_is_better,
-        "columns": table.columns,
-        "ranked": table.ranked,
-        "extra": table.extra,
-        "average_rank": table.averages,
-        "notes": table.notes,
-        "cells": json.loads(frame.to_json(orient="records", double_precision=15)),
-    }
-    return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+def _against(table: Table, row: str) -> str:
+    counts = {"better": 0, "level": 0, "worse": 0}
+    for column in table.columns:
+        own = table.cell(row, column)
+        floors = [table.cell(floor, column) for floor in FLOOR_ROWS]
+        values = [cell["mean"] for cell in floors if cell is not None and cell["state"] == "value"]
+        if own is None or own["state"] != "value" or not values:
+            continue
+        sign = 1 if table.metric.lower_is_better else -1
+        gain = min(sign * value for value in values) - sign * own["mean"]
+        spread = 0.0 if pd.isna(own["deviation"]) else 2 * own["deviation"]
+        counts["level" if abs(gain) <= spread else "better" if gain > 0 else "worse"] += 1
+    return " / ".join(str(count) for count in counts.values())

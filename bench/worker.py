@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import platform
 import resource
@@ -13,13 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from bench import provenance
+from bench import kept, provenance
 from bench.config import Config
-from bench.datasets import present
+from bench.datasets import ldl, present
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
 from bench.fit_linear import fit_linear
@@ -59,7 +57,10 @@ def run_job(
     clock = _Clock()
     try:
         with _threads(job.protocol.threads):
-            result, files = _compute(job, config, folders, torch.device(device), keep, clock, progress, processes)
+            if job.track == "recovery":
+                result, files = _recover(job, torch.device(device), keep, clock)
+            else:
+                result, files = _compute(job, config, folders, torch.device(device), keep, clock, progress, processes)
         failure, message = None, ""
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -76,11 +77,11 @@ def run_job(
     seconds = time.perf_counter() - started
     status: Status = "failed" if failure else "done"
     _make_way(job, store)
-    kept = {}
+    stored = {}
     for kind, content in files.items():
         path = store.sidecar(job.name, kind)
         write_atomically(path, content)
-        kept[kind] = path.name
+        stored[kind] = path.name
     store.write(
         Record(
             job=job.name,
@@ -92,7 +93,9 @@ def run_job(
             failure=failure,
             cost={"seconds": seconds, **clock.stages, "peak_memory_bytes": _peak_memory(), **_device_memory(device)},
             environment=provenance.environment(_device_name(device)),
-            kept=kept,
+            kept=stored,
+            asked=keep,
+            track=job.track,
         )
     )
     return Outcome(job, status, seconds, message)
@@ -131,7 +134,21 @@ def _compute(
     clock.stop("fit_seconds")
     result, scores, chosen = _evaluated(job, fitted, prepared)
     clock.stop("evaluate_seconds")
-    return result, _kept(keep, dataset, scores, fitted.cut, chosen)
+    return result, _kept(keep, dataset, prepared, scores, fitted.cut, chosen)
+
+
+def _recover(job: Job, device: torch.device, keep: list[str], clock: _Clock) -> tuple[dict[str, Any], dict[str, bytes]]:
+    from bench.recovery import recover
+
+    dataset = ldl.load(job.files[0])
+    clock.stop("load_seconds")
+    result, distribution = recover(job.base, dict(job.points[0]), dataset, job.protocol, job.name.seed, device)
+    clock.stop("fit_seconds")
+    files = {}
+    if "distributions" in keep:
+        names = [f"label {j}" for j in range(dataset.y.shape[1])]
+        files[kept.DISTRIBUTIONS] = kept.encode_distribution(distribution, dataset.y, names, true=dataset.degrees)
+    return result, files
 
 
 def load_dataset(job: Job, config: Config, folders: list[Any]) -> Dataset:
@@ -193,18 +210,21 @@ def _paper_metrics(scored: tuple[dict[str, Any], Tensor] | None) -> dict[str, An
     return {metric.key: scored[0][metric.key] for metric in PAPER_METRICS} if scored else None
 
 
-def _kept(keep: list[str], dataset: Dataset, scores: Tensor, cut: float, chosen: Candidate) -> dict[str, bytes]:
+def _kept(
+    keep: list[str], dataset: Dataset, prepared: Prepared, scores: Tensor, cut: float, chosen: Candidate
+) -> dict[str, bytes]:
     files = {}
     if "scores" in keep:
-        stream = io.BytesIO()
-        np.savez_compressed(
-            stream, scores=scores.cpu().numpy(), cut=np.float64(cut), label_names=np.array(dataset.label_names)
-        )
-        files["scores.npz"] = stream.getvalue()
+        files[kept.SCORES] = kept.encode_scores(scores, cut, dataset.label_names)
     if "model" in keep and chosen.parameters:
         from safetensors.torch import save
 
         files["model.safetensors"] = save({name: value.cpu().contiguous() for name, value in chosen.parameters.items()})
+    if "distributions" in keep and (degrees := chosen.distribution()) is not None:
+        train = prepared.splits["train"]
+        files[kept.DISTRIBUTIONS] = kept.encode_distribution(
+            degrees.cpu(), train.y.cpu().numpy(), dataset.label_names, scores=chosen.scores(train.x).cpu(), cut=cut
+        )
     return files
 
 

@@ -24,10 +24,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import methods
 from bench import training
-from bench.config import Protocol
 from bench.fit_linear import fit_linear
 from bench.fitting import Prepared
 from bench.metrics import evaluate
+from bench.protocol import Protocol
 from bench.streams import shuffled_batches, stream_seed
 from methods.api import Batch, LinearMethod, Problem, Split
 

@@ -118,7 +118,7 @@ def scan(folders: tuple[Path, ...]) -> tuple[dict[str, dict[str, list[Path]]], d
     stems: dict[str, dict[str, list[Path]]] = {}
     archives: dict[str, list[Path]] = {}
     for top in folders:
-        for folder in _walk(top):
+        for folder in walk(top):
             for stem, extractors in canonical.found_in(folder).items():
                 for extractor in extractors:
                     stems.setdefault(stem, {}).setdefault(extractor, []).append(folder)
@@ -128,7 +128,7 @@ def scan(folders: tuple[Path, ...]) -> tuple[dict[str, dict[str, list[Path]]], d
     return stems, archives
 
 
-def _walk(top: Path) -> Iterator[Path]:
+def walk(top: Path) -> Iterator[Path]:
     for root, folders, _ in os.walk(top):
         folders.sort()
         if len(Path(root).relative_to(top).parts) >= SEARCH_DEPTH:

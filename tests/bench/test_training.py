@@ -13,9 +13,9 @@ import methods
 from bench import stack as stacking
 from bench import training
 from bench.clipping import NormQueue
-from bench.config import Protocol
 from bench.fit_linear import fit_linear, stacked_positions
 from bench.fitting import Prepared, select
+from bench.protocol import Protocol
 from bench.streams import shuffled_batches, stream_seed
 from methods.api import Batch, LinearMethod, Problem, Split
 from tests.conftest import problem_of, random_split

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import methods
-from bench.config import Protocol
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
 from bench.fitting import Fitted, Prepared
+from bench.protocol import Protocol
 from methods.api import LinearMethod, Method
 from tests.conftest import problem_of, random_split
 

@@ -59,7 +59,7 @@ def naive(x: np.ndarray, y: np.ndarray, queries: np.ndarray, k: int, s: float) -
 def test_naive(integers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks, and integer features full of equal distances, which go to the lowest row."""
     monkeypatch.setattr("methods.mlknn.ROWS_PER_BLOCK", 7)
-    monkeypatch.setattr("methods.mlknn.COLUMNS_PER_BLOCK", 11)
+    monkeypatch.setattr("methods.enhancement.neighbours.COLUMNS_PER_BLOCK", 11)
     random = np.random.default_rng(0)
     x = random.integers(0, 3, (45, 4)).astype(float) if integers else random.random((45, 4))
     y = (random.random((45, 3)) < 0.4).astype(np.int8)

@@ -1,0 +1,95 @@
+"""What ``--keep`` stores beside a record, and how it is read back. Imports no torch.
+
+``scores``: the test split's scores. ``distributions``: the label distribution that a label-enhancement method recovers
+for the training rows, with their logical labels and predicted scores.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.errors import UsageError
+
+SCORES = "scores.npz"
+DISTRIBUTIONS = "distributions.npz"
+
+
+@dataclass(frozen=True)
+class RecoveredDistribution:
+    """What a label-enhancement method recovered for the N training rows of one job."""
+
+    degrees: np.ndarray
+    """[N, c] float32, as the method gives them: not negative; they sum to 1 unless the method says otherwise."""
+    logical: np.ndarray
+    """[N, c] int8: the labels it was given."""
+    label_names: list[str]
+    scores: np.ndarray | None = None
+    """[N, c] float32: what the trained classifier predicts for the same rows; none in the recovery track."""
+    cut: float | None = None
+    """A label is predicted where its score exceeds this."""
+    true: np.ndarray | None = None
+    """[N, c] float32: the true distribution, in the recovery track."""
+
+
+def encode_scores(scores: Any, cut: float, label_names: list[str]) -> bytes:
+    return _compressed(
+        {"scores": np.asarray(scores.cpu()), "cut": np.float64(cut), "label_names": np.array(label_names)}
+    )
+
+
+def encode_distribution(
+    degrees: Any,
+    logical: np.ndarray,
+    label_names: list[str],
+    *,
+    scores: Any = None,
+    cut: float | None = None,
+    true: np.ndarray | None = None,
+) -> bytes:
+    arrays = {
+        "degrees": np.asarray(degrees, dtype=np.float32),
+        "logical": np.asarray(logical, dtype=np.int8),
+        "label_names": np.array(label_names),
+    }
+    if scores is not None:
+        arrays["scores"] = np.asarray(scores, dtype=np.float32)
+        arrays["cut"] = np.float64(cut)
+    if true is not None:
+        arrays["true"] = np.asarray(true, dtype=np.float32)
+    return _compressed(arrays)
+
+
+def _compressed(arrays: dict[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
+def read_distribution(path: Path) -> RecoveredDistribution:
+    """Read a ``seed-<n>.distributions.npz``.
+
+    Raises
+    ------
+    UsageError: when it is not there or cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return RecoveredDistribution(
+            arrays["degrees"],
+            arrays["logical"],
+            [str(name) for name in arrays["label_names"]],
+            arrays.get("scores"),
+            float(arrays["cut"]) if "cut" in arrays else None,
+            arrays.get("true"),
+        )
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is not there; run the job again with --keep distributions.") from error
+    except Exception as error:  # a damaged archive fails in many ways
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"{path} cannot be read ({first}); run the job again with --keep distributions.") from error

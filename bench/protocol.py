@@ -1,0 +1,46 @@
+"""The protocol: what all rows share. Part of every record's key, and so apart from how bench.toml is read."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+
+class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What all rows share: optimiser, batch, epochs, clip, selection, feature scaling."""
+
+    epochs: int = 30
+    minimum_steps: int = 0
+    scaling: Literal["none", "minmax"] = "none"
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    amsgrad: bool = True
+    weight_decay: float = 1e-4
+    fidelity: Literal["official", "paper"] = "official"
+    clip: Literal["joint", "separate", "none", "fidelity"] = "fidelity"
+    selection: Literal["hamming"] = "hamming"
+    stack: int = 8
+    threads: int = 1
+    precision: Literal["float32", "float64"] = "float32"
+
+    @property
+    def clip_in_force(self) -> Literal["joint", "separate", "none"]:
+        """The paper does not mention the clip, the released code has it on the joint norm."""
+        if self.clip == "fidelity":
+            return "joint" if self.fidelity == "official" else "none"
+        return self.clip
+
+    @property
+    def bias_weight_decay(self) -> float:
+        """The released code's bias group falls to AdamW's default 1e-2; "weight decay on weights" is the text's."""
+        return 1e-2 if self.fidelity == "official" else 0.0
+
+    def epochs_for(self, rows: int, epochs: int | None = None, batch_size: int | None = None) -> int:
+        """Epochs that also give the minimum of steps; a recovery network has epochs and a batch size of its own."""
+        epochs, batch_size = epochs or self.epochs, batch_size or self.batch_size
+        batches = max(1, math.ceil(rows / batch_size) - (rows % batch_size == 1))
+        return max(epochs, math.ceil(self.minimum_steps / batches))

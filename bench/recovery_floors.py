@@ -1,0 +1,22 @@
+"""What any label enhancement has to beat: distributions that are written down without learning anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def uniform(y: Tensor) -> Tensor:
+    """Every label alike."""
+    return y.new_ones(y.shape).double()
+
+
+def logical_labels(y: Tensor) -> Tensor:
+    """y itself: the positive labels alike, nothing for the others (normalised to sum 1 as every method's degrees)."""
+    return y.double()
+
+
+FLOORS: dict[str, Callable[[Tensor], Tensor]] = {"uniform": uniform, "logical labels": logical_labels}

@@ -1,0 +1,123 @@
+"""The recovery track's rows, jobs and keys. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import methods
+from bench import provenance
+from bench.config import Config, Row
+from bench.datasets import ldl
+from bench.errors import UsageError
+from bench.plan import Job, Plan, Recipe, in_force, method_digest, named_rows, row_folder, with_epochs
+from bench.protocol import Protocol
+from bench.records import JobName
+from bench.recovery_floors import FLOORS
+
+FAMILY = "label enhancement"
+
+
+def rows_of(config: Config) -> dict[str, Row]:
+    """Every label-enhancement method in bench.toml's order, its further rows, then the floors."""
+    listings = methods.listings()
+    able = [name for name in methods.names() if listings[name].family == FAMILY]
+    rows: dict[str, Row] = {}
+    for name in [*config.recovery.ranked, *config.rows, *able]:
+        if name in config.rows and config.rows[name].base in able:
+            rows[name] = config.rows[name]
+        elif name in able:
+            rows[name] = Row(name=name, base=name)
+    return {**rows, **{name: Row(name=name, base=name) for name in FLOORS}}
+
+
+def recipe(row: Row, config: Config) -> Recipe:
+    """A row's method with its fixed options; this track has no grid.
+
+    Raises
+    ------
+    UsageError
+        For an option that does not exist.
+    """
+    if row.base in FLOORS:
+        floor = methods.Listing(row.base, "floor", "", {}, {}, True, "bench.recovery_floors", None, "built-in")
+        return Recipe(floor, {}, {}, [{}])
+    try:
+        listing = methods.listing(row.base)
+        fixed = {**config.recovery.options.get(row.base, {}), **row.options}
+        options = methods.options(row.base, listing.defaults, fixed)
+    except ValueError as error:
+        raise UsageError(f"row {row.name!r}: {error}") from error
+    return Recipe(listing, options, {}, [options])
+
+
+def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
+    """Everything a record's result depends on, in named parts."""
+    return {
+        "method": method_digest(made.listing),
+        "loop": provenance.code_digest("bench.recovery"),
+        "metrics": provenance.code_digest("bench.distribution_metrics"),
+        "protocol": msgspec.to_builtins(protocol),
+        "hyperparameters": {"method": made.listing.name, "options": made.options, "grid": made.grid},
+        "seed": seed,
+        "data": data,
+    }
+
+
+def make_plan(
+    config: Config,
+    folders: list[Path],
+    datasets: list[str] | None,
+    names: Iterable[str] | None,
+    seeds: list[int],
+    epochs: int | None,
+) -> Plan:
+    """The jobs of the track, by data set, row and seed; without names every set in the data folders.
+
+    Raises
+    ------
+    UsageError
+        For an unknown set, row or option, or where there is no set at all.
+    """
+    rows = named_rows(rows_of(config), names)
+    if datasets is None or datasets == ["all"]:
+        found = ldl.find(folders)
+        order = {name: place for place, name in enumerate(config.recovery.datasets)}
+        paths = [found[name] for name in sorted(found, key=lambda name: order.get(name, len(order)))]
+        if not paths:
+            raise UsageError(
+                "no set with label distributions is in the data folders: "
+                f"{', '.join(map(str, folders)) or 'none'}; one is an .npz file with X and D, or a .mat file with "
+                "features and labelDistribution; name the folder with --data."
+            )
+    else:
+        paths = [ldl.resolve(spec, folders) for spec in datasets]
+    protocol = with_epochs(config.protocols[config.recovery.protocol], epochs)
+    jobs = [
+        _job(path, row, recipe(row, config), in_force(protocol, row), config.recovery.protocol, seed)
+        for path in paths
+        for row in rows
+        for seed in seeds
+    ]
+    full_names = list(dict.fromkeys(job.name.full_dataset for job in jobs))
+    return Plan(jobs, [], full_names, [row.name for row in rows], track="recovery")
+
+
+def _job(path: Path, row: Row, made: Recipe, protocol: Protocol, protocol_name: str, seed: int) -> Job:
+    name = JobName(ldl.name_of(path), ldl.extractor(path), row_folder(row), seed)
+    return Job(
+        name=name,
+        base=row.base,
+        protocol_name=protocol_name,
+        protocol=protocol,
+        points=tuple(made.points),
+        grid_names=(),
+        gradient=True,
+        files=(path,),
+        reader=ldl.__name__,
+        key=job_key(made, protocol, seed, provenance.data_fingerprint((path,), ldl.__name__)),
+        track="recovery",
+    )

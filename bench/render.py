@@ -1,0 +1,177 @@
+"""Rendering a table: terminal and Markdown (tabulate), LaTeX (booktabs), HTML, CSV, JSON.
+
+Imports neither torch nor methods.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+
+from tabulate import SEPARATING_LINE, tabulate
+
+from bench.tables import AVERAGE, GAP, Table
+
+FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
+
+
+def render(table: Table, form: str) -> str:
+    return {
+        "terminal": _terminal,
+        "markdown": _markdown,
+        "latex": _latex,
+        "html": _html,
+        "csv": _csv,
+        "json": _json,
+    }[form](table)
+
+
+def _headers(table: Table) -> list[str]:
+    return ["Algorithm", *table.columns, AVERAGE]
+
+
+def _lines(table: Table, rows: list[str], bold: str) -> list[list[str]]:
+    lines = []
+    for row in rows:
+        cells = [
+            f"{bold}{table.text(row, column)}{bold}" if table.is_best(row, column) else table.text(row, column)
+            for column in table.columns
+        ]
+        lines.append([row, *cells, table.averages.get(row, GAP if row in table.ranked else "")])
+    return lines
+
+
+def _alignment(table: Table) -> tuple[str, ...]:
+    return ("left", *["right"] * (len(table.columns) + 1))
+
+
+def _terminal(table: Table) -> str:
+    lines: list = _lines(table, table.ranked, "")
+    if table.ranked and table.extra:
+        lines.append(SEPARATING_LINE)
+    lines += _lines(table, table.extra, "")
+    body = tabulate(lines, _headers(table), tablefmt="simple", colalign=_alignment(table), disable_numparse=True)
+    return "\n".join([table.title, "", body, "", *table.notes]) + "\n"
+
+
+def _markdown(table: Table) -> str:
+    lines = _lines(table, table.ranked, "**")
+    if table.ranked and table.extra:
+        lines.append(["*unranked*", *[""] * (len(table.columns) + 1)])
+    lines += _lines(table, table.extra, "**")
+    lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    body = tabulate(lines, _headers(table), tablefmt="pipe", colalign=_alignment(table), disable_numparse=True)
+    return "\n".join([f"**{table.title}**", "", body, "", *(f"- {note}" for note in table.notes)]) + "\n"
+
+
+LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+    "–": "--",
+    ">": r"$>$",
+    "<": r"$<$",
+}
+
+
+def latex_escaped(text: str) -> str:
+    return "".join(LATEX_SPECIAL.get(character, character) for character in text)
+
+
+def _latex(table: Table) -> str:
+    def line(row: str) -> str:
+        cells = []
+        for column in table.columns:
+            text = latex_escaped(table.text(row, column))
+            cells.append(rf"\textbf{{{text}}}" if table.is_best(row, column) else text)
+        average = latex_escaped(table.averages.get(row, GAP if row in table.ranked else ""))
+        return " & ".join([latex_escaped(row), *cells, average]) + r" \\"
+
+    rule = [r"\midrule"] if table.ranked and table.extra else []
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering",
+            r"\footnotesize",
+            r"\setlength{\tabcolsep}{3pt}",
+            rf"\caption{{{latex_escaped(table.title)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(table.columns) + 1)}}}",
+            r"\toprule",
+            " & ".join(latex_escaped(header) for header in _headers(table)) + r" \\",
+            r"\midrule",
+            *(line(row) for row in table.ranked),
+            *rule,
+            *(line(row) for row in table.extra),
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+            r"\smallskip",
+            r"\begin{minipage}{\linewidth}\scriptsize",
+            *(latex_escaped(note) + r"\par" for note in table.notes),
+            r"\end{minipage}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _html(table: Table) -> str:
+    def line(row: str) -> str:
+        cells = []
+        for column in table.columns:
+            text = html.escape(table.text(row, column))
+            cells.append(f"<td>{f'<strong>{text}</strong>' if table.is_best(row, column) else text}</td>")
+        average = html.escape(table.averages.get(row, GAP if row in table.ranked else ""))
+        return f'<tr><th scope="row">{html.escape(row)}</th>{"".join(cells)}<td>{average}</td></tr>'
+
+    head = "".join(f'<th scope="col">{html.escape(header)}</th>' for header in _headers(table))
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
+    bodies = [
+        f"<tbody>\n{chr(10).join(line(row) for row in rows)}\n</tbody>" for rows in (table.ranked, table.extra) if rows
+    ]
+    return "\n".join(
+        [
+            "<table>",
+            f"<caption>{html.escape(table.title)}</caption>",
+            f"<thead><tr>{head}</tr></thead>",
+            *bodies,
+            "</table>",
+            f"<ul>{notes}</ul>",
+            "",
+        ]
+    )
+
+
+def _csv(table: Table) -> str:
+    stream = io.StringIO()
+    frame = table.frame.assign(metric=table.metric.key, rank=table.frame["rank"].astype("Int64"))
+    frame.drop(columns="printed").to_csv(stream, index=False)
+    return stream.getvalue()
+
+
+def _json(table: Table) -> str:
+    frame = table.frame.assign(rank=table.frame["rank"].astype("Int64"))
+    body = {
+        "title": table.title,
+        "metric": table.metric.key,
+        "lower_is_better": table.metric.lower_is_better,
+        "columns": table.columns,
+        "ranked": table.ranked,
+        "extra": table.extra,
+        "average_rank": table.averages,
+        "notes": table.notes,
+        "cells": json.loads(frame.to_json(orient="records", double_precision=15)),
+    }
+    return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
