@@ -152,17 +152,46 @@ def _recovery_tables(store: Store, config: Config, folders: list[Path], form: st
     from bench.collect import collect
     from bench.metric_catalogue import RECOVERY_METRICS
     from bench.recovery_plan import rows_of
-    from bench.render import render
-    from bench.tables import against_floors, comparison
+    from bench.recovery_summary import against_floors
+    from bench.render import render_all
+    from bench.tables import comparison
 
     entries = collect(store, config, folders)
     manifest = store.manifest()
     order = list(rows_of(config))
     tables = [comparison(entries, metric, config, manifest, order) for metric in RECOVERY_METRICS]
-    print("\n".join(render(one, form) for one in tables), end="")
+    print(render_all(tables, form), end="")
     if form in ("terminal", "markdown"):
         print("\n" + against_floors(tables, "pipe" if form == "markdown" else "simple"), end="")
     return 1 if any(entry.state == "corrupt" for entry in entries) else 0
+
+
+@app.command
+def show(
+    dataset: str,
+    method: str,
+    *,
+    instance: int,
+    seed: int | None = None,
+    top: int = 12,
+    results: str = DEFAULT_RESULTS,
+) -> int:
+    """Draw the label distribution that a method recovered for one training instance.
+
+    Parameters
+    ----------
+    dataset: A data set of the records.
+    method: A label-enhancement row; its job must have run with --keep distributions.
+    instance: The number of a training row, from 0.
+    seed: Default: the smallest there is.
+    top: How many labels to show beside the positive ones.
+    results: The folder of the records.
+    """
+    from bench.records import Store
+    from bench.show import show_instance
+
+    show_instance(Store(Path(results)), dataset, method, instance, seed, top)
+    return 0
 
 
 @app.command
@@ -188,7 +217,7 @@ def table(
     """
     from bench import config as configuration
     from bench.metric_catalogue import PAPER_METRICS, metric_named
-    from bench.render import FORMATS, render
+    from bench.render import FORMATS, render_all
     from bench.tables import paper_table
 
     _known(form, FORMATS, "format")
@@ -199,7 +228,7 @@ def table(
             if one.paper_table is None:
                 raise UsageError(f"the paper has no table of {one.title}.")
         tables = [paper_table(one, config) for one in metrics]
-        print("\n".join(render(one, form) for one in tables), end="")
+        print(render_all(tables, form), end="")
         return 0
     return _own_tables(metrics, form, origin, results, data, config)
 
@@ -209,7 +238,7 @@ def _own_tables(metrics: list, form: str, origin: str, results: str, data: str |
     from bench.datasets import data_folders
     from bench.plan import rows_of
     from bench.records import Store
-    from bench.render import render
+    from bench.render import render_all
     from bench.tables import comparison
 
     folders = data_folders(config, data)
@@ -229,7 +258,7 @@ def _own_tables(metrics: list, form: str, origin: str, results: str, data: str |
         note = _reference_note(entries)
         for one in tables:
             one.notes.append(note)
-    print("\n".join(render(one, form) for one in tables), end="")
+    print(render_all(tables, form), end="")
     return 1 if any(entry.state == "corrupt" for entry in entries) else 0
 
 

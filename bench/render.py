@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import io
 import json
+from dataclasses import replace
 
 from tabulate import SEPARATING_LINE, tabulate
 
@@ -25,6 +26,18 @@ def render(table: Table, form: str) -> str:
         "csv": _csv,
         "json": _json,
     }[form](table)
+
+
+def render_all(tables: list[Table], form: str) -> str:
+    """Several tables below each other; in prose formats a note that all of them have stands once, under the last."""
+    if form not in ("terminal", "markdown", "html") or len(tables) < 2:
+        return "\n".join(render(table, form) for table in tables)
+    common = [note for note in tables[0].notes if all(note in table.notes for table in tables)]
+    parts = []
+    for table in tables:
+        own = [note for note in table.notes if note not in common]
+        parts.append(render(replace(table, notes=[*own, *common] if table is tables[-1] else own), form))
+    return "\n".join(parts)
 
 
 def _headers(table: Table) -> list[str]:
@@ -52,7 +65,7 @@ def _terminal(table: Table) -> str:
         lines.append(SEPARATING_LINE)
     lines += _lines(table, table.extra, "")
     body = tabulate(lines, _headers(table), tablefmt="simple", colalign=_alignment(table), disable_numparse=True)
-    return "\n".join([table.title, "", body, "", *table.notes]) + "\n"
+    return "\n".join([table.title, "", body, *(["", *table.notes] if table.notes else [])]) + "\n"
 
 
 def _markdown(table: Table) -> str:
@@ -62,7 +75,8 @@ def _markdown(table: Table) -> str:
     lines += _lines(table, table.extra, "**")
     lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     body = tabulate(lines, _headers(table), tablefmt="pipe", colalign=_alignment(table), disable_numparse=True)
-    return "\n".join([f"**{table.title}**", "", body, "", *(f"- {note}" for note in table.notes)]) + "\n"
+    notes = ["", *(f"- {note}" for note in table.notes)] if table.notes else []
+    return "\n".join([f"**{table.title}**", "", body, *notes]) + "\n"
 
 
 LATEX_SPECIAL = {
@@ -148,7 +162,7 @@ def _html(table: Table) -> str:
             f"<thead><tr>{head}</tr></thead>",
             *bodies,
             "</table>",
-            f"<ul>{notes}</ul>",
+            *([f"<ul>{notes}</ul>"] if notes else []),
             "",
         ]
     )

@@ -152,16 +152,16 @@ class Stack:
             z = stacked_linear(parameters["classifier.weight"], parameters["classifier.bias"], x)
         else:
             z = x.new_zeros(self.size, x.shape[0], 0)
-        with FoldLinears():
-            if self.stackable:
+        if self.stackable:
+            with FoldLinears():
                 # randomness="same": each model draws what it would draw alone
                 losses = vmap(self._loss, in_dims=(0, 0, 0, None, None, None), randomness="same")(
                     parameters, buffers, z, x, y, extra
                 )
-            else:
-                alone = {name: value.squeeze(0) for name, value in parameters.items()}
-                constants = {name: value.squeeze(0) for name, value in buffers.items()}
-                losses = self._loss(alone, constants, z.squeeze(0), x, y, extra).unsqueeze(0)
+        else:
+            alone = {name: value.squeeze(0) for name, value in parameters.items()}
+            constants = {name: value.squeeze(0) for name, value in buffers.items()}
+            losses = self._loss(alone, constants, z.squeeze(0), x, y, extra).unsqueeze(0)
         gradients = torch.autograd.grad(losses.sum(), list(parameters.values()), materialize_grads=True)
         return losses.detach(), gradients
 

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import msgspec
 import pandas as pd
-from tabulate import tabulate
 
 from bench import paper
 from bench.config import Config, Tables
 from bench.metric_catalogue import Metric
-from bench.protocol import Protocol
+from bench.notes import notes_of, recovery_notes
 from bench.ranking import average_rank, competition_ranks, printed
 from bench.records import Manifest
 
@@ -84,8 +82,10 @@ def comparison(
         _cell_of(row, column, by_cell.get((row, column), []), metric) for row in [*ranked, *extra] for column in columns
     ]
     table = _ranked(f"{metric.title} {metric.arrow}", metric, columns, ranked, extra, cells)
-    notes = _recovery_notes if manifest.track == "recovery" else _notes
-    table.notes.extend(notes(table, entries, config, manifest, labels))
+    if manifest.track == "recovery":
+        table.notes.extend(recovery_notes(table, entries, manifest, labels))
+    else:
+        table.notes.extend(notes_of(table, entries, config, manifest, labels))
     return table
 
 
@@ -167,165 +167,3 @@ def _ranked(
         if filled and all(row in ranks[column] for column in filled)
     }
     return Table(title, metric, columns, ranked, extra, frame, averages)
-
-
-# --- notes ----------------------------------------------------------------------------------------------------------
-
-
-def _notes(table: Table, entries: list[Entry], config: Config, manifest: Manifest, labels: dict[str, str]) -> list[str]:
-    notes = [_seed_note(entries), *_protocol_notes(entries, config, manifest, labels)]
-    absent = [row for row in config.tables.ranked if row not in table.ranked]
-    if table.ranked:
-        count = len(table.ranked)
-        missing = f" (not run: {', '.join(absent)})" if absent else ""
-        notes.append(
-            f"Ranks are among the {count} of the paper's methods that are here{missing}; "
-            "rows under the rule are unranked."
-        )
-    for full, label in labels.items():
-        extractor = full.partition("@")[2]
-        expected = config.datasets.get(full.partition("@")[0])
-        if expected is not None and expected.extractor not in (None, extractor):
-            notes.append(f"{label}: features of {extractor}, not the paper's {expected.extractor}.")
-        elif expected is None and extractor != "npz":
-            notes.append(f"{label}: features {extractor}.")
-    for name in manifest.missing:
-        notes.append(f"{name} is a gap: its data are not here.")
-    notes += _fault_notes(table, entries, labels)
-    return notes
-
-
-def _seed_note(entries: list[Entry]) -> str:
-    seeds = sorted({entry.job.seed for entry in entries if entry.state == "done"})
-    if len(seeds) > 1:
-        return f"Mean ± standard deviation over the seeds {', '.join(map(str, seeds))}; ranks are of the means."
-    return f"Seed {seeds[0]}; one run, so no deviation." if seeds else "No record holds a value."
-
-
-def _protocol_notes(entries: list[Entry], config: Config, manifest: Manifest, labels: dict[str, str]) -> list[str]:
-    users: dict[str, dict[str, None]] = {}
-    for entry in entries:
-        if entry.record is not None:
-            users.setdefault(entry.record.protocol, {})[labels[entry.job.full_dataset]] = None
-    notes = []
-    for name, columns in users.items():
-        settings = manifest.protocols.get(name)
-        if settings is None:
-            continue
-        notes.append(f"Protocol {name} ({', '.join(columns)}): {describe_protocol(settings)}")
-    return notes
-
-
-def _recovery_notes(
-    table: Table, entries: list[Entry], config: Config, manifest: Manifest, labels: dict[str, str]
-) -> list[str]:
-    notes = [
-        _seed_note(entries),
-        "All rows train and are measured; nothing is selected (last epoch, fixed options). Degrees are divided by "
-        "their row's sum; in Clark, Canberra and Kullback-Leibler a degree counts at least 2.2e-16.",
-    ]
-    for name, settings in manifest.protocols.items():
-        notes.append(f"Protocol {name}: {describe_protocol(settings, selects=False)}")
-    options: dict[str, str] = {}
-    binarised: dict[str, str] = {}
-    for entry in entries:
-        if entry.record is not None and entry.state == "done":
-            fixed = entry.record.key["hyperparameters"]["options"]
-            options[entry.job.row] = ", ".join(
-                f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-                for name, value in fixed.items()
-                if name not in SECOND_STAGE
-            )
-            binarised[labels[entry.job.full_dataset]] = (entry.record.result or {}).get("logical_labels", "")
-    shown = [f"{row}: {options[row]}" for row in [*table.ranked, *table.extra] if options.get(row)]
-    if shown:
-        notes.append(f"Options: {'; '.join(shown)}.")
-    for rule in sorted(set(binarised.values())):
-        sets = [column for column in table.columns if binarised.get(column) == rule]
-        notes.append(f"{', '.join(sets)}: {rule}.")
-    if table.ranked and table.extra:
-        notes.append(
-            f"Ranks are among the {len(table.ranked)} methods above the rule; below it stand, unranked, what learns "
-            "nothing (the uniform distribution, and y divided by its sum) and rows of one's own."
-        )
-    return notes + _fault_notes(table, entries, labels)
-
-
-SECOND_STAGE = ("mix", "predictor", "penalty", "tolerance")
-"""Options of the classifier that follows label enhancement; they do not touch the recovered degrees."""
-
-
-def describe_protocol(settings: dict, selects: bool = True) -> str:
-    """A protocol in one line."""
-    p = msgspec.convert(settings, Protocol)
-    epochs = f"{p.epochs} epochs" + (f" or {p.minimum_steps} steps if more" if p.minimum_steps else "")
-    scaling = (
-        f"features scaled to [0, 1] by {'the training' if selects else 'their'} range"
-        if p.scaling == "minmax"
-        else "features as they are"
-    )
-    return (
-        f"linear classifier, AdamW{' (AMSGrad)' if p.amsgrad else ''}, learning rate {p.learning_rate:g}, "
-        f"weight decay {p.weight_decay:g} (biases {p.bias_weight_decay:g}), batch {p.batch_size}, {epochs}, {scaling}, "
-        f"clip {p.clip_in_force}, fidelity {p.fidelity}, {p.precision}"
-        + ("; epoch and grid point by validation Hamming loss." if selects else ".")
-    )
-
-
-def _fault_notes(table: Table, entries: list[Entry], labels: dict[str, str]) -> list[str]:
-    notes = []
-    for state in ("failed", "stale", "corrupt"):
-        faults: dict[str, list[str]] = {}
-        for entry in entries:
-            if entry.state == state:
-                where = f"{entry.job.row} on {labels[entry.job.full_dataset]} (seed {entry.job.seed})"
-                faults.setdefault(entry.note, []).append(where)
-        for note, places in faults.items():
-            shown = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
-            notes.append(f"{state}: {shown}: {note}.")
-    seeds = table.frame.loc[table.frame["state"] == "value", "seeds"]
-    if len(seeds) and seeds.min() < seeds.max():
-        fewer = table.frame[(table.frame["state"] == "value") & (table.frame["seeds"] < seeds.max())]
-        cells = [
-            f"{row} on {dataset} ({count})" for row, dataset, count in fewer[["row", "dataset", "seeds"]].values[:6]
-        ]
-        notes.append(f"Fewer than {seeds.max()} seeds: {', '.join(cells)}{', ...' if len(fewer) > 6 else ''}.")
-    return notes
-
-
-# --- the recovery track against its floors --------------------------------------------------------------------------
-
-
-def against_floors(tables: list[Table], style: str) -> str:
-    """Per row and measure, on how many sets the row is better than the better floor, level with it, or worse.
-
-    Level means: within two standard deviations of the row's own seeds. With one seed nothing is level.
-    """
-    lines = []
-    for row in [*tables[0].ranked, *(row for row in tables[0].extra if row not in FLOOR_ROWS)]:
-        lines.append([row, *(_against(table, row) for table in tables)])
-    headers = ["better / level / worse", *(table.metric.title.split()[0] for table in tables)]
-    body = tabulate(lines, headers, tablefmt=style, colalign=("left", *["right"] * len(tables)), disable_numparse=True)
-    rule = (
-        "Sets on which a method is better than, level with (within two deviations of its own seeds), or worse than "
-        "the better of the two floors."
-    )
-    return f"Against the floors\n\n{body}\n\n{rule}\n"
-
-
-FLOOR_ROWS = ("uniform", "logical labels")
-
-
-def _against(table: Table, row: str) -> str:
-    counts = {"better": 0, "level": 0, "worse": 0}
-    for column in table.columns:
-        own = table.cell(row, column)
-        floors = [table.cell(floor, column) for floor in FLOOR_ROWS]
-        values = [cell["mean"] for cell in floors if cell is not None and cell["state"] == "value"]
-        if own is None or own["state"] != "value" or not values:
-            continue
-        sign = 1 if table.metric.lower_is_better else -1
-        gain = min(sign * value for value in values) - sign * own["mean"]
-        spread = 0.0 if pd.isna(own["deviation"]) else 2 * own["deviation"]
-        counts["level" if abs(gain) <= spread else "better" if gain > 0 else "worse"] += 1
-    return " / ".join(str(count) for count in counts.values())

@@ -14,7 +14,8 @@ from bench import config
 from bench.collect import Entry
 from bench.metric_catalogue import metric_named
 from bench.records import JobName, Manifest, Record
-from bench.tables import FORMATS, Table, comparison, latex_escaped, paper_table, render
+from bench.render import FORMATS, latex_escaped, render
+from bench.tables import Table, comparison, paper_table
 
 HAMMING = metric_named("hamming")
 
