@@ -118,10 +118,12 @@ def test_one_step_of_a_stack_is_autograd_on_each_module(
     made = models(name, data, points)
     stack = stacking.Stack(made, linear=True, stackable=True, device=data.x.device, dtype=data.x.dtype)
     y = data.y.double()
-    losses, gradients = stack.losses_and_gradients(data.x, y, {})
+    # what the prepare of a two-stage method would return
+    extra = {"target": torch.rand(y.shape, generator=torch.Generator().manual_seed(4), dtype=y.dtype)}
+    losses, gradients = stack.losses_and_gradients(data.x, y, extra)
     for k, module in enumerate(made):
         module.zero_grad()
-        loss = module.objective(Batch(data.x, y, module.classifier(data.x)))
+        loss = module.objective(Batch(data.x, y, module.classifier(data.x), extra))
         loss.backward()
         assert losses[k].item() == pytest.approx(loss.item(), abs=1e-12)
         for gradient, parameter in zip(gradients, module.parameters(), strict=True):

@@ -11,7 +11,7 @@ import pytest
 from bench.errors import UsageError
 from bench.kept import RecoveredDistribution, read_distribution
 from bench.show import bar_list
-from tests.system.test_program import bench, result_of
+from tests.system.test_program import ROOT, bench, copied_program, result_of
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +176,29 @@ def test_a_diverged_recovery_network_is_a_failed_record_that_names_the_epoch(tmp
     table = bench("table", "--metric", "hamming", cwd=tmp_path).stdout
     assert "failed" in table
     assert "nan" not in table.lower()
+
+
+PAGE = (ROOT / "docs/enhancement.md").read_text(encoding="utf-8")
+
+
+def test_a_label_enhancement_method_is_one_file_in_both_tracks(tmp_path: Path) -> None:
+    """What docs/enhancement.md tells a reader to write."""
+    copy = copied_program(tmp_path)
+    (copy / "methods/smoothed.py").write_text(
+        PAGE.partition("## Adding one")[2].partition("```python\n")[2].partition("```")[0]
+    )
+    work = tmp_path / "work"
+    work.mkdir()
+    random = np.random.default_rng(0)
+    np.savez(work / "one.npz", X=random.random((30, 3)), D=random.dirichlet(np.ones(4), 30))
+    listed = bench("list", "methods", "--check", cwd=work, path=copy)
+    assert listed.returncode == 0
+    assert (
+        "mix=1.0, predictor=soft-bce, penalty=0.1, tolerance=0.001, strength=0.1; grid of 2 over mix" in listed.stdout
+    )
+    recovered = bench("recover", "--data", ".", "--methods", "Smoothed", "uniform", "--seeds", "0", cwd=work, path=copy)
+    assert recovered.returncode == 0, recovered.stderr
+    assert "Smoothed" in recovered.stdout
+    ran = bench("run", "--methods", "Smoothed", "--epochs", "1", "--keep", "distributions", cwd=work, path=copy)
+    assert ran.returncode == 0, ran.stderr
+    assert "degree" in bench("show", "yeast", "Smoothed", "--instance", "0", cwd=work, path=copy).stdout

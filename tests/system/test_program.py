@@ -258,12 +258,17 @@ def check_new_method(python: str, path: Path, cwd: Path) -> None:
     assert "Hinge" in bench("table", "--metric", "hamming", cwd=cwd, python=python, path=path).stdout
 
 
-def test_a_method_is_one_file_dropped_into_methods(tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
+def copied_program(folder: Path) -> Path:
+    copy = folder / "copy"
     copy.mkdir()
     for name in ("bench", "methods"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "bench.toml", copy)
+    return copy
+
+
+def test_a_method_is_one_file_dropped_into_methods(tmp_path: Path) -> None:
+    copy = copied_program(tmp_path)
     assert len(NEW_METHOD.splitlines()) < 40
     (copy / "methods/hinge.py").write_text(NEW_METHOD)
     work = tmp_path / "work"
