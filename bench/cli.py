@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
+from bench.cli_data import DataFolder, data_app
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,12 +29,10 @@ app = App(
     version=__version__,
     version_flags=["--version"],
 )
-data_app = App(name="data", help="The data sets: what they are and how they are split.")
 app.command(data_app)
 
 Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
 Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())]
-DataFolder = Annotated[str | None, Parameter(name="--data")]
 
 
 @app.command
@@ -292,14 +291,6 @@ def list_(
     if what == "metrics":
         return listing.show_metrics()
     return listing.show_datasets(data)
-
-
-@data_app.command
-def card(name: str, *, data: DataFolder = None) -> int:
-    """Print what a data set is: sizes, splits and how they came about, labels, warnings, fingerprint."""
-    from bench import listing
-
-    return listing.show_card(name, data)
 
 
 def _checked_seeds(seeds: list[int]) -> list[int]:

@@ -39,3 +39,12 @@ def comparison_table(number: int) -> list[Printed]:
 def dataset_facts(dataset: str) -> dict[str, str]:
     """Table 1's row of a data set: N_train, N_val, N_test, D_features, L_labels, F_domain; empty for another set."""
     return {cell.metric: cell.value for cell in printed_cells() if cell.table == 1 and cell.dataset == dataset}
+
+
+def printed_size(name: str) -> str:
+    """Table 1's numbers of a data set; empty for one that is not in the paper."""
+    facts = dataset_facts(name)
+    if not facts:
+        return ""
+    rows = f"{facts['N_train']}/{facts['N_val']}/{facts['N_test']}"
+    return f"{rows} x {facts['D_features']}, {facts['L_labels']} labels"

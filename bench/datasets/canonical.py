@@ -8,9 +8,11 @@ for the splits train, val and test; optionally ``<Name>_label_names.txt``, one n
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +47,7 @@ def load(name: str, folder: Path, stem: str, extractor: str) -> Dataset:
         x = _features(folder / f"{stem}_{split}_features_{extractor}.npy")
         labels = folder / f"{stem}_{split}_labels.npz"
         splits[split] = SplitArrays(x, checked_labels(load_csr(labels), str(labels)))
+    card = read_card(folder, stem, extractor)
     names_file = folder / f"{stem}_label_names.txt"
     names = names_file.read_text(encoding="utf-8").splitlines() if names_file.is_file() else None
     return finished(
@@ -52,25 +55,56 @@ def load(name: str, folder: Path, stem: str, extractor: str) -> Dataset:
         extractor,
         splits,
         names,
-        "as the files give it",
-        f"canonical files {stem}_*_{extractor} in {folder}",
+        card.get("split_rule", "as the files give it"),
+        (f"{card['source']}; " if "source" in card else "") + f"canonical files {stem}_*_{extractor} in {folder}",
         files(folder, stem, extractor),
     )
+
+
+def feature_file(stem: str, split: str, extractor: str) -> str:
+    return f"{stem}_{split}_features_{extractor}.npy"
+
+
+def card_path(folder: Path, stem: str, extractor: str) -> Path:
+    """What `data prepare` notes of a set: source, licence, split rule, how the features were made."""
+    return folder / f"{stem}_card_{extractor}.json"
 
 
 def save(
     folder: Path, stem: str, extractor: str, splits: dict[str, SplitArrays], label_names: Iterable[str] = ()
 ) -> None:
     """Write a set in the canonical layout."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_features(folder, stem, extractor, {split: arrays.x for split, arrays in splits.items()})
+    save_labels(folder, stem, {split: arrays.y for split, arrays in splits.items()}, list(label_names))
+
+
+def save_features(folder: Path, stem: str, extractor: str, x: Mapping[str, np.ndarray]) -> None:
+    for split, features in x.items():
+        np.save(folder / feature_file(stem, split, extractor), np.asarray(features, dtype=np.float32))
+
+
+def save_labels(folder: Path, stem: str, y: Mapping[str, np.ndarray], label_names: Sequence[str]) -> None:
     from scipy import sparse
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for split, arrays in splits.items():
-        np.save(folder / f"{stem}_{split}_features_{extractor}.npy", np.asarray(arrays.x, dtype=np.float32))
-        sparse.save_npz(folder / f"{stem}_{split}_labels.npz", sparse.csr_matrix(arrays.y))
-    names = list(label_names)
-    if names:
-        (folder / f"{stem}_label_names.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    for split, labels in y.items():
+        sparse.save_npz(folder / f"{stem}_{split}_labels.npz", sparse.csr_matrix(labels))
+    if label_names:
+        (folder / f"{stem}_label_names.txt").write_text("\n".join(label_names) + "\n", encoding="utf-8")
+
+
+def read_card(folder: Path, stem: str, extractor: str) -> dict[str, Any]:
+    """The card of a prepared set; empty for files that came from elsewhere."""
+    path = card_path(folder, stem, extractor)
+    if not path.is_file():
+        return {}
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the card {path} cannot be read ({_short(error)}); remove it or prepare the set again."
+        ) from error
+    return card if isinstance(card, dict) else {}
 
 
 def _features(path: Path) -> np.ndarray:

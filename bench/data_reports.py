@@ -1,0 +1,210 @@
+"""What the verbs of ``python -m bench data`` do and print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from bench import config as configuration
+from bench import paper, provenance
+from bench.config import Config
+from bench.datasets import Missing, Source, available, canonical, data_folders, present
+from bench.datasets.base import SPLITS, Dataset
+from bench.datasets.sources import ORIGINS, origin, parsed
+from bench.errors import UsageError
+
+FACTS = {"train": "N_train", "val": "N_val", "test": "N_test"}
+
+
+def show_sources(data: str | None) -> int:
+    config = configuration.load()
+    folders = data_folders(config, data)
+    for found in available(config, folders):
+        name = found.name if isinstance(found, Missing) else found.full_name
+        where = "missing" if isinstance(found, Missing) else f"here: {found.files[0].parent}"
+        print(f"{name:<28} {where}")
+        if isinstance(found, Missing) and found.name in ORIGINS:
+            source = ORIGINS[found.name]
+            print(f"{'':<28} home: {source.home}")
+            if source.files:
+                print(f"{'':<28} python -m bench data fetch {source.name}; python -m bench data prepare {source.name}")
+            else:
+                print(f"{'':<28} {source.steps}; python -m bench data prepare {source.name} --raw ...")
+    return 0
+
+
+def fetch_source(name: str, to: Path) -> int:
+    from bench.datasets.archive import unpack
+    from bench.datasets.fetching import fetch
+
+    source = origin(name)
+    print(f"{source.name}: {source.licence}")
+    if not source.files:
+        raise UsageError(f"{source.name} cannot be downloaded by a program: {source.steps} (home: {source.home}).")
+    folder = to / source.name
+    for file in source.files:
+        print(f"{file.url} ({file.note})")
+        path = fetch(file, folder, _progress(file.name))
+        print(f"{path}: unpacking")
+        unpack(path, folder)
+    print(f"next: python -m bench data prepare {source.name} --raw {folder}")
+    return 0
+
+
+def _progress(name: str) -> Any:
+    state = {"shown": -1}
+
+    def report(there: int, whole: int | None) -> None:
+        step = there * 20 // whole if whole else there // (64 << 20)
+        if step != state["shown"]:
+            state["shown"] = step
+            total = f" of {whole / 1e6:.1f}" if whole else ""
+            print(f"  {name}: {there / 1e6:.1f}{total} MB", file=sys.stderr, flush=True)
+
+    return report
+
+
+def prepare_source(
+    name: str,
+    raw: str | None,
+    to: str | None,
+    ids: str | None,
+    difficult: Literal["absent", "present"],
+    network: str | None,
+    image_size: int | None,
+    words: str | None,
+    device: str,
+) -> int:
+    from bench.data_preparation import FeatureChoice, prepare
+    from bench.worker import best_device
+
+    config = configuration.load()
+    folder = Path(to) if to else Path((config.data or ["data"])[0])
+    if not name or any(character in name for character in '/\\:*?"<>|@ '):
+        raise UsageError(
+            f"the name {name!r} cannot be part of a file's name; leave out spaces and / \\ : * ? \" < > | @."
+        )
+    rows = parsed(name, Path(raw) if raw else Path("data/raw") / name, Path(ids) if ids else None, difficult)
+    sizes = ", ".join(f"{split} {len(rows.splits[split].y)}" for split in SPLITS)
+    print(f"{name}: {sizes}; {len(rows.label_names)} labels; {rows.split_rule}", flush=True)
+    licence = next((one.licence for one in ORIGINS.values() if one.name.casefold() == name.casefold()), "your own set")
+    choice = FeatureChoice(network, words, best_device(device), image_size)
+    extractor, files = prepare(rows, folder, licence, choice, lambda line: print(line, flush=True))
+    print(f"written: {len(files)} files in {folder}; features {extractor}")
+    print(f"next: python -m bench data card {rows.stem}@{extractor} --data {folder}")
+    return 0
+
+
+def verify_source(name: str, data: str | None) -> int:
+    """0 when everything agrees, 1 when something differs from Table 1 or from what was written."""
+    config = configuration.load()
+    source = present(name, config, data_folders(config, data))
+    dataset = source.load()
+    faults = [*_checksum_faults(source), *_table_faults(dataset)]
+    print(f"{dataset.full_name}: shapes, finite features and 0/1 labels of all splits: as they should be")
+    for fault in faults:
+        print(f"differs: {fault}")
+    print(f"{len(faults)} differences" if faults else "nothing differs")
+    return 1 if faults else 0
+
+
+def _checksum_faults(source: Source) -> list[str]:
+    from bench.datasets.fetching import sha256
+
+    recorded = _card(source).get("sha256", {})
+    if recorded:
+        print(f"{source.full_name}: {len(recorded)} files against the checksums of their card")
+    by_name = {path.name: path for path in source.files}
+    return [
+        f"{file} is not the file that was written (or is gone)"
+        for file, digest in recorded.items()
+        if file not in by_name or sha256(by_name[file]) != digest
+    ]
+
+
+def _table_faults(dataset: Dataset) -> list[str]:
+    facts = paper.dataset_facts(dataset.name)
+    if not facts:
+        return []
+    train = dataset.splits["train"]
+    pairs = [(split, dataset.splits[split].x.shape[0], int(facts[FACTS[split]])) for split in SPLITS]
+    pairs += [
+        ("features", train.x.shape[1], int(facts["D_features"])),
+        ("labels", len(dataset.label_names), int(facts["L_labels"])),
+    ]
+    print(f"{dataset.full_name}: sizes against Table 1 of the paper")
+    return [f"{what}: {here} here, {there} in Table 1" for what, here, there in pairs if here != there]
+
+
+def _card(source: Source) -> dict[str, Any]:
+    if source.module != canonical.__name__:
+        return {}
+    stem = source.files[0].name.partition("_train_features_")[0]
+    return canonical.read_card(source.files[0].parent, stem, source.extractor)
+
+
+def show_card(name: str, data: str | None) -> int:
+    config = configuration.load()
+    source = present(name, config, data_folders(config, data))
+    dataset = source.load()
+    labels = len(dataset.label_names)
+    print(f"{dataset.full_name}: {dataset.provenance}")
+    _show_origin(source, config)
+    print(f"protocol     {source.protocol}")
+    print(f"split rule   {dataset.split_rule}; the same for every seed of a job")
+    for split in SPLITS:
+        arrays = dataset.splits[split]
+        cardinality = arrays.y.sum(1).mean()
+        print(
+            f"{split:<12} {arrays.x.shape[0]} rows x {arrays.x.shape[1]} features, {labels} labels, "
+            f"{cardinality:.3f} labels a row (density {cardinality / labels:.4f}), "
+            f"{int((arrays.y.sum(1) == 0).sum())} rows without labels"
+        )
+    if paper.printed_size(dataset.name):
+        print(f"in the paper {paper.printed_size(dataset.name)} (Table 1)")
+    y = dataset.splits["train"].y
+    counts = y.sum(0, dtype=np.int64)
+    order = counts.argsort(kind="stable")
+    print("most often   " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[::-1][:8]))
+    print("least often  " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[:8]))
+    print("together     " + "; ".join(_pairs(y, dataset.label_names)))
+    for warning in dataset.warnings:
+        print(f"warning      {warning}")
+    print(f"fingerprint  {provenance.data_fingerprint(source.files, source.module)}")
+    return 0
+
+
+def _show_origin(source: Source, config: Config) -> None:
+    card = _card(source)
+    known = ORIGINS.get(source.name)
+    if card.get("licence") or known:
+        print(f"licence      {card.get('licence') or (known.licence if known else '')}")
+    features = card.get("features") or {}
+    if "network" in features:
+        print(f"features     {features['network']}")
+    for split, own in (features.get("own_metrics") or {}).items():
+        if split == "test":
+            shown = ", ".join(f"{key} {value:.4f}" for key, value in own.items() if value is not None)
+            print(f"its own test {shown}")
+    for note in card.get("notes", []):
+        print(f"note         {note}")
+    expected = config.datasets[source.name].extractor if source.name in config.datasets else None
+    if expected not in (None, source.extractor):
+        print(f"note         features {source.extractor} are not the paper's {expected}")
+
+
+def _pairs(y: np.ndarray, names: list[str]) -> list[str]:
+    """The pairs of labels that occur together most often, with how often the rarer of the two has the other."""
+    together = y.T.astype(np.int64) @ y
+    counts = together.diagonal().copy()
+    first, second = np.triu_indices(len(names), 1)
+    order = np.argsort(-together[first, second], kind="stable")[:6]
+    pairs = [(i, j, together[i, j]) for i, j in zip(first[order], second[order], strict=True)]
+    return [
+        f"{names[i]} + {names[j]} {count} ({count / min(counts[i], counts[j]):.0%} of the rarer)"
+        for i, j, count in pairs
+        if count
+    ] or ["no two labels occur together"]

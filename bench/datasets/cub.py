@@ -1,0 +1,64 @@
+"""CUB-200-2011 (Wah et al. 2011): 312 binary attributes of photographs of birds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bench.datasets.archive import members
+from bench.datasets.raw import RawSet, by_ids, held_out
+from bench.errors import UsageError
+
+ATTRIBUTES = 312
+VALIDATION = 200
+LICENCE = "images under their photographers' terms; for non-commercial research and education (vision.caltech.edu)"
+NEEDED = ("images.txt", "train_test_split.txt", "image_attribute_labels.txt", "attributes.txt")
+
+
+def parse(raw: Path) -> RawSet:
+    """Official train, of which 200 images are held out by ``default_rng(0)``, and official test.
+
+    Parameters
+    ----------
+    raw: a folder or archive with ``images.txt``, ``train_test_split.txt``, ``attributes/image_attribute_labels.txt``
+        and ``attributes.txt`` (which the archive keeps above its own folder).
+    """
+    files: dict[str, str] = {}
+    for name, content in members(raw, lambda name: name.rsplit("/", 1)[-1] in NEEDED):
+        files[name.rsplit("/", 1)[-1]] = content.decode("utf-8")
+    for name in NEEDED:
+        if name not in files:
+            raise UsageError(f"{raw} has no file {name}.")
+    names = [line.split(maxsplit=1)[1] for line in files["attributes.txt"].splitlines() if line.strip()]
+    images = dict(line.split(maxsplit=1) for line in files["images.txt"].splitlines() if line.strip())
+    training = dict(line.split() for line in files["train_test_split.txt"].splitlines() if line.strip())
+    ids = list(images)
+    y = attribute_labels(files["image_attribute_labels.txt"], ids, len(names), f"{raw}, image_attribute_labels.txt")
+    official = [one for one in ids if training.get(one) == "1"]
+    train, val = held_out(len(official), min(VALIDATION, len(official) // 2))
+    wanted = {
+        "train": [official[row] for row in train],
+        "val": [official[row] for row in val],
+        "test": [one for one in ids if training.get(one) == "0"],
+    }
+    folder = next((one for one in sorted(raw.rglob("images")) if one.is_dir()), raw / "images")
+    paths = [folder / images[one] for one in ids]
+    rule = f"official train and test; {len(val)} of train held out by default_rng(0).permutation"
+    return RawSet("CUB200", "image", names, by_ids(ids, paths, y, wanted, str(raw)), rule, raw.name)
+
+
+def attribute_labels(text: str, ids: list[str], attributes: int, where: str) -> np.ndarray:
+    """[N, attributes] from lines "image attribute is_present certainty seconds"; some official lines have more."""
+    place = {one: row for row, one in enumerate(ids)}
+    y = np.zeros((len(ids), attributes), dtype=np.int8)
+    for number, line in enumerate(text.splitlines(), start=1):
+        parts = line.split()
+        if not parts:
+            continue
+        if len(parts) < 3 or parts[0] not in place or not parts[1].isdigit() or parts[2] not in ("0", "1"):
+            raise UsageError(f"{where}, line {number}: {line!r} is not image, attribute, 0 or 1, ...")
+        if not 1 <= int(parts[1]) <= attributes:
+            raise UsageError(f"{where}, line {number}: there is no attribute {parts[1]}; there are {attributes}.")
+        y[place[parts[0]], int(parts[1]) - 1] = int(parts[2])
+    return y

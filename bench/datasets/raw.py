@@ -1,0 +1,109 @@
+"""A data set before its features: texts, photographs or vectors with their labels, as a source's parser gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bench.datasets.base import SPLITS
+from bench.errors import UsageError
+
+Kind = Literal["text", "image", "vector"]
+
+
+@dataclass(frozen=True)
+class RawSplit:
+    ids: list[str]
+    items: Sequence[str] | Sequence[Path] | np.ndarray
+    """Texts, image files, or features [N, D]."""
+    y: np.ndarray
+    """[N, c] int8."""
+
+
+@dataclass(frozen=True)
+class RawSet:
+    stem: str
+    """What the canonical files' names begin with."""
+    kind: Kind
+    label_names: list[str]
+    splits: Mapping[str, RawSplit]
+    split_rule: str
+    source: str
+    """What was read, for the card."""
+    notes: tuple[str, ...] = ()
+
+
+def label_matrix(rows: Sequence[Iterable[str]], label_names: Sequence[str], where: str) -> np.ndarray:
+    """[N, c] int8 from each row's label names.
+
+    Raises
+    ------
+    UsageError: for a name that is not among the labels.
+    """
+    place = {name: column for column, name in enumerate(label_names)}
+    y = np.zeros((len(rows), len(label_names)), dtype=np.int8)
+    for number, row in enumerate(rows):
+        for name in row:
+            if name not in place:
+                raise UsageError(f"{where}, row {number}: the label {name!r} is not among the {len(place)} labels.")
+            y[number, place[name]] = 1
+    return y
+
+
+def by_ids(
+    ids: Sequence[str], items: Sequence, y: np.ndarray, wanted: Mapping[str, Sequence[str]], where: str
+) -> dict[str, RawSplit]:
+    """The rows of each split by their ids, in the split's own order.
+
+    Raises
+    ------
+    UsageError: for an id that is not there, or that is in two splits.
+    """
+    place = {one: row for row, one in enumerate(ids)}
+    seen: dict[str, str] = {}
+    splits = {}
+    for split in SPLITS:
+        for one in wanted[split]:
+            if one not in place:
+                raise UsageError(f"{where}: the {split} split names {one!r}, which is not in the source.")
+            if one in seen:
+                raise UsageError(f"{where}: {one!r} is in the splits {seen[one]} and {split}.")
+            seen[one] = split
+        rows = [place[one] for one in wanted[split]]
+        splits[split] = RawSplit([ids[row] for row in rows], [items[row] for row in rows], y[rows])
+    return splits
+
+
+def held_out(rows: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(train, val) row numbers: the first ``count`` of ``default_rng(0).permutation`` are held out, both in order."""
+    order = np.random.default_rng(0).permutation(rows)
+    return np.sort(order[count:]), np.sort(order[:count])
+
+
+def read_ids(folder: Path, stem: str) -> dict[str, list[str]]:
+    """{split: ids} from ``<stem>_<split>_ids.txt`` (one a line) or ``<stem>_<split>.jsonl(.gz)`` (key ``id``).
+
+    Raises
+    ------
+    UsageError: when a split has neither.
+    """
+    import gzip
+    import json
+
+    wanted = {}
+    for split in SPLITS:
+        plain = folder / f"{stem}_{split}_ids.txt"
+        lines = [folder / f"{stem}_{split}.jsonl", folder / f"{stem}_{split}.jsonl.gz"]
+        found = next((path for path in lines if path.is_file()), None)
+        if plain.is_file():
+            wanted[split] = plain.read_text(encoding="utf-8").split()
+        elif found is not None:
+            with gzip.open(found, "rt", encoding="utf-8") if found.suffix == ".gz" else found.open() as stream:
+                wanted[split] = [str(json.loads(line)["id"]) for line in stream]
+        else:
+            raise UsageError(f"{folder} has neither {plain.name} nor {lines[0].name}(.gz) for the split by ids.")
+    return wanted

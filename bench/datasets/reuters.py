@@ -1,0 +1,94 @@
+"""Reuters-21578 (Lewis 1997): the SGML files, the ModApte split, the 90 topics with training and test documents."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+from bench.datasets.archive import members
+from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix, read_ids
+from bench.errors import UsageError
+
+STEM = "Reuters"
+DOCUMENTS = 21578
+SIZES = {"train": 5827, "val": 1943, "test": 3019}
+LICENCE = "Reuters Ltd. and Carnegie Group: free distribution for research purposes only"
+
+DOCUMENT = re.compile(r"<REUTERS (.*?)>(.*?)</REUTERS>", re.DOTALL)
+ATTRIBUTE = re.compile(r'(\w+)="(.*?)"')
+# A story ends with the agency's name, which says nothing of its topics.
+SIGNATURE = re.compile(r"\s+(Reuter|REUTER)\s*\Z")
+
+
+def parse(raw: Path, ids: Path | None = None) -> RawSet:
+    """The 10789 documents of the 90 topics.
+
+    Parameters
+    ----------
+    raw: the archive (reuters21578.tar.gz) or a folder with the 22 ``reut2-*.sgm`` files.
+    ids: a folder with the ids of a split (``reuters_train_ids.txt`` or ``reuters_train.jsonl``, ...); ids are
+        ``training/<NEWID>`` and ``test/<NEWID>``. Without it 1943 of the 7770 training documents are held out by
+        ``default_rng(0)``.
+    """
+    documents = {}
+    for name, content in members(raw, lambda name: name.rsplit("/", 1)[-1].startswith("reut2-")):
+        for attributes, body in DOCUMENT.findall(content.decode("latin-1")):
+            given = dict(ATTRIBUTE.findall(attributes))
+            if given.get("TOPICS") == "YES" and given.get("LEWISSPLIT") in ("TRAIN", "TEST"):
+                part = "training" if given["LEWISSPLIT"] == "TRAIN" else "test"
+                if "NEWID" not in given:
+                    raise UsageError(f"{raw}, {name}: a document has no NEWID.")
+                documents[f"{part}/{given['NEWID']}"] = (text_of(body), topics_of(body))
+    if not documents:
+        raise UsageError(f"{raw} holds no documents of Reuters-21578 (files reut2-000.sgm to reut2-021.sgm).")
+    used = {
+        part: {topic for one, (_, topics) in documents.items() if one.startswith(part) for topic in topics}
+        for part in ("training", "test")
+    }
+    label_names = sorted(used["training"] & used["test"])
+    kept = {
+        one: (text, [topic for topic in topics if topic in used["training"] & used["test"]])
+        for one, (text, topics) in documents.items()
+        if set(topics) & used["training"] & used["test"]
+    }
+    names = list(kept)
+    y = label_matrix([kept[one][1] for one in names], label_names, str(raw))
+    if ids is not None:
+        wanted, rule = read_ids(ids, "reuters"), f"ModApte; training and validation by the ids in {ids.name}"
+    else:
+        wanted, rule = _own_split(names)
+    texts = [kept[one][0] for one in names]
+    return RawSet(
+        STEM, "text", label_names, by_ids(names, texts, y, wanted, str(raw)), rule, f"Reuters-21578, {raw.name}"
+    )
+
+
+def _own_split(names: list[str]) -> tuple[dict[str, list[str]], str]:
+    training = [one for one in names if one.startswith("training/")]
+    count = min(SIZES["val"], len(training) // 2)
+    train, val = held_out(len(training), count)
+    wanted = {
+        "train": [training[row] for row in train],
+        "val": [training[row] for row in val],
+        "test": [one for one in names if one.startswith("test/")],
+    }
+    rule = (
+        f"ModApte; {count} of the {len(training)} training documents held out by default_rng(0).permutation: our rule; "
+        "the paper's has the same sizes and is not published"
+    )
+    return wanted, rule
+
+
+def topics_of(body: str) -> list[str]:
+    found = re.search(r"<TOPICS>(.*?)</TOPICS>", body, re.DOTALL)
+    return re.findall(r"<D>(.*?)</D>", found[1]) if found else []
+
+
+def text_of(body: str) -> str:
+    """Title and body; the text itself where a document has neither."""
+    found = re.search(r"<TEXT(?: .*?)?>(.*)</TEXT>", body, re.DOTALL)
+    text = found[1] if found else ""
+    parts = [re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("TITLE", "BODY")]
+    pieces = [part[1] for part in parts if part] or [text]
+    return SIGNATURE.sub("", "\n".join(html.unescape(piece).strip() for piece in pieces))

@@ -1,0 +1,113 @@
+"""PASCAL VOC 2007 and 2012 (Everingham et al. 2010, 2015): ImageSets/Main lists, or Annotations in XML.
+
+An object marked ``difficult`` can count as absent (the default: the label files that the field shares are made so) or
+present. In the class lists of ImageSets/Main 1 is present, 0 only difficult, -1 absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bench.datasets.archive import members
+from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix
+from bench.errors import UsageError
+
+CLASSES = [
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
+    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+]
+LICENCE = "images from Flickr under its terms of use; annotations for research (host.robots.ox.ac.uk/pascal/VOC)"
+VOC12_VALIDATION = 200
+Difficult = Literal["absent", "present"]
+
+
+def parse(raw: Path, year: int, difficult: Difficult = "absent") -> RawSet:
+    """VOC2007: official train, val, test. VOC2012, whose test labels are not public: official val is the test split,
+    and 200 of train are held out by ``default_rng(0)``, as the paper's sizes imply.
+
+    Parameters
+    ----------
+    raw: a folder or archive with ``ImageSets/Main`` and, for photographs or XML labels, ``JPEGImages``/``Annotations``;
+        any folders above them do not matter.
+    """
+    files = {
+        _tail(name): content.decode("utf-8")
+        for name, content in members(raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt"))
+    }
+    lists = {split: files.get(f"{split}.txt", "").split() for split in ("train", "val", "test")}
+    needed = ("train", "val", "test") if year == 2007 else ("train", "val")
+    for split in needed:
+        if not lists[split]:
+            raise UsageError(f"{raw} has no list ImageSets/Main/{split}.txt.")
+    ids = [one for split in needed for one in lists[split]]
+    y = from_class_lists(files, needed, ids, difficult, str(raw))
+    if y is None:
+        y = from_annotations(raw, ids, difficult)
+    notes: tuple[str, ...] = (f"objects marked difficult count as {difficult}",)
+    if year == 2007:
+        wanted, rule = lists, "the official train, val and test"
+    else:
+        train, val = held_out(len(lists["train"]), VOC12_VALIDATION)
+        wanted = {
+            "train": [lists["train"][row] for row in train],
+            "val": [lists["train"][row] for row in val],
+            "test": lists["val"],
+        }
+        rule = f"official val is test; {VOC12_VALIDATION} of official train held out by default_rng(0).permutation"
+        notes += ("the paper has 5516 training images, one fewer than the official list leaves",)
+    images = image_paths(raw, ids)
+    return RawSet(f"VOC{year}", "image", CLASSES, by_ids(ids, images, y, wanted, str(raw)), rule, raw.name, notes)
+
+
+def from_class_lists(
+    files: dict[str, str], splits: Sequence[str], ids: Sequence[str], difficult: Difficult, where: str
+) -> np.ndarray | None:
+    """[N, 20] labels from ``<class>_<split>.txt``; None where these lists are not there."""
+    if not all(f"{name}_{split}.txt" in files for name in CLASSES for split in splits):
+        return None
+    lowest = 1 if difficult == "absent" else 0
+    place = {one: row for row, one in enumerate(ids)}
+    y = np.zeros((len(ids), len(CLASSES)), dtype=np.int8)
+    for column, name in enumerate(CLASSES):
+        for split in splits:
+            for number, line in enumerate(files[f"{name}_{split}.txt"].splitlines(), start=1):
+                parts = line.split()
+                if len(parts) != 2 or parts[0] not in place or parts[1] not in ("1", "0", "-1"):
+                    raise UsageError(f"{where}, {name}_{split}.txt, line {number}: {line!r} is no id with 1, 0 or -1.")
+                y[place[parts[0]], column] = int(parts[1]) >= lowest
+    return y
+
+
+def from_annotations(raw: Path, ids: Sequence[str], difficult: Difficult) -> np.ndarray:
+    """[N, 20] labels from ``Annotations/<id>.xml``; entities are never expanded."""
+    from defusedxml import ElementTree
+
+    found: dict[str, list[str]] = {}
+    for name, content in members(raw, lambda name: "Annotations/" in name and name.endswith(".xml")):
+        try:
+            root = ElementTree.fromstring(content)
+        except Exception as error:  # malformed, or refused because it declares entities
+            raise UsageError(f"{raw}, {name}: the annotation cannot be read ({error}).") from error
+        found[_tail(name).removesuffix(".xml")] = [
+            one.findtext("name", "")
+            for one in root.iter("object")
+            if difficult == "present" or one.findtext("difficult", "0").strip() != "1"
+        ]
+    missing = [one for one in ids if one not in found]
+    if missing:
+        raise UsageError(f"{raw} has neither class lists nor Annotations/{missing[0]}.xml.")
+    return label_matrix([found[one] for one in ids], CLASSES, f"{raw}, Annotations")
+
+
+def image_paths(raw: Path, ids: Sequence[str]) -> list[Path]:
+    """The photographs of a folder, by id; in an archive there are none yet, and the paths are where they would be."""
+    folder = next((one for one in sorted(raw.rglob("JPEGImages")) if one.is_dir()), None) if raw.is_dir() else None
+    return [(folder or raw / "JPEGImages") / f"{one}.jpg" for one in ids]
+
+
+def _tail(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
