@@ -196,6 +196,7 @@ def show(
 @app.command
 def table(
     *,
+    number: int | None = None,
     metric: str | None = None,
     form: Annotated[str, Parameter(name="--format")] = "terminal",
     source: Literal["ours", "paper"] = "ours",
@@ -203,10 +204,11 @@ def table(
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
-    """Print ranked tables from the records; without --metric all four of the paper's.
+    """Print ranked tables from the records; without --metric and --number the paper's Tables 2-5.
 
     Parameters
     ----------
+    number: A table of the paper: 1 (the data sets), 2 (Hamming), 3 (ranking), 4 (coverage), 5 (average precision).
     metric: hamming, ranking, coverage, average-precision, or another of `list metrics`.
     form: terminal, markdown, latex, html, csv or json.
     source: ours (from records) or paper (as printed there, Tables 2-5).
@@ -220,8 +222,20 @@ def table(
     from bench.tables import paper_table
 
     _known(form, FORMATS, "format")
-    metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
+    if number is not None and metric is not None:
+        raise UsageError("--number and --metric exclude each other.")
     config = configuration.load()
+    if number == 1:
+        from bench.dataset_table import dataset_frame, render_datasets
+        from bench.datasets import data_folders
+
+        print(render_datasets(dataset_frame(config, data_folders(config, data)), form), end="")
+        return 0
+    metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
+    if number is not None:
+        metrics = [one for one in metrics if one.paper_table == number]
+        if not metrics:
+            raise UsageError(f"there is no table {number} here; 1 to 5 are.")
     if source == "paper":
         for one in metrics:
             if one.paper_table is None:
