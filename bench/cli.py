@@ -247,32 +247,70 @@ def table(
 
 
 def _own_tables(metrics: list, form: str, origin: str, results: str, data: str | None, config: Config) -> int:
-    from bench.collect import collect
-    from bench.datasets import data_folders
-    from bench.plan import rows_of
-    from bench.records import Store
     from bench.render import render_all
-    from bench.tables import comparison
 
-    folders = data_folders(config, data)
-    folder = Path(results) if origin == "runs" else Path("results/reference")
-    if not folder.is_dir():
-        how = (
-            "run `python -m bench run` first." if origin == "runs" else "this version comes without reference records."
-        )
-        raise UsageError(f"there are no records in {folder}; {how}")
-    store = Store(folder)
-    entries = collect(store, config, folders, committed=origin == "reference")
-    if not entries:
-        raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
-    manifest = store.manifest()
-    tables = [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in metrics]
-    if origin == "reference":
+    committed = origin == "reference"
+    folder = Path("results/reference") if committed else Path(results)
+    entries, tables = _collected(metrics, folder, data, config, committed)
+    if committed:
         note = _reference_note(entries)
         for one in tables:
             one.notes.append(note)
     print(render_all(tables, form), end="")
     return 1 if any(entry.state == "corrupt" for entry in entries) else 0
+
+
+def _collected(
+    metrics: list, folder: Path, data: str | None, config: Config, committed: bool = False
+) -> tuple[list, list]:
+    """The folder's records, and a table of each metric."""
+    from bench.collect import collect
+    from bench.datasets import data_folders
+    from bench.plan import rows_of
+    from bench.records import Store
+    from bench.tables import comparison
+
+    if not folder.is_dir():
+        how = "this version comes without reference records." if committed else "run `python -m bench run` first."
+        raise UsageError(f"there are no records in {folder}; {how}")
+    store = Store(folder)
+    entries = collect(store, config, data_folders(config, data), committed=committed)
+    if not entries:
+        raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
+    manifest = store.manifest()
+    return entries, [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in metrics]
+
+
+@app.command
+def compare(
+    *,
+    beside: Names = None,
+    form: Annotated[str, Parameter(name="--format")] = "terminal",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Set our values beside the paper's printed ones: differences and rank correlations.
+
+    Parameters
+    ----------
+    beside: OURS=PAPERS for sets of other names, such as VOC07tv=VOC07.
+    form: terminal, markdown, csv or json.
+    results: The folder of the records.
+    data: The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import config as configuration
+    from bench.compare import FORMATS, checked_stand_ins, comparison_frame, render_comparison
+    from bench.metric_catalogue import PAPER_METRICS
+
+    _known(form, FORMATS, "format")
+    config = configuration.load()
+    stand_ins = checked_stand_ins(beside or [], config)
+    _, tables = _collected(list(PAPER_METRICS), Path(results), data, config)
+    frame = comparison_frame(tables, stand_ins)
+    if frame.empty:
+        raise UsageError(f"{results} has no value of a data set of the paper; --beside OURS=PAPERS names a stand-in.")
+    print(render_comparison(frame, config, form), end="")
+    return 0
 
 
 def _reference_note(entries: list) -> str:

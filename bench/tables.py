@@ -43,6 +43,8 @@ class Table:
     averages: dict[str, str]
     """{row: average rank}, for the ranked rows that have a rank in every column that has any."""
     notes: list[str] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+    """{column: NAME@extractor}, of the columns that have records."""
 
     def text(self, row: str, column: str) -> str:
         """A cell as ``value(rank)``."""
@@ -82,6 +84,7 @@ def comparison(
         _cell_of(row, column, by_cell.get((row, column), []), metric) for row in [*ranked, *extra] for column in columns
     ]
     table = _ranked(f"{metric.title} {metric.arrow}", metric, columns, ranked, extra, cells)
+    table.sources.update({label: full for full, label in labels.items()})
     if manifest.track == "recovery":
         table.notes.extend(recovery_notes(table, entries, manifest, labels))
     else:

@@ -1,0 +1,134 @@
+"""Ours beside the paper's, cell by cell: differences and rank correlations. Imports neither torch nor methods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from tabulate import tabulate
+
+from bench import paper
+from bench.config import Config
+from bench.errors import UsageError, did_you_mean
+from bench.metric_catalogue import PAPER_METRICS, Metric
+from bench.ranking import competition_ranks, printed
+from bench.tables import Table
+
+FORMATS = ("terminal", "markdown", "csv", "json")
+
+
+def comparison_frame(tables: Sequence[Table], stand_ins: Mapping[str, str]) -> pd.DataFrame:
+    """One line a comparable cell: dataset, paper_dataset, row, metric, ours, deviation, printed, difference, rank,
+    printed_rank. Ranks are among the paper's methods that have both values.
+
+    Parameters
+    ----------
+    tables: one for each of the paper's metrics, from records.
+    stand_ins: {our data set: the paper's that it is set beside}; a set of the paper's name stands for itself.
+    """
+    lines = []
+    for table in tables:
+        metric = table.metric
+        assert metric.paper_table is not None
+        theirs = {(cell.method, cell.dataset): cell.value for cell in paper.comparison_table(metric.paper_table)}
+        for column in table.columns:
+            name = column.partition("@")[0]
+            beside = stand_ins.get(column, stand_ins.get(name, name))
+            cells = [
+                (row, cell, theirs[row, beside])
+                for row in [*table.ranked, *table.extra]
+                if (cell := table.cell(row, column)) is not None
+                and cell["state"] == "value"
+                and (row, beside) in theirs
+            ]
+            ranks = competition_ranks({row: printed(cell["mean"]) for row, cell, _ in cells}, metric.lower_is_better)
+            their_ranks = competition_ranks({row: value for row, _, value in cells}, metric.lower_is_better)
+            lines += [
+                {
+                    "dataset": table.sources.get(column, column),
+                    "paper_dataset": beside,
+                    "row": row,
+                    "metric": metric.key,
+                    "ours": cell["mean"],
+                    "deviation": cell["deviation"],
+                    "printed": float(value),
+                    "difference": cell["mean"] - float(value),
+                    "rank": ranks[row],
+                    "printed_rank": their_ranks[row],
+                }
+                for row, cell, value in cells
+            ]
+    columns = ["dataset", "paper_dataset", "row", "metric", "ours", "deviation", "printed", "difference", "rank"]
+    return pd.DataFrame(lines, columns=[*columns, "printed_rank"])
+
+
+def rank_correlation(frame: pd.DataFrame) -> float | None:
+    """Spearman's, of one data set and metric; None below three methods or where a side has no order."""
+    if len(frame) < 3 or frame["rank"].nunique() < 2 or frame["printed_rank"].nunique() < 2:
+        return None
+    return float(frame["rank"].rank().corr(frame["printed_rank"].rank()))
+
+
+def checked_stand_ins(given: Sequence[str], config: Config) -> dict[str, str]:
+    """{ours: the paper's} from "OURS=PAPERS".
+
+    Raises
+    ------
+    UsageError: for another form, or a name that is not a data set of the paper.
+    """
+    known = [name for name in config.datasets if paper.dataset_facts(name)]
+    stand_ins = {}
+    for one in given:
+        ours, equals, theirs = one.partition("=")
+        if not equals:
+            raise UsageError(f"--beside takes OURS=PAPERS, such as VOC07tv=VOC07, not {one!r}.")
+        if theirs not in known:
+            raise UsageError(f"the paper has no data set {theirs!r}; {did_you_mean(theirs, known)}")
+        stand_ins[ours] = theirs
+    return stand_ins
+
+
+def render_comparison(frame: pd.DataFrame, config: Config, form: str) -> str:
+    if form == "csv":
+        return frame.to_csv(index=False)
+    if form == "json":
+        return json.dumps(json.loads(frame.to_json(orient="records", double_precision=15)), indent=1) + "\n"
+    parts = []
+    for (ours, theirs), cells in frame.groupby(["dataset", "paper_dataset"], sort=False):
+        parts.append(_one_set(str(ours), str(theirs), cells, config, "pipe" if form == "markdown" else "simple"))
+    return "\n".join(parts)
+
+
+def _one_set(ours: str, theirs: str, cells: pd.DataFrame, config: Config, style: str) -> str:
+    by_cell = {(line["row"], line["metric"]): line for line in cells.to_dict("records")}
+    rows = list(dict.fromkeys(cells["row"]))
+    body = [[row, *(_text(by_cell.get((row, metric.key))) for metric in PAPER_METRICS)] for row in rows]
+    body.append(["rank correlation", *(_correlation(cells, metric) for metric in PAPER_METRICS)])
+    headers = ["ours (ours − printed)", *(f"{metric.title} {metric.arrow}" for metric in PAPER_METRICS)]
+    align = ("left", *["right"] * len(PAPER_METRICS))
+    table = tabulate(body, headers, tablefmt=style, colalign=align, disable_numparse=True)
+    return f"{ours} beside the paper's {theirs}\n\n{table}\n\n{_caveat(ours, theirs, config)}\n"
+
+
+def _text(line: dict | None) -> str:
+    if line is None:
+        return "–"
+    spread = "" if pd.isna(line["deviation"]) else f"±{printed(line['deviation'])}"
+    return f"{printed(line['ours'])}{spread} ({line['difference']:+.4f})"
+
+
+def _correlation(cells: pd.DataFrame, metric: Metric) -> str:
+    value = rank_correlation(cells[cells["metric"] == metric.key])
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _caveat(ours: str, theirs: str, config: Config) -> str:
+    """Why the two columns are not the same experiment, as far as names tell."""
+    name, _, extractor = ours.partition("@")
+    expected = config.datasets[theirs].extractor if theirs in config.datasets else None
+    if name != theirs:
+        return f"{name} is not {theirs}: other rows, other features; differences are not errors of either side."
+    if extractor != expected:
+        return f"The features are {extractor}, not the paper's {expected}."
+    return "The features carry the paper's name; the paper published no checksums to compare them by."
