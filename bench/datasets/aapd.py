@@ -20,14 +20,31 @@ from bench.datasets.raw import RawSet, RawSplit, label_matrix
 from bench.errors import UsageError
 
 STEM = "AAPD"
-LABELS = 54
+SUBJECTS = [
+    *("cs.IT", "math.IT", "cs.LG", "cs.AI", "stat.ML", "cs.DS", "cs.DM", "cs.SI", "cs.LO", "math.CO"),
+    *("physics.soc-ph", "cs.NI", "cs.CC", "math.OC", "cs.CL", "cs.CV", "cs.CR", "cs.DC", "cs.SY"),
+    *("cs.NE", "cs.IR", "cs.GT", "quant-ph", "cs.CY", "cs.PL", "cs.DB", "cs.SE", "math.PR", "cs.CG"),
+    *("cs.NA", "cs.HC", "cs.MA", "math.NA", "cs.CE", "cs.RO", "cs.FL", "math.ST", "stat.TH", "cs.DL"),
+    *("cmp-lg", "cs.MM", "cs.PF", "math.LO", "cond-mat.stat-mech", "stat.AP", "stat.ME", "cs.MS"),
+    *("cond-mat.dis-nn", "q-bio.NC", "cs.SC", "math.NT", "physics.data-an", "q-bio.QM", "nlin.AO"),
+]
+"""arXiv's names of the 54, the most frequent of the training split first."""
 SIZES = {"train": 53840, "val": 1000, "test": 1000}
 LICENCE = "abstracts of arXiv.org, collected by Yang et al.; the authors' page states no licence"
 
 
 def parse(raw: Path) -> RawSet:
-    """The three splits of a folder or archive of line files (gzipped or not), named by the subjects' frequency."""
-    files = {name.rsplit("/", 1)[-1]: content for name, content in members(raw, _is_line_file)}
+    """The three splits of a folder or archive: of line files (gzipped or not) if they are there, else of the CSV
+    version (``train.csv``, ``val.csv`` or ``dev.csv``, ``test.csv``)."""
+    files = {name.rsplit("/", 1)[-1]: content for name, content in members(raw, _is_wanted)}
+    if any(name.startswith("label_") for name in files):
+        return _from_line_files(files, raw)
+    if any(name.endswith(".csv") for name in files):
+        return _from_csv(files, raw)
+    raise UsageError(f"{raw} has no file label_train; AAPD's line files are text_<split> and label_<split>.")
+
+
+def _from_line_files(files: dict[str, bytes], raw: Path) -> RawSet:
     missing = [f"label_{split}" for split in SPLITS if f"label_{split}" not in files]
     if missing:
         raise UsageError(f"{raw} has no file {missing[0]}; AAPD's line files are text_<split> and label_<split>.")
@@ -44,8 +61,23 @@ def parse(raw: Path) -> RawSet:
         elif len(texts) != len(y):
             raise UsageError(f"{raw}: text_{split} has {len(texts)} lines, label_{split} {len(y)}.")
         splits[split] = RawSplit([f"{split}/{row}" for row in range(len(y))], texts, y)
-    rule = "the authors' files: " + ", ".join(f"{split} {len(splits[split].y)}" for split in SPLITS)
-    return RawSet(STEM, "text", names, splits, rule, f"AAPD line files, {raw.name}", tuple(notes))
+    return RawSet(STEM, "text", names, splits, _rule(splits), f"AAPD line files, {raw.name}", tuple(notes))
+
+
+def _from_csv(files: dict[str, bytes], raw: Path) -> RawSet:
+    splits = {}
+    for split in SPLITS:
+        name = next((one for one in CSV_NAMES[split] if one in files), None)
+        if name is None:
+            raise UsageError(f"{raw} has no file {CSV_NAMES[split][0]}.")
+        texts, y = parse_csv(files[name].decode("utf-8"), SUBJECTS, f"{raw}, {name}")
+        splits[split] = RawSplit([f"{split}/{row}" for row in range(len(y))], texts, y)
+    note = "columns named by the subjects' frequency; the CSV's own header is alphabetical and wrong"
+    return RawSet(STEM, "text", SUBJECTS, splits, _rule(splits), f"AAPD as CSV, {raw.name}", (note,))
+
+
+def _rule(splits: dict[str, RawSplit]) -> str:
+    return "the authors' files: " + ", ".join(f"{split} {len(splits[split].y)}" for split in SPLITS)
 
 
 def subjects_by_frequency(rows: list[list[str]]) -> list[str]:
@@ -74,8 +106,12 @@ def parse_csv(content: str, frequency_order: list[str], where: str) -> tuple[lis
     return [row[text[0]] for row in rows], y
 
 
-def _is_line_file(name: str) -> bool:
-    return name.rsplit("/", 1)[-1] in {f"{kind}_{split}" for kind in ("text", "label") for split in SPLITS}
+CSV_NAMES = {"train": ("train.csv",), "val": ("val.csv", "dev.csv"), "test": ("test.csv",)}
+
+
+def _is_wanted(name: str) -> bool:
+    line_files = {f"{kind}_{split}" for kind in ("text", "label") for split in SPLITS}
+    return name.rsplit("/", 1)[-1] in line_files | {one for names in CSV_NAMES.values() for one in names}
 
 
 def _lines(content: bytes) -> list[str]:

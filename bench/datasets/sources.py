@@ -142,14 +142,15 @@ def origin(name: str) -> Origin:
     found = next((one for one in ORIGINS if one.casefold() == name.casefold()), None)
     if found is None:
         raise UsageError(
-            f"there is no source of {name!r}; {did_you_mean(name, ORIGINS)} A set of your own is a .csv given by --raw."
+            f"there is no source of {name!r}; {did_you_mean(name, ORIGINS)} "
+            "A set of your own is a .csv, a .mat or a Mulan folder given by --raw."
         )
     return ORIGINS[found]
 
 
 def parsed(name: str, raw: Path, ids: Path | None = None, difficult: Literal["absent", "present"] = "absent") -> RawSet:
     """The raw set that ``name`` and ``raw`` stand for: a registered source, or a user's CSV or Mulan folder."""
-    from bench.datasets import mulan, tabular
+    from bench.datasets import matlab, mulan, tabular
 
     if not raw.exists():
         raise UsageError(f"--raw {raw} does not exist.")
@@ -159,6 +160,8 @@ def parsed(name: str, raw: Path, ids: Path | None = None, difficult: Literal["ab
         return source.parse(raw, **{choice: given[choice] for choice in source.choices})
     if raw.suffix == ".csv":
         found = tabular.parse(raw)
+    elif raw.suffix == ".mat":
+        found = matlab.parse(raw)
     elif raw.is_dir() and list(raw.glob("*.xml")) and (list(raw.glob("*.arff")) or list(raw.glob("*.arff.gz"))):
         found = mulan.parse(raw)
     else:

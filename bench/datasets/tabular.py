@@ -1,7 +1,8 @@
-"""A user's own set from one CSV: photographs or texts with their labels.
+"""A user's own set from one CSV: photographs, texts or numbers with their labels.
 
-The columns ``file`` (a photograph, relative to the CSV) or ``text``; ``labels``, names joined by ``;``; optionally
-``split`` with train, val or test in every row. Without it: 60/20/20 by ``default_rng(0)``.
+The columns ``file`` (a photograph, relative to the CSV) or ``text``, or neither: then every further column is a
+feature; ``labels``, names joined by ``;``; optionally ``split`` with train, val or test in every row. Without it:
+60/20/20 by ``default_rng(0)``.
 """
 
 from __future__ import annotations
@@ -32,21 +33,47 @@ def parse(path: Path) -> RawSet:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read as CSV ({error}).") from error
     kinds = [name for name in ("file", "text") if name in columns]
-    if len(kinds) != 1 or "labels" not in columns:
-        raise UsageError(f"{path} needs the columns file or text, and labels; it has {', '.join(columns) or 'none'}.")
+    features = [name for name in columns if name not in ("file", "text", "labels", "split")]
+    if len(kinds) > 1 or "labels" not in columns or not (kinds or features):
+        raise UsageError(
+            f"{path} needs the column labels, and the column file or text or columns of numbers; "
+            f"it has {', '.join(columns) or 'none'}."
+        )
     labels = [[name.strip() for name in (row["labels"] or "").split(";") if name.strip()] for row in rows]
     names = sorted({name for row in labels for name in row})
     if len(names) < 2:
         raise UsageError(f"{path} names {len(names)} labels; multi-label learning needs at least two (joined by ;).")
     y = label_matrix(labels, names, str(path))
     index, rule = _splits(path, rows) if "split" in columns else split_rows(len(rows), None)
-    items = [path.parent / row["file"] for row in rows] if kinds == ["file"] else [row["text"] or "" for row in rows]
-    ids = [row[kinds[0]] if kinds == ["file"] else str(number) for number, row in enumerate(rows)]
+    if not kinds:
+        x = _numbers(path, rows, features)
+        return RawSet(
+            path.stem,
+            "vector",
+            names,
+            {split: RawSplit([str(row) for row in part], x[part], y[part]) for split, part in index.items()},
+            rule,
+            path.name,
+        )
+    photographs = kinds == ["file"]
+    items = [path.parent / (row["file"] or "") for row in rows] if photographs else [row["text"] or "" for row in rows]
+    ids = [row["file"] or "" for row in rows] if photographs else [str(number) for number in range(len(rows))]
     splits = {
         split: RawSplit([ids[row] for row in part], [items[row] for row in part], y[part])
         for split, part in index.items()
     }
-    return RawSet(path.stem, "image" if kinds == ["file"] else "text", names, splits, rule, path.name)
+    return RawSet(path.stem, "image" if photographs else "text", names, splits, rule, path.name)
+
+
+def _numbers(path: Path, rows: list[dict[str, str]], features: list[str]) -> np.ndarray:
+    x = np.empty((len(rows), len(features)), dtype=np.float32)
+    for number, row in enumerate(rows):
+        for column, name in enumerate(features):
+            try:
+                x[number, column] = float(row[name])
+            except (TypeError, ValueError) as error:
+                raise UsageError(f"{path}, line {number + 2}: {name} is {row[name]!r}, not a number.") from error
+    return x
 
 
 def _splits(path: Path, rows: list[dict[str, str]]) -> tuple[dict[str, np.ndarray], str]:

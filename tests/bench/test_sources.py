@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 from scipy import sparse
 
-from bench.datasets import aapd, coco, cub, mulan, npz, nus, reuters, sources, tabular, voc
+from bench.datasets import aapd, coco, cub, matlab, mulan, npz, nus, reuters, sources, tabular, voc
 from bench.datasets.raw import RawSet, held_out
 from bench.errors import UsageError
 
@@ -120,8 +121,23 @@ def test_aapd_csv_columns_are_in_the_order_of_frequency_whatever_the_header_says
         counts.update(np.flatnonzero(row).tolist())
     frequencies = [counts[j] for j in range(54)]
     assert frequencies == sorted(frequencies, reverse=True)
+    assert raw.label_names == aapd.SUBJECTS
     with pytest.raises(UsageError, match="53 columns of 0 and 1 and 1 others"):
         aapd.parse_csv("\n".join(line.rsplit(",", 1)[0] for line in lines), raw.label_names, "x.csv")
+
+
+def test_aapd_as_csv(tmp_path: Path) -> None:
+    """An imitation: columns in the order of frequency under an alphabetical header."""
+    for name in ("train.csv", "dev.csv", "test.csv"):
+        rows = [["a text, with a comma"] + ["1" if j == i else "0" for j in range(54)] for i in range(54)]
+        header = ["content", *sorted(aapd.SUBJECTS)]
+        lines = [",".join(header), *(f'"{row[0]}",' + ",".join(row[1:]) for row in rows)]
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    raw = aapd.parse(tmp_path)
+    assert sizes(raw) == {"train": (54, 54), "val": (54, 54), "test": (54, 54)}
+    assert raw.label_names[int(raw.splits["val"].y[0].argmax())] == "cs.IT"  # the most frequent subject comes first
+    assert raw.splits["test"].items[0] == "a text, with a comma"
+    assert "alphabetical and wrong" in raw.notes[0]
 
 
 def test_aapd_faults_are_one_sentence(tmp_path: Path) -> None:
@@ -380,7 +396,8 @@ def test_csv_of_texts_with_and_without_a_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("words,labels\nx,a\n", "needs the columns file or text, and labels; it has words, labels"),
+        ("words,labels\nx,a;b\n", "line 2: words is 'x', not a number"),
+        ("labels\na;b\n", "needs the column labels, and the column file or text or columns of numbers; it has labels"),
         ("text,labels\nx,a\n", "names 1 labels"),
         ("text,labels,split\nx,a;b,training\n", "line 2: the split 'training' is not train, val or test"),
     ],
@@ -389,6 +406,43 @@ def test_faults_in_csv_are_one_sentence(tmp_path: Path, text: str, message: str)
     (tmp_path / "mine.csv").write_text(text)
     with pytest.raises(UsageError, match=message):
         tabular.parse(tmp_path / "mine.csv")
+
+
+def test_csv_of_numbers(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("height,labels,width\n" + "1.5,a;b,2\n0.5,b,1e-1\n" * 5)
+    raw = tabular.parse(tmp_path / "mine.csv")
+    assert raw.kind == "vector"
+    x = np.concatenate([np.asarray(part.items) for part in raw.splits.values()])
+    assert sorted(map(tuple, x.tolist()))[-1] == (1.5, 2.0)
+    assert x.shape == (10, 2)
+
+
+# --- MATLAB files: imitations ---------------------------------------------------------------------------------------
+
+
+def test_matlab_sets_in_their_several_shapes(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x, y = random.random((30, 4)), random.integers(0, 2, (30, 3))
+    scipy.io.savemat(tmp_path / "one.mat", {"data": x, "target": 2 * y.T - 1})
+    scipy.io.savemat(tmp_path / "two.mat", {"X": sparse.csc_matrix(x), "labels": y.astype(np.uint8)})
+    scipy.io.savemat(
+        tmp_path / "three.mat",
+        {"train_data": x[:20], "train_target": y[:20].T, "test_data": x[20:], "test_target": y[20:].T},
+    )
+    for name in ("one", "two", "three"):
+        raw = matlab.parse(tmp_path / f"{name}.mat")
+        for part in raw.splits.values():
+            rows = [int(one) for one in part.ids]
+            np.testing.assert_allclose(np.asarray(part.items), x[rows], atol=1e-6)
+            np.testing.assert_array_equal(part.y, y[rows])
+        if name == "three":
+            assert raw.splits["test"].ids == [str(row) for row in range(20, 30)]
+    scipy.io.savemat(tmp_path / "bad.mat", {"data": x, "target": y[:10]})
+    with pytest.raises(UsageError, match=r"30 rows of features, targets of the shape \(10, 3\)"):
+        matlab.parse(tmp_path / "bad.mat")
+    scipy.io.savemat(tmp_path / "none.mat", {"data": x})
+    with pytest.raises(UsageError, match=r"has no features .* with targets"):
+        matlab.parse(tmp_path / "none.mat")
 
 
 # --- the registry of sources ----------------------------------------------------------------------------------------
