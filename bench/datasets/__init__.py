@@ -7,7 +7,7 @@ canonical file names; a ``<name>.npz`` in the data folders. Case does not matter
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,9 +15,8 @@ from pathlib import Path
 from bench.config import Config, DatasetEntry
 from bench.datasets import canonical, npz, yeast
 from bench.datasets.base import Dataset
+from bench.datasets.folders import walk
 from bench.errors import UsageError, did_you_mean
-
-SEARCH_DEPTH = 4
 
 
 @dataclass(frozen=True)
@@ -126,14 +125,6 @@ def scan(folders: tuple[Path, ...]) -> tuple[dict[str, dict[str, list[Path]]], d
                 if not path.stem.endswith("_labels") and npz.is_multilabel(path):
                     archives.setdefault(path.stem, []).append(path)
     return stems, archives
-
-
-def walk(top: Path) -> Iterator[Path]:
-    for root, folders, _ in os.walk(top):
-        folders.sort()
-        if len(Path(root).relative_to(top).parts) >= SEARCH_DEPTH:
-            folders.clear()
-        yield Path(root)
 
 
 def _same(name: str, known: dict[str, object] | dict) -> str | None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets import walk
 from bench.datasets.base import checked_labels
+from bench.datasets.folders import walk
 from bench.errors import UsageError, did_you_mean
 
 MASS = 0.5
