@@ -51,25 +51,45 @@ def run(
         Parameter(consume_multiple=True, negative=()),
     ] = None,
     fresh: Annotated[bool, Parameter(negative=())] = False,
+    retry: Literal["failed"] | None = None,
+    timeout: float | None = None,
+    shard: str | None = None,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Run data sets x methods x seeds; what is done already is not done again.
 
     Parameters
     ----------
-    datasets: Names, NAME@extractor, paths of .npz files, or "all" for every registered set. Default: bench.toml's.
-    methods: Methods or rows of bench.toml, or "all". Default: all but those that bench.toml's run.only_when_named
+    datasets
+        Names, NAME@extractor, paths of .npz files, or "all" for every registered set. Default: bench.toml's.
+    methods
+        Methods or rows of bench.toml, or "all". Default: all but those that bench.toml's run.only_when_named
         keeps for when they are named.
-    seeds: One run each. Default: bench.toml's.
-    device: auto, cpu, cuda or cuda:N.
-    epochs: Train for exactly this many epochs instead of the protocol's.
-    jobs: Processes to spread the jobs over: a number, or auto for as many as the cores hold.
-    results: The folder of the records.
-    data: The folder searched for data. Default: BENCH_DATA, else bench.toml's.
-    keep: What to store beside each record: scores (test scores), model, distributions (the label distribution that
+    seeds
+        One run each. Default: bench.toml's.
+    device
+        auto, cpu, cuda or cuda:N.
+    epochs
+        Train for exactly this many epochs instead of the protocol's.
+    jobs
+        Processes to spread the jobs over: a number, or auto for as many as the cores hold.
+    results
+        The folder of the records.
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    keep
+        What to store beside each record: scores (test scores), model, distributions (the label distribution that
         a label-enhancement method recovers for the training rows), or none. Default: scores.
-    fresh: Run everything again; old records are set aside.
-    dry_run: Say what would run, and stop.
+    fresh
+        Run everything again; old records are set aside.
+    retry
+        "failed" runs what has failed and nothing else.
+    timeout
+        Seconds a job may take; it is stopped then, and recorded as failed.
+    shard
+        K/N runs the K-th of N equal parts of the jobs, for machines that share nothing but the command.
+    dry_run
+        Say what would run, and stop.
     """
     from bench import config as configuration
     from bench.datasets import data_folders
@@ -86,8 +106,33 @@ def run(
     store = Store(Path(results))
     if dry_run:
         return show_plan(plan, store, fresh)
-    options = RunOptions(device, _job_count(jobs), _kept(keep), keep is not None, fresh, epochs)
+    options = RunOptions(
+        device,
+        _job_count(jobs),
+        _kept(keep),
+        keep is not None,
+        fresh,
+        epochs,
+        _checked_timeout(timeout),
+        retry == "failed",
+        _checked_shard(shard),
+    )
     return run_plan(plan, config, folders, store, options)
+
+
+@app.command
+def status(*, results: str = DEFAULT_RESULTS) -> int:
+    """What a results folder holds and who is computing what, from any terminal: done, failed, running, missing.
+
+    Parameters
+    ----------
+    results
+        The folder of the records.
+    """
+    from bench.records import Store
+    from bench.status import show_status
+
+    return show_status(Store(Path(results)))
 
 
 @app.command
@@ -112,18 +157,30 @@ def recover(
 
     Parameters
     ----------
-    datasets: Sets with label distributions, by name or path. Default: every one in the data folders.
-    methods: Label-enhancement methods, rows of bench.toml based on one, "uniform", "logical labels". Default: all.
-    seeds: One run each. Default: bench.toml's recovery.seeds.
-    device: auto, cpu, cuda or cuda:N.
-    epochs: Train for exactly this many epochs instead of the protocol's.
-    jobs: Processes to spread the jobs over: a number, or auto for as many as the cores hold.
-    results: The folder of the records; not the one of `bench run`.
-    data: The folder searched for data. Default: BENCH_DATA, else bench.toml's.
-    keep: distributions stores the recovered ones beside the records. Default: none.
-    form: terminal, markdown, latex, html, csv or json; progress then goes to standard error.
-    fresh: Run everything again; old records are set aside.
-    dry_run: Say what would run, and stop.
+    datasets
+        Sets with label distributions, by name or path. Default: every one in the data folders.
+    methods
+        Label-enhancement methods, rows of bench.toml based on one, "uniform", "logical labels". Default: all.
+    seeds
+        One run each. Default: bench.toml's recovery.seeds.
+    device
+        auto, cpu, cuda or cuda:N.
+    epochs
+        Train for exactly this many epochs instead of the protocol's.
+    jobs
+        Processes to spread the jobs over: a number, or auto for as many as the cores hold.
+    results
+        The folder of the records; not the one of `bench run`.
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    keep
+        distributions stores the recovered ones beside the records. Default: none.
+    form
+        terminal, markdown, latex, html, csv or json; progress then goes to standard error.
+    fresh
+        Run everything again; old records are set aside.
+    dry_run
+        Say what would run, and stop.
     """
     from bench import config as configuration
     from bench import recovery_plan
@@ -179,12 +236,18 @@ def show(
 
     Parameters
     ----------
-    dataset: A data set of the records.
-    method: A label-enhancement row; its job must have run with --keep distributions.
-    instance: The number of a training row, from 0.
-    seed: Default: the smallest there is.
-    top: How many labels to show beside the positive ones.
-    results: The folder of the records.
+    dataset
+        A data set of the records.
+    method
+        A label-enhancement row; its job must have run with --keep distributions.
+    instance
+        The number of a training row, from 0.
+    seed
+        Default: the smallest there is.
+    top
+        How many labels to show beside the positive ones.
+    results
+        The folder of the records.
     """
     from bench.records import Store
     from bench.show import show_instance
@@ -208,13 +271,20 @@ def table(
 
     Parameters
     ----------
-    number: A table of the paper: 1 (the data sets), 2 (Hamming), 3 (ranking), 4 (coverage), 5 (average precision).
-    metric: hamming, ranking, coverage, average-precision, or another of `list metrics`.
-    form: terminal, markdown, latex, html, csv or json.
-    source: ours (from records) or paper (as printed there, Tables 2-5).
-    origin: runs (your own) or reference (the committed ones).
-    results: The folder of your own records.
-    data: The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    number
+        A table of the paper: 1 (the data sets), 2 (Hamming), 3 (ranking), 4 (coverage), 5 (average precision).
+    metric
+        hamming, ranking, coverage, average-precision, or another of `list metrics`.
+    form
+        terminal, markdown, latex, html, csv or json.
+    source
+        ours (from records) or paper (as printed there, Tables 2-5).
+    origin
+        runs (your own) or reference (the committed ones).
+    results
+        The folder of your own records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     from bench import config as configuration
     from bench.metric_catalogue import PAPER_METRICS, metric_named
@@ -293,10 +363,14 @@ def compare(
 
     Parameters
     ----------
-    beside: OURS=PAPERS for sets of other names, such as VOC07tv=VOC07.
-    form: terminal, markdown, csv or json.
-    results: The folder of the records.
-    data: The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    beside
+        OURS=PAPERS for sets of other names, such as VOC07tv=VOC07.
+    form
+        terminal, markdown, csv or json.
+    results
+        The folder of the records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     from bench import config as configuration
     from bench.compare import FORMATS, checked_stand_ins, comparison_frame, render_comparison
@@ -333,8 +407,10 @@ def list_(
 
     Parameters
     ----------
-    check: Import every method and say what fails.
-    data: The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    check
+        Import every method and say what fails.
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
     from bench import listing
 
@@ -355,6 +431,21 @@ def _checked_epochs(epochs: int | None) -> int | None:
     if epochs is not None and epochs < 1:
         raise UsageError(f"--epochs must be at least 1, not {epochs}.")
     return epochs
+
+
+def _checked_timeout(seconds: float | None) -> float | None:
+    if seconds is not None and seconds <= 0:
+        raise UsageError(f"--timeout must be a number of seconds above 0, not {seconds:g}.")
+    return seconds
+
+
+def _checked_shard(text: str | None) -> tuple[int, int]:
+    if text is None:
+        return 1, 1
+    which, slash, parts = text.partition("/")
+    if not (slash and which.isdigit() and parts.isdigit() and 1 <= int(which) <= int(parts)):
+        raise UsageError(f"--shard takes K/N with K from 1 to N, such as 3/8, not {text!r}.")
+    return int(which), int(parts)
 
 
 def _job_count(text: str) -> int:

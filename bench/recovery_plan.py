@@ -82,7 +82,11 @@ def make_plan(
     UsageError
         For an unknown set, row or option, or where there is no set at all.
     """
-    rows = named_rows(rows_of(config), names)
+    able = rows_of(config)
+    unable = [name for name in names or [] if name != "all" and name in methods.names() and name not in able]
+    if unable:
+        raise UsageError(f"{unable[0]} recovers no label distribution; those that do: {', '.join(able)}.")
+    rows = named_rows(able, names)
     if datasets is None or datasets == ["all"]:
         found = ldl.find(folders)
         order = {name: place for place, name in enumerate(config.recovery.datasets)}

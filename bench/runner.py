@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 
 from bench.config import Config
 from bench.errors import UsageError
+from bench.fan_out import Lost, fan_out
 from bench.plan import Job, Plan, State, folder_protocols, state_of
 from bench.records import Manifest, Store
 
@@ -29,6 +31,10 @@ class RunOptions:
     """Whether a record that lacks what ``keep`` asks for is made again: only where the user asked for it."""
     fresh: bool
     epochs: int | None
+    timeout: float | None = None
+    only_failed: bool = False
+    shard: tuple[int, int] = (1, 1)
+    """(which, of how many): every so-manieth job of the plan."""
 
 
 def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[tuple[Job, State]]:
@@ -46,6 +52,10 @@ def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[t
     return states
 
 
+def counted(jobs: int) -> str:
+    return f"{jobs} job{'' if jobs == 1 else 's'}"
+
+
 def describe(states: list[tuple[Job, State]]) -> str:
     counts = Counter(state.kind for _, state in states)
     order = ("done", "missing", "incomplete", "stale", "failed", "corrupt")
@@ -60,7 +70,7 @@ def show_plan(plan: Plan, store: Store, fresh: bool) -> int:
         print(f"{state.kind}{parts}\t{job.name}\t{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}")
     for absent in plan.missing:
         print(f"not here\t{absent.name}\t{absent.get}")
-    print(f"{len(states)} jobs: {describe(states)}.")
+    print(f"{counted(len(states))}: {describe(states)}.")
     return DONE
 
 
@@ -69,10 +79,12 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
     store.check_writable()
     _settle_manifest(plan, config, store, options)
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
-    print(f"{len(states)} jobs: {describe(states)}.", flush=True)
+    print(f"{counted(len(states))}: {describe(states)}.", flush=True)
     for missing in plan.missing:
         print(f"not here: {missing.name} ({missing.get}).", flush=True)
-    waiting = [(job, state) for job, state in states if state.kind != "done"]
+    wanted = {"failed"} if options.only_failed else {state.kind for _, state in states} - {"done"}
+    which, parts = options.shard
+    waiting = [(job, state) for job, state in states[which - 1 :: parts] if state.kind in wanted]
     if not plan.jobs:
         raise UsageError("none of the data sets is here, so there is nothing to run.")
     if not waiting:
@@ -81,11 +93,12 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
 
     device = best_device(options.device)
     _announce(waiting)
-    failures = []
+    failures, elsewhere = [], 0
     try:
         for outcome in _outcomes([job for job, _ in waiting], config, folders, store, options, device):
             if outcome.status == "failed":
                 failures.append(outcome)
+            elsewhere += outcome.status == "elsewhere"
     except KeyboardInterrupt:
         left = sum(state_of(job, store).kind != "done" for job, _ in waiting)
         print(
@@ -96,7 +109,9 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
         raise UsageError(f"a record could not be written to {store.folder}: {error.strerror or error}.") from error
     for failed in failures:
         print(f"failed: {failed.job.name}: {failed.message} (record {store.path(failed.job.name)})", flush=True)
-    print(f"{len(waiting) - len(failures)} jobs done, {len(failures)} failed; records in {store.folder}.", flush=True)
+    others = f", {elsewhere} left to another run" if elsewhere else ""
+    done = len(waiting) - len(failures) - elsewhere
+    print(f"{counted(done)} done, {len(failures)} failed{others}; records in {store.folder}.", flush=True)
     return SOME_FAILED if failures else DONE
 
 
@@ -155,24 +170,29 @@ def _announce(waiting: list[tuple[Job, State]]) -> None:
 def _outcomes(
     jobs: list[Job], config: Config, folders: list[Path], store: Store, options: RunOptions, device: str
 ) -> Iterator[Any]:
-    from bench.worker import run_job
+    from bench.worker import commit_failure, run_job
 
     wanted = _wanted_workers(options.jobs, jobs)
-    workers = min(wanted, len(jobs))
+    again = options.fresh or options.keep_required
     with _progress(len(jobs)) as progress:
-        if workers == 1:
+        # With one grid for several cores, its stacks are spread over them.
+        spread = len(jobs) == 1 and jobs[0].gradient and len(jobs[0].points) > jobs[0].protocol.stack
+        if (wanted == 1 or spread) and options.timeout is None:
             for job in jobs:
                 progress.start(job)
-                # With one job for several cores, the stacks of its grid are spread over them.
-                outcome = run_job(job, config, folders, store, device, options.keep, progress.epoch, wanted)
+                outcome = run_job(
+                    job, config, folders, store, device, options.keep, progress.epoch, wanted, again=again
+                )
                 progress.finish(outcome)
                 yield outcome
             return
-        from joblib import Parallel, delayed
-
-        parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
-        calls = (delayed(run_job)(job, config, folders, store, device, options.keep) for job in jobs)
-        for outcome in parallel(calls):
+        call = partial(
+            run_job, config=config, folders=folders, store=store, device=device, keep=options.keep, again=again
+        )
+        for found in fan_out(jobs, call, wanted, options.timeout, progress.say, progress.start):
+            outcome = found
+            if isinstance(found, Lost):
+                outcome = commit_failure(found.job, store, device, found.seconds, "WorkerLost", found.message)
             progress.finish(outcome)
             yield outcome
 
@@ -199,12 +219,16 @@ class _Lines:
     def epoch(self, what: str, done: int, total: int) -> None:
         pass
 
+    def say(self, sentence: str) -> None:
+        print(sentence, flush=True)
+
     def finish(self, outcome: Any) -> None:
         self.done += 1
         print(self.line(outcome), flush=True)
 
     def line(self, outcome: Any) -> str:
-        mark = "" if outcome.status == "done" else f" FAILED: {outcome.message}"
+        marks = {"done": "", "failed": f" FAILED: {outcome.message}", "elsewhere": f" left alone: {outcome.message}"}
+        mark = marks[outcome.status]
         return f"[{self.done}/{self.total}] {outcome.job.name} {outcome.seconds:.1f} s{mark}"
 
 
@@ -219,6 +243,9 @@ class _Bars(_Lines):
 
     def start(self, job: Job) -> None:
         self.display.update(self.current, description=str(job.name), total=None, completed=0, visible=True)
+
+    def say(self, sentence: str) -> None:
+        self.display.console.print(sentence, highlight=False)
 
     def epoch(self, what: str, done: int, total: int) -> None:
         self.display.update(self.current, completed=done, total=total)

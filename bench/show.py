@@ -25,7 +25,7 @@ def show_instance(store: Store, dataset: str, row: str, instance: int, seed: int
         if DISTRIBUTIONS.partition(".")[0] in record.asked:
             raise UsageError(f"{record.job.row} recovers no label distribution; there is nothing to show.")
         raise UsageError(
-            f"{record.job} did not keep its distributions; run the same command with --keep distributions first."
+            f"{record.job} did not keep its distributions; run it again by `bench run` with --keep distributions."
         )
     found = read_distribution(store.path(record.job).with_name(record.kept[DISTRIBUTIONS]))
     rows = len(found.degrees)

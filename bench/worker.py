@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from bench import kept, provenance
+from bench.claims import Claim, claimed
 from bench.config import Config
 from bench.datasets import ldl, present
 from bench.datasets.base import Dataset
@@ -51,9 +52,42 @@ def run_job(
     keep: list[str],
     progress: Progress | None = None,
     processes: int = 1,
+    again: bool = False,
 ) -> Outcome:
-    """Run a job and commit its record; a failure is a record too. Only what stops the whole run is raised."""
+    """Run a job and commit its record; a failure is a record too. Only what stops the whole run is raised.
+
+    A job that another process holds, or has finished since it was planned, is left alone unless it is to run
+    ``again``.
+    """
     started = time.perf_counter()
+    with claimed(store, job.name) as claim:
+        if claim is None:
+            return Outcome(job, "elsewhere", 0.0, "another run is at it")
+        if not again and state_of(job, store).kind == "done":
+            return Outcome(job, "elsewhere", 0.0, "another run has done it")
+        return _run_claimed(job, config, folders, store, device, keep, _noted(claim, progress), processes, started)
+
+
+def _noted(claim: Claim, progress: Progress | None) -> Progress:
+    def note(what: str, done: int, total: int) -> None:
+        claim.note(what, done, total)
+        if progress:
+            progress(what, done, total)
+
+    return note
+
+
+def _run_claimed(
+    job: Job,
+    config: Config,
+    folders: list[Any],
+    store: Store,
+    device: str,
+    keep: list[str],
+    progress: Progress,
+    processes: int,
+    started: float,
+) -> Outcome:
     clock = _Clock()
     try:
         with _threads(job.protocol.threads):
@@ -61,44 +95,65 @@ def run_job(
                 result, files = _recover(job, torch.device(device), keep, clock)
             else:
                 result, files = _compute(job, config, folders, torch.device(device), keep, clock, progress, processes)
-        failure, message = None, ""
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        result, files = None, {}
         message = str(error).splitlines()[0] if str(error) else type(error).__name__
-        failure = {
-            "type": type(error).__name__,
-            "message": message,
-            "traceback": traceback.format_exc(),
-            "device": device,
-            "peak_memory_bytes": _peak_memory(),
-        }
+        seconds = time.perf_counter() - started
+        return commit_failure(job, store, device, seconds, type(error).__name__, message, traceback.format_exc())
     seconds = time.perf_counter() - started
-    status: Status = "failed" if failure else "done"
     _make_way(job, store)
     stored = {}
     for kind, content in files.items():
         path = store.sidecar(job.name, kind)
         write_atomically(path, content)
         stored[kind] = path.name
-    store.write(
-        Record(
-            job=job.name,
-            base=job.base,
-            protocol=job.protocol_name,
-            key=job.key,
-            status=status,
-            result=result,
-            failure=failure,
-            cost={"seconds": seconds, **clock.stages, "peak_memory_bytes": _peak_memory(), **_device_memory(device)},
-            environment=provenance.environment(_device_name(device)),
-            kept=stored,
-            asked=keep,
-            track=job.track,
-        )
+    cost = {"seconds": seconds, **clock.stages, "peak_memory_bytes": _peak_memory(), **_device_memory(device)}
+    store.write(_record(job, "done", device, cost, result=result, kept=stored, asked=keep))
+    return Outcome(job, "done", seconds)
+
+
+def commit_failure(
+    job: Job, store: Store, device: str, seconds: float, kind: str, message: str, trace: str = ""
+) -> Outcome:
+    """Record that a job failed."""
+    _make_way(job, store)
+    failure = {
+        "type": kind,
+        "message": message,
+        "traceback": trace,
+        "device": device,
+        "peak_memory_bytes": _peak_memory(),
+    }
+    store.write(_record(job, "failed", device, {"seconds": seconds}, failure=failure))
+    return Outcome(job, "failed", seconds, message)
+
+
+def _record(
+    job: Job,
+    status: Status,
+    device: str,
+    cost: dict[str, Any],
+    *,
+    result: dict[str, Any] | None = None,
+    failure: dict[str, Any] | None = None,
+    kept: dict[str, str] | None = None,
+    asked: list[str] | None = None,
+) -> Record:
+    return Record(
+        job=job.name,
+        base=job.base,
+        protocol=job.protocol_name,
+        key=job.key,
+        status=status,
+        result=result,
+        failure=failure,
+        cost=cost,
+        environment=provenance.environment(_device_name(device)),
+        kept=kept or {},
+        asked=asked or [],
+        track=job.track,
     )
-    return Outcome(job, status, seconds, message)
 
 
 def _make_way(job: Job, store: Store) -> None:

@@ -89,7 +89,7 @@ class Fit(Protocol):
 
         Raises
         ------
-        FloatingPointError: when the loss is no longer finite; it names the epoch.
+        RuntimeError: when the loss is no longer finite; it names the epoch. It fails the job.
         """
         ...
 

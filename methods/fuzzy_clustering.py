@@ -44,8 +44,12 @@ class FuzzyClustering(TwoStage):
             if torch.linalg.vector_norm(member - before) < float(self.change):
                 break
         mass = y.T @ member
-        degrees = torch.stack([(member * mass[label]).amax(1) for label in range(y.shape[1])], 1)
-        return degrees.softmax(1)
+        return max_product(member, mass).softmax(1)
+
+
+def max_product(member: Tensor, mass: Tensor) -> Tensor:
+    """[N, c] max over the clusters of membership [N, K] times label mass [c, K]."""
+    return torch.stack([(member * row).amax(1) for row in mass], 1)
 
 
 def centres(x: Tensor, member: Tensor, fuzziness: float) -> Tensor:

@@ -55,7 +55,8 @@ def data_folders(config: Config, given: str | None) -> list[Path]:
     for folder in folders:
         if not folder.is_dir():
             where = "--data" if given is not None else "BENCH_DATA"
-            raise UsageError(f"the data folder {folder}, given by {where}, does not exist.")
+            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            raise UsageError(f"the data folder {folder}, given by {where}, {what}.")
     return folders
 
 

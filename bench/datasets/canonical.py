@@ -65,6 +65,10 @@ def feature_file(stem: str, split: str, extractor: str) -> str:
     return f"{stem}_{split}_features_{extractor}.npy"
 
 
+def label_file(stem: str, split: str) -> str:
+    return f"{stem}_{split}_labels.npz"
+
+
 def card_path(folder: Path, stem: str, extractor: str) -> Path:
     """What `data prepare` notes of a set: source, licence, split rule, how the features were made."""
     return folder / f"{stem}_card_{extractor}.json"
@@ -88,7 +92,7 @@ def save_labels(folder: Path, stem: str, y: Mapping[str, np.ndarray], label_name
     from scipy import sparse
 
     for split, labels in y.items():
-        sparse.save_npz(folder / f"{stem}_{split}_labels.npz", sparse.csr_matrix(labels))
+        sparse.save_npz(folder / label_file(stem, split), sparse.csr_matrix(labels))
     if label_names:
         (folder / f"{stem}_label_names.txt").write_text("\n".join(label_names) + "\n", encoding="utf-8")
 

@@ -44,6 +44,8 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None, dict[st
             arrays = {key: archive[key] for key in archive.files if key != "feature_names"}
     except Exception as error:  # a damaged archive fails in many ways; object arrays are refused, never unpickled
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "pickle" in first:
+            first = "it is no archive of arrays"
         raise UsageError(
             f"the data file {path} cannot be read ({first}); it may be truncated or hold objects."
         ) from error

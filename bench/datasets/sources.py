@@ -164,7 +164,11 @@ def parsed(name: str, raw: Path, ids: Path | None = None, difficult: Literal["ab
         found = matlab.parse(raw)
     elif raw.is_dir() and list(raw.glob("*.xml")) and (list(raw.glob("*.arff")) or list(raw.glob("*.arff.gz"))):
         found = mulan.parse(raw)
+    elif (hint := did_you_mean(name, ORIGINS)).startswith("did you mean"):
+        raise UsageError(f"there is no source of {name!r}; {hint}")
     else:
-        origin(name)  # says what there is
-        raise AssertionError
+        raise UsageError(
+            f"--raw {raw} is not what a set of your own is made from: a .csv, a .mat, or a folder with Mulan's .xml "
+            f"and .arff; and {name!r} is none of the registered {', '.join(ORIGINS)}."
+        )
     return RawSet(name, found.kind, found.label_names, found.splits, found.split_rule, found.source, found.notes)

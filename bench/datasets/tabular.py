@@ -27,17 +27,22 @@ def parse(path: Path) -> RawSet:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
+            reader = csv.DictReader(stream, strict=True)
             columns = reader.fieldnames or []
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read as CSV ({error}).") from error
+            rows = []
+            for row in reader:
+                _complete(path, reader.line_num, row, len(columns))
+                rows.append(row)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 ({error}); save it as UTF-8.") from error
+    except (OSError, csv.Error) as error:
+        raise UsageError(f"{path} cannot be read as CSV ({error}); is a quotation mark missing?") from error
     kinds = [name for name in ("file", "text") if name in columns]
     features = [name for name in columns if name not in ("file", "text", "labels", "split")]
     if len(kinds) > 1 or "labels" not in columns or not (kinds or features):
         raise UsageError(
-            f"{path} needs the column labels, and the column file or text or columns of numbers; "
-            f"it has {', '.join(columns) or 'none'}."
+            f"{path} needs the column labels, and the column file or text or columns of numbers, separated by commas; "
+            f"it has {', '.join(columns) or 'no column at all'}."
         )
     labels = [[name.strip() for name in (row["labels"] or "").split(";") if name.strip()] for row in rows]
     names = sorted({name for row in labels for name in row})
@@ -65,6 +70,18 @@ def parse(path: Path) -> RawSet:
     return RawSet(path.stem, "image" if photographs else "text", names, splits, rule, path.name)
 
 
+def _complete(path: Path, line: int, row: dict, columns: int) -> None:
+    """Refuse a row with more or fewer fields than the header, and an empty text or file name."""
+    if None in row or None in row.values():
+        given = columns + len(row[None]) if None in row else sum(value is not None for value in row.values())
+        raise UsageError(
+            f"{path}, line {line}: {given} fields under {columns} columns; text with commas stands in quotation marks."
+        )
+    for name in ("file", "text"):
+        if name in row and not row[name].strip():
+            raise UsageError(f"{path}, line {line}: the column {name} is empty.")
+
+
 def _numbers(path: Path, rows: list[dict[str, str]], features: list[str]) -> np.ndarray:
     x = np.empty((len(rows), len(features)), dtype=np.float32)
     for number, row in enumerate(rows):
@@ -72,7 +89,10 @@ def _numbers(path: Path, rows: list[dict[str, str]], features: list[str]) -> np.
             try:
                 x[number, column] = float(row[name])
             except (TypeError, ValueError) as error:
-                raise UsageError(f"{path}, line {number + 2}: {name} is {row[name]!r}, not a number.") from error
+                raise UsageError(
+                    f"{path} has no column file or text, so its columns are features; in row {number + 1} "
+                    f"{name} is {row[name]!r}, not a number."
+                ) from error
     return x
 
 

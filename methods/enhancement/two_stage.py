@@ -50,8 +50,8 @@ class TwoStage(LinearMethod):
         if not bool(torch.isfinite(degrees).all()):
             raise ValueError("the recovered degrees are not finite; the recovery has diverged")
         if self.predictor == "svr":
-            target = 2 * stretched(torch.sigmoid(degrees)) - 1
-            target = torch.where(degrees.amax(1, keepdim=True) > degrees.amin(1, keepdim=True), target, 0)
+            t = torch.sigmoid(degrees.double())
+            target = torch.where(_varied(t), 2 * stretched(t) - 1, 0)
         else:
             target = stretched(degrees) if self.degrees_sum_to_one else degrees
         return {"degrees": degrees, "target": target}
@@ -70,6 +70,13 @@ class TwoStage(LinearMethod):
 
 
 def stretched(degrees: Tensor) -> Tensor:
-    """Each row to [0, 1] by its own minimum and maximum; a constant row becomes zeros."""
+    """Each row to [0, 1] by its own minimum and maximum; a row that is constant up to rounding becomes zeros."""
     low, high = degrees.amin(1, keepdim=True), degrees.amax(1, keepdim=True)
-    return (degrees - low) / torch.where(high > low, high - low, 1)
+    varied = _varied(degrees)
+    return torch.where(varied, (degrees - low) / torch.where(varied, high - low, 1), 0)
+
+
+def _varied(degrees: Tensor) -> Tensor:
+    """[N, 1]: whether a row's degrees differ by more than the rounding of float32."""
+    low, high = degrees.amin(1, keepdim=True), degrees.amax(1, keepdim=True)
+    return high - low > 1e-6 * high.abs()

@@ -74,14 +74,21 @@ def test_binarisation_takes_the_fewest_labels_with_over_half_of_the_mass() -> No
     assert ldl.binarised(degrees).tolist() == [[1, 1, 0], [1, 0, 0], [1, 0, 1], [1, 1, 0]]
 
 
+@pytest.mark.parametrize(("name", "differ"), [("SJAFFE", 0), ("SBU_3DFE", 0), ("Yeast_spoem", 0), ("Movie", 4)])
+def test_binarisation_gives_the_authors_logical_labels(name: str, differ: int, shared_data: Path) -> None:
+    """Where the authors published them by this rule; a mass of one half up to float32's rounding is one half."""
+    found = ldl.load(shared_data / f"ldl/ldl_{name}.npz")
+    assert (ldl.binarised(found.degrees) != found.y).any(1).sum() <= differ
+
+
 @pytest.mark.parametrize("name", ["Music", "Painting"])
 def test_binarised_real_sets_have_the_least_labels_with_over_half(name: str, shared_data: Path) -> None:
     found = ldl.load(shared_data / f"ldl/ldl_{name}.npz")
     assert "fewest labels" in found.binarisation
     for degrees, labels in zip(found.degrees, found.y, strict=True):
         chosen = sorted(degrees[labels > 0])
-        assert sum(chosen) > 0.5
-        assert sum(chosen[1:]) <= 0.5
+        assert sum(chosen) > 0.5 + 1e-6
+        assert sum(chosen[1:]) <= 0.5 + 1e-6
         assert chosen[0] >= max(degrees[labels == 0], default=0)
 
 

@@ -396,9 +396,14 @@ def test_csv_of_texts_with_and_without_a_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("words,labels\nx,a;b\n", "line 2: words is 'x', not a number"),
-        ("labels\na;b\n", "needs the column labels, and the column file or text or columns of numbers; it has labels"),
+        ("words,labels\nx,a;b\n", "so its columns are features; in row 1 words is 'x', not a number"),
+        ("labels\na;b\n", "columns of numbers, separated by commas; it has labels"),
         ("text,labels\nx,a\n", "names 1 labels"),
+        ("text,labels\nbread, oven,food\nx,a;b\n", "line 2: 3 fields under 2 columns; text with commas"),
+        ("text,labels,split\nx,a;b\n", "line 2: 2 fields under 3 columns"),
+        ('text,labels\n"x,a;b\ny,a\n', "is a quotation mark missing"),
+        ("text,labels\n ,a;b\n", "line 2: the column text is empty"),
+        ("", "it has no column at all"),
         ("text,labels,split\nx,a;b,training\n", "line 2: the split 'training' is not train, val or test"),
     ],
 )

@@ -155,6 +155,62 @@ def test_traced_steps_equal_untraced_ones(data: Split, validation: Split, monkey
         assert torch.equal(value, results[1].parameters[key])
 
 
+@pytest.mark.parametrize("optimiser", ["adamw", "adam"])
+def test_the_fit_that_methods_get_is_torchs_optimiser_without_clipping(optimiser: str, data: Split) -> None:
+    """On whole batches, so that their order does not matter; the gradients are large enough for a clip to show."""
+    from bench.preparation import shared_fit
+    from bench.protocol import Protocol
+
+    torch.manual_seed(0)
+    network, plain = (torch.nn.Linear(data.x.shape[1], 3).double() for _ in range(2))
+    plain.load_state_dict(network.state_dict())
+    scales = torch.linspace(1, 9, 12).tolist()
+    step = {"ours": 0, "plain": 0}
+
+    def loss(module: torch.nn.Module, x: torch.Tensor, side: str) -> torch.Tensor:
+        step[side] += 1
+        return 100 * scales[step[side] - 1] * module(x).square().mean()
+
+    fit = shared_fit(data, Protocol(precision="float64"), 0)
+    decay = {"weight_decay": 0.3} if optimiser == "adam" else {}
+    fit(network, lambda b: loss(network, b.x, "ours"), epochs=12, batch_size=len(data.x), optimiser=optimiser, **decay)
+    assert not network.training
+    if optimiser == "adam":
+        reference = torch.optim.Adam(plain.parameters(), lr=1e-3, weight_decay=0.3)
+    else:
+        groups = [
+            {"params": [plain.weight], "weight_decay": 1e-4},
+            {"params": [plain.bias], "weight_decay": 1e-2},
+        ]
+        reference = torch.optim.AdamW(groups, lr=1e-3, amsgrad=True)
+    for _ in range(12):
+        reference.zero_grad()
+        loss(plain, data.x, "plain").backward()
+        reference.step()
+    for one, other in zip(network.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
+
+
+def test_the_fit_keeps_the_methods_batch_size_and_the_protocols_minimum_of_steps(data: Split) -> None:
+    from bench.preparation import shared_fit
+    from bench.protocol import Protocol
+
+    network = torch.nn.Linear(data.x.shape[1], 1).double()
+    sizes: list[int] = []
+
+    def objective(batch: Batch) -> torch.Tensor:
+        sizes.append(len(batch.x))
+        return network(batch.x).square().mean()
+
+    rows = len(data.x)
+    shared_fit(data, Protocol(), 0)(network, objective, epochs=2, batch_size=10)
+    assert max(sizes) == 10
+    assert sum(sizes) in (2 * rows, 2 * (rows - 1))
+    sizes.clear()
+    shared_fit(data, Protocol(minimum_steps=100), 0)(network, objective, epochs=2, batch_size=10)
+    assert len(sizes) >= 100
+
+
 class Noisy(LinearMethod):
     """A method that draws random numbers: dropout on a side network's input."""
 

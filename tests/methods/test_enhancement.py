@@ -17,7 +17,7 @@ from bench.protocol import Protocol
 from methods.api import Batch, Problem, Split
 from methods.enhancement import neighbours
 from methods.enhancement.two_stage import TwoStage, stretched
-from methods.fuzzy_clustering import centres, memberships
+from methods.fuzzy_clustering import centres, max_product, memberships
 from methods.glle import GLLE, objective, standardised
 from tests.conftest import problem_of, random_split
 
@@ -62,6 +62,15 @@ def test_fuzzy_memberships_and_centres_are_bezdeks() -> None:
         for k in range(4):
             naive_u = 1 / sum((distance[k] / other) ** (2 / 0.7) for other in distance)
             assert float(found[i, k]) == pytest.approx(naive_u, abs=1e-10)
+
+
+def test_composition_is_max_product() -> None:
+    generator = torch.Generator().manual_seed(3)
+    member, mass = torch.rand(7, 4, generator=generator), torch.rand(3, 4, generator=generator)
+    found = max_product(member, mass)
+    for i in range(7):
+        for j in range(3):
+            assert float(found[i, j]) == max(float(member[i, k] * mass[j, k]) for k in range(4))
 
 
 def test_fuzzy_clustering_composes_memberships_and_label_masses() -> None:
@@ -120,6 +129,22 @@ def test_glle_lowers_its_objective_towards_the_smoothed_labels() -> None:
     system = torch.eye(40, dtype=torch.float64) + 0.01 * laplacian.to_dense()
     minimum = torch.linalg.solve(system, split.y.double()).softmax(1)
     torch.testing.assert_close(recover("GLLE", split, iterations=20000), minimum, atol=0.02, rtol=0)
+
+
+def test_glle_by_default_goes_200_iterations_down() -> None:
+    """Early stopping is part of the method: more iterations lower the objective further."""
+    split = random_split(60, 8, 3, seed=0)
+    method = methods.create("GLLE", problem_of(split))
+    assert isinstance(method, GLLE)
+    values = {}
+    for iterations in (20, 200, 2000):
+        torch.testing.assert_close(
+            recover("GLLE", split, iterations=iterations).sum(1), torch.ones(60, dtype=torch.float64)
+        )
+        values[iterations] = recover("GLLE", split, iterations=iterations)
+    torch.testing.assert_close(recover("GLLE", split), values[200], atol=0, rtol=0)
+    assert not torch.equal(values[20], values[200])
+    assert not torch.equal(values[200], values[2000])
 
 
 @pytest.mark.parametrize("name", TWO_STAGE)
@@ -213,6 +238,15 @@ def test_svr_is_the_released_codes_objective_on_a_linear_model() -> None:
         total += 0.5 * max(u - 1e-3, 0) ** 2 + 0.1 * sum(max(0, -np.sign(t[i, j]) * float(z[i, j])) for j in range(3))
     loss = method.objective(Batch(torch.zeros(2, 2), torch.zeros(2, 3), z, extra))
     assert float(loss) == pytest.approx(total / 2, abs=1e-12)
+
+
+def test_rows_that_are_constant_up_to_rounding_are_stretched_to_zeros() -> None:
+    """In float32 too, where the sigmoids of different small degrees are equal."""
+    degrees = torch.tensor([[1e-9, 3e-9, 2e-8], [0.2, 0.2 + 1.5e-8, 0.2], [0.1, 0.2, 0.3]])
+    _, extra = given(degrees, False, predictor="svr")
+    assert (extra["target"][:2] == 0).all()
+    torch.testing.assert_close(extra["target"][2].float(), torch.tensor([-1.0, 0.0, 1.0]), atol=0.02, rtol=0)
+    assert (stretched(degrees)[1] == 0).all()
 
 
 def test_svr_trains_where_the_prediction_meets_the_target() -> None:

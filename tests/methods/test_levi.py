@@ -11,6 +11,7 @@ import methods
 from bench.fitting import Prepared
 from bench.preparation import per_sample_tensors
 from bench.protocol import Protocol
+from methods.api import Batch
 from methods.levi import LEVI, gaussian_kl
 from tests.conftest import problem_of, random_split
 
@@ -35,10 +36,11 @@ def test_kl_is_the_released_codes(golden: dict) -> None:
 
 
 @pytest.mark.parametrize("x_output", ["linear", "sigmoid"])
-def test_loss_is_that_of_a_naive_derivation(x_output: str) -> None:
-    """Forward pass and loss written out layer by layer, for one draw of the noise, without dropout."""
-    method = levi(x_output=x_output)
-    network = method.network().double().eval()
+@pytest.mark.parametrize("training", [False, True])
+def test_loss_is_that_of_a_naive_derivation(x_output: str, training: bool) -> None:
+    """Forward pass and loss written out layer by layer, dropout and noise drawn in the order of the layers."""
+    method = levi(x_output=x_output, kl_weight=0.3, reconstruction_weight=0.07)
+    network = method.network().double().train(training)
     x, y = DATA.x, DATA.y.double()
     torch.manual_seed(5)
     loss = method.recovery_loss(network, x, y)
@@ -51,18 +53,44 @@ def test_loss_is_that_of_a_naive_derivation(x_output: str) -> None:
     def elu(value: torch.Tensor) -> torch.Tensor:
         return torch.where(value > 0, value, value.exp() - 1)
 
-    out = layer("encoder", 6, layer("encoder", 3, elu(layer("encoder", 0, torch.cat([x, y], 1)))).tanh())
+    def drop(value: torch.Tensor) -> torch.Tensor:
+        return value * (torch.empty_like(value).bernoulli_(0.9) / 0.9) if training else value
+
+    torch.manual_seed(5)
+    first = drop(elu(layer("encoder", 0, torch.cat([x, y], 1))))
+    out = layer("encoder", 6, drop(layer("encoder", 3, first).tanh()))
     assert out.shape == (40, 400)  # 2 x max(200, c)
     mean, sigma = out[:, :200], (1 + out[:, 200:].exp()).log() + 1e-8
-    torch.manual_seed(5)
     z = mean + sigma * torch.randn(40, 200, dtype=torch.float64)
     d = 1 / (1 + (-z[:, -5:]).exp())
     label_loss = -(y * d.log() + (1 - y) * (1 - d).log()).mean()
-    back = layer("decoder", 6, elu(layer("decoder", 3, layer("decoder", 0, z).tanh())))
+    back = layer("decoder", 6, drop(elu(layer("decoder", 3, drop(layer("decoder", 0, z).tanh())))))
     if x_output == "sigmoid":
         back = 1 / (1 + (-back).exp())
     kl = 0.5 * (mean**2 + sigma**2 - (sigma**2).log() - 1).mean()
-    assert loss.item() == pytest.approx((label_loss + 0.01 * kl + 0.01 * ((back - x) ** 2).mean()).item(), abs=1e-9)
+    assert loss.item() == pytest.approx((label_loss + 0.3 * kl + 0.07 * ((back - x) ** 2).mean()).item(), abs=1e-9)
+
+
+def test_recovery_is_adam_on_globally_scaled_features_and_read_off_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the shared loop is asked for, what the objective sees, and what is returned of the trained network."""
+    data = type(DATA)(DATA.x * torch.tensor([1.0, 2, 3, 4, 5, 6]) - 1, DATA.y)
+    method = methods.create("LEVI", problem_of(data))
+    assert isinstance(method, LEVI)
+    asked: dict[str, Any] = {}
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(method, "recovery_loss", lambda network, x, y: seen.append(x))
+
+    def fit(network: Any, objective: Any, **options: Any) -> None:
+        asked.update(options, network=network)
+        objective(Batch(data.x, data.y.double(), data.x[:, :0]))
+        network.eval()
+
+    degrees = method.recover(data, fit)
+    network = asked.pop("network")
+    assert asked == {"epochs": 30, "batch_size": 128, "optimiser": "adam", "weight_decay": 1e-5}
+    torch.testing.assert_close(seen[0], (data.x - data.x.min()) / (data.x.max() - data.x.min()))
+    mean = network.encoder(torch.cat([seen[0], data.y.double()], 1))[:, :200]
+    torch.testing.assert_close(degrees, mean[:, -5:].sigmoid(), atol=1e-12, rtol=0)
 
 
 def test_weights_are_xavier_normal_and_biases_a_hundredth() -> None:

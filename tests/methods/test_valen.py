@@ -80,7 +80,8 @@ def test_every_golden_value_is_checked_or_its_absence_explained(case: dict) -> N
 
 def test_loss_is_that_of_a_naive_derivation() -> None:
     data = random_split(12, 6, 4, seed=1)
-    method = methods.create("VALEN", problem_of(data))
+    weights = {"reconstruction_weight": 0.3, "label_weight": 0.05, "graph_weight": 0.7, "kl_weight": 0.11}
+    method = methods.create("VALEN", problem_of(data), **weights, target_weight=3.0)
     assert isinstance(method, VALEN)
     torch.manual_seed(0)
     network = DirichletNetwork(6, 4, 512).double()
@@ -114,13 +115,43 @@ def test_loss_is_that_of_a_naive_derivation() -> None:
     ).mean()
     cross_entropy = sum(-(softmax[i].log()[y[i] > 0]).mean() for i in range(12) if y[i].sum() > 0) / 12
     naive = (
-        0.01 * ((back - x) ** 2).mean()
-        + 0.01 * label
-        + ((similarity - graph) ** 2).mean()
-        + 0.01 * kl
-        + 20 * cross_entropy
+        0.3 * ((back - x) ** 2).mean()
+        + 0.05 * label
+        + 0.7 * ((similarity - graph) ** 2).mean()
+        + 0.11 * kl
+        + 3 * cross_entropy
     )
     assert loss.item() == pytest.approx(naive.item(), abs=1e-9)
+
+
+def test_concentration_is_clipped_and_degrees_are_its_shares() -> None:
+    e = tensor([[-100.0, 0.0, 4.0, 100.0]])
+    torch.testing.assert_close(concentration(e), tensor([[0.01, 1.0, math.e, 30.0]]))
+    data = random_split(12, 6, 4, seed=1)
+    method = methods.create("VALEN", problem_of(data))
+    assert isinstance(method, VALEN)
+    asked: dict = {}
+    degrees = method.recover(data, lambda network, objective, **options: asked.update(options, network=network))
+    network = asked.pop("network")
+    graph = asked.pop("extra")
+    assert asked == {"epochs": 30, "batch_size": 64}
+    assert torch.equal(graph["neighbours"], nearest_neighbours(data.x, 3))
+    alpha = ((data.x @ network.encoder.weight.T + network.encoder.bias) / 4).exp()
+    torch.testing.assert_close(degrees, (alpha / alpha.sum(1, keepdim=True)).detach(), atol=1e-12, rtol=0)
+
+
+def test_networks_shape_and_initial_weights() -> None:
+    torch.manual_seed(0)
+    wide, narrow = DirichletNetwork(600, 40, 512), DirichletNetwork(30, 40, 512)
+    assert wide.decoder[0].out_features == 512
+    assert narrow.decoder[0].out_features == 30  # min(D, 512)
+    for layer in (wide.decoder[0], wide.decoder[2]):
+        assert (layer.bias == 0.01).all()
+        expected = math.sqrt(2 / (layer.in_features + layer.out_features))
+        assert float(layer.weight.std()) == pytest.approx(expected, rel=0.05)
+    bound = math.sqrt(6 / 640)  # xavier uniform
+    assert float(wide.encoder.weight.abs().max()) == pytest.approx(bound, rel=0.02)
+    assert (wide.encoder.bias == 0).all()
 
 
 def test_degrees_are_a_distribution_over_all_labels_also_for_rows_without_positives() -> None:

@@ -109,6 +109,44 @@ def test_an_incomplete_source_says_what_is_missing(tmp_path: Path) -> None:
     assert not list((tmp_path / "data").glob("*")) if (tmp_path / "data").exists() else True
 
 
+def test_other_labels_never_slip_under_features_that_are_there(tmp_path: Path) -> None:
+    """Another split under the same name would leave old features beside new labels."""
+    rows = [f"{i / 20},{i % 3},{'a;b' if i % 2 else 'b'}" for i in range(20)]
+    (tmp_path / "one.csv").write_text("height,width,labels\n" + "\n".join(rows) + "\n")
+    (tmp_path / "two.csv").write_text("height,width,labels\n" + "\n".join(rows[::-1]) + "\n")
+    assert bench("data", "prepare", "mine", "--raw", "one.csv", "--to", "data", cwd=tmp_path).returncode == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "data").iterdir()}
+    other = bench("data", "prepare", "mine", "--raw", "two.csv", "--to", "data", cwd=tmp_path)
+    assert other.returncode == 2
+    assert "holds other labels or another split of mine" in other.stderr
+    assert {path: path.read_bytes() for path in (tmp_path / "data").iterdir()} == before
+    assert bench("data", "prepare", "mine", "--raw", "one.csv", "--to", "data", cwd=tmp_path).returncode == 0
+    (tmp_path / "data/mine_test_ids.txt").write_text("1\n2\n")
+    changed = bench("data", "verify", "mine", "--data", "data", cwd=tmp_path)
+    assert "mine_test_ids.txt is not the file that was written" in changed.stdout
+    (tmp_path / "data/mine_test_labels.npz").unlink()
+    gone = bench("run", "--datasets", "mine", "--data", "data", "--methods", "BCE", cwd=tmp_path)
+    assert gone.returncode == 2
+    assert "mine_test_labels.npz is missing" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "message"),
+    [
+        (["a,b;c,train", "d,c,train"], [], "the val split has 0 rows; every split needs at least two"),
+        (["a,b;c,train"] * 3 + ["d,c,val"] * 3 + ["d,c,test"] * 3, ["--network", "x"], "has no photographs"),
+    ],
+)
+def test_what_can_be_wrong_is_said_before_the_long_work(
+    tmp_path: Path, rows: list[str], more: list[str], message: str
+) -> None:
+    (tmp_path / "set.csv").write_text("text,labels,split\n" + "\n".join(rows) + "\n")
+    done = bench("data", "prepare", "mine", "--raw", "set.csv", "--to", "data", *more, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "epoch" not in done.stdout
+
+
 def test_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
     listed = bench("data", "list", cwd=tmp_path).stdout
     for name in ("AAPD", "Reuters", "VOC07", "VOC12", "COCO14", "COCO17", "CUB", "NUS"):
@@ -125,6 +163,9 @@ def test_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["prepare", "VOC007", "--raw", "."], "did you mean 'VOC07'?"),
+        (["prepare", "yeast", "--raw", "."], "is registered in"),
+        (["prepare", "VOC07"], "python -m bench data fetch VOC07 first, or say where the raw files are"),
+        (["prepare", "mine", "--raw", "."], "is not what a set of your own is made from"),
         (["prepare", "my set", "--raw", "x.csv"], "cannot be part of a file's name"),
         (["prepare", "mine", "--raw", "x.csv"], "--raw x.csv does not exist"),
         (["verify", "Reuters"], "the data set Reuters is not in the data folders"),

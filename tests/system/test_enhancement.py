@@ -157,7 +157,7 @@ def test_recover_without_data_or_with_a_wrong_name_is_one_sentence(tmp_path: Pat
     assert "no set with label distributions is in the data folders" in none.stderr
     row = bench("recover", "--data", str(tmp_path), "--methods", "BCE", cwd=tmp_path)
     assert row.returncode == 2
-    assert "there is no method or row 'BCE'" in row.stderr
+    assert "BCE recovers no label distribution; those that do: FCM, KM" in row.stderr
 
 
 def test_methods_kept_for_when_they_are_named(tmp_path: Path) -> None:

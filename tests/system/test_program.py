@@ -123,7 +123,7 @@ def test_a_failing_job_is_a_record_and_exit_code_1(tmp_path: Path) -> None:
     np.savez(tmp_path / "tiny.npz", X=random.random((12, 3)), Y=(random.random((12, 3)) < 0.5).astype(np.int8))
     done = bench("run", "--datasets", "tiny.npz", "--methods", "ML-KNN", "BCE", "--epochs", "1", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
-    assert "1 jobs done, 1 failed" in done.stdout
+    assert "1 job done, 1 failed" in done.stdout
     assert "more than k = 10 training rows" in done.stdout
     record = json.loads((tmp_path / "results/runs/tiny@npz/ML-KNN/seed-0.json").read_text())
     assert record["status"] == "failed"

@@ -1,0 +1,193 @@
+"""Jobs over processes: one loky executor of one process a slot, so that a process that dies takes its own job along and
+nothing else.
+
+A job whose process was killed is tried once more, when nothing runs beside it: if it was memory that was lacking, there
+is more of it then. A job that takes too long is stopped with its process, in native code too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bench.plan import Job
+from bench.records import JobName
+
+SECONDS_BETWEEN_LOOKS = 0.2
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A job without an outcome: its process died twice, or was stopped."""
+
+    job: Job
+    seconds: float
+    message: str
+
+
+class _Slot:
+    """One worker process, replaced when it is gone."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.executor: Any = None
+        self.future: Future | None = None
+        self.job: Job | None = None
+        self.started = 0.0
+
+    def submit(self, call: Callable[[Job], Any], job: Job) -> None:
+        if self.executor is None:
+            from joblib.externals.loky import ProcessPoolExecutor
+
+            self.executor = ProcessPoolExecutor(
+                max_workers=1,
+                initializer=_prepare_worker,
+                initargs=(os.getpid(),),
+                env={name: str(self.threads) for name in THREAD_VARIABLES},
+            )
+        self.job, self.started = job, time.monotonic()
+        self.future = self.executor.submit(call, job)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def free(self) -> None:
+        self.future, self.job = None, None
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        if self.executor is not None:
+            self.executor.shutdown(wait=False, kill_workers=True)
+        self.executor = None
+        self.free()
+
+
+def fan_out(
+    jobs: Sequence[Job],
+    call: Callable[[Job], Any],
+    workers: int,
+    timeout: float | None,
+    say: Callable[[str], None],
+    started: Callable[[Job], None],
+) -> Iterator[Any]:
+    """What ``call(job)`` returns for each job as it is done, or a :class:`Lost`.
+
+    Parameters
+    ----------
+    call: picklable; runs in a worker process.
+    timeout: seconds a job may take; None: any.
+    say: told of processes that died, in a sentence.
+    started: told when a job starts.
+
+    Raises
+    ------
+    KeyboardInterrupt: after Ctrl-C, when the running jobs are done; at the second one at once.
+    """
+    slots = [_Slot(max(job.protocol.threads for job in jobs)) for _ in range(min(workers, len(jobs)))]
+    queue, alone = deque(jobs), deque[Job]()
+    tried_again: set[JobName] = set()
+    with _interrupts(say) as interrupted:
+        try:
+            while True:
+                if not interrupted():
+                    _assign(slots, queue, alone, call, started)
+                busy = [slot for slot in slots if slot.future is not None]
+                if not busy:
+                    break
+                wait([slot.future for slot in busy if slot.future], SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+                for slot in busy:
+                    job, future = slot.job, slot.future
+                    assert job is not None
+                    assert future is not None
+                    if future.done():
+                        error = future.exception()
+                        seconds = slot.seconds
+                        if error is None:
+                            slot.free()
+                            yield future.result()
+                        elif _process_died(error):
+                            slot.stop()
+                            if job.name in tried_again:
+                                yield Lost(job, seconds, "its process was killed twice, the second time running alone")
+                            else:
+                                tried_again.add(job.name)
+                                alone.append(job)
+                                say(f"the process of {job.name} was killed; the job is tried again after the others.")
+                        else:
+                            raise error
+                    elif timeout is not None and slot.seconds > timeout:
+                        seconds = slot.seconds
+                        slot.stop()
+                        yield Lost(job, seconds, f"it took longer than --timeout {timeout:g} seconds and was stopped")
+            if interrupted():
+                raise KeyboardInterrupt
+        finally:
+            for slot in slots:
+                slot.stop()
+
+
+def _assign(
+    slots: list[_Slot],
+    queue: deque[Job],
+    alone: deque[Job],
+    call: Callable[[Job], Any],
+    started: Callable[[Job], None],
+) -> None:
+    for slot in slots:
+        if slot.future is None and queue:
+            job = queue.popleft()
+            slot.submit(call, job)
+            started(job)
+    if alone and not queue and all(slot.future is None for slot in slots):
+        job = alone.popleft()
+        slots[0].submit(call, job)
+        started(job)
+
+
+def _process_died(error: BaseException) -> bool:
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    return isinstance(error, BrokenProcessPool)
+
+
+@contextmanager
+def _interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C asks to stop, the second is a KeyboardInterrupt as ever."""
+    asked = threading.Event()
+
+    def first(number: int, frame: Any) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+        say("stopping: the running jobs are finished first; Ctrl-C again drops them.")
+
+    before = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread:
+        signal.signal(signal.SIGINT, first)
+    try:
+        yield asked.is_set
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGINT, before)
+
+
+def _prepare_worker(parent: int) -> None:
+    """A worker leaves Ctrl-C to its parent, and ends when that is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
