@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -69,12 +70,10 @@ def shared_fit(training: Split, protocol: Protocol, seed: int) -> Fit:
     ) -> None:
         decay = base.weight_decay if weight_decay is None else weight_decay
         adam = optimiser == "adam"
-        options = LoopOptions(
+        options = replace(
+            base,
             epochs=protocol.epochs_for(training.x.shape[0], epochs, batch_size),
             batch_size=batch_size,
-            learning_rate=base.learning_rate,
-            betas=base.betas,
-            eps=base.eps,
             weight_decay=decay,
             bias_weight_decay=decay if adam else base.bias_weight_decay,
             amsgrad=base.amsgrad and not adam,
