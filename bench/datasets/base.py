@@ -47,6 +47,7 @@ def finished(
     split_rule: str,
     provenance: str,
     files: tuple[Path, ...],
+    warnings: tuple[str, ...] = (),
 ) -> Dataset:
     """A checked :class:`Dataset`.
 
@@ -81,7 +82,14 @@ def finished(
     if (positives == splits["train"].y.shape[0]).all():
         raise UsageError(f"{full_name}: the training split has no negative label at all; there is nothing to learn.")
     return Dataset(
-        name, extractor, dict(splits), label_names, split_rule, provenance, files, _warnings(splits, label_names)
+        name,
+        extractor,
+        dict(splits),
+        label_names,
+        split_rule,
+        provenance,
+        files,
+        (*warnings, *_warnings(splits, label_names)),
     )
 
 
@@ -113,6 +121,22 @@ def checked_labels(y: np.ndarray, where: str) -> np.ndarray:
         row, column = np.argwhere(bad)[0]
         raise UsageError(f"{where}: the label in row {row}, column {column} is {y[row, column]}; labels are 0 or 1.")
     return y.astype(np.int8)
+
+
+def identifier_columns(x: np.ndarray) -> list[int]:
+    """Columns that number the rows: whole numbers over a range of about N, of which 99 % occur once.
+
+    Such a column is a name and no feature (the proteins of Mulan's genbase).
+    """
+    rows = len(x)
+    spread = x.max(0) - x.min(0)
+    if rows < 100:
+        return []
+    return [
+        int(column)
+        for column in np.flatnonzero((spread >= 0.9 * (rows - 1)) & (spread <= 1.1 * rows))
+        if (x[:, column] == np.round(x[:, column])).all() and len(np.unique(x[:, column])) >= 0.99 * rows
+    ]
 
 
 def _warnings(splits: Mapping[str, SplitArrays], label_names: list[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.base import checked_labels
+from bench.datasets.base import checked_labels, identifier_columns
 from bench.datasets.npz import split_rows
 from bench.datasets.raw import RawSet, RawSplit
 from bench.errors import UsageError
@@ -29,13 +29,16 @@ def parse(raw: Path) -> RawSet:
         raise UsageError(f"{raw} has neither {stem}-train.arff and {stem}-test.arff nor {stem}.arff (or .gz).")
     tables = [read_arff(path, label_names) for path in paths if path]
     x, y = (np.concatenate([table[i] for table in tables]) for i in (0, 1))
+    numbering = identifier_columns(x)
+    notes = tuple(f"the feature in column {column} numbers the rows; it is left out" for column in numbering)
+    x = np.delete(x, numbering, axis=1)
     given = None
     if len(tables) == 2:
         first = len(tables[0][0])
         given = {"train": np.arange(first), "test": np.arange(first, len(x))}
     index, rule = split_rows(len(x), given)
     splits = {split: RawSplit([str(row) for row in rows], x[rows], y[rows]) for split, rows in index.items()}
-    return RawSet(stem, "vector", label_names, splits, rule, f"Mulan files of {stem}")
+    return RawSet(stem, "vector", label_names, splits, rule, f"Mulan files of {stem}", notes)
 
 
 def read_label_names(path: Path) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.base import SPLITS, Dataset, SplitArrays, checked_labels, finished
+from bench.datasets.base import SPLITS, Dataset, SplitArrays, checked_labels, finished, identifier_columns
 from bench.errors import UsageError
 
 EXTRACTOR = "npz"
@@ -30,18 +30,26 @@ def is_multilabel(path: Path) -> bool:
 
 def load(name: str, path: Path) -> Dataset:
     """Load and split a set; the split depends on the file alone, never on a job's seed."""
-    x, y, names, given = _read(path)
+    x, y, names, given, features = _read(path)
+    numbering = identifier_columns(x)
+    left_out = tuple(
+        f"the feature {features[column] if column < len(features) else f'in column {column}'} numbers the rows; "
+        "it is left out."
+        for column in numbering
+    )
+    x = np.delete(x, numbering, axis=1) if numbering else x
     index, rule = split_rows(len(y), given)
     splits = {split: SplitArrays(x[rows], y[rows]) for split, rows in index.items()}
-    return finished(name, EXTRACTOR, splits, names, rule, f"the file {path}", (path,))
+    return finished(name, EXTRACTOR, splits, names, rule, f"the file {path}", (path,), left_out)
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None, dict[str, np.ndarray] | None]:
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None, dict[str, np.ndarray] | None, list[str]]:
     if not path.is_file():
         raise UsageError(f"the data file {path} is missing.")
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files if key != "feature_names"}
+            features = _names(archive)
     except Exception as error:  # a damaged archive fails in many ways; object arrays are refused, never unpickled
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "pickle" in first:
@@ -56,7 +64,15 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None, dict[st
     if len(x) != len(y):
         raise UsageError(f"{path}: {len(x)} rows of features but {len(y)} rows of labels.")
     names = [str(label) for label in arrays["label_names"]] if "label_names" in arrays else None
-    return x, y, names, _given_split(arrays, len(y), path)
+    return x, y, names, _given_split(arrays, len(y), path), features
+
+
+def _names(archive: np.lib.npyio.NpzFile) -> list[str]:
+    """The features' names; none where they are not there or stored as objects, for nothing depends on them."""
+    try:
+        return [str(name) for name in archive["feature_names"]]
+    except (KeyError, ValueError):
+        return []
 
 
 def _features(arrays: dict[str, np.ndarray], path: Path) -> np.ndarray:

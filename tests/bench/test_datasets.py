@@ -258,3 +258,18 @@ def test_labels_without_training_positives_are_warned_of(tmp_path: Path) -> None
     y[:, 2] = 0
     dataset = npz.load("a", write_npz(tmp_path / "a.npz", Y=y))
     assert any("1 of 4 labels have no train positives (label 2)" in warning for warning in dataset.warnings)
+
+
+def test_a_column_that_numbers_the_rows_is_left_out_and_said(shared_data: Path) -> None:
+    """genbase's first feature names the protein (one of them twice)."""
+    from bench.datasets import npz
+
+    found = npz.load("genbase", shared_data / "multilabel/genbase.npz")
+    assert found.splits["train"].x.shape[1] == 1185
+    assert "the feature protein numbers the rows; it is left out." in found.warnings
+    for name in ("scene", "yeast", "birds", "enron"):
+        assert not [
+            warning
+            for warning in npz.load(name, shared_data / f"multilabel/{name}.npz").warnings
+            if "numbers" in warning
+        ]
