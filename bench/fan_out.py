@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,9 @@ class _Slot:
     def stop(self) -> None:
         """End the process, whatever it does."""
         if self.executor is not None:
+            for pid in list(self.executor._processes or ()):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.executor.shutdown(wait=False, kill_workers=True)
         self.executor = None
         self.free()

@@ -1,0 +1,209 @@
+"""The verbs that read what runs left: status, show, table, compare. Nothing heavy before it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from bench.cli_data import DataFolder
+from bench.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from bench.config import Config
+
+DEFAULT_RESULTS = "results/runs"
+
+Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
+
+
+def status(*, results: str = DEFAULT_RESULTS) -> int:
+    """What a results folder holds and who is computing what, from any terminal: done, failed, running, missing.
+
+    Parameters
+    ----------
+    results
+        The folder of the records.
+    """
+    from bench.records import Store
+    from bench.status import show_status
+
+    return show_status(Store(Path(results)))
+
+
+def show(
+    dataset: str,
+    method: str,
+    *,
+    instance: int,
+    seed: int | None = None,
+    top: int = 12,
+    results: str = DEFAULT_RESULTS,
+) -> int:
+    """Draw the label distribution that a method recovered for one training instance.
+
+    Parameters
+    ----------
+    dataset
+        A data set of the records.
+    method
+        A label-enhancement row; its job must have run with --keep distributions.
+    instance
+        The number of a training row, from 0.
+    seed
+        Default: the smallest there is.
+    top
+        How many labels to show beside the positive ones.
+    results
+        The folder of the records.
+    """
+    from bench.records import Store
+    from bench.show import show_instance
+
+    show_instance(Store(Path(results)), dataset, method, instance, seed, top)
+    return 0
+
+
+def table(
+    *,
+    number: int | None = None,
+    metric: str | None = None,
+    form: Annotated[str, Parameter(name="--format")] = "terminal",
+    source: Literal["ours", "paper"] = "ours",
+    origin: Annotated[Literal["runs", "reference"], Parameter(name="--from")] = "runs",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Print ranked tables from the records; without --metric and --number the paper's Tables 2-5.
+
+    Parameters
+    ----------
+    number
+        A table of the paper: 1 (the data sets), 2 (Hamming), 3 (ranking), 4 (coverage), 5 (average precision).
+    metric
+        hamming, ranking, coverage, average-precision, or another of `list metrics`.
+    form
+        terminal, markdown, latex, html, csv or json.
+    source
+        ours (from records) or paper (as printed there, Tables 2-5).
+    origin
+        runs (your own) or reference (the committed ones).
+    results
+        The folder of your own records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import config as configuration
+    from bench.metric_catalogue import PAPER_METRICS, metric_named
+    from bench.render import FORMATS, render_all
+    from bench.tables import paper_table
+
+    known(form, FORMATS, "format")
+    if number is not None and metric is not None:
+        raise UsageError("--number and --metric exclude each other.")
+    config = configuration.load()
+    if number == 1:
+        from bench.dataset_table import dataset_frame, render_datasets
+        from bench.datasets import data_folders
+
+        print(render_datasets(dataset_frame(config, data_folders(config, data)), form), end="")
+        return 0
+    metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
+    if number is not None:
+        metrics = [one for one in metrics if one.paper_table == number]
+        if not metrics:
+            raise UsageError(f"there is no table {number} here; 1 to 5 are.")
+    if source == "paper":
+        for one in metrics:
+            if one.paper_table is None:
+                raise UsageError(f"the paper has no table of {one.title}.")
+        tables = [paper_table(one, config) for one in metrics]
+        print(render_all(tables, form), end="")
+        return 0
+    return _own_tables(metrics, form, origin, results, data, config)
+
+
+def _own_tables(metrics: list, form: str, origin: str, results: str, data: str | None, config: Config) -> int:
+    from bench.render import render_all
+
+    committed = origin == "reference"
+    folder = Path("results/reference") if committed else Path(results)
+    entries, tables = _collected(metrics, folder, data, config, committed)
+    if committed:
+        note = _reference_note(entries)
+        for one in tables:
+            one.notes.append(note)
+    print(render_all(tables, form), end="")
+    return 1 if any(entry.state == "corrupt" for entry in entries) else 0
+
+
+def _collected(
+    metrics: list, folder: Path, data: str | None, config: Config, committed: bool = False
+) -> tuple[list, list]:
+    """The folder's records, and a table of each metric."""
+    from bench.collect import collect
+    from bench.datasets import data_folders
+    from bench.plan import rows_of
+    from bench.records import Store
+    from bench.tables import comparison
+
+    if not folder.is_dir():
+        how = "this version comes without reference records." if committed else "run `python -m bench run` first."
+        raise UsageError(f"there are no records in {folder}; {how}")
+    store = Store(folder)
+    entries = collect(store, config, data_folders(config, data), committed=committed)
+    if not entries:
+        raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
+    manifest = store.manifest()
+    return entries, [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in metrics]
+
+
+def compare(
+    *,
+    beside: Names = None,
+    form: Annotated[str, Parameter(name="--format")] = "terminal",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Set our values beside the paper's printed ones: differences and rank correlations.
+
+    Parameters
+    ----------
+    beside
+        OURS=PAPERS for sets of other names, such as VOC07tv=VOC07.
+    form
+        terminal, markdown, csv or json.
+    results
+        The folder of the records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import config as configuration
+    from bench.compare import FORMATS, checked_stand_ins, comparison_frame, render_comparison
+    from bench.metric_catalogue import PAPER_METRICS
+
+    known(form, FORMATS, "format")
+    config = configuration.load()
+    stand_ins = checked_stand_ins(beside or [], config)
+    _, tables = _collected(list(PAPER_METRICS), Path(results), data, config)
+    frame = comparison_frame(tables, stand_ins)
+    if frame.empty:
+        raise UsageError(f"{results} has no value of a data set of the paper; --beside OURS=PAPERS names a stand-in.")
+    print(render_comparison(frame, config, form), end="")
+    return 0
+
+
+def _reference_note(entries: list) -> str:
+    from bench.collect import SOURCE_PARTS
+
+    changed = [part for part in SOURCE_PARTS if any(part in entry.changed for entry in entries)]
+    commits = sorted({str(entry.record.environment.get("commit")) for entry in entries if entry.record})
+    since = f"; since then the {' and '.join(changed)} sources have changed" if changed else ""
+    return f"Reference records, made at commit {', '.join(commits)}{since}."
+
+
+def known(word: str, words: tuple[str, ...], what: str) -> None:
+    """Refuse a word that is not among those that there are."""
+    if word not in words:
+        raise UsageError(f"there is no {what} {word!r}; {did_you_mean(word, words)}")
