@@ -165,22 +165,25 @@ def _process_died(error: BaseException) -> bool:
 
 @contextmanager
 def _interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks to stop, the second is a KeyboardInterrupt as ever."""
+    """The first Ctrl-C asks to stop, the second is a KeyboardInterrupt as ever.
+
+    A run that was started to ignore Ctrl-C (in a shell's background) goes on ignoring it.
+    """
     asked = threading.Event()
 
     def first(number: int, frame: Any) -> None:
         asked.set()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         say("stopping: the running jobs are finished first; Ctrl-C again drops them.")
 
     before = signal.getsignal(signal.SIGINT)
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if in_main_thread:
+    listens = threading.current_thread() is threading.main_thread() and before != signal.SIG_IGN
+    if listens:
         signal.signal(signal.SIGINT, first)
     try:
         yield asked.is_set
     finally:
-        if in_main_thread:
+        if listens:
             signal.signal(signal.SIGINT, before)
 
 

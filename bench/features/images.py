@@ -66,8 +66,11 @@ def load_network(name: str, size: int | None = None) -> Network:
 def _torchvision(name: str) -> Network:
     try:
         from torchvision import models
-    except ImportError as error:
-        raise UsageError(f"{name} needs torchvision; pip install 'flem-bench[images]', or use {LITE}.") from error
+    except (ImportError, RuntimeError) as error:  # RuntimeError: a build for another torch
+        raise UsageError(
+            f"{name} needs a torchvision that fits the installed torch ({error}); pip install 'flem-bench[images]', "
+            f"or use {LITE}."
+        ) from error
     model_name = name.removeprefix("imagenet_")
     try:
         weights = models.get_model_weights(model_name)["IMAGENET1K_V1"]

@@ -31,6 +31,8 @@ def start(cwd: Path, *arguments: str, path: Path = ROOT) -> subprocess.Popen:
         text=True,
         env={**os.environ, "PYTHONPATH": str(path), "BENCH_DATA": ""},
         start_new_session=True,
+        # a shell's background job ignores Ctrl-C, and so would what it starts
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
