@@ -38,7 +38,7 @@ class Claim:
         if done and now - self.noted < SECONDS_BETWEEN_NOTES:
             return
         self.noted = now
-        text = json.dumps({**self.about, "what": what, "done": done, "all": total}).encode()
+        text = json.dumps({**self.about, "what": what, "done": done, "total": total}).encode()
         os.pwrite(self.descriptor, text.ljust(512), 0)
 
 
@@ -94,22 +94,8 @@ class Running:
 
 def running(store: Store) -> list[Running]:
     """The jobs that are held; lock files that a killed process left behind are not counted."""
-    found = []
-    for path in sorted(store.folder.glob("*@*/*/.seed-*.lock")):
-        about = _held(path)
-        if about is not None:
-            found.append(
-                Running(
-                    about["job"],
-                    about["host"],
-                    about["pid"],
-                    about["started"],
-                    about["what"],
-                    about["done"],
-                    about["all"],
-                )
-            )
-    return found
+    notes = (_held(path) for path in sorted(store.folder.glob("*@*/*/.seed-*.lock")))
+    return [Running(**note) for note in notes if note is not None]
 
 
 def _held(path: Path) -> dict[str, Any] | None:

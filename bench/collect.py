@@ -15,7 +15,7 @@ from bench.datasets import Source, ldl, resolve
 from bench.errors import UsageError
 from bench.plan import changed_parts, in_force, job_key, recipe, rows_of
 from bench.protocol import Protocol
-from bench.records import CorruptRecordError, JobName, Manifest, Record, Store
+from bench.records import CorruptRecordError, JobName, Manifest, Record, Store, job_of
 
 SOURCE_PARTS = ("method", "loop", "metrics")
 
@@ -50,8 +50,7 @@ def collect(store: Store, config: Config, folders: list[Path], committed: bool =
     entries = []
     for path, record in store.records():
         if isinstance(record, CorruptRecordError):
-            job = JobName(*path.parts[-3].partition("@")[::2], path.parts[-2], _seed_of(path))
-            entries.append(Entry(job, "corrupt", str(record), None, path))
+            entries.append(Entry(job_of(path), "corrupt", str(record), None, path))
             continue
         changed = expected.changed(record)
         stale = [part for part in changed if not (committed and part in SOURCE_PARTS)]
@@ -59,11 +58,6 @@ def collect(store: Store, config: Config, folders: list[Path], committed: bool =
         note = f"{', '.join(stale)} changed since" if stale else (record.failure or {}).get("message", "")
         entries.append(Entry(record.job, state, note, record, path, changed))
     return entries
-
-
-def _seed_of(path: Path) -> int:
-    number = path.stem.removeprefix("seed-")
-    return int(number) if number.isdigit() else -1
 
 
 class _Expected:

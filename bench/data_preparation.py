@@ -12,9 +12,9 @@ import numpy as np
 
 from bench.datasets import canonical
 from bench.datasets.base import SPLITS
-from bench.datasets.fetching import sha256
 from bench.datasets.raw import RawSet
 from bench.errors import UsageError
+from bench.provenance import sha256
 
 
 @dataclass(frozen=True)

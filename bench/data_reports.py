@@ -13,7 +13,7 @@ from bench import paper, provenance
 from bench.config import Config
 from bench.datasets import Missing, Source, available, canonical, data_folders, present
 from bench.datasets.base import SPLITS, Dataset
-from bench.datasets.sources import ORIGINS, origin, parsed
+from bench.datasets.sources import ORIGINS, known_origin, origin, parsed
 from bench.errors import UsageError
 
 FACTS = {"train": "N_train", "val": "N_val", "test": "N_test"}
@@ -96,7 +96,8 @@ def prepare_source(
     rows = parsed(name, Path(raw) if raw else default, Path(ids) if ids else None, difficult)
     sizes = ", ".join(f"{split} {len(rows.splits[split].y)}" for split in SPLITS)
     print(f"{name}: {sizes}; {len(rows.label_names)} labels; {rows.split_rule}", flush=True)
-    licence = next((one.licence for one in ORIGINS.values() if one.name.casefold() == name.casefold()), "not stated")
+    source = known_origin(name)
+    licence = source.licence if source else "not stated"
     choice = FeatureChoice(network, words, best_device(device), image_size)
     extractor, files = prepare(rows, folder, licence, choice, lambda line: print(line, flush=True))
     print(f"written: {len(files)} files in {folder}; features {extractor}")
@@ -118,8 +119,6 @@ def verify_source(name: str, data: str | None) -> int:
 
 
 def _checksum_faults(source: Source) -> list[str]:
-    from bench.datasets.fetching import sha256
-
     recorded = _card(source).get("sha256", {})
     if recorded:
         print(f"{source.full_name}: {len(recorded)} files against the checksums of their card")
@@ -127,7 +126,7 @@ def _checksum_faults(source: Source) -> list[str]:
     return [
         f"{file} is not the file that was written (or is gone)"
         for file, digest in recorded.items()
-        if not (folder / file).is_file() or sha256(folder / file) != digest
+        if not (folder / file).is_file() or provenance.sha256(folder / file) != digest
     ]
 
 

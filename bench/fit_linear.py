@@ -42,10 +42,12 @@ def fit_linear(
     stacks = stacked_positions(points, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
     chosen = [[points[position] for position in positions] for positions in stacks]
     once: dict[str, dict[str, Tensor]] = {}
+    extras = []
     for part in chosen:
-        if (read := _read_by_prepare(cls, part[0])) not in once:
+        read = _read_by_prepare(cls, part[0])
+        if read not in once:
             once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed)
-    extras = [once[_read_by_prepare(cls, part[0])] for part in chosen]
+        extras.append(once[read])
     if processes > 1 and len(stacks) > 1 and prepared.splits["train"].x.device.type == "cpu":
         outcomes = _side_by_side(name, chosen, prepared, options, seed, extras, processes, protocol.threads)
     else:

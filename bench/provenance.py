@@ -148,14 +148,18 @@ def file_digest(path: Path) -> str:
     key = str(path.resolve())
     if key in known and known[key][:2] == stamp:
         return str(known[key][2])
+    digest = sha256(path)
+    known[key] = [*stamp, digest]
+    _write_quietly(memory, known)
+    return digest
+
+
+def sha256(path: Path) -> str:
     state = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 22):
             state.update(block)
-    digest = state.hexdigest()
-    known[key] = [*stamp, digest]
-    _write_quietly(memory, known)
-    return digest
+    return state.hexdigest()
 
 
 def _memory_file(path: Path) -> Path:

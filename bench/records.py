@@ -76,6 +76,12 @@ class CorruptRecordError(Exception):
     """A record that cannot be trusted: torn, edited, or of another schema."""
 
 
+def job_of(path: Path) -> JobName:
+    """The job that a record's file is named after; seed -1 where the name holds no number."""
+    number = path.stem.removeprefix("seed-")
+    return JobName(*path.parts[-3].partition("@")[::2], path.parts[-2], int(number) if number.isdigit() else -1)
+
+
 class Store:
     """A results folder."""
 
@@ -106,11 +112,15 @@ class Store:
 
     def records(self) -> Iterator[tuple[Path, Record | CorruptRecordError]]:
         """Every record of the folder, with what is wrong in place of one that cannot be trusted."""
-        for path in sorted(self.folder.glob("*@*/*/seed-*.json")):
+        for path in self.paths():
             try:
                 yield path, read_record(path)
             except CorruptRecordError as error:
                 yield path, error
+
+    def paths(self) -> list[Path]:
+        """The files of all records, readable or not; :func:`job_of` says whose each is."""
+        return sorted(self.folder.glob("*@*/*/seed-*.json"))
 
     def set_aside(self, job: JobName, reason: str) -> Path:
         """Move a record that is about to be replaced out of the way; nothing is lost."""

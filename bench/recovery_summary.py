@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from tabulate import tabulate
 
+from bench.recovery_floors import FLOORS
 from bench.tables import Table
-
-FLOOR_ROWS = ("uniform", "logical labels")
 
 
 def against_floors(tables: list[Table], style: str) -> str:
@@ -16,8 +15,8 @@ def against_floors(tables: list[Table], style: str) -> str:
     Level means: within two standard deviations of the row's own seeds. With one seed nothing is level.
     """
     lines = []
-    for row in [*tables[0].ranked, *(row for row in tables[0].extra if row not in FLOOR_ROWS)]:
-        lines.append([row, *(_against(table, row) for table in tables)])
+    for row in [*tables[0].ranked, *(row for row in tables[0].extra if row not in FLOORS)]:
+        lines.append([row, *(" / ".join(map(str, floor_counts(table, row).values())) for table in tables)])
     headers = ["better / level / worse", *(table.metric.title.split()[0] for table in tables)]
     body = tabulate(lines, headers, tablefmt=style, colalign=("left", *["right"] * len(tables)), disable_numparse=True)
     rule = (
@@ -27,11 +26,12 @@ def against_floors(tables: list[Table], style: str) -> str:
     return f"Against the floors\n\n{body}\n\n{rule}\n"
 
 
-def _against(table: Table, row: str) -> str:
+def floor_counts(table: Table, row: str) -> dict[str, int]:
+    """On how many sets a row is "better" than the better floor, "level" with it, "worse"."""
     counts = {"better": 0, "level": 0, "worse": 0}
     for column in table.columns:
         own = table.cell(row, column)
-        floors = [table.cell(floor, column) for floor in FLOOR_ROWS]
+        floors = [table.cell(floor, column) for floor in FLOORS]
         values = [cell["mean"] for cell in floors if cell is not None and cell["state"] == "value"]
         if own is None or own["state"] != "value" or not values:
             continue
@@ -39,4 +39,4 @@ def _against(table: Table, row: str) -> str:
         gain = min(sign * value for value in values) - sign * own["mean"]
         spread = 0.0 if pd.isna(own["deviation"]) else 2 * own["deviation"]
         counts["level" if abs(gain) <= spread else "better" if gain > 0 else "worse"] += 1
-    return " / ".join(str(count) for count in counts.values())
+    return counts

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.errors import UsageError, did_you_mean
 from bench.kept import DISTRIBUTIONS, RecoveredDistribution, read_distribution
-from bench.records import CorruptRecordError, JobName, Record, Store
+from bench.records import CorruptRecordError, Record, Store, job_of
 
 BAR_WIDTH = 30
 
@@ -37,7 +37,8 @@ def show_instance(store: Store, dataset: str, row: str, instance: int, seed: int
 
 def find_record(store: Store, dataset: str, row: str, seed: int | None) -> Record:
     """The record that a name of a data set (with or without its extractor), a row and a seed stand for."""
-    jobs = [job for job in stored_jobs(store) if seed is None or job.seed == seed]
+    stored = [job_of(path) for path in store.paths()]
+    jobs = [job for job in stored if job.seed >= 0 and seed in (None, job.seed)]
     here = [job for job in jobs if dataset.casefold() in (job.dataset.casefold(), job.full_dataset.casefold())]
     if not here:
         known = dict.fromkeys(job.full_dataset for job in jobs)
@@ -58,15 +59,6 @@ def find_record(store: Store, dataset: str, row: str, seed: int | None) -> Recor
     if record.status == "failed":
         raise UsageError(f"{record.job} failed: {(record.failure or {}).get('message', '')}.")
     return record
-
-
-def stored_jobs(store: Store) -> list[JobName]:
-    """The jobs that the folder has records of, judged by the files' names."""
-    return [
-        JobName(*path.parts[-3].partition("@")[::2], path.parts[-2], int(path.stem.removeprefix("seed-")))
-        for path in sorted(store.folder.glob("*@*/*/seed-*.json"))
-        if path.stem.removeprefix("seed-").isdigit()
-    ]
 
 
 def heading(record: Record, found: RecoveredDistribution, instance: int) -> str:

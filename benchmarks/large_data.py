@@ -1,8 +1,9 @@
 """Data of NUS-WIDE's size (146000 x 2048, made on the spot): seconds until training starts, and that nothing is copied.
-And the memory that preparing VOC's number of photographs takes."""
+And the memory that preparing VOC's number of photographs takes, where BENCH_SHARED_DATA has some."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -69,7 +70,7 @@ def run(full: bool) -> dict[str, object]:
             "mapped_and_not_copied": first[1] == "True",
             "memory_of_its_own_mb": float(first[2]),
         }
-        photographs = Path(__file__).parent.parent / "../shared/data/raw/voc2007-sample/JPEGImages"
+        photographs = Path(os.environ.get("BENCH_SHARED_DATA", folder)) / "raw/voc2007-sample/JPEGImages"
         if photographs.is_dir():
             target = str(Path(folder) / "photographs.npy")
             small = _python(PREPARE, str(photographs), "64", str(PHOTOGRAPHS), target)

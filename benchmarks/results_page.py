@@ -13,7 +13,7 @@ from bench.metric_catalogue import PAPER_METRICS, RECOVERY_METRICS
 from bench.plan import rows_of
 from bench.records import Store
 from bench.recovery_plan import rows_of as recovery_rows
-from bench.recovery_summary import against_floors
+from bench.recovery_summary import against_floors, floor_counts
 from bench.render import render_all
 from bench.tables import Table, comparison
 
@@ -91,19 +91,7 @@ def origin(entries: list[Entry]) -> str:
 def verdict(tables: list[Table]) -> str:
     """Which methods beat the better floor on most sets in every measure, and which in none."""
     columns = tables[0].columns
-    wins: dict[str, list[int]] = {}
-    for row in tables[0].ranked:
-        for table in tables:
-            sign = 1 if table.metric.lower_is_better else -1
-            won = 0
-            for column in columns:
-                own = table.cell(row, column)
-                floors = [table.cell(floor, column) for floor in ("uniform", "logical labels")]
-                if own is None or own["state"] != "value" or None in floors:
-                    continue
-                spread = 2 * (own["deviation"] if own["deviation"] == own["deviation"] else 0.0)
-                won += sign * own["mean"] + spread < min(sign * floor["mean"] for floor in floors if floor)
-            wins.setdefault(row, []).append(won)
+    wins = {row: [floor_counts(table, row)["better"] for table in tables] for row in tables[0].ranked}
     half = len(columns) / 2
     most = [row for row, counts in wins.items() if min(counts) > half]
     none = [row for row, counts in wins.items() if max(counts) == 0]

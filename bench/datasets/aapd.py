@@ -29,7 +29,6 @@ SUBJECTS = [
     *("cond-mat.dis-nn", "q-bio.NC", "cs.SC", "math.NT", "physics.data-an", "q-bio.QM", "nlin.AO"),
 ]
 """arXiv's names of the 54, the most frequent of the training split first."""
-SIZES = {"train": 53840, "val": 1000, "test": 1000}
 LICENCE = "abstracts of arXiv.org, collected by Yang et al.; the authors' page states no licence"
 
 

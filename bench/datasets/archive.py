@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,7 +12,6 @@ from bench.errors import UsageError
 
 LARGEST_MEMBER = 4 * 2**30
 LARGEST_WHOLE = 64 * 2**30
-BLOCK = 1 << 20
 
 
 def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
@@ -81,11 +79,6 @@ def _gunzipped(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be unpacked ({error}); it may be damaged.") from error
     _bounded(path, path.name, len(content))
     return content
-
-
-def gunzip_to(path: Path, target: Path) -> None:
-    with gzip.open(path) as source, target.open("wb") as stream:
-        shutil.copyfileobj(source, stream, BLOCK)
 
 
 def _plain(name: str) -> str:

@@ -35,7 +35,7 @@ def found_in(folder: Path) -> dict[str, dict[str, Path]]:
 def files(folder: Path, stem: str, extractor: str) -> tuple[Path, ...]:
     paths = []
     for split in SPLITS:
-        paths += [folder / f"{stem}_{split}_features_{extractor}.npy", folder / f"{stem}_{split}_labels.npz"]
+        paths += [folder / feature_file(stem, split, extractor), folder / label_file(stem, split)]
     names = folder / f"{stem}_label_names.txt"
     return (*paths, names) if names.is_file() else tuple(paths)
 
@@ -44,8 +44,8 @@ def load(name: str, folder: Path, stem: str, extractor: str) -> Dataset:
     """Load a set from its files; features stay memory-mapped."""
     splits = {}
     for split in SPLITS:
-        x = _features(folder / f"{stem}_{split}_features_{extractor}.npy")
-        labels = folder / f"{stem}_{split}_labels.npz"
+        x = _features(folder / feature_file(stem, split, extractor))
+        labels = folder / label_file(stem, split)
         splits[split] = SplitArrays(x, checked_labels(load_csr(labels), str(labels)))
     card = read_card(folder, stem, extractor)
     names_file = folder / f"{stem}_label_names.txt"

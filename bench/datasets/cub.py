@@ -10,7 +10,6 @@ from bench.datasets.archive import members
 from bench.datasets.raw import RawSet, by_ids, held_out
 from bench.errors import UsageError
 
-ATTRIBUTES = 312
 VALIDATION = 200
 LICENCE = "images under their photographers' terms; for non-commercial research and education (vision.caltech.edu)"
 NEEDED = ("images.txt", "train_test_split.txt", "image_attribute_labels.txt", "attributes.txt")

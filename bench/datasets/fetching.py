@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.datasets.sources import File
 from bench.errors import UsageError
+from bench.provenance import sha256
 
 BLOCK = 1 << 16
 """What a connection that breaks loses at most."""
@@ -109,11 +109,3 @@ def _looks_like_html(path: Path) -> bool:
     with path.open("rb") as stream:
         start = stream.read(256).lstrip().lower()
     return start.startswith((b"<!doctype html", b"<html"))
-
-
-def sha256(path: Path) -> str:
-    state = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            state.update(block)
-    return state.hexdigest()

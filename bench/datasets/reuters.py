@@ -11,8 +11,7 @@ from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix, read_ids
 from bench.errors import UsageError
 
 STEM = "Reuters"
-DOCUMENTS = 21578
-SIZES = {"train": 5827, "val": 1943, "test": 3019}
+VALIDATION = 1943
 LICENCE = "Reuters Ltd. and Carnegie Group: free distribution for research purposes only"
 
 DOCUMENT = re.compile(r"<REUTERS (.*?)>(.*?)</REUTERS>", re.DOTALL)
@@ -66,7 +65,7 @@ def parse(raw: Path, ids: Path | None = None) -> RawSet:
 
 def _own_split(names: list[str]) -> tuple[dict[str, list[str]], str]:
     training = [one for one in names if one.startswith("training/")]
-    count = min(SIZES["val"], len(training) // 2)
+    count = min(VALIDATION, len(training) // 2)
     train, val = held_out(len(training), count)
     wanted = {
         "train": [training[row] for row in train],

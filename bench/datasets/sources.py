@@ -139,13 +139,18 @@ def origin(name: str) -> Origin:
     ------
     UsageError: for an unknown name, with a suggestion.
     """
-    found = next((one for one in ORIGINS if one.casefold() == name.casefold()), None)
+    found = known_origin(name)
     if found is None:
         raise UsageError(
             f"there is no source of {name!r}; {did_you_mean(name, ORIGINS)} "
             "A set of your own is a .csv, a .mat or a Mulan folder given by --raw."
         )
-    return ORIGINS[found]
+    return found
+
+
+def known_origin(name: str) -> Origin | None:
+    """``origin`` for a name that may be a user's own."""
+    return next((one for one in ORIGINS.values() if one.name.casefold() == name.casefold()), None)
 
 
 def parsed(name: str, raw: Path, ids: Path | None = None, difficult: Literal["absent", "present"] = "absent") -> RawSet:
@@ -154,8 +159,8 @@ def parsed(name: str, raw: Path, ids: Path | None = None, difficult: Literal["ab
 
     if not raw.exists():
         raise UsageError(f"--raw {raw} does not exist.")
-    if any(one.casefold() == name.casefold() for one in ORIGINS):
-        source = origin(name)
+    source = known_origin(name)
+    if source is not None:
         given = {"ids": ids, "difficult": difficult}
         return source.parse(raw, **{choice: given[choice] for choice in source.choices})
     if raw.suffix == ".csv":

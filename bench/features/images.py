@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ class Network:
 
     def key(self) -> str:
         """Digest of weights and preprocessing."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         state = hashlib.sha256(self.description.encode())
         for name, value in self.features.state_dict().items():
             state.update(name.encode() + value.cpu().numpy().tobytes())
