@@ -58,6 +58,12 @@ def claimed(store: Store, job: JobName) -> Iterator[Claim | None]:
         os.close(descriptor)
 
 
+def abandoned(store: Store, job: JobName) -> bool:
+    """Whether a process died while it held the job: its lock file is there, and nobody holds it."""
+    path = lock_path(store, job)
+    return path.exists() and _held(path) is None
+
+
 def lock_path(store: Store, job: JobName) -> Path:
     path = store.path(job)
     return path.with_name(f".{path.stem}.lock")

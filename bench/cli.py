@@ -16,6 +16,7 @@ from bench.cli_reading import DEFAULT_RESULTS, Names, compare, known, show, stat
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from bench.cluster import Cluster
     from bench.config import Config
     from bench.records import Store
 
@@ -55,6 +56,8 @@ def run(
     retry: Literal["failed"] | None = None,
     timeout: float | None = None,
     shard: str | None = None,
+    backend: Literal["local", "dask", "ray"] = "local",
+    address: str | None = None,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Run data sets x methods x seeds; what is done already is not done again.
@@ -89,8 +92,13 @@ def run(
         Seconds a job may take; it is stopped then, and recorded as failed.
     shard
         K/N runs the K-th of N equal parts of the jobs, for machines that share nothing but the command.
+    backend
+        local: processes of this machine. dask, ray: the workers of a cluster, which must see the same results
+        folder, data and code.
+    address
+        Of the Dask scheduler, such as tcp://host:8786, or of the Ray cluster; Ray's default is the one that runs here.
     dry_run
-        Say what would run, and stop.
+        Say what would run and how long it would take, and stop.
     """
     from bench import config as configuration
     from bench.datasets import data_folders
@@ -105,8 +113,6 @@ def run(
     rows = chosen_rows(config, methods)
     plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, _checked_epochs(epochs))
     store = Store(Path(results))
-    if dry_run:
-        return show_plan(plan, store, fresh)
     options = RunOptions(
         device,
         _job_count(jobs),
@@ -117,7 +123,10 @@ def run(
         _checked_timeout(timeout),
         retry == "failed",
         _checked_shard(shard),
+        _checked_cluster(backend, address, jobs, timeout),
     )
+    if dry_run:
+        return show_plan(plan, config, folders, store, options)
     return run_plan(plan, config, folders, store, options)
 
 
@@ -182,9 +191,9 @@ def recover(
     chosen_seeds = _checked_seeds(config.recovery.seeds if seeds is None else seeds)
     plan = recovery_plan.make_plan(config, folders, datasets, methods, chosen_seeds, _checked_epochs(epochs))
     store = Store(Path(results))
-    if dry_run:
-        return show_plan(plan, store, fresh)
     options = RunOptions(device, _job_count(jobs), _kept(keep or ["none"]), keep is not None, fresh, epochs)
+    if dry_run:
+        return show_plan(plan, config, folders, store, options)
     with contextlib.redirect_stdout(sys.stderr):
         code = run_plan(plan, config, folders, store, options)
     return code if code == INTERRUPTED else max(code, _recovery_tables(store, config, folders, form))
@@ -258,6 +267,18 @@ def _checked_shard(text: str | None) -> tuple[int, int]:
     if not (slash and which.isdigit() and parts.isdigit() and 1 <= int(which) <= int(parts)):
         raise UsageError(f"--shard takes K/N with K from 1 to N, such as 3/8, not {text!r}.")
     return int(which), int(parts)
+
+
+def _checked_cluster(backend: str, address: str | None, jobs: str, timeout: float | None) -> Cluster | None:
+    if backend == "local":
+        if address is not None:
+            raise UsageError("--address goes with --backend dask or ray.")
+        return None
+    if timeout is not None:
+        raise UsageError("--timeout stops processes of this machine; it does not go with --backend.")
+    from bench.cluster import Cluster
+
+    return Cluster("dask" if backend == "dask" else "ray", address, 0 if jobs == "1" else _job_count(jobs))
 
 
 def _job_count(text: str) -> int:

@@ -41,6 +41,8 @@ class RunDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seeds: list[int]
     only_when_named: list[str] = []
     """Methods that run when `--methods` names them, or "all", and not otherwise."""
+    checkpoint_seconds: float = 60.0
+    """Between two checkpoints of a long training."""
 
 
 class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.plan import Job
+from bench.processes import end_with
 from bench.records import JobName
 
+Call = Callable[..., Any]
 SECONDS_BETWEEN_LOOKS = 0.2
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -35,27 +37,28 @@ class Lost:
 
 
 class _Slot:
-    """One worker process, replaced when it is gone."""
+    """One worker process, replaced when it is gone; all its jobs run on one device."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, device: str) -> None:
         self.threads = threads
+        self.device = device
         self.executor: Any = None
         self.future: Future | None = None
         self.job: Job | None = None
         self.started = 0.0
 
-    def submit(self, call: Callable[[Job], Any], job: Job) -> None:
+    def submit(self, call: Call, job: Job) -> None:
         if self.executor is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
             self.executor = ProcessPoolExecutor(
                 max_workers=1,
-                initializer=_prepare_worker,
+                initializer=end_with,
                 initargs=(os.getpid(),),
                 env={name: str(self.threads) for name in THREAD_VARIABLES},
             )
         self.job, self.started = job, time.monotonic()
-        self.future = self.executor.submit(call, job)
+        self.future = self.executor.submit(call, job, device=self.device)
 
     @property
     def seconds(self) -> float:
@@ -77,17 +80,19 @@ class _Slot:
 
 def fan_out(
     jobs: Sequence[Job],
-    call: Callable[[Job], Any],
-    workers: int,
+    call: Call,
+    devices: Sequence[str],
     timeout: float | None,
     say: Callable[[str], None],
     started: Callable[[Job], None],
 ) -> Iterator[Any]:
-    """What ``call(job)`` returns for each job as it is done, or a :class:`Lost`.
+    """What ``call(job, device=device)`` returns for each job as it is done, or a :class:`Lost`.
 
     Parameters
     ----------
+    jobs: started in this order.
     call: picklable; runs in a worker process.
+    devices: one for each worker process.
     timeout: seconds a job may take; None: any.
     say: told of processes that died, in a sentence.
     started: told when a job starts.
@@ -96,7 +101,8 @@ def fan_out(
     ------
     KeyboardInterrupt: after Ctrl-C, when the running jobs are done; at the second one at once.
     """
-    slots = [_Slot(max(job.protocol.threads for job in jobs)) for _ in range(min(workers, len(jobs)))]
+    threads = max(job.protocol.threads for job in jobs)
+    slots = [_Slot(threads, device) for device in devices[: len(jobs)]]
     queue, alone = deque(jobs), deque[Job]()
     tried_again: set[JobName] = set()
     with _interrupts(say) as interrupted:
@@ -143,7 +149,7 @@ def _assign(
     slots: list[_Slot],
     queue: deque[Job],
     alone: deque[Job],
-    call: Callable[[Job], Any],
+    call: Call,
     started: Callable[[Job], None],
 ) -> None:
     for slot in slots:
@@ -185,15 +191,3 @@ def _interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     finally:
         if listens:
             signal.signal(signal.SIGINT, before)
-
-
-def _prepare_worker(parent: int) -> None:
-    """A worker leaves Ctrl-C to its parent, and ends when that is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

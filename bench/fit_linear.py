@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 
 import methods
 from bench.fitting import Candidate, Fitted, Prepared
-from bench.preparation import linear_module, loop_options, per_sample_tensors
+from bench.preparation import Progress, Stages, linear_module, loop_options, per_sample_tensors
+from bench.processes import end_with
 from bench.protocol import Protocol
-from bench.training import DivergedError, LoopOptions, Trained, initialise_classifier, train
+from bench.training import DivergedError, LoopOptions, Stage, Trained, initialise_classifier, train
 from methods.api import LinearMethod, Problem, Split
 
 
@@ -24,13 +26,14 @@ def fit_linear(
     prepared: Prepared,
     protocol: Protocol,
     seed: int,
-    on_epoch: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     processes: int = 1,
+    stages: Stages | None = None,
 ) -> Fitted:
     """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
 
-    ``on_epoch(done, all)`` counts epochs over all stacks. With several ``processes`` the stacks of a grid train side by
-    side; each is the same program then, so results do not depend on it.
+    ``progress("epoch", done, all)`` counts epochs over all stacks. With several ``processes`` a grid's stacks train
+    side by side; each is the same program then, so results do not depend on it. ``stages`` keeps long trainings.
 
     Raises
     ------
@@ -39,38 +42,43 @@ def fit_linear(
     cls = methods.method_class(name)
     assert issubclass(cls, LinearMethod)
     options = loop_options(protocol, prepared.splits["train"].x.shape[0])
-    stacks = stacked_positions(points, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
-    chosen = [[points[position] for position in positions] for positions in stacks]
+    parts = stacked_positions(points, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
+    chosen = [[points[position] for position in positions] for positions in parts]
     once: dict[str, dict[str, Tensor]] = {}
     extras = []
     for part in chosen:
         read = _read_by_prepare(cls, part[0])
         if read not in once:
-            once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed)
+            own = _named(stages, f"preparation {len(once)}")
+            once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed, progress, own)
         extras.append(once[read])
-    if processes > 1 and len(stacks) > 1 and prepared.splits["train"].x.device.type == "cpu":
-        outcomes = _side_by_side(name, chosen, prepared, options, seed, extras, processes, protocol.threads)
+    if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
+        kept_stages = [stages(_stack_name(positions)) if stages else None for positions in parts]
+        outcomes = _side_by_side(
+            name, chosen, prepared, options, seed, extras, processes, protocol.threads, kept_stages
+        )
     else:
         outcomes = []
         for number, part in enumerate(chosen):
 
             def report(epoch: int, before: int = number * options.epochs) -> None:
-                if on_epoch:
-                    on_epoch(before + epoch, len(stacks) * options.epochs)
+                if progress:
+                    progress("epoch", before + epoch, len(parts) * options.epochs)
 
-            outcomes.append(_train_stack(name, part, prepared, options, seed, extras[number], report))
+            kept = stages(_stack_name(parts[number])) if stages else None
+            outcomes.append(_train_stack(name, part, prepared, options, seed, extras[number], report, kept))
     failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
     if len(failures) == len(outcomes):
         raise failures[0]
     candidates: dict[int, Candidate] = {}
-    for positions, outcome, extra in zip(stacks, outcomes, extras, strict=True):
+    for positions, outcome, extra in zip(parts, outcomes, extras, strict=True):
         for k, position in enumerate(positions):
             if isinstance(outcome, DivergedError):
                 candidates[position] = Candidate(scores=_no_scores, diverged=options.epochs)
             else:
                 recovered = partial(_distribution, name, points[position], prepared, seed, extra)
                 candidates[position] = _candidate(outcome, k, recovered)
-    return Fitted([candidates[i] for i in range(len(points))], cls.cut, options.epochs, [len(part) for part in stacks])
+    return Fitted([candidates[i] for i in range(len(points))], cls.cut, options.epochs, [len(part) for part in parts])
 
 
 def _train_stack(
@@ -81,13 +89,21 @@ def _train_stack(
     seed: int,
     extra: dict[str, Tensor],
     on_epoch: Callable[[int], None] | None = None,
+    kept: Stage | None = None,
 ) -> Trained | DivergedError:
     modules = [linear_module(name, point, prepared, seed) for point in points]
     for module in modules:  # the classifier starts from a stream that all rows share
         initialise_classifier(module, seed)
     try:
         return train(
-            modules, prepared.splits["train"], prepared.splits.get("val"), options, seed, extra=extra, on_epoch=on_epoch
+            modules,
+            prepared.splits["train"],
+            prepared.splits.get("val"),
+            options,
+            seed,
+            extra=extra,
+            on_epoch=on_epoch,
+            kept=kept,
         )
     except DivergedError as error:
         return error
@@ -102,9 +118,14 @@ def _side_by_side(
     extras: list[dict[str, Tensor]],
     processes: int,
     threads: int,
+    stages: list[Stage | None],
 ) -> list[Trained | DivergedError]:
-    """One process per stack. Arrays travel as files that every process maps into memory, not as copies."""
+    """One process per stack. Arrays travel as files that every process maps into memory, not as copies.
+
+    When a process is killed, the stacks are trained here one after the other; kept ones go on from where they were.
+    """
     from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import BrokenProcessPool
 
     arrays = {
         split: (prepared.splits[split].x.numpy(), prepared.splits[split].y.numpy())
@@ -112,12 +133,27 @@ def _side_by_side(
         if split != "test"
     }
     parallel = Parallel(n_jobs=min(processes, len(stacks)), mmap_mode="c")
-    return parallel(
-        delayed(_in_another_process)(
-            name, part, prepared.problem, arrays, {key: v.numpy() for key, v in extra.items()}, options, seed, threads
+    try:
+        return parallel(
+            delayed(_in_another_process)(
+                name,
+                part,
+                prepared.problem,
+                arrays,
+                {key: value.numpy() for key, value in extra.items()},
+                options,
+                seed,
+                threads,
+                kept,
+                os.getpid(),
+            )
+            for part, extra, kept in zip(stacks, extras, stages, strict=True)
         )
-        for part, extra in zip(stacks, extras, strict=True)
-    )
+    except BrokenProcessPool:
+        return [
+            _train_stack(name, part, prepared, options, seed, extra, None, kept)
+            for part, extra, kept in zip(stacks, extras, stages, strict=True)
+        ]
 
 
 def _in_another_process(
@@ -129,11 +165,22 @@ def _in_another_process(
     options: LoopOptions,
     seed: int,
     threads: int,
+    kept: Stage | None,
+    parent: int,
 ) -> Trained | DivergedError:
+    end_with(parent)
     torch.set_num_threads(threads)
     splits = {split: Split(torch.from_numpy(x), torch.from_numpy(y)) for split, (x, y) in arrays.items()}
     extra = {key: torch.from_numpy(value) for key, value in per_sample.items()}
-    return _train_stack(name, points, Prepared(problem, splits), options, seed, extra)
+    return _train_stack(name, points, Prepared(problem, splits), options, seed, extra, None, kept)
+
+
+def _stack_name(positions: list[int]) -> str:
+    return f"stack of {positions[0]} to {positions[-1]}"
+
+
+def _named(stages: Stages | None, name: str) -> Stages | None:
+    return None if stages is None else lambda stage: stages(f"{name} {stage}")
 
 
 def stacked_positions(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench.blocks import rows_at_once
+
 ELEMENTS_AT_ONCE = 1 << 22
 """Comparisons held at once by the ranking metrics: about 4 MiB."""
 
@@ -160,7 +162,7 @@ def ranking_sums(y: Tensor, scores: Tensor) -> RankingSums:
 
 
 def _blocks(rows: int, columns: int) -> Iterator[slice]:
-    step = max(1, ELEMENTS_AT_ONCE // columns)
+    step = rows_at_once(ELEMENTS_AT_ONCE, columns)
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any, Literal
 
 import torch
@@ -13,10 +14,13 @@ import methods
 from bench.fitting import Prepared
 from bench.protocol import Protocol
 from bench.streams import stream_seed
-from bench.training import LoopOptions, train_module
+from bench.training import LoopOptions, Stage, train_module
 from methods.api import Batch, Fit, LinearMethod, Split
 
 STAGE = "recovery network"
+Stages = Callable[[str], Stage]
+Progress = Callable[[str, int, int], None]
+"""(what is counted, done, all)."""
 
 
 def loop_options(protocol: Protocol, rows: int) -> LoopOptions:
@@ -43,20 +47,35 @@ def linear_module(name: str, point: dict[str, Any], prepared: Prepared, seed: in
 
 
 def per_sample_tensors(
-    name: str, point: dict[str, Any], prepared: Prepared, protocol: Protocol, seed: int
+    name: str,
+    point: dict[str, Any],
+    prepared: Prepared,
+    protocol: Protocol,
+    seed: int,
+    progress: Progress | None = None,
+    stages: Stages | None = None,
 ) -> dict[str, Tensor]:
     """What the method's ``prepare`` returns on the training split, checked, on the features' device and type."""
     training = prepared.splits["train"]
+    kept = stages("prepared") if stages else None
+    if kept and (before := kept.load()) is not None:
+        return {key: value.to(training.x.device) for key, value in before.items()}
     module = linear_module(name, point, prepared, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, STAGE, "initialisation"))
-        extra = module.prepare(training, shared_fit(training, protocol, seed))
-    return _checked(name, extra, training.x)
+        extra = module.prepare(training, shared_fit(training, protocol, seed, progress, stages))
+    checked = _checked(name, extra, training.x)
+    if kept and kept.due(finished=True):
+        kept.save({key: value.cpu() for key, value in checked.items()})
+    return checked
 
 
-def shared_fit(training: Split, protocol: Protocol, seed: int) -> Fit:
+def shared_fit(
+    training: Split, protocol: Protocol, seed: int, progress: Progress | None = None, stages: Stages | None = None
+) -> Fit:
     """The shared loop for the modules that a method trains itself; the protocol's minimum of steps holds for them."""
     base = loop_options(protocol, training.x.shape[0])
+    numbers = count(1)
 
     def fit(
         module: nn.Module,
@@ -80,7 +99,18 @@ def shared_fit(training: Split, protocol: Protocol, seed: int) -> Fit:
             decoupled_decay=not adam,
             clip="none",
         )
-        train_module(module, objective, training, options, seed, stage=STAGE, extra=extra)
+        number = next(numbers)
+        train_module(
+            module,
+            objective,
+            training,
+            options,
+            seed,
+            stage=STAGE,
+            extra=extra,
+            on_epoch=(lambda epoch: progress(f"{STAGE}, epoch", epoch, options.epochs)) if progress else None,
+            kept=stages(f"{STAGE} {number}") if stages else None,
+        )
 
     return fit
 

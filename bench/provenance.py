@@ -199,13 +199,17 @@ def environment(device: str) -> dict[str, Any]:
         "bench": version("flem-bench"),
         "commit": commit(),
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": versions(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
         "device": device,
         "host": platform.node(),
     }
+
+
+def versions() -> dict[str, str | None]:
+    return {name: version(name) for name in LIBRARIES}
 
 
 @lru_cache(maxsize=64)

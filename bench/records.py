@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from bench.errors import UsageError
+from bench.files import write_atomically
 
 SCHEMA = 1
 Status = Literal["done", "failed"]
@@ -70,6 +71,8 @@ class Manifest(msgspec.Struct, frozen=True):
     seeds: list[int] = []
     missing: dict[str, str] = {}
     track: Track = "classification"
+    expected_seconds: dict[str, float] = {}
+    """{job: what it was forecast to take when it was last planned}."""
 
 
 class CorruptRecordError(Exception):
@@ -93,6 +96,15 @@ class Store:
 
     def sidecar(self, job: JobName, kind: str) -> Path:
         return self.path(job).with_name(f"seed-{job.seed}.{kind}")
+
+    def checkpoints(self, job: JobName) -> Path:
+        """The folder of what an unfinished job has computed so far."""
+        return self.path(job).with_name(f".seed-{job.seed}.checkpoints")
+
+    def clear_temporaries(self, job: JobName) -> None:
+        """Remove what killed processes left half written; only for the process that holds the job."""
+        for path in (self.path(job).parent).glob(f".seed-{job.seed}.*.tmp"):
+            path.unlink(missing_ok=True)
 
     def read(self, job: JobName) -> Record | None:
         """The job's record, None without one.
@@ -185,32 +197,3 @@ def read_record(path: Path) -> Record:
 
 def _checksum(body: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file, flush it to the disk, rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # not possible on every system; the file itself is safe
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)

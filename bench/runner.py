@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from bench.cluster import Cluster, over_cluster
 from bench.config import Config
+from bench.costs import Forecast
 from bench.errors import UsageError
 from bench.fan_out import Lost, fan_out
+from bench.forecast import forecasts, jobs_a_device, longest_first, total
 from bench.plan import Job, Plan, State, folder_protocols, state_of
-from bench.records import Manifest, Store
+from bench.records import JobName, Manifest, Record, Store
+from bench.wording import counted, duration
 
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
@@ -35,6 +40,8 @@ class RunOptions:
     only_failed: bool = False
     shard: tuple[int, int] = (1, 1)
     """(which, of how many): every so-manieth job of the plan."""
+    cluster: Cluster | None = None
+    """Where the jobs run, if not on this machine."""
 
 
 def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[tuple[Job, State]]:
@@ -52,50 +59,74 @@ def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[t
     return states
 
 
-def counted(jobs: int) -> str:
-    return f"{jobs} job{'' if jobs == 1 else 's'}"
-
-
 def describe(states: list[tuple[Job, State]]) -> str:
     counts = Counter(state.kind for _, state in states)
     order = ("done", "missing", "incomplete", "stale", "failed", "corrupt")
     return ", ".join(f"{counts[kind]} {kind}" for kind in order if counts[kind]) or "nothing to do"
 
 
-def show_plan(plan: Plan, store: Store, fresh: bool) -> int:
-    """What a run would do, without doing it."""
-    states = survey(plan, store, fresh, [])
+def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
+    """What a run would do and how long it would take, without doing it."""
+    states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
+    waiting = _waiting(states, options)
+    expected = forecasts([job for job, _ in waiting], _records(store), _on_gpu(options.device), config, folders)
     for job, state in states:
         parts = f" ({', '.join(state.parts)})" if state.parts else ""
-        print(f"{state.kind}{parts}\t{job.name}\t{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}")
+        points = f"{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}"
+        forecast = expected.get(job.name)
+        print(f"{state.kind}{parts}\t{job.name}\t{points}" + (f"\t{duration(forecast.seconds)}" if forecast else ""))
     for absent in plan.missing:
         print(f"not here\t{absent.name}\t{absent.get}")
     print(f"{counted(len(states))}: {describe(states)}.")
+    if waiting:
+        jobs = [job for job, _ in waiting]
+        workers = _wanted_workers(options.jobs, jobs)
+        print(f"{counted(len(jobs))} to run: {total(jobs, expected, workers).sentence(workers)}.")
     return DONE
+
+
+def _waiting(states: list[tuple[Job, State]], options: RunOptions) -> list[tuple[Job, State]]:
+    """The jobs that a run starts."""
+    wanted = {"failed"} if options.only_failed else {state.kind for _, state in states} - {"done"}
+    which, parts = options.shard
+    return [(job, state) for job, state in states[which - 1 :: parts] if state.kind in wanted]
+
+
+def _records(store: Store) -> list[Record]:
+    return [found for _, found in store.records() if isinstance(found, Record)]
+
+
+def _on_gpu(device: str) -> bool:
+    """Whether forecasts are for a GPU; torch, which knows what is there, takes too long to ask."""
+    return device.startswith("cuda") or (device == "auto" and Path("/proc/driver/nvidia/gpus").is_dir())
 
 
 def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
     """Run what is not done and return the exit code: 0 done, 1 some jobs failed, 130 interrupted."""
     store.check_writable()
-    _settle_manifest(plan, config, store, options)
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
+    waiting = _waiting(states, options)
+    jobs = [job for job, _ in waiting]
+    records = _records(store)
+    expected = forecasts(jobs, records, _on_gpu(options.device), config, folders)
+    _settle_manifest(plan, config, store, options, expected)
     print(f"{counted(len(states))}: {describe(states)}.", flush=True)
     for missing in plan.missing:
         print(f"not here: {missing.name} ({missing.get}).", flush=True)
-    wanted = {"failed"} if options.only_failed else {state.kind for _, state in states} - {"done"}
-    which, parts = options.shard
-    waiting = [(job, state) for job, state in states[which - 1 :: parts] if state.kind in wanted]
     if not plan.jobs:
         raise UsageError("none of the data sets is here, so there is nothing to run.")
     if not waiting:
         return DONE
-    from bench.worker import best_device
+    from bench.worker import devices
 
-    device = best_device(options.device)
+    on = devices(options.device) if options.cluster is None else [options.device]
+    places = _places(options, jobs, records, on)
+    if options.cluster is None:
+        print(f"{counted(len(jobs))} to run: {total(jobs, expected, len(places)).sentence(len(places))}.", flush=True)
     _announce(waiting)
     failures, elsewhere = [], 0
     try:
-        for outcome in _outcomes([job for job, _ in waiting], config, folders, store, options, device):
+        for outcome in _outcomes(longest_first(jobs, expected), config, folders, store, options, places):
             if outcome.status == "failed":
                 failures.append(outcome)
             elsewhere += outcome.status == "elsewhere"
@@ -115,7 +146,23 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
     return SOME_FAILED if failures else DONE
 
 
-def _settle_manifest(plan: Plan, config: Config, store: Store, options: RunOptions) -> None:
+def _places(options: RunOptions, jobs: list[Job], records: list[Record], devices: list[str]) -> list[str]:
+    """The device of each worker process. As many as ``--jobs`` says; else on GPUs what their memory allows, without
+    them what the cores hold."""
+    if options.jobs == 0 and devices[0] != "cpu" and options.cluster is None:
+        from bench.worker import device_bytes
+
+        return devices * jobs_a_device(jobs, records, min(device_bytes(device) for device in devices))
+    return list(islice(cycle(devices), _wanted_workers(options.jobs, jobs)))
+
+
+def _settle_manifest(
+    plan: Plan,
+    config: Config,
+    store: Store,
+    options: RunOptions,
+    expected: Mapping[JobName, Forecast | None],
+) -> None:
     """Refuse to mix protocols in a folder, and note what was asked for."""
     before = store.manifest()
     if before.protocols and before.track != plan.track:
@@ -146,6 +193,10 @@ def _settle_manifest(plan: Plan, config: Config, store: Store, options: RunOptio
                 if not any(dataset.partition("@")[0] == name for dataset in plan.datasets)
             },
             track=plan.track,
+            expected_seconds={
+                **before.expected_seconds,
+                **{str(job): round(forecast.seconds, 1) for job, forecast in expected.items() if forecast},
+            },
         )
     )
 
@@ -168,33 +219,41 @@ def _announce(waiting: list[tuple[Job, State]]) -> None:
 
 
 def _outcomes(
-    jobs: list[Job], config: Config, folders: list[Path], store: Store, options: RunOptions, device: str
+    jobs: list[Job], config: Config, folders: list[Path], store: Store, options: RunOptions, places: list[str]
 ) -> Iterator[Any]:
     from bench.worker import commit_failure, run_job
 
-    wanted = _wanted_workers(options.jobs, jobs)
     again = options.fresh or options.keep_required
+    call = partial(
+        run_job,
+        config=config,
+        folders=[folder.resolve() for folder in folders],
+        store=store,
+        keep=options.keep,
+        again=again,
+        fresh=options.fresh,
+    )
     with _progress(len(jobs)) as progress:
         # With one grid for several cores, its stacks are spread over them.
         spread = len(jobs) == 1 and jobs[0].gradient and len(jobs[0].points) > jobs[0].protocol.stack
-        if (wanted == 1 or spread) and options.timeout is None:
-            for job in jobs:
-                progress.start(job)
-                outcome = run_job(
-                    job, config, folders, store, device, options.keep, progress.epoch, wanted, again=again
-                )
-                progress.finish(outcome)
-                yield outcome
-            return
-        call = partial(
-            run_job, config=config, folders=folders, store=store, device=device, keep=options.keep, again=again
-        )
-        for found in fan_out(jobs, call, wanted, options.timeout, progress.say, progress.start):
-            outcome = found
-            if isinstance(found, Lost):
-                outcome = commit_failure(found.job, store, device, found.seconds, "WorkerLost", found.message)
+        if options.cluster is not None:
+            remote = partial(call, store=Store(store.folder.resolve()), device=options.device)
+            found: Iterator[Any] = over_cluster(jobs, remote, options.cluster, store, progress.say)
+        elif (len(places) == 1 or spread) and options.timeout is None:
+            found = _in_this_process(jobs, call, places, progress)
+        else:
+            found = fan_out(jobs, call, places, options.timeout, progress.say, progress.start)
+        for outcome in found:
+            if isinstance(outcome, Lost):
+                outcome = commit_failure(outcome.job, store, places[0], outcome.seconds, "WorkerLost", outcome.message)
             progress.finish(outcome)
             yield outcome
+
+
+def _in_this_process(jobs: list[Job], call: Callable[..., Any], places: list[str], progress: _Lines) -> Iterator[Any]:
+    for job in jobs:
+        progress.start(job)
+        yield call(job, device=places[0], progress=progress.epoch, processes=len(places))
 
 
 def _wanted_workers(wanted: int, jobs: list[Job]) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from itertools import product
+from statistics import median
 
 from bench.claims import Running, running
 from bench.errors import UsageError
 from bench.records import CorruptRecordError, JobName, Record, Store
+from bench.wording import duration
 
 
 def show_status(store: Store) -> int:
@@ -46,9 +49,9 @@ def show_status(store: Store) -> int:
         print(f"failed   {record.job}: {(record.failure or {}).get('message', '')}")
     for sentence in corrupt:
         print(f"corrupt  {sentence}")
-    seconds = time_left(done, missing, now)
+    seconds = time_left(done, missing, now, manifest.expected_seconds)
     if seconds is not None:
-        print(f"time left about {duration(seconds)}, by the time that records of the same rows took")
+        print(f"time left about {duration(seconds)}")
     return 0
 
 
@@ -57,22 +60,18 @@ def describe(one: Running) -> str:
     return f"{one.job}: {place}{duration(time.time() - one.started)} on {one.host}, process {one.pid}"
 
 
-def time_left(done: list[Record], missing: list[JobName], now: list[Running]) -> float | None:
-    """Seconds: each missing job takes what done ones of its row took on the mean (else of all rows), divided among as
-    many processes as run now; None where nothing is missing or nothing is known."""
-    if not missing or not done:
+def time_left(
+    done: list[Record], missing: list[JobName], now: list[Running], expected: Mapping[str, float]
+) -> float | None:
+    """Seconds: what the missing and the rest of the running jobs were forecast to take, corrected by how forecasts of
+    done ones turned out, divided among as many processes as run now; None where nothing is left or forecast."""
+    turned_out = [
+        float(record.cost["seconds"]) / expected[str(record.job)]
+        for record in done
+        if expected.get(str(record.job)) and "seconds" in record.cost
+    ]
+    rest = [expected[str(job)] for job in missing if str(job) in expected]
+    rest += [expected[one.job] * (1 - one.done / max(1, one.total)) for one in now if one.job in expected]
+    if not rest:
         return None
-    costs: dict[str, list[float]] = {}
-    for record in done:
-        costs.setdefault(record.job.row, []).append(float(record.cost.get("seconds", 0.0)))
-    every = [cost for values in costs.values() for cost in values]
-    total = sum(sum(values) / len(values) for values in (costs.get(job.row, every) for job in missing))
-    return total / max(1, len(now))
-
-
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    return sum(rest) * (median(turned_out) if turned_out else 1.0) / max(1, len(now))

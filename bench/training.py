@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from bench.blocks import rows_at_once
 from bench.clipping import NormQueue
 from bench.optimiser import Adam
 from bench.stack import Stack, stacked_linear
@@ -23,6 +24,17 @@ from methods.api import Batch, LinearMethod, Split
 
 Clip = Literal["joint", "separate", "none"]
 LOGIT_BYTES_AT_ONCE = 64 * 2**20
+
+
+class Stage(Protocol):
+    """Where a training is kept from time to time, so that a killed one goes on (``bench.checkpoint``)."""
+
+    def load(self) -> dict[str, Any] | None: ...
+
+    def due(self, finished: bool) -> bool: ...
+
+    def save(self, state: dict[str, Any]) -> None: ...
+
 
 Batches = Callable[[int], Sequence[Tensor]]
 """epoch (from 1) -> index tensors."""
@@ -68,10 +80,6 @@ class Trained:
     """[K] the epoch in which a model's loss stopped being finite; it is not considered from then on."""
 
 
-def rows_per_block(columns: int, item_bytes: int) -> int:
-    return max(1, LOGIT_BYTES_AT_ONCE // (columns * item_bytes))
-
-
 def initialise_classifier(module: LinearMethod, seed: int) -> None:
     """Kaiming normal weights (fan-in, gain sqrt 2) from the seed's own stream, bias 0: equal for all rows of a seed."""
     linear = module.classifier
@@ -93,6 +101,7 @@ def train(
     extra: dict[str, Tensor] | None = None,
     batches: Batches | None = None,
     on_epoch: Callable[[int], None] | None = None,
+    kept: Stage | None = None,
 ) -> Trained:
     """Train a stack of K models of one method and keep each at its best validation Hamming loss.
 
@@ -104,6 +113,7 @@ def train(
     extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
     batches: index tensors of an epoch, instead of the seed's shuffled ones.
     on_epoch: called with the number of epochs done.
+    kept: where the training goes on from, and is kept.
 
     Raises
     ------
@@ -117,7 +127,7 @@ def train(
         dtype=training.x.dtype,
     )
     hamming = None if validation is None else partial(stacked_hamming, split=validation, cut=modules[0].cut)
-    return _run(stack, training, hamming, options, seed, "classifier", extra, batches, on_epoch)
+    return _run(stack, training, hamming, options, seed, "classifier", extra, batches, on_epoch, kept)
 
 
 def train_module(
@@ -129,6 +139,8 @@ def train_module(
     *,
     stage: str,
     extra: Mapping[str, Tensor] | None = None,
+    on_epoch: Callable[[int], None] | None = None,
+    kept: Stage | None = None,
 ) -> None:
     """Train any module by ``objective(batch)`` for all epochs; it is left with the last epoch's parameters, in
     evaluation mode. Batch order and noise are those of the ``stage``, apart from the classifier's.
@@ -139,7 +151,7 @@ def train_module(
     """
     holder = _Objective(module.train(), objective)
     stack = Stack([holder], linear=False, stackable=False, device=training.x.device, dtype=training.x.dtype)
-    trained = _run(stack, training, None, options, seed, stage, dict(extra or {}), None, None)
+    trained = _run(stack, training, None, options, seed, stage, dict(extra or {}), None, on_epoch, kept)
     module.eval()
     with torch.no_grad():
         for name, parameter in holder.named_parameters():
@@ -168,21 +180,18 @@ def _run(
     extra: dict[str, Tensor] | None,
     batches: Batches | None,
     on_epoch: Callable[[int], None] | None,
+    kept: Stage | None,
 ) -> Trained:
     device, models = training.x.device, stack.size
     if training.x.shape[0] < 2:
         raise ValueError(f"training needs at least two rows; there are {training.x.shape[0]}")
     step = _Step(stack, options)
-    # The authors start from 1.0 and keep strictly better epochs; the initial state stands until then.
-    best = torch.full((models,), 1.0, dtype=torch.float64, device=device)
-    best_epoch = torch.zeros(models, dtype=torch.int64, device=device)
-    snapshot = {name: value.detach().clone() for name, value in stack.parameters.items()}
-    alive = torch.ones(models, dtype=torch.bool, device=device)
-    diverged: list[int | None] = [None] * models
-    loss_curve, hamming_curve = [], []
+    state = _State(stack)
+    if kept and (before := kept.load()) is not None:
+        _restore(before, state, step)
 
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        for epoch in range(1, options.epochs + 1):
+        for epoch in range(state.epoch + 1, options.epochs + 1):
             order = (
                 batches(epoch)
                 if batches
@@ -197,42 +206,99 @@ def _run(
                 rows = {name: value.index_select(0, index) for name, value in (extra or {}).items()}
                 total += step(x, y, rows) * len(index)
             loss = total / sum(len(index) for index in order)
-            loss_curve.append(loss.tolist())
-            alive &= loss.isfinite()
+            state.epoch = epoch
+            state.losses.append(loss.tolist())
+            state.alive &= loss.isfinite()
             for value in stack.parameters.values():  # the last step may have broken what its loss did not show
-                alive &= value.detach().isfinite().flatten(1).all(1)
-            for k, finite in enumerate(alive.tolist()):
-                if not finite and diverged[k] is None:
-                    diverged[k] = epoch
-            if not alive.any():
-                if bool((best_epoch > 0).any()):
+                state.alive &= value.detach().isfinite().flatten(1).all(1)
+            for k, finite in enumerate(state.alive.tolist()):
+                if not finite and state.diverged[k] is None:
+                    state.diverged[k] = epoch
+            if not state.alive.any():
+                if bool((state.best_epoch > 0).any()):
                     break  # what was kept before stays, as it does beside a model that goes on
                 raise DivergedError(
                     f"the {stage}'s training loss is no longer finite in epoch {epoch} of {options.epochs}"
                 )
             if hamming is None:
-                better = alive & (epoch == options.epochs)
+                better = state.alive & (epoch == options.epochs)
             else:
-                now = hamming(stack.parameters).masked_fill(~alive, torch.inf)
-                hamming_curve.append(now.tolist())
-                better = now < best
-                best = torch.where(better, now, best)
+                now = hamming(stack.parameters).masked_fill(~state.alive, torch.inf)
+                state.hamming.append(now.tolist())
+                better = now < state.best
             if better.any():
-                best_epoch = best_epoch.masked_fill(better, epoch)
-                for name, value in stack.parameters.items():
-                    mask = better.view(-1, *[1] * (value.dim() - 1))
-                    torch.where(mask, value.detach(), snapshot[name], out=snapshot[name])
+                state.keep(better, None if hamming is None else now)
             if on_epoch:
                 on_epoch(epoch)
+            if kept and kept.due(finished=epoch == options.epochs):
+                kept.save(_saved(state, step))
 
     return Trained(
-        parameters=snapshot,
-        epochs=best_epoch.tolist(),
-        validation_hamming=best.tolist() if hamming is not None else [math.nan] * models,
-        losses=[list(curve) for curve in zip(*loss_curve, strict=True)],
-        hamming=[list(curve) for curve in zip(*hamming_curve, strict=True)] or [[] for _ in range(models)],
-        diverged=diverged,
+        parameters=state.snapshot,
+        epochs=state.best_epoch.tolist(),
+        validation_hamming=state.best.tolist() if hamming is not None else [math.nan] * models,
+        losses=[list(curve) for curve in zip(*state.losses, strict=True)],
+        hamming=[list(curve) for curve in zip(*state.hamming, strict=True)] or [[] for _ in range(models)],
+        diverged=state.diverged,
     )
+
+
+class _State:
+    """What a training has come to: the curves, and each model at its best."""
+
+    def __init__(self, stack: Stack) -> None:
+        models, device = stack.size, next(iter(stack.parameters.values())).device
+        self.stack = stack
+        self.epoch = 0
+        # The authors start from 1.0 and keep strictly better epochs; the initial state stands until then.
+        self.best = torch.full((models,), 1.0, dtype=torch.float64, device=device)
+        self.best_epoch = torch.zeros(models, dtype=torch.int64, device=device)
+        self.snapshot = {name: value.detach().clone() for name, value in stack.parameters.items()}
+        self.alive = torch.ones(models, dtype=torch.bool, device=device)
+        self.diverged: list[int | None] = [None] * models
+        self.losses: list[list[float]] = []
+        self.hamming: list[list[float]] = []
+
+    def keep(self, better: Tensor, hamming: Tensor | None) -> None:
+        """Take this epoch's parameters of the models that ``better`` [K] marks."""
+        if hamming is not None:
+            self.best.copy_(torch.where(better, hamming, self.best))
+        self.best_epoch.masked_fill_(better, self.epoch)
+        for name, value in self.stack.parameters.items():
+            mask = better.view(-1, *[1] * (value.dim() - 1))
+            torch.where(mask, value.detach(), self.snapshot[name], out=self.snapshot[name])
+
+
+def _saved(state: _State, step: _Step) -> dict[str, Any]:
+    return {
+        "tensors": {name: tensor.cpu() for name, tensor in _changing(state, step).items()},
+        "epoch": state.epoch,
+        "diverged": state.diverged,
+        "losses": state.losses,
+        "hamming": state.hamming,
+        "next slots": [queue.next_slot for _, queue in step.clip_groups],
+    }
+
+
+def _restore(saved: dict[str, Any], state: _State, step: _Step) -> None:
+    for name, tensor in _changing(state, step).items():
+        tensor.copy_(saved["tensors"][name])
+    state.epoch, state.diverged = saved["epoch"], saved["diverged"]
+    state.losses, state.hamming = saved["losses"], saved["hamming"]
+    for (_, queue), slot in zip(step.clip_groups, saved["next slots"], strict=True):
+        queue.next_slot = slot
+
+
+def _changing(state: _State, step: _Step) -> dict[str, Tensor]:
+    """Every tensor that an epoch changes, by name. Noise has no state: each step seeds its own."""
+    tensors = {"best": state.best, "best epoch": state.best_epoch, "alive": state.alive, "steps": step.optimiser.steps}
+    tensors |= {f"parameter {name}": value.detach() for name, value in state.stack.parameters.items()}
+    tensors |= {f"buffer {name}": value for name, value in state.stack.buffers.items()}
+    tensors |= {f"snapshot {name}": value for name, value in state.snapshot.items()}
+    for number, group in enumerate(step.optimiser.groups):
+        for moment in ("means", "squares", "largest_squares"):
+            tensors |= {f"{moment} {number} {i}": value for i, value in enumerate(getattr(group, moment))}
+    return tensors | {f"norms {number}": queue.norms for number, (_, queue) in enumerate(step.clip_groups)}
 
 
 class _Step:
@@ -287,7 +353,7 @@ def clip_groups(names: list[str], clip: Clip) -> list[list[int]]:
 def stacked_hamming(parameters: dict[str, Tensor], split: Split, cut: float) -> Tensor:
     """[K] float64 Hamming losses of K linear classifiers, in blocks of rows."""
     weight, bias = parameters["classifier.weight"].detach(), parameters["classifier.bias"].detach()
-    step = rows_per_block(bias.numel(), split.x.element_size())
+    step = rows_at_once(LOGIT_BYTES_AT_ONCE, bias.numel() * split.x.element_size())
     wrong = torch.zeros(bias.shape[0], dtype=torch.int64, device=bias.device)
     for start in range(0, split.x.shape[0], step):
         predicted = stacked_linear(weight, bias, split.x[start : start + step]) > cut

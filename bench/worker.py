@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
+import json
 import os
-import platform
-import resource
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
-from bench import kept, provenance
+from bench import kept, peak_memory, provenance
+from bench.blocks import smaller_blocks
+from bench.checkpoint import Checkpoints
 from bench.claims import Claim, claimed
 from bench.config import Config
 from bench.datasets import ldl, present
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
+from bench.files import write_atomically
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
 from bench.fitting import Candidate, Fitted, Prepared, prepare, select
 from bench.metric_catalogue import PAPER_METRICS
 from bench.metrics import evaluate
 from bench.plan import Job, state_of
-from bench.records import Record, Status, Store, write_atomically
-
-Progress = Callable[[str, int, int], None]
-"""(what is counted, done, all)."""
+from bench.preparation import Progress
+from bench.protocol import Protocol
+from bench.records import Record, Status, Store
 
 
 @dataclass(frozen=True)
@@ -53,19 +55,36 @@ def run_job(
     progress: Progress | None = None,
     processes: int = 1,
     again: bool = False,
+    fresh: bool = False,
 ) -> Outcome:
     """Run a job and commit its record; a failure is a record too. Only what stops the whole run is raised.
 
     A job that another process holds, or has finished since it was planned, is left alone unless it is to run
-    ``again``.
+    ``again``. It goes on from its checkpoints, unless it is to start ``fresh``. The device may be "auto".
     """
+    device = best_device(device)
     started = time.perf_counter()
     with claimed(store, job.name) as claim:
         if claim is None:
             return Outcome(job, "elsewhere", 0.0, "another run is at it")
         if not again and state_of(job, store).kind == "done":
             return Outcome(job, "elsewhere", 0.0, "another run has done it")
-        return _run_claimed(job, config, folders, store, device, keep, _noted(claim, progress), processes, started)
+        store.clear_temporaries(job.name)
+        checkpoints = checkpoints_of(job, store, device, config.run.checkpoint_seconds)
+        if fresh:
+            checkpoints.remove()
+        outcome = _run_claimed(
+            job, config, folders, store, device, keep, _noted(claim, progress), processes, started, checkpoints
+        )
+        checkpoints.remove()  # not before the record is committed
+        return outcome
+
+
+def checkpoints_of(job: Job, store: Store, device: str, seconds: float) -> Checkpoints:
+    """A job goes on only from what equal code, data and libraries computed on the same kind of device."""
+    depends_on = [job.key, str(job.name), _device_name(device), provenance.versions()]
+    identity = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+    return Checkpoints(store.checkpoints(job.name), identity, seconds)
 
 
 def _noted(claim: Claim, progress: Progress | None) -> Progress:
@@ -87,14 +106,17 @@ def _run_claimed(
     progress: Progress,
     processes: int,
     started: float,
+    checkpoints: Checkpoints,
 ) -> Outcome:
     clock = _Clock()
+    peak_memory.start_anew()
     try:
         with _threads(job.protocol.threads):
             if job.track == "recovery":
                 result, files = _recover(job, torch.device(device), keep, clock)
             else:
-                result, files = _compute(job, config, folders, torch.device(device), keep, clock, progress, processes)
+                place = torch.device(device)
+                result, files = _compute(job, config, folders, place, keep, clock, progress, processes, checkpoints)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
@@ -108,7 +130,14 @@ def _run_claimed(
         path = store.sidecar(job.name, kind)
         write_atomically(path, content)
         stored[kind] = path.name
-    cost = {"seconds": seconds, **clock.stages, "peak_memory_bytes": _peak_memory(), **_device_memory(device)}
+    cost: dict[str, Any] = {
+        "seconds": seconds,
+        **clock.stages,
+        "peak_memory_bytes": peak_memory.peak_bytes(),
+        **_device_memory(device),
+    }
+    if clock.too_large:
+        cost["stacks_that_did_not_fit"] = clock.too_large
     store.write(_record(job, "done", device, cost, result=result, kept=stored, asked=keep))
     return Outcome(job, "done", seconds)
 
@@ -123,7 +152,7 @@ def commit_failure(
         "message": message,
         "traceback": trace,
         "device": device,
-        "peak_memory_bytes": _peak_memory(),
+        "peak_memory_bytes": peak_memory.peak_bytes(),
     }
     store.write(_record(job, "failed", device, {"seconds": seconds}, failure=failure))
     return Outcome(job, "failed", seconds, message)
@@ -170,8 +199,9 @@ def _compute(
     device: torch.device,
     keep: list[str],
     clock: _Clock,
-    progress: Progress | None,
+    progress: Progress,
     processes: int,
+    checkpoints: Checkpoints,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     dtype = torch.float64 if job.protocol.precision == "float64" else torch.float32
     if device.type == "cuda":
@@ -180,16 +210,41 @@ def _compute(
     dataset = load_dataset(job, config, folders)
     prepared = prepare(dataset, job.protocol.scaling, job.protocol.fidelity, device, dtype)
     clock.stop("load_seconds")
-    points = list(job.points)
-    if job.gradient:
-        report = partial(progress, "epoch") if progress else None
-        fitted = fit_linear(job.base, points, prepared, job.protocol, job.name.seed, report, processes)
-    else:
-        fitted = fit_method(job.base, points, prepared, job.name.seed)
-    clock.stop("fit_seconds")
-    result, scores, chosen = _evaluated(job, fitted, prepared)
+    while True:
+        # Where memory runs out, smaller stacks and blocks are tried; the record says so, for float32 rounds otherwise.
+        divisor = 2 ** len(clock.too_large)
+        stack = max(1, job.protocol.stack // divisor)
+        protocol = msgspec.structs.replace(job.protocol, stack=stack)
+        try:
+            with smaller_blocks(divisor):
+                fitted = _fitted(job, prepared, protocol, progress, processes, checkpoints)
+                clock.stop("fit_seconds")
+                progress("evaluation", 0, 0)
+                result, scores, chosen = _evaluated(job, fitted, prepared)
+            break
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out_of_memory(error) or stack == 1:
+                raise
+            clock.too_large.append(stack)
+        gc.collect()  # outside the handler, whose traceback holds the tensors
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
     clock.stop("evaluate_seconds")
     return result, _kept(keep, dataset, prepared, scores, fitted.cut, chosen)
+
+
+def _fitted(
+    job: Job, prepared: Prepared, protocol: Protocol, progress: Progress, processes: int, checkpoints: Checkpoints
+) -> Fitted:
+    points, seed = list(job.points), job.name.seed
+    if job.gradient:
+        return fit_linear(job.base, points, prepared, protocol, seed, progress, processes, checkpoints.stage)
+    return fit_method(job.base, points, prepared, seed)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Of a GPU, or of the machine where the system refuses more, for which torch has no type of its own."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def _recover(job: Job, device: torch.device, keep: list[str], clock: _Clock) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -284,8 +339,12 @@ def _kept(
 
 
 class _Clock:
+    """What a job cost on its way."""
+
     def __init__(self) -> None:
         self.stages: dict[str, float] = {}
+        self.too_large: list[int] = []
+        """Stack sizes for which memory ran out."""
         self._last = time.perf_counter()
 
     def stop(self, stage: str) -> None:
@@ -312,12 +371,6 @@ class _threads:
         torch.set_num_threads(self.before)
 
 
-def _peak_memory() -> int:
-    """Peak resident memory of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == "Darwin" else peak * 1024
-
-
 def _device_memory(device: str) -> dict[str, int]:
     return {"peak_device_bytes": torch.cuda.max_memory_allocated(device)} if device.startswith("cuda") else {}
 
@@ -329,20 +382,32 @@ def _device_name(device: str) -> str:
 
 
 def best_device(wanted: str) -> str:
-    """ "auto" is the first GPU, else the CPU.
+    """The first of :func:`devices`."""
+    return devices(wanted)[0]
+
+
+def devices(wanted: str) -> list[str]:
+    """ "auto" is every GPU, else the CPU; "cuda" is every GPU; "cuda:N" and "cpu" are themselves.
 
     Raises
     ------
     UsageError: for a device that is not there.
     """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    every = [f"cuda:{number}" for number in range(count)]
     if wanted == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
+        return every or ["cpu"]
     try:
         device = torch.device(wanted)
     except RuntimeError as error:
         raise UsageError(f"there is no device {wanted!r}; use auto, cpu, cuda or cuda:N.") from error
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"the device {wanted!r} is not supported; use auto, cpu, cuda or cuda:N.")
-    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
-        raise UsageError(f"the device {wanted!r} is not there; torch sees {torch.cuda.device_count()} GPUs.")
-    return wanted
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise UsageError(f"the device {wanted!r} is not there; torch sees {count} GPUs.")
+    return every if wanted == "cuda" else [wanted]
+
+
+def device_bytes(device: str) -> int:
+    """Memory of a GPU."""
+    return torch.cuda.get_device_properties(device).total_memory

@@ -15,7 +15,7 @@ import pytest
 
 from bench.claims import claimed, running
 from bench.records import JobName, Store
-from bench.status import duration
+from bench.wording import duration
 from tests.system.test_program import ROOT, bench, copied_program
 
 ROWS = ("BCE", "FL", "CB", "R-FL")
