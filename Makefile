@@ -1,6 +1,7 @@
 # make demo     install, run every method on the embedded data set, print the ranked tables   (SEEDS=3 for three seeds)
 # make test     install, then style, types and tests
 # make bench    the performance ratios, in minutes
+# make chaos    50 runs that are killed and go on; a quarter of an hour
 
 PYTHON ?= python3
 SEEDS ?= 1
@@ -10,7 +11,7 @@ DEMO_RESULTS := results/runs/demo
 # torch first and by its pinned version: a looser request brings several gigabytes of GPU libraries
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check-code bench clean
+.PHONY: demo test check-code bench chaos clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m bench run --datasets yeast --seeds $$(seq -s ' ' 0 $$(($(SEEDS) - 1))) --jobs auto --results $(DEMO_RESULTS)
@@ -39,6 +40,9 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.test: $(VENV)/.run
 	$(INSTALL) -e '.[test]'
 	touch $@
+
+chaos: $(VENV)/.test
+	$(BIN)/python -m tests.chaos --rounds 50
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

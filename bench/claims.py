@@ -64,6 +64,14 @@ def abandoned(store: Store, job: JobName) -> bool:
     return path.exists() and _held(path) is None
 
 
+def tidy(store: Store, job: JobName) -> None:
+    """Remove what a process that was killed between its record and its end left of a job that is done."""
+    if lock_path(store, job).exists() or store.checkpoints(job).exists():
+        with claimed(store, job) as claim:
+            if claim:
+                store.clear_unfinished(job)
+
+
 def lock_path(store: Store, job: JobName) -> Path:
     path = store.path(job)
     return path.with_name(f".{path.stem}.lock")

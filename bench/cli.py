@@ -242,6 +242,54 @@ def list_(
     return listing.show_datasets(data)
 
 
+@app.command
+def doctor(
+    *,
+    datasets: Names = None,
+    methods: Names = None,
+    seeds: Numbers = None,
+    device: str = "auto",
+    jobs: str = "1",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Say whether a run with these options can work here: versions, devices, data, folders, disk, memory, time.
+
+    Parameters
+    ----------
+    datasets
+        As for `bench run`; every value of them is read and checked.
+    methods
+        As for `bench run`.
+    seeds
+        As for `bench run`.
+    device
+        auto, cpu, cuda or cuda:N.
+    jobs
+        Processes that the jobs will be spread over: a number, or auto.
+    results
+        The folder of the records.
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import config as configuration
+    from bench import doctor as examination
+    from bench.datasets import data_folders
+    from bench.forecast import forecasts
+    from bench.plan import chosen_rows, make_plan
+    from bench.records import Store
+    from bench.runner import all_records, on_gpu, wanted_workers
+
+    config = configuration.load()
+    folders = data_folders(config, data)
+    chosen_seeds = _checked_seeds(config.run.seeds if seeds is None else seeds)
+    plan = make_plan(config, folders, datasets or config.run.datasets, chosen_rows(config, methods), chosen_seeds)
+    store = Store(Path(results))
+    expected = forecasts(plan.jobs, all_records(store), on_gpu(device), config, folders)
+    workers = wanted_workers(_job_count(jobs), plan.jobs) if plan.jobs else 1
+    return examination.show(examination.examine(plan, expected, config, folders, store, device, workers))
+
+
 def _checked_seeds(seeds: list[int]) -> list[int]:
     if any(seed < 0 for seed in seeds):
         raise UsageError(f"a seed cannot be negative: {min(seeds)}.")
@@ -299,6 +347,8 @@ def _kept(keep: list | None) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one sentence on standard error and exit code 2."""
+    # Must be set before CUDA starts: without it products may differ from run to run.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Must be set before OpenMP starts: waiting threads that spin make a shared machine 5 to 10 times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import socket
 import threading
 import time
 from collections import Counter
@@ -154,8 +155,11 @@ def _ray(address: str | None) -> Iterator[int]:
     except ImportError as error:
         raise UsageError("--backend ray needs Ray; install flem-bench[ray].") from error
     try:
+        if address is not None:  # Ray itself waits for minutes where nobody listens
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"there is no Ray cluster at {address or 'auto'} ({type(error).__name__}).") from error
     register_ray()
     try:

@@ -65,6 +65,8 @@ def memory_terms(protocol: Protocol, shape: Shape, points: int) -> dict[str, flo
 class Forecast:
     seconds: float
     memory_bytes: float
+    scores: int = 0
+    """How many scores are kept, one a test row and label; validation rows counted in."""
 
 
 class CostModel:
@@ -101,7 +103,7 @@ class CostModel:
         seconds = self._typical_seconds(job.base, job.gradient, job.protocol, shape, points) * self._factor(job)
         coefficients = self._coefficients(job.base, job.gradient)["memory"]
         memory = _total(coefficients, memory_terms(job.protocol, shape, points)) * 2**30
-        return Forecast(seconds, memory)
+        return Forecast(seconds, memory, shape.evaluated * shape.labels)
 
     def _factor(self, job: Job) -> float:
         """How this row on this data set compares with what is typical; else this method; else this machine."""

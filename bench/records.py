@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -103,8 +104,13 @@ class Store:
 
     def clear_temporaries(self, job: JobName) -> None:
         """Remove what killed processes left half written; only for the process that holds the job."""
-        for path in (self.path(job).parent).glob(f".seed-{job.seed}.*.tmp"):
+        for path in self.path(job).parent.glob(f".seed-{job.seed}.*.tmp"):
             path.unlink(missing_ok=True)
+
+    def clear_unfinished(self, job: JobName) -> None:
+        """Remove that and the checkpoints, once there is a record; only for the process that holds the job."""
+        self.clear_temporaries(job)
+        shutil.rmtree(self.checkpoints(job), ignore_errors=True)
 
     def read(self, job: JobName) -> Record | None:
         """The job's record, None without one.

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from bench.claims import tidy
 from bench.cluster import Cluster, over_cluster
 from bench.config import Config
 from bench.costs import Forecast
@@ -69,7 +70,7 @@ def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, opt
     """What a run would do and how long it would take, without doing it."""
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(states, options)
-    expected = forecasts([job for job, _ in waiting], _records(store), _on_gpu(options.device), config, folders)
+    expected = forecasts([job for job, _ in waiting], all_records(store), on_gpu(options.device), config, folders)
     for job, state in states:
         parts = f" ({', '.join(state.parts)})" if state.parts else ""
         points = f"{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}"
@@ -80,7 +81,7 @@ def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, opt
     print(f"{counted(len(states))}: {describe(states)}.")
     if waiting:
         jobs = [job for job, _ in waiting]
-        workers = _wanted_workers(options.jobs, jobs)
+        workers = wanted_workers(options.jobs, jobs)
         print(f"{counted(len(jobs))} to run: {total(jobs, expected, workers).sentence(workers)}.")
     return DONE
 
@@ -92,11 +93,11 @@ def _waiting(states: list[tuple[Job, State]], options: RunOptions) -> list[tuple
     return [(job, state) for job, state in states[which - 1 :: parts] if state.kind in wanted]
 
 
-def _records(store: Store) -> list[Record]:
+def all_records(store: Store) -> list[Record]:
     return [found for _, found in store.records() if isinstance(found, Record)]
 
 
-def _on_gpu(device: str) -> bool:
+def on_gpu(device: str) -> bool:
     """Whether forecasts are for a GPU; torch, which knows what is there, takes too long to ask."""
     return device.startswith("cuda") or (device == "auto" and Path("/proc/driver/nvidia/gpus").is_dir())
 
@@ -107,9 +108,12 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(states, options)
     jobs = [job for job, _ in waiting]
-    records = _records(store)
-    expected = forecasts(jobs, records, _on_gpu(options.device), config, folders)
+    records = all_records(store)
+    expected = forecasts(jobs, records, on_gpu(options.device), config, folders)
     _settle_manifest(plan, config, store, options, expected)
+    for job, state in states:
+        if state.kind == "done":
+            tidy(store, job.name)
     print(f"{counted(len(states))}: {describe(states)}.", flush=True)
     for missing in plan.missing:
         print(f"not here: {missing.name} ({missing.get}).", flush=True)
@@ -153,7 +157,7 @@ def _places(options: RunOptions, jobs: list[Job], records: list[Record], devices
         from bench.worker import device_bytes
 
         return devices * jobs_a_device(jobs, records, min(device_bytes(device) for device in devices))
-    return list(islice(cycle(devices), _wanted_workers(options.jobs, jobs)))
+    return list(islice(cycle(devices), wanted_workers(options.jobs, jobs)))
 
 
 def _settle_manifest(
@@ -256,7 +260,7 @@ def _in_this_process(jobs: list[Job], call: Callable[..., Any], places: list[str
         yield call(job, device=places[0], progress=progress.epoch, processes=len(places))
 
 
-def _wanted_workers(wanted: int, jobs: list[Job]) -> int:
+def wanted_workers(wanted: int, jobs: list[Job]) -> int:
     """0 means as many as the cores hold."""
     if wanted > 0:
         return wanted

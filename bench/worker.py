@@ -68,6 +68,7 @@ def run_job(
         if claim is None:
             return Outcome(job, "elsewhere", 0.0, "another run is at it")
         if not again and state_of(job, store).kind == "done":
+            store.clear_unfinished(job.name)
             return Outcome(job, "elsewhere", 0.0, "another run has done it")
         store.clear_temporaries(job.name)
         checkpoints = checkpoints_of(job, store, device, config.run.checkpoint_seconds)

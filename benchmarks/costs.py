@@ -147,7 +147,7 @@ def errors(records: list[Record], fitted: dict[str, Any]) -> dict[str, Any]:
 
 
 def spread(ratios: list[float]) -> dict[str, float]:
-    low, middle, high = np.quantile(ratios, [0.1, 0.5, 0.9])
+    low, middle, high = map(float, np.quantile(ratios, [0.1, 0.5, 0.9]))
     within = float(np.mean([0.5 <= ratio <= 2 for ratio in ratios]))
     return {"median": middle, "10 %": low, "90 %": high, "within a factor of 2": within}
 

@@ -1,0 +1,159 @@
+"""``bench doctor``: whether a planned run can work here: versions, devices, data, folders, disk and memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bench import provenance
+from bench.config import Config
+from bench.costs import Forecast
+from bench.datasets import Source, present
+from bench.errors import UsageError
+from bench.forecast import total
+from bench.plan import Job, Plan
+from bench.records import JobName, Store
+
+RECORD_BYTES = 200 * 2**10
+"""A generous guess for a record with the curves of a grid."""
+SCORE_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    state: Literal["ok", "warning", "problem"]
+    about: str
+    text: str
+
+
+def examine(
+    plan: Plan,
+    expected: dict[JobName, Forecast | None],
+    config: Config,
+    folders: list[Path],
+    store: Store,
+    device: str,
+    workers: int,
+) -> Iterator[Finding]:
+    """Everything a run needs, found out without running."""
+    yield from _software()
+    yield from _devices(device)
+    yield from _data(plan, config, folders)
+    yield from _disk(plan.jobs, expected, store)
+    yield from _memory(plan.jobs, expected, workers)
+
+
+def show(findings: Iterable[Finding]) -> int:
+    """Print them as they come; 1 when there is a problem."""
+    problems = warnings = 0
+    for finding in findings:
+        problems += finding.state == "problem"
+        warnings += finding.state == "warning"
+        print(f"{finding.state:8} {finding.about:10} {finding.text}", flush=True)
+    print(f"{problems} problem{'s' * (problems != 1)}, {warnings} warning{'s' * (warnings != 1)}.")
+    return 1 if problems else 0
+
+
+def _software() -> Iterator[Finding]:
+    versions = ", ".join(f"{name} {version}" for name, version in provenance.versions().items())
+    commit = provenance.commit()
+    code = f" at {commit}" if commit else ""
+    yield Finding("ok", "versions", f"flem-bench {provenance.version('flem-bench')}{code}, Python "
+                  f"{platform.python_version()}, {versions}")  # fmt: skip
+    import methods
+
+    for name in methods.names():
+        try:
+            methods.method_class(name)
+        except Exception as error:
+            yield Finding("problem", "methods", f"{name} cannot be imported: {error}")
+
+
+def _devices(wanted: str) -> Iterator[Finding]:
+    import torch
+
+    from bench.worker import devices
+
+    try:
+        chosen = devices(wanted)
+    except UsageError as error:
+        yield Finding("problem", "device", str(error))
+        return
+    for device in chosen:
+        if device == "cpu":
+            yield Finding("ok", "device", f"cpu, {os.cpu_count()} cores; equal runs give equal bytes")
+        else:
+            about = torch.cuda.get_device_properties(device)
+            yield Finding("ok", "device", f"{device}, {about.name}, {about.total_memory / 2**30:.0f} GiB")
+    if chosen[0] != "cpu":
+        yield from _gpu_switches()
+
+
+def _gpu_switches() -> Iterator[Finding]:
+    import torch
+
+    if not os.environ.get("CUBLAS_WORKSPACE_CONFIG"):
+        yield Finding("warning", "device", "CUBLAS_WORKSPACE_CONFIG is empty: matrix products may differ between runs")
+    if torch.backends.cuda.matmul.allow_tf32:
+        yield Finding("warning", "device", "TF32 is allowed: matrix products have 10 bits of precision")
+
+
+def _data(plan: Plan, config: Config, folders: list[Path]) -> Iterator[Finding]:
+    for missing in plan.missing:
+        yield Finding("warning", "data", f"{missing.name} is not here: {missing.get}")
+    for name in plan.datasets:
+        try:
+            found = present(name, config, folders)
+            assert isinstance(found, Source)
+            dataset = found.load()
+        except UsageError as error:
+            yield Finding("problem", "data", str(error))
+            continue
+        rows = "/".join(str(len(dataset.splits[split].y)) for split in ("train", "val", "test"))
+        train = dataset.splits["train"]
+        size = f"{rows} rows, {train.x.shape[1]} features, {train.y.shape[1]} labels"
+        yield Finding("ok", "data", f"{name}: {size}; every value checked")
+        for warning in dataset.warnings:
+            yield Finding("warning", "data", f"{name}: {warning}")
+
+
+def _disk(jobs: list[Job], expected: dict[JobName, Forecast | None], store: Store) -> Iterator[Finding]:
+    try:
+        store.check_writable()
+    except UsageError as error:
+        yield Finding("problem", "results", str(error))
+        return
+    needed = sum(RECORD_BYTES + SCORE_BYTES * forecast.scores for job in jobs if (forecast := expected[job.name]))
+    free = shutil.disk_usage(store.folder).free
+    state: Literal["ok", "problem"] = "ok" if needed < free else "problem"
+    yield Finding(state, "results", f"{store.folder} can be written; {gib(free)} free, about {gib(needed)} needed")
+
+
+def _memory(jobs: list[Job], expected: dict[JobName, Forecast | None], workers: int) -> Iterator[Finding]:
+    run = total(jobs, expected, workers)
+    available = available_memory()
+    if available is None:
+        yield Finding("warning", "memory", f"this system does not say how much is free; {run.sentence(workers)}")
+        return
+    state: Literal["ok", "problem"] = "ok" if run.memory_bytes < available else "problem"
+    yield Finding(state, "memory", f"{gib(available)} available; the run: {run.sentence(workers)}")
+
+
+def available_memory() -> int | None:
+    """Bytes that a new process may take without swapping (Linux)."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def gib(count: float) -> str:
+    return f"{count / 2**30:.1f} GiB"

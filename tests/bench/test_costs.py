@@ -1,0 +1,133 @@
+"""Forecasts: from the data's shape, corrected by records; jobs in their order; the sentence about a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import methods
+from bench import config
+from bench.costs import CostModel, Forecast, memory_terms, time_on, time_terms, typical_costs
+from bench.datasets import canonical
+from bench.datasets.base import SplitArrays
+from bench.forecast import forecasts, jobs_a_device, longest_first, total
+from bench.plan import Job, chosen_rows, make_plan
+from bench.protocol import Protocol
+from bench.records import Record
+from bench.shapes import Shape, shape_of
+
+SHAPE = Shape(train=640, evaluated=100, features=50, labels=10)
+TYPICAL = {
+    "BCE": {"seconds": {"start": 1.0, "steps": 2.0}, "memory": {"start": 0.5}},
+    "ML-KNN": {"seconds": {"pairs": 3.0}, "memory": {"start": 0.25}},
+}
+
+
+def planned(rows: list[str]) -> list[Job]:
+    settings = config.load()
+    return make_plan(settings, [], ["yeast"], chosen_rows(settings, rows), [0]).jobs
+
+
+def record(job: Job, seconds: float, device: str = "cpu (PASSIVE waiting)", **cost: Any) -> Record:
+    result = {
+        "rows": {"train": 640, "val": 60, "test": 40},
+        "features": 50,
+        "labels": 10,
+        "grid": [{}] * len(job.points),
+        "stacks": [len(job.points)] if job.gradient else None,
+    }
+    from msgspec import to_builtins
+
+    return Record(
+        job=job.name, base=job.base, protocol="small", key={"protocol": to_builtins(job.protocol)}, status="done",
+        cost={"seconds": seconds, **cost}, environment={"device": device}, result=result,
+    )  # fmt: skip
+
+
+def test_terms_by_hand() -> None:
+    protocol = Protocol(epochs=30, batch_size=64, stack=8)
+    terms = time_terms(protocol, SHAPE, points=16)
+    assert terms["steps"] == pytest.approx(2 * 30 * 10 / 1e3)  # two stacks, ten batches
+    assert terms["weights x steps"] == pytest.approx(16 * 10 * 50 * 300 / 1e9)
+    assert terms["logits"] == pytest.approx(16 * 30 * 640 * 10 / 1e8)
+    assert terms["pairs"] == pytest.approx(640 * 740 / 1e8)
+    memory = memory_terms(protocol, SHAPE, points=16)
+    assert memory["features"] == pytest.approx(740 * 50 * 4 / 2**30)
+    assert memory["weights"] == pytest.approx(8 * 10 * 50 * 4 / 2**30)  # a stack at a time
+
+
+def test_records_correct_forecasts() -> None:
+    bce, fl, knn = planned(["BCE", "FL", "ML-KNN"])
+    steps = bce.protocol.epochs_for(640) * 10 / 1e3
+    fresh = CostModel([], gpu=False, typical=TYPICAL)
+    assert fresh.forecast(bce, SHAPE).seconds == pytest.approx(1 + 2 * steps)
+    assert fresh.forecast(fl, SHAPE).seconds == pytest.approx(1 + 2 * steps)  # BCE stands in
+    assert fresh.forecast(bce, SHAPE).memory_bytes == 2**29
+    learnt = CostModel([record(bce, 3 * (1 + 2 * steps))], gpu=False, typical=TYPICAL)
+    assert learnt.forecast(bce, SHAPE).seconds == pytest.approx(3 * (1 + 2 * steps))
+    # a machine that is three times slower for one method is so for the others, until they have records
+    pairs = 640 * 740 / 1e8
+    assert learnt.forecast(knn, SHAPE).seconds == pytest.approx(3 * 3 * pairs)
+    assert CostModel([record(bce, 99.0, "NVIDIA")], gpu=False, typical=TYPICAL)._factor(bce) == 1.0
+
+
+def test_every_registered_method_has_typical_costs() -> None:
+    assert typical_costs().keys() == set(methods.names())
+
+
+def test_longest_jobs_start_first_and_unknown_ones_before_them() -> None:
+    bce, fl, knn = planned(["BCE", "FL", "ML-KNN"])
+    expected = {bce.name: Forecast(5.0, 1.0), fl.name: Forecast(50.0, 2.0), knn.name: None}
+    assert longest_first([bce, fl, knn], expected) == [knn, fl, bce]
+    found = total([bce, fl, knn], expected, workers=2)
+    assert (found.seconds, found.memory_bytes, found.unknown) == (50.0, 3.0, 1)
+    assert found.sentence(2) == "about 50 s on 2 processes, without 1 job of unknown size, 0.0 GiB of memory"
+
+
+def test_time_on_workers_by_hand() -> None:
+    assert time_on(2, [5, 4, 3, 3, 3]) == 10  # 5+3, 4+3, then 3 after the 7
+    assert time_on(3, [5, 4, 3, 3, 3]) == 7
+    assert time_on(1, [1, 2]) == 3
+    assert time_on(4, []) == 0
+
+
+def test_order_pays() -> None:
+    lengths = [1.0] * 8 + [8.0]
+    assert time_on(2, lengths) == 12
+    assert time_on(2, sorted(lengths, reverse=True)) == 8
+
+
+def test_shapes_come_from_headers(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    splits = {
+        split: SplitArrays(random.random((rows, 7), dtype=np.float32), np.eye(rows, 5, dtype=np.int8))
+        for split, rows in (("train", 20), ("val", 6), ("test", 9))
+    }
+    canonical.save(tmp_path, "Tiny", "x", splits)
+
+    def not_read() -> Any:
+        raise AssertionError("headers suffice")
+
+    assert shape_of(canonical.files(tmp_path, "Tiny", "x"), not_read) == Shape(20, 15, 7, 5)
+
+
+def test_a_small_set_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config.load()
+    (job,) = planned(["BCE"])
+    found = forecasts([job], [], False, settings, [])
+    assert found[job.name] is not None
+    monkeypatch.setattr("bench.shapes.SMALL_FILES", 10)
+    assert forecasts([job], [], False, settings, []) == {job.name: None}
+
+
+def test_jobs_share_a_gpu_where_all_were_measured() -> None:
+    bce, fl = planned(["BCE", "FL"])
+    measured = [record(bce, 1.0, "NVIDIA", peak_device_bytes=10 * 2**30)]
+    assert jobs_a_device([bce, fl], measured, 80 * 2**30) == 1
+    measured.append(record(fl, 1.0, "NVIDIA", peak_device_bytes=20 * 2**30))
+    assert jobs_a_device([bce, fl], measured, 80 * 2**30) == 3
+    assert jobs_a_device([replace(bce)], measured, 8 * 2**30) == 1
