@@ -10,6 +10,7 @@ import hashlib
 import io
 import shutil
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,12 @@ class Stage:
         return now - self.saved >= self.seconds
 
     def save(self, state: dict[str, Any]) -> None:
-        """Tensors, numbers, strings, and lists and dicts of these."""
+        """Tensors, numbers, strings, lists and dicts of these. Where it cannot be written, the job goes on without."""
         stream = io.BytesIO()
         torch.save({"identity": self.identity, "state": state}, stream)
         body = stream.getvalue()
-        write_atomically(self.path, hashlib.sha256(body).hexdigest().encode() + body)
+        try:
+            write_atomically(self.path, hashlib.sha256(body).hexdigest().encode() + body)
+        except OSError as error:
+            warnings.warn(f"the checkpoint {self.path} could not be written: {error.strerror or error}.", stacklevel=2)
         self.saved = time.monotonic()

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from bench.claims import running
 from bench.records import Record, Store
+from tests.system.test_program import copied_program
 
-ROOT = Path(__file__).parent.parent
 PHASES = ("before training", "training", "checkpoint", "after training", "record write")
 VICTIMS = ("worker", "run")
 ROWS = ("BCE", "ML-KNN", "FLEM-D", "LEVI")
@@ -60,6 +60,7 @@ class Chaos:
     def __init__(self, folder: Path, epochs: int, seed: int) -> None:
         self.folder, self.epochs = folder, epochs
         self.random = random.Random(seed)
+        self.program = copied_program(folder)  # so that work on the code does not make records stale
         (folder / "slow").mkdir()
         (folder / "slow/sitecustomize.py").write_text(SLOW_WRITES)
         self.expected = self.undisturbed()
@@ -77,7 +78,7 @@ class Chaos:
         return home
 
     def start(self, home: Path, *options: str, slow: bool = True) -> subprocess.Popen:
-        path = os.pathsep.join([str(self.folder / "slow"), str(ROOT)] if slow else [str(ROOT)])
+        path = os.pathsep.join([str(self.folder / "slow")] * slow + [str(self.program)])
         with (home / "output.txt").open("a") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", "bench", "run", "--methods", *ROWS, "--epochs", str(self.epochs), *options],
