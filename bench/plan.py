@@ -110,11 +110,14 @@ def make_plan(
         For an unknown name, an option that a method does not have, or a named data set that is not there.
     """
     sources, missing = _sources(config, folders, list(datasets))
+    recipes = [recipe(row) for row in rows]
     jobs = []
     for source in sources:
-        for row in rows:
-            for seed in seeds:
-                jobs.append(_job(config, source, row, seed, epochs))
+        data = provenance.data_fingerprint(source.files, source.module)
+        for row, made in zip(rows, recipes, strict=True):
+            protocol = in_force(with_epochs(config.protocols[source.protocol], epochs), row)
+            shared_key = job_key(made, protocol, 0, data)
+            jobs += [_job(source, row, made, protocol, seed, {**shared_key, "seed": seed}) for seed in seeds]
     names = [source.full_name for source in sources]
     return Plan(jobs, missing, names, [row.name for row in rows])
 
@@ -167,23 +170,25 @@ def recipe(row: Row) -> Recipe:
 
 
 def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
-    """Everything a record's result depends on, in named parts."""
-    return {
-        "method": method_digest(made.listing),
-        "loop": provenance.code_digest(LOOP_MODULES[made.listing.gradient]),
-        "metrics": provenance.code_digest("bench.metrics"),
-        "protocol": msgspec.to_builtins(protocol),
-        "hyperparameters": {"method": made.listing.name, "options": made.options, "grid": made.grid},
-        "seed": seed,
-        "data": data,
-    }
+    """Everything a record's result depends on, in named parts, as a record's file gives it back."""
+    return stored_form(
+        method=method_digest(made.listing),
+        loop=provenance.code_digest(LOOP_MODULES[made.listing.gradient]),
+        metrics=provenance.code_digest("bench.metrics"),
+        protocol=protocol,
+        hyperparameters={"method": made.listing.name, "options": made.options, "grid": made.grid},
+        seed=seed,
+        data=data,
+    )
 
 
-def _job(config: Config, source: Source, row: Row, seed: int, epochs: int | None) -> Job:
-    made = recipe(row)
-    protocol = in_force(with_epochs(config.protocols[source.protocol], epochs), row)
+def stored_form(**parts: Any) -> dict[str, Any]:
+    """As JSON gives it back: structs as dicts, tuples as lists."""
+    return msgspec.json.decode(msgspec.json.encode(parts))
+
+
+def _job(source: Source, row: Row, made: Recipe, protocol: Protocol, seed: int, key: dict[str, Any]) -> Job:
     name = JobName(source.name, source.extractor, row_folder(row), seed)
-    key = job_key(made, protocol, seed, provenance.data_fingerprint(source.files, source.module))
     return Job(
         name=name,
         base=row.base,
@@ -265,5 +270,4 @@ def state_of(job: Job, store: Store) -> State:
 
 def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:
     """Names of the key's parts in which a record differs."""
-    current = msgspec.json.decode(msgspec.json.encode(key))
-    return tuple(part for part in current if record.key.get(part) != current[part])
+    return tuple(part for part in key if record.key.get(part) != key[part])

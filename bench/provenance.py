@@ -84,7 +84,12 @@ def _between(lines: list[str], begin: tuple[int, int], end: tuple[int, int]) -> 
 @lru_cache(maxsize=256)
 def code_digest(module: str, file: Path | None = None) -> str:
     """Digest of a module and of every project module it imports, directly or not."""
-    return _combined(source_digest(path.read_text(encoding="utf-8")) for path in _closure(module, file))
+    return _combined(_digest_of_source(path) for path in _closure(module, file))
+
+
+@lru_cache(maxsize=512)
+def _digest_of_source(path: Path) -> str:
+    return source_digest(path.read_text(encoding="utf-8"))
 
 
 @lru_cache(maxsize=128)
@@ -101,6 +106,7 @@ def _closure(module: str, file: Path | None = None) -> tuple[Path, ...]:
     return tuple(found[name] for name in sorted(found) if found[name].name != "__init__.py" or name == module)
 
 
+@lru_cache(maxsize=512)
 def _project_imports(path: Path) -> list[str]:
     names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 import methods
 from bench import provenance
 from bench.config import Config, Row
 from bench.datasets import ldl
 from bench.errors import UsageError
-from bench.plan import Job, Plan, Recipe, in_force, method_digest, named_rows, row_folder, with_epochs
+from bench.plan import Job, Plan, Recipe, in_force, method_digest, named_rows, row_folder, stored_form, with_epochs
 from bench.protocol import Protocol
 from bench.records import JobName
 from bench.recovery_floors import FLOORS
@@ -56,15 +54,15 @@ def recipe(row: Row, config: Config) -> Recipe:
 
 def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
     """Everything a record's result depends on, in named parts."""
-    return {
-        "method": method_digest(made.listing),
-        "loop": provenance.code_digest("bench.recovery"),
-        "metrics": provenance.code_digest("bench.distribution_metrics"),
-        "protocol": msgspec.to_builtins(protocol),
-        "hyperparameters": {"method": made.listing.name, "options": made.options, "grid": made.grid},
-        "seed": seed,
-        "data": data,
-    }
+    return stored_form(
+        method=method_digest(made.listing),
+        loop=provenance.code_digest("bench.recovery"),
+        metrics=provenance.code_digest("bench.distribution_metrics"),
+        protocol=protocol,
+        hyperparameters={"method": made.listing.name, "options": made.options, "grid": made.grid},
+        seed=seed,
+        data=data,
+    )
 
 
 def make_plan(

@@ -53,7 +53,7 @@ def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[t
         state = state_of(job, store)
         if state.kind == "done" and fresh:
             state = State("stale", ("--fresh",))
-        elif state.kind == "done" and (record := store.read(job.name)) is not None:
+        elif required and state.kind == "done" and (record := store.read(job.name)) is not None:
             lacking = tuple(kind for kind in required if kind not in record.asked)
             state = State("incomplete", lacking) if lacking else state
         states.append((job, state))
@@ -70,7 +70,8 @@ def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, opt
     """What a run would do and how long it would take, without doing it."""
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(states, options)
-    expected = forecasts([job for job, _ in waiting], all_records(store), on_gpu(options.device), config, folders)
+    jobs = [job for job, _ in waiting]
+    expected = forecasts(jobs, all_records(store) if jobs else [], on_gpu(options.device), config, folders)
     for job, state in states:
         parts = f" ({', '.join(state.parts)})" if state.parts else ""
         points = f"{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}"
@@ -80,7 +81,6 @@ def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, opt
         print(f"not here\t{absent.name}\t{absent.get}")
     print(f"{counted(len(states))}: {describe(states)}.")
     if waiting:
-        jobs = [job for job, _ in waiting]
         workers = wanted_workers(options.jobs, jobs)
         print(f"{counted(len(jobs))} to run: {total(jobs, expected, workers).sentence(workers)}.")
     return DONE
@@ -108,7 +108,7 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(states, options)
     jobs = [job for job, _ in waiting]
-    records = all_records(store)
+    records = all_records(store) if jobs else []
     expected = forecasts(jobs, records, on_gpu(options.device), config, folders)
     _settle_manifest(plan, config, store, options, expected)
     for job, state in states:

@@ -11,7 +11,7 @@ import importlib
 import json
 from pathlib import Path
 
-NAMES = ("startup", "ranking_metrics", "mlknn", "memory", "large_data", "enhancement", "costs", "grid")
+NAMES = ("startup", "ranking_metrics", "mlknn", "memory", "large_data", "enhancement", "costs", "runner", "grid")
 RESULTS = Path(__file__).with_name("results.json")
 
 
