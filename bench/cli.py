@@ -76,7 +76,8 @@ def run(
     epochs
         Train for exactly this many epochs instead of the protocol's.
     jobs
-        Processes to spread the jobs over: a number, or auto for as many as the cores hold.
+        Processes to spread the jobs over, longest jobs first: a number, or auto for as many as the cores hold or the
+        GPUs' memory allows. With --backend 1 and auto both mean every worker of the cluster.
     results
         The folder of the records.
     data

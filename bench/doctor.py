@@ -135,24 +135,14 @@ def _disk(jobs: list[Job], expected: dict[JobName, Forecast | None], store: Stor
 
 
 def _memory(jobs: list[Job], expected: dict[JobName, Forecast | None], workers: int) -> Iterator[Finding]:
+    import torch
+
+    from methods.enhancement.neighbours import free_memory
+
     run = total(jobs, expected, workers)
-    available = available_memory()
-    if available is None:
-        yield Finding("warning", "memory", f"this system does not say how much is free; {run.sentence(workers)}")
-        return
+    available = free_memory(torch.device("cpu"))
     state: Literal["ok", "problem"] = "ok" if run.memory_bytes < available else "problem"
     yield Finding(state, "memory", f"{gib(available)} available; the run: {run.sentence(workers)}")
-
-
-def available_memory() -> int | None:
-    """Bytes that a new process may take without swapping (Linux)."""
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
 
 
 def gib(count: float) -> str:

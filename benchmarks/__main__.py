@@ -26,7 +26,7 @@ def main() -> None:
 
     import torch
 
-    from benchmarks import page
+    from benchmarks import page, scaling_page
     from benchmarks.machine import facts
 
     torch.set_num_threads(2)
@@ -44,6 +44,7 @@ def main() -> None:
         show("grid, shares of the machine", shares(results["grid"], results["machine"]))
     store(results)
     page.write(results)
+    scaling_page.write(results)
 
 
 def store(results: dict) -> None:

@@ -25,6 +25,7 @@ FITTED = [
     (500, 128, 20), (1000, 128, 20), (2000, 128, 20), (4000, 128, 20), (1000, 32, 20), (1000, 512, 20),
     (1000, 128, 5), (1000, 128, 80), (2000, 512, 40), (500, 1024, 10),
 ]  # fmt: skip
+MIDDLE = (1000, 128, 20)
 LEFT_OUT = [(3000, 256, 30), (1500, 64, 60), (800, 300, 14)]
 """(training rows, features, labels)."""
 
@@ -39,10 +40,13 @@ def run(full: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "methods": len(fitted),
         "shapes": len(FITTED),
+        "growth": growth(records),
         "left_out": errors([record for record in records if record.job.dataset not in names], fitted),
     }
     if real := os.environ.get("BENCH_REAL_RECORDS"):
-        found["real_records"] = errors(done(Store(Path(real))), fitted)
+        of_others = done(Store(Path(real)))
+        found["real_sets"] = sorted({record.job.full_dataset for record in of_others})
+        found["real_records"] = errors(of_others, fitted)
     return found
 
 
@@ -131,6 +135,21 @@ def coefficients(terms: list[dict[str, float]], measured: list[float]) -> dict[s
     relative = np.array([[row[name] for name in names] for row in terms]) / np.array(measured)[:, None]
     found, _ = nnls(relative, np.ones(len(measured)))
     return {name: float(f"{value:.4g}") for name, value in zip(names, found, strict=True) if value > 0}
+
+
+def growth(records: list[Record]) -> dict[str, dict[str, float]]:
+    """{method: {what grows: exponent}}: slopes of log seconds over the sweeps of one size with the others fixed."""
+    seconds = {(record.base, record.job.dataset): float(record.cost["seconds"]) for record in records}
+    found: dict[str, dict[str, float]] = {}
+    for base in sorted({record.base for record in records}):
+        found[base] = {}
+        for position, what in enumerate(("rows", "features", "labels")):
+            others = [i for i in range(3) if i != position]
+            sweep = sorted({shape for shape in FITTED if all(shape[i] == MIDDLE[i] for i in others)})
+            sizes = np.log([shape[position] for shape in sweep])
+            times_ = np.log([seconds[base, name_of(shape)] for shape in sweep])
+            found[base][what] = float(np.polyfit(sizes, times_, 1)[0])
+    return found
 
 
 def errors(records: list[Record], fitted: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,204 @@
+"""Writes docs/scaling.md from benchmarks/results.json and the cost model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bench import config as configuration
+from bench.costs import TYPICAL, CostModel, time_on
+from bench.paper import dataset_facts
+from bench.plan import Job, chosen_rows, in_force, recipe
+from bench.records import JobName
+from bench.shapes import Shape
+from bench.wording import duration
+
+PAGE = Path(__file__).parent.parent / "docs/scaling.md"
+PAPER_SETS = ("AAPD", "Reuters", "VOC07", "VOC12", "COCO14", "COCO17", "CUB", "NUS")
+MACHINES = (
+    ("a laptop, 2 cores", 2),
+    ("a machine of 16 cores", 16),
+    ("a cluster of 10 nodes of 16 cores", 160),
+)
+SEEDS = 5
+CORES_OF_ONE_THREAD = "one thread a job"
+
+
+def write(results: dict) -> None:
+    if "costs" not in results or "runner" not in results:
+        return
+    costs, runner = results["costs"], results["runner"]
+    lines = [
+        "# Scaling",
+        "",
+        "How cost grows, what a full run of the paper needs, and how a run is spread over processes and machines. Written",
+        "by `python -m benchmarks costs runner`; every number is measured or computed from the cost model that",
+        "`bench run --dry-run`, the order of jobs and `bench doctor` use.",
+        "",
+        *_model(costs),
+        *_growth(costs),
+        *_paper(),
+        *_runner(runner),
+        TEXT,
+    ]
+    PAGE.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _model(costs: dict) -> list[str]:
+    machine = json.loads(TYPICAL.read_text(encoding="utf-8"))["machine"]
+    lines = [
+        "## The cost model",
+        "",
+        "A job's seconds are a sum of non-negative terms: start, optimiser steps, weights x steps, logits, features read,",
+        "pairs of rows (alone, times features, times labels), rows x features x labels (`bench/costs.py`). Coefficients",
+        f"come from {costs['methods']} methods on {costs['shapes']} simulated data sets of 500 to 4000 rows, 32 to 1024",
+        f"features and 5 to 80 labels, one thread each ({machine}), by non-negative least squares on relative errors.",
+        "Records of the results folder then correct it: by what the same row took on the same set, else by what the method",
+        "took compared with the model, else by the machine's factor.",
+        "",
+        "Forecast over measured, uncorrected:",
+        "",
+        "| checked on | records | median | 10 % to 90 % | within a factor of 2 |",
+        "|---|---:|---:|---:|---:|",
+        _errors("three simulated sets left out: seconds", costs["left_out"], "seconds"),
+        _errors("the same: peak memory", costs["left_out"], "memory"),
+    ]
+    if "real_records" in costs:
+        sets = ", ".join(name.partition("@")[0] for name in costs["real_sets"])
+        lines.append(_errors(f"real sets ({sets}): seconds", costs["real_records"], "seconds"))
+    return [*lines, ""]
+
+
+def _errors(what: str, found: dict, kind: str) -> str:
+    ratios = found[kind]
+    return (
+        f"| {what} | {found['records']} | {ratios['median']:.2f} | {ratios['10 %']:.2f} to {ratios['90 %']:.2f} "
+        f"| {ratios['within a factor of 2']:.0%} |"
+    )
+
+
+def _growth(costs: dict) -> list[str]:
+    lines = [
+        "## How seconds grow",
+        "",
+        "Exponents measured on simulated data around 1000 rows, 128 features, 20 labels (rows 500 to 4000, features 32 to",
+        "512, labels 5 to 80); below 1 because fixed costs still count at these sizes. Epochs are the paper's 30.",
+        "",
+        "| method | rows | features | labels |",
+        "|---|---:|---:|---:|",
+    ]
+    for method, exponents in costs["growth"].items():
+        cells = " | ".join(f"{exponents[what]:.2f}" for what in ("rows", "features", "labels"))
+        lines.append(f"| {method} | {cells} |")
+    return [
+        *lines,
+        "",
+        "Grid points cost as much as points trained one after the other, less what a stack saves (docs/performance.md).",
+        "Seeds are jobs of their own: twice the seeds take twice the time.",
+        "",
+    ]
+
+
+def _paper() -> list[str]:
+    settings = configuration.load()
+    model = CostModel([], gpu=False)
+    rows = chosen_rows(settings, None)
+    lines = [
+        "## A full run of the paper",
+        "",
+        f"Tables 2 to 5 with the {len(rows)} rows that run by default, one seed, by the model (nothing of it was run: the",
+        "eight data sets in the paper's features are not here). Hours of one core, and the largest jobs. Table 1's sizes",
+        "are beyond the sizes that the model was fitted to, by factors of up to 35 in rows.",
+        "",
+        "| data set | all methods | longest job | | largest memory |",
+        "|---|---:|---:|---|---:|",
+    ]
+    every: list[float] = []
+    for name in PAPER_SETS:
+        facts = {key: int(value) for key, value in dataset_facts(name).items() if value.isdigit()}
+        shape = Shape(facts["N_train"], facts["N_val"] + facts["N_test"], facts["D_features"], facts["L_labels"])
+        found = {}
+        for row in rows:
+            made = recipe(row)
+            protocol = in_force(settings.protocols["paper"], row)
+            job = Job(
+                name=JobName(name, "x", row.name, 0), base=row.base, protocol_name="paper", protocol=protocol,
+                points=tuple(made.points), grid_names=(), gradient=made.listing.gradient, files=(), reader="", key={},
+            )  # fmt: skip
+            found[row.name] = model.forecast(job, shape)
+        longest = max(found, key=lambda row: found[row].seconds)
+        largest = max(forecast.memory_bytes for forecast in found.values())
+        total = sum(forecast.seconds for forecast in found.values())
+        lines.append(
+            f"| {name} | {duration(total)} | {duration(found[longest].seconds)} | {longest} | {largest / 2**30:.1f} GiB |"
+        )
+        every += [forecast.seconds for forecast in found.values()]
+    lines += [
+        "",
+        f"With longest jobs first and {CORES_OF_ONE_THREAD}:",
+        "",
+        f"| on | one seed | {SEEDS} seeds |",
+        "|---|---:|---:|",
+    ]
+    for machine, cores in MACHINES:
+        spans = [time_on(cores, sorted(every * seeds, reverse=True)) for seeds in (1, SEEDS)]
+        lines.append(f"| {machine} | {duration(spans[0])} | {duration(spans[1])} |")
+    return [
+        *lines,
+        "",
+        "One GPU and eight GPUs: not measured. Jobs are spread over all GPUs, one a device, more where measured peaks allow;",
+        "records made on a GPU then correct the forecasts of that folder.",
+        "",
+    ]
+
+
+def _runner(runner: dict) -> list[str]:
+    ratio = runner["two_processes_against_one"]
+    return [
+        "## The runner itself",
+        "",
+        "| what | measured |",
+        "|---|---:|",
+        f"| a job that does nothing (claim, load yeast, evaluate, write), one process | {runner['empty_job_ms']['1']:.0f} ms |",
+        f"| the same, each of two processes | {runner['empty_job_ms']['2']:.0f} ms |",
+        f"| plan and read {runner['records']:.0f} records (`run --dry-run`, start of Python included) | {runner['plan_and_read_s']:.1f} s |",
+        f"| `bench status` of them | {runner['status_s']:.1f} s |",
+        f"| `bench table` of them | {runner['table_s']:.1f} s |",
+        f"| 12 similar jobs, two processes against one, {ratio['rounds']} rounds in turns | {ratio['median']:.2f}x "
+        f"({ratio['lowest']:.2f} to {ratio['highest']:.2f}) |",
+        "",
+    ]
+
+
+TEXT = """## Spreading a run
+
+- **One machine.** `--jobs auto` takes as many processes as the cores hold (one thread a job, for torch, BLAS and OpenMP
+  alike) or, with GPUs, one a device and more where the peaks that records measured allow it. Features in the canonical
+  layout are memory-mapped: processes share them. The longest jobs start first.
+- **Dask, Ray.** `bench run --backend dask --address tcp://scheduler:8786` or `--backend ray --address host:6379` hand
+  jobs to a cluster that is there already (extras `dask` and `ray`). Every worker must see the same results folder, the
+  same data under the same paths, and the same code; this is checked at the start. Workers write their records
+  themselves. Locks are `flock`: on a network file system it must be one that supports them across hosts (NFS 4 does).
+- **Anything else.** `--shard 3/8` runs the third of eight equal parts, for a Slurm array
+  (`--shard ${SLURM_ARRAY_TASK_ID}/8`) or machines that share nothing; copying the results folders into one merges them.
+
+## What a kill costs
+
+Records are written to a temporary file, flushed and renamed, with a checksum inside. A killed worker costs its own job,
+which runs again alone, once. Trainings keep a checkpoint every `run.checkpoint_seconds` (60) and go on from it to the
+same bytes, as do jobs that `--timeout` stopped, with `--retry failed`. `make chaos` kills fifty runs in five phases and
+compares.
+
+## What breaks first
+
+- **100 times the labels** (COCO14's 80 become 8000). Weights of a stack of 8 points at 2048 features: 0.5 GiB a copy, and
+  the optimiser, the snapshot and the gradient make six of them. Lower `stack` in the protocol first; the harness halves
+  it by itself when memory runs out. FLEM's networks on labels grow with the square of the labels: its matrices of
+  8000 x 8000 cost 0.25 GiB a point and copy. RAKEL trains two sets of classifiers a label and is the slowest by then.
+- **100 times the rows** (NUS's 146000 become 14.6 million). Features at 2048: 111 GiB. They are memory-mapped, so a run
+  goes on at the disk's speed, but ML-KNN's distances grow with the square of the rows and are out of reach (10000 times
+  the time), as are LP, ML, KM and FCM, which hold all pairs of rows and say so before they start. The gradient methods
+  grow linearly.
+- **100 times the features** adds weights like labels do, and no squares.
+- **5000 jobs** plan in seconds; the store is one file a job, and 100000 of them want a file system that lists well.
+"""
