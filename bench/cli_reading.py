@@ -1,4 +1,4 @@
-"""The verbs that read what runs left: status, show, table, compare. Nothing heavy before it is needed."""
+"""The verbs that read what runs left: status, show, table, compare, stats. Nothing heavy before it is needed."""
 
 from __future__ import annotations
 
@@ -191,6 +191,58 @@ def compare(
     if frame.empty:
         raise UsageError(f"{results} has no value of a data set of the paper; --beside OURS=PAPERS names a stand-in.")
     print(render_comparison(frame, config, form), end="")
+    return 0
+
+
+def stats(
+    *,
+    metric: str | None = None,
+    methods: Names = None,
+    control: str = "FLEM-D",
+    region: float | None = None,
+    source: Literal["ours", "paper"] = "ours",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Test whether methods differ over data sets, and say what the data cannot decide.
+
+    Parameters
+    ----------
+    metric
+        hamming, ranking, coverage, average-precision, or another of `list metrics`. Default: the paper's four.
+    methods
+        The rows to compare. Default: the ranked ones.
+    control
+        The row that each of the others is compared with.
+    region
+        Differences up to this count as equivalent, in the metric's unit. Default: 1 % of the control's mean.
+    source
+        ours (from records) or paper (its printed values).
+    results
+        The folder of the records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import config as configuration
+    from bench.metric_catalogue import PAPER_METRICS, metric_named
+    from bench.significance import significance
+    from bench.tables import paper_table
+
+    config = configuration.load()
+    metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
+    if source == "paper":
+        if metrics[0].paper_table is None:
+            raise UsageError(f"the paper has no table of {metrics[0].title}.")
+        tables = [paper_table(one, config) for one in metrics]
+    else:
+        _, tables = _collected(metrics, Path(results), data, config)
+    reports = []
+    for table in tables:
+        rows = table.ranked if methods is None else methods
+        for row in rows:
+            known(row, (*table.ranked, *table.extra), "row")
+        reports.append(significance(table, list(dict.fromkeys(rows)), control, region))
+    print("\n".join(reports), end="")
     return 0
 
 

@@ -1,0 +1,138 @@
+"""Tests of whether methods differ over data sets. Values in, plain data out; imports neither torch nor methods.
+
+A block is a data set, averaged over seeds: seeds are never counted as data sets. Ranks are mean ranks of ties here, as
+the tests want them (the tables' ranks are competition ranks).
+
+Friedman with the F distribution: Iman, Davenport 1980. Nemenyi's critical difference and Wilcoxon with Holm: Demšar,
+"Statistical comparisons of classifiers over multiple data sets", JMLR 2006. Bayesian signed-rank: Benavoli et al.,
+"Time for a change", JMLR 2017.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+SAMPLES = 50_000
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Friedman:
+    mean_ranks: list[float]
+    chi_square: float
+    chi_square_p: float
+    f: float
+    f_p: float
+    blocks: int
+    methods: int
+
+
+def friedman(values: np.ndarray, lower_is_better: bool) -> Friedman:
+    """Whether any method differs; ``values`` [data sets, methods], complete.
+
+    Raises
+    ------
+    ValueError: for fewer than three methods or two data sets.
+    """
+    blocks, methods = values.shape
+    if methods < 3 or blocks < 2:
+        raise ValueError(f"Friedman's test needs 3 methods and 2 data sets; there are {methods} and {blocks}")
+    ranks = stats.rankdata(values if lower_is_better else -values, axis=1)
+    mean_ranks = ranks.mean(0)
+    if np.ptp(ranks) == 0:  # every value ties with every other
+        return Friedman(mean_ranks.tolist(), 0.0, 1.0, 0.0, 1.0, blocks, methods)
+    chi_square, p = stats.friedmanchisquare(*values.T)
+    most = blocks * (methods - 1)
+    f = math.inf if chi_square >= most else (blocks - 1) * chi_square / (most - chi_square)
+    f_p = float(stats.f.sf(f, methods - 1, (methods - 1) * (blocks - 1)))
+    return Friedman(mean_ranks.tolist(), float(chi_square), float(p), float(f), f_p, blocks, methods)
+
+
+def critical_difference(methods: int, blocks: int, alpha: float = ALPHA) -> float:
+    """Mean ranks that differ by less cannot be told apart (Nemenyi)."""
+    quantile = stats.studentized_range.ppf(1 - alpha, methods, np.inf) / math.sqrt(2)
+    return float(quantile * math.sqrt(methods * (methods + 1) / (6 * blocks)))
+
+
+def nemenyi(mean_ranks: list[float], blocks: int) -> np.ndarray:
+    """[methods, methods] p-values of all pairs."""
+    methods = len(mean_ranks)
+    distance = np.abs(np.subtract.outer(mean_ranks, mean_ranks)) / math.sqrt(methods * (methods + 1) / (6 * blocks))
+    p = stats.studentized_range.sf(distance * math.sqrt(2), methods, np.inf)
+    np.fill_diagonal(p, 1.0)
+    return np.minimum(p, 1.0)
+
+
+@dataclass(frozen=True)
+class Against:
+    """A method against the control."""
+
+    method: str
+    wins: int
+    """Data sets on which the control is better."""
+    losses: int
+    p: float
+    """Wilcoxon's signed-rank test, two-sided; 1 where nothing differs."""
+    p_holm: float
+    control_better: float
+    equivalent: float
+    method_better: float
+    """The last three: Bayesian signed-rank, probabilities that the control is better by more than the region of
+    practical equivalence, that they are equivalent, and that the other is better."""
+
+
+def against_control(
+    values: np.ndarray, methods: list[str], control: str, lower_is_better: bool, region: float, seed: int = 0
+) -> list[Against]:
+    """Every method against the control over data sets; ``region`` is the half-width of practical equivalence, in the
+    metric's unit."""
+    signed = values if lower_is_better else -values
+    column = methods.index(control)
+    found = []
+    for j, method in enumerate(methods):
+        if j == column:
+            continue
+        gain = signed[:, j] - signed[:, column]  # above 0 where the control is better
+        p = 1.0 if not gain.any() else float(stats.wilcoxon(gain, zero_method="zsplit").pvalue)
+        better, equivalent, worse = signed_rank_posterior(gain, region, np.random.default_rng(seed))
+        found.append(Against(method, int((gain > 0).sum()), int((gain < 0).sum()), p, 1.0, better, equivalent, worse))
+    adjusted = holm([one.p for one in found])
+    return [Against(**{**vars(one), "p_holm": p}) for one, p in zip(found, adjusted, strict=True)]
+
+
+def holm(p: list[float]) -> list[float]:
+    """Adjusted p-values, in the given order (Holm 1979)."""
+    order = np.argsort(p, kind="stable")
+    adjusted, largest = [0.0] * len(p), 0.0
+    for position, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p) - position) * p[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def signed_rank_posterior(
+    gain: np.ndarray, region: float, random: np.random.Generator, samples: int = SAMPLES
+) -> tuple[float, float, float]:
+    """Posterior probabilities that the typical gain is above ``region``, within it, and below ``-region``.
+
+    Dirichlet weights on the gains and on one pseudo-observation 0 of weight 0.5 (the prior); the statistic is the
+    weighted share of pairs whose mean lies in each region (equations 4 to 7 of Benavoli et al.).
+    """
+    z = np.append(gain, 0.0)
+    alpha = np.append(np.ones(len(gain)), 0.5)
+    pairs = (z[:, None] + z[None, :]) / 2
+    weights = random.dirichlet(alpha, samples)
+    above, below = (np.einsum("si,ij,sj->s", weights, place, weights) for place in (pairs > region, pairs < -region))
+    within = 1 - above - below
+    winner = np.argmax(np.stack([above, within, below]), axis=0)
+    shares = np.bincount(winner, minlength=3) / samples
+    return float(shares[0]), float(shares[1]), float(shares[2])
+
+
+def smallest_wilcoxon_p(blocks: int) -> float:
+    """What the two-sided signed-rank test can reach at best: all differences of one sign."""
+    return 2.0 ** (1 - blocks)
