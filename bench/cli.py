@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
 from bench.cli_data import DataFolder, data_app
-from bench.cli_reading import DEFAULT_RESULTS, Names, compare, known, show, stats, status, table
+from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, compare, known, show, stats, status, table
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ app = App(
 app.command(data_app)
 for verb in (status, show, table, compare, stats):
     app.command(verb)
-
-Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())]
 
 
 @app.command

@@ -11,11 +11,14 @@ from bench.cli_data import DataFolder
 from bench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from bench.choice import Choice
     from bench.config import Config
+    from bench.tables import Style
 
 DEFAULT_RESULTS = "results/runs"
 
 Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
+Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())]
 
 
 def status(*, results: str = DEFAULT_RESULTS) -> int:
@@ -70,6 +73,13 @@ def table(
     number: int | None = None,
     metric: str | None = None,
     form: Annotated[str, Parameter(name="--format")] = "terminal",
+    methods: Names = None,
+    datasets: Names = None,
+    seeds: Numbers = None,
+    digits: int = 4,
+    rank_on: Literal["printed", "exact"] = "printed",
+    include: Literal["extra"] | None = None,
+    fit: Literal["column", "page"] = "column",
     source: Literal["ours", "paper"] = "ours",
     origin: Annotated[Literal["runs", "reference"], Parameter(name="--from")] = "runs",
     results: str = DEFAULT_RESULTS,
@@ -80,13 +90,28 @@ def table(
     Parameters
     ----------
     number
-        A table of the paper: 1 (the data sets), 2 (Hamming), 3 (ranking), 4 (coverage), 5 (average precision).
+        A table of the paper: 1 (the data sets), 2 (Hamming), 3 (ranking), 4 (coverage), 5 (average precision), 6 (the
+        ablation, on VOC07 or the one set that --datasets names).
     metric
         hamming, ranking, coverage, average-precision, or another of `list metrics`.
     form
         terminal, markdown, latex, html, csv or json.
+    methods
+        Rows to show. Default: all.
+    datasets
+        Columns to show. Default: all.
+    seeds
+        Seeds to average over. Default: all.
+    digits
+        Decimals of a value.
+    rank_on
+        printed: values that look equal are equal, as in the paper; exact: only those that are.
+    include
+        extra ranks the rows under the rule with the others.
+    fit
+        Of LaTeX: column, as wide as it is; page, across both columns and shrunk to the page where it is wider.
     source
-        ours (from records) or paper (as printed there, Tables 2-5).
+        ours (from records) or paper (as printed there, Tables 2-6).
     origin
         runs (your own) or reference (the committed ones).
     results
@@ -95,11 +120,14 @@ def table(
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     from bench import config as configuration
+    from bench.choice import Choice
     from bench.metric_catalogue import PAPER_METRICS, metric_named
     from bench.render import FORMATS, render_all
-    from bench.tables import paper_table
+    from bench.tables import ABLATION, Style, paper_ablation, paper_table
 
     known(form, FORMATS, "format")
+    if not 1 <= digits <= 10:
+        raise UsageError(f"--digits must be from 1 to 10, not {digits}.")
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
     config = configuration.load()
@@ -110,43 +138,72 @@ def table(
         print(render_datasets(dataset_frame(config, data_folders(config, data)), form), end="")
         return 0
     metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
-    if number is not None:
+    if number not in (None, 6):
         metrics = [one for one in metrics if one.paper_table == number]
         if not metrics:
-            raise UsageError(f"there is no table {number} here; 1 to 5 are.")
+            raise UsageError(f"there is no table {number} here; 1 to 6 are.")
     if source == "paper":
         for one in metrics:
             if one.paper_table is None:
                 raise UsageError(f"the paper has no table of {one.title}.")
-        tables = [paper_table(one, config) for one in metrics]
-        print(render_all(tables, form), end="")
+        if any(given is not None for given in (methods, datasets, seeds, include)) or digits != 4:
+            raise UsageError("the paper's tables are shown as printed; --source paper takes no other choice.")
+        tables = [paper_ablation()] if number == 6 else [paper_table(one, config) for one in metrics]
+        print(render_all(tables, form, fit), end="")
         return 0
-    return _own_tables(metrics, form, origin, results, data, config)
+    choice = Choice(methods, datasets, seeds)
+    style = Style(digits, rank_on, rank_extra=include == "extra", show_ranks=number != 6)
+    if number == 6:
+        choice = Choice(methods or ABLATION, datasets or ["VOC07"], seeds)
+        if len(choice.datasets or ()) != 1:
+            raise UsageError("Table 6 is of one data set; name one with --datasets.")
+    return _own_tables(metrics, form, origin, results, data, config, choice, style, number == 6, fit)
 
 
-def _own_tables(metrics: list, form: str, origin: str, results: str, data: str | None, config: Config) -> int:
+def _own_tables(
+    metrics: list,
+    form: str,
+    origin: str,
+    results: str,
+    data: str | None,
+    config: Config,
+    choice: Choice,
+    style: Style,
+    one_table: bool,
+    fit: Literal["column", "page"],
+) -> int:
     from bench.render import render_all
+    from bench.tables import ablation
 
     committed = origin == "reference"
     folder = Path("results/reference") if committed else Path(results)
-    entries, tables = _collected(metrics, folder, data, config, committed)
+    entries, tables = _collected(metrics, folder, data, config, committed, choice, style)
+    if one_table:
+        tables = [ablation(tables)]
     if committed:
         note = _reference_note(entries)
         for one in tables:
             one.notes.append(note)
-    print(render_all(tables, form), end="")
+    print(render_all(tables, form, fit), end="")
     return 1 if any(entry.state == "corrupt" for entry in entries) else 0
 
 
 def _collected(
-    metrics: list, folder: Path, data: str | None, config: Config, committed: bool = False
+    metrics: list,
+    folder: Path,
+    data: str | None,
+    config: Config,
+    committed: bool = False,
+    choice: Choice | None = None,
+    style: Style | None = None,
 ) -> tuple[list, list]:
     """The folder's records, and a table of each metric."""
+    from bench.choice import Choice, chosen
     from bench.collect import collect
     from bench.datasets import data_folders
     from bench.plan import rows_of
     from bench.records import Store
-    from bench.tables import comparison
+    from bench.tables import PAPERS_STYLE, comparison
 
     if not folder.is_dir():
         how = "this version comes without reference records." if committed else "run `python -m bench run` first."
@@ -155,8 +212,10 @@ def _collected(
     entries = collect(store, config, data_folders(config, data), committed=committed)
     if not entries:
         raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
-    manifest = store.manifest()
-    return entries, [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in metrics]
+    entries, manifest = chosen(entries, store.manifest(), choice or Choice())
+    order = list(rows_of(config))
+    style = style or PAPERS_STYLE
+    return entries, [comparison(entries, metric, config, manifest, order, style) for metric in metrics]
 
 
 def compare(

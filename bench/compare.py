@@ -30,6 +30,7 @@ def comparison_frame(tables: Sequence[Table], stand_ins: Mapping[str, str]) -> p
     lines = []
     for table in tables:
         metric = table.metric
+        assert metric is not None
         assert metric.paper_table is not None
         theirs = {(cell.method, cell.dataset): cell.value for cell in paper.comparison_table(metric.paper_table)}
         for column in table.columns:

@@ -20,14 +20,8 @@ def notes_of(
 ) -> list[str]:
     """What stands under a table of classifiers."""
     notes = [_seed_note(entries), *_protocol_notes(entries, config, manifest, labels)]
-    absent = [row for row in config.tables.ranked if row not in table.ranked]
-    if table.ranked:
-        count = len(table.ranked)
-        missing = f" (not run: {', '.join(absent)})" if absent else ""
-        notes.append(
-            f"Ranks are among the {count} of the paper's methods that are here{missing}; "
-            "rows under the rule are unranked."
-        )
+    if table.ranked and table.show_ranks:
+        notes.append(_rank_note(table, config))
     for full, label in labels.items():
         extractor = full.partition("@")[2]
         expected = config.datasets.get(full.partition("@")[0])
@@ -39,6 +33,16 @@ def notes_of(
         notes.append(f"{name} is a gap: its data are not here.")
     notes += _fault_notes(table, entries, labels)
     return notes
+
+
+def _rank_note(table: Table, config: Config) -> str:
+    count = len(table.ranked)
+    if any(row not in config.tables.ranked for row in table.ranked):
+        return f"Ranks are among all {count} rows."
+    absent = [row for row in config.tables.ranked if row not in table.ranked]
+    missing = f" (not run: {', '.join(absent)})" if absent else ""
+    rule = "; rows under the rule are unranked" if table.extra else ""
+    return f"Ranks are among the {count} of the paper's methods that are here{missing}{rule}."
 
 
 def _seed_note(entries: list[Entry]) -> str:

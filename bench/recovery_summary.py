@@ -17,7 +17,8 @@ def against_floors(tables: list[Table], style: str) -> str:
     lines = []
     for row in [*tables[0].ranked, *(row for row in tables[0].extra if row not in FLOORS)]:
         lines.append([row, *(" / ".join(map(str, floor_counts(table, row).values())) for table in tables)])
-    headers = ["better / level / worse", *(table.metric.title.split()[0] for table in tables)]
+    measures = [table.metric.title.split()[0] for table in tables if table.metric]
+    headers = ["better / level / worse", *measures]
     body = tabulate(lines, headers, tablefmt=style, colalign=("left", *["right"] * len(tables)), disable_numparse=True)
     rule = (
         "Sets on which a method is better than, level with (within two deviations of its own seeds), or worse than "
@@ -28,6 +29,7 @@ def against_floors(tables: list[Table], style: str) -> str:
 
 def floor_counts(table: Table, row: str) -> dict[str, int]:
     """On how many sets a row is "better" than the better floor, "level" with it, "worse"."""
+    assert table.metric is not None
     counts = {"better": 0, "level": 0, "worse": 0}
     for column in table.columns:
         own = table.cell(row, column)

@@ -9,6 +9,7 @@ import html
 import io
 import json
 from dataclasses import replace
+from typing import Literal
 
 from tabulate import SEPARATING_LINE, tabulate
 
@@ -17,21 +18,26 @@ from bench.tables import AVERAGE, GAP, Table
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
 
-def render(table: Table, form: str) -> str:
+Fit = Literal["column", "page"]
+"""Of a LaTeX table: as wide as it is, or across the page and never wider."""
+
+
+def render(table: Table, form: str, fit: Fit = "column") -> str:
+    if form == "latex":
+        return _latex(table, fit)
     return {
         "terminal": _terminal,
         "markdown": _markdown,
-        "latex": _latex,
         "html": _html,
         "csv": _csv,
         "json": _json,
     }[form](table)
 
 
-def render_all(tables: list[Table], form: str) -> str:
+def render_all(tables: list[Table], form: str, fit: Fit = "column") -> str:
     """Several tables below each other; in prose formats a note that all of them have stands once, under the last."""
     if form not in ("terminal", "markdown", "html") or len(tables) < 2:
-        return "\n".join(render(table, form) for table in tables)
+        return "\n".join(render(table, form, fit) for table in tables)
     common = [note for note in tables[0].notes if all(note in table.notes for table in tables)]
     parts = []
     for table in tables:
@@ -41,7 +47,11 @@ def render_all(tables: list[Table], form: str) -> str:
 
 
 def _headers(table: Table) -> list[str]:
-    return ["Algorithm", *table.columns, AVERAGE]
+    return ["Algorithm", *table.columns, *([AVERAGE] if table.show_ranks else [])]
+
+
+def _average(table: Table, row: str) -> list[str]:
+    return [table.averages.get(row, GAP if row in table.ranked else "")] if table.show_ranks else []
 
 
 def _lines(table: Table, rows: list[str], bold: str) -> list[list[str]]:
@@ -51,12 +61,12 @@ def _lines(table: Table, rows: list[str], bold: str) -> list[list[str]]:
             f"{bold}{table.text(row, column)}{bold}" if table.is_best(row, column) else table.text(row, column)
             for column in table.columns
         ]
-        lines.append([row, *cells, table.averages.get(row, GAP if row in table.ranked else "")])
+        lines.append([row, *cells, *_average(table, row)])
     return lines
 
 
 def _alignment(table: Table) -> tuple[str, ...]:
-    return ("left", *["right"] * (len(table.columns) + 1))
+    return ("left", *["right"] * (len(_headers(table)) - 1))
 
 
 def _terminal(table: Table) -> str:
@@ -71,7 +81,7 @@ def _terminal(table: Table) -> str:
 def _markdown(table: Table) -> str:
     lines = _lines(table, table.ranked, "**")
     if table.ranked and table.extra:
-        lines.append(["*unranked*", *[""] * (len(table.columns) + 1)])
+        lines.append(["*unranked*", *[""] * (len(_headers(table)) - 1)])
     lines += _lines(table, table.extra, "**")
     lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     body = tabulate(lines, _headers(table), tablefmt="pipe", colalign=_alignment(table), disable_numparse=True)
@@ -103,25 +113,31 @@ def latex_escaped(text: str) -> str:
     return "".join(LATEX_SPECIAL.get(character, character) for character in text)
 
 
-def _latex(table: Table) -> str:
+def _latex(table: Table, fit: Fit) -> str:
+    def cell(row: str, column: str) -> str:
+        text = latex_escaped(table.text(row, column))
+        if table.is_best(row, column):
+            return rf"\textbf{{{text}}}"
+        return rf"\underline{{{text}}}" if table.is_second(row, column) else text
+
     def line(row: str) -> str:
-        cells = []
-        for column in table.columns:
-            text = latex_escaped(table.text(row, column))
-            cells.append(rf"\textbf{{{text}}}" if table.is_best(row, column) else text)
-        average = latex_escaped(table.averages.get(row, GAP if row in table.ranked else ""))
-        return " & ".join([latex_escaped(row), *cells, average]) + r" \\"
+        cells = [cell(row, column) for column in table.columns]
+        average = [latex_escaped(text) for text in _average(table, row)]
+        return " & ".join([latex_escaped(row), *cells, *average]) + r" \\"
 
     rule = [r"\midrule"] if table.ranked and table.extra else []
+    page = fit == "page"
+    environment = "table*" if page else "table"
     return "\n".join(
         [
-            "% needs \\usepackage{booktabs}",
-            r"\begin{table}",
+            "% needs \\usepackage{booktabs,graphicx}" if page else "% needs \\usepackage{booktabs}",
+            rf"\begin{{{environment}}}",
             r"\centering",
             r"\footnotesize",
             r"\setlength{\tabcolsep}{3pt}",
             rf"\caption{{{latex_escaped(table.title)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(table.columns) + 1)}}}",
+            *([r"\setbox0=\hbox{%"] if page else []),
+            rf"\begin{{tabular}}{{l{'r' * (len(_headers(table)) - 1)}}}",
             r"\toprule",
             " & ".join(latex_escaped(header) for header in _headers(table)) + r" \\",
             r"\midrule",
@@ -130,12 +146,13 @@ def _latex(table: Table) -> str:
             *(line(row) for row in table.extra),
             r"\bottomrule",
             r"\end{tabular}",
+            *([r"}\ifdim\wd0>\textwidth\resizebox{\textwidth}{!}{\box0}\else\box0\fi"] if page else []),
             "",
             r"\smallskip",
             r"\begin{minipage}{\linewidth}\scriptsize",
             *(latex_escaped(note) + r"\par" for note in table.notes),
             r"\end{minipage}",
-            r"\end{table}",
+            rf"\end{{{environment}}}",
             "",
         ]
     )
@@ -147,8 +164,8 @@ def _html(table: Table) -> str:
         for column in table.columns:
             text = html.escape(table.text(row, column))
             cells.append(f"<td>{f'<strong>{text}</strong>' if table.is_best(row, column) else text}</td>")
-        average = html.escape(table.averages.get(row, GAP if row in table.ranked else ""))
-        return f'<tr><th scope="row">{html.escape(row)}</th>{"".join(cells)}<td>{average}</td></tr>'
+        average = "".join(f"<td>{html.escape(text)}</td>" for text in _average(table, row))
+        return f'<tr><th scope="row">{html.escape(row)}</th>{"".join(cells)}{average}</tr>'
 
     head = "".join(f'<th scope="col">{html.escape(header)}</th>' for header in _headers(table))
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
@@ -170,7 +187,7 @@ def _html(table: Table) -> str:
 
 def _csv(table: Table) -> str:
     stream = io.StringIO()
-    frame = table.frame.assign(metric=table.metric.key, rank=table.frame["rank"].astype("Int64"))
+    frame = table.frame.assign(rank=table.frame["rank"].astype("Int64"))
     frame.drop(columns="printed").to_csv(stream, index=False)
     return stream.getvalue()
 
@@ -179,8 +196,8 @@ def _json(table: Table) -> str:
     frame = table.frame.assign(rank=table.frame["rank"].astype("Int64"))
     body = {
         "title": table.title,
-        "metric": table.metric.key,
-        "lower_is_better": table.metric.lower_is_better,
+        "metric": table.metric.key if table.metric else None,
+        "lower_is_better": table.metric.lower_is_better if table.metric else None,
         "columns": table.columns,
         "ranked": table.ranked,
         "extra": table.extra,

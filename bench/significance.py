@@ -55,6 +55,7 @@ def significance(table: Table, rows: list[str], control: str, region: float | No
         return "\n".join(
             [*lines, f"Nothing can be tested: {text}. Methods are compared over data sets, never seeds.", ""]
         )
+    assert table.metric is not None
     lower = table.metric.lower_is_better
     array = values.to_numpy(dtype=float)
     if len(rows) >= 3:

@@ -8,34 +8,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from bench import paper
 from bench.config import Config, Tables
-from bench.metric_catalogue import Metric
+from bench.errors import UsageError
+from bench.metric_catalogue import PAPER_METRICS, Metric
 from bench.notes import notes_of, recovery_notes
-from bench.ranking import average_rank, competition_ranks, printed
+from bench.ranking import DIGITS, average_rank, competition_ranks, printed
 from bench.records import Manifest
 
 if TYPE_CHECKING:
     from bench.collect import Entry
 
 GAP = "–"
+EXACT_DIGITS = 17
+FRAME_COLUMNS = ["row", "dataset", "mean", "deviation", "seeds", "rank", "state", "printed", "metric"]
 AVERAGE = paper.AVERAGE
 
 
 @dataclass(frozen=True)
-class Table:
-    """A comparison of rows over data sets by one metric.
+class Style:
+    """How cells are printed and ranked."""
 
-    ``frame`` has one line a cell: row, dataset, mean, deviation, seeds, rank, state, printed. ``rank`` is missing for
-    unranked rows and gaps; ``state`` is "value", "missing", or what went wrong.
+    digits: int = DIGITS
+    rank_on: Literal["printed", "exact"] = "printed"
+    """Equal as printed is equal (the paper's rule), or only equal in every digit."""
+    rank_extra: bool = False
+    """Whether the rows that stand under the rule are ranked with the others."""
+    show_ranks: bool = True
+
+
+PAPERS_STYLE = Style()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A comparison of rows over data sets by one metric, or of rows over metrics on one data set (``ablation``).
+
+    ``frame`` has one line a cell: row, dataset (the column), metric, mean, deviation, seeds, rank, state, printed.
+    ``rank`` is missing for unranked rows and gaps; ``state`` is "value", "missing", or what went wrong.
     """
 
     title: str
-    metric: Metric
+    metric: Metric | None
+    """None where columns are metrics."""
     columns: list[str]
     ranked: list[str]
     extra: list[str]
@@ -45,19 +64,25 @@ class Table:
     notes: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     """{column: NAME@extractor}, of the columns that have records."""
+    show_ranks: bool = True
 
     def text(self, row: str, column: str) -> str:
         """A cell as ``value(rank)``."""
         cell = self.cell(row, column)
         if cell is None or cell["state"] != "value":
             return GAP if cell is None or cell["state"] == "missing" else str(cell["state"])
-        rank = "" if pd.isna(cell["rank"]) else f"({int(cell['rank'])})"
+        rank = "" if pd.isna(cell["rank"]) or not self.show_ranks else f"({int(cell['rank'])})"
         return f"{cell['printed']}{rank}"
 
     def is_best(self, row: str, column: str) -> bool:
         """Whether the cell has the best ranked value of its column (ties are all best)."""
         cell = self.cell(row, column)
         return cell is not None and bool(cell["rank"] == 1)
+
+    def is_second(self, row: str, column: str) -> bool:
+        """Whether exactly one ranked value of the column is better."""
+        cell = self.cell(row, column)
+        return cell is not None and bool(cell["rank"] == 2)
 
     def cell(self, row: str, column: str) -> dict | None:
         return self._cells.get((row, column))
@@ -68,7 +93,12 @@ class Table:
 
 
 def comparison(
-    entries: list[Entry], metric: Metric, config: Config, manifest: Manifest, row_order: Sequence[str]
+    entries: list[Entry],
+    metric: Metric,
+    config: Config,
+    manifest: Manifest,
+    row_order: Sequence[str],
+    style: Style = PAPERS_STYLE,
 ) -> Table:
     """The table of one metric from records; gaps are what runs asked for and that has no value."""
     labels = _column_labels(entries, manifest)
@@ -77,19 +107,76 @@ def comparison(
     present = {*manifest.rows, *(entry.job.row for entry in entries)}
     ranked = [row for row in order.ranked if row in present]
     extra = [row for row in _ordered(present, [*order.extra, *row_order]) if row not in ranked]
+    if style.rank_extra:
+        ranked, extra = [*ranked, *extra], []
     by_cell: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         by_cell.setdefault((entry.job.row, labels[entry.job.full_dataset]), []).append(entry)
     cells = [
-        _cell_of(row, column, by_cell.get((row, column), []), metric) for row in [*ranked, *extra] for column in columns
+        _cell_of(row, column, by_cell.get((row, column), []), metric, style.digits)
+        for row in [*ranked, *extra]
+        for column in columns
     ]
-    table = _ranked(f"{metric.title} {metric.arrow}", metric, columns, ranked, extra, cells)
+    table = _ranked(f"{metric.title} {metric.arrow}", metric, columns, ranked, extra, cells, style)
     table.sources.update({label: full for full, label in labels.items()})
     if manifest.track == "recovery":
         table.notes.extend(recovery_notes(table, entries, manifest, labels))
     else:
         table.notes.extend(notes_of(table, entries, config, manifest, labels))
     return table
+
+
+ABLATION = ("FLEM-I", "FLEM-II", "FLEM-D")
+"""The rows of Table 6; the paper calls the last "Ours"."""
+
+
+def ablation(tables: Sequence[Table]) -> Table:
+    """Rows over metrics on one data set (Table 6), from the tables of the metrics.
+
+    Raises
+    ------
+    UsageError: when they have more than one column.
+    """
+    if len(tables[0].columns) != 1:
+        raise UsageError(f"Table 6 is of one data set, not {', '.join(tables[0].columns)}; name it with its extractor.")
+    (column,) = tables[0].columns
+    rows = [*tables[0].ranked, *tables[0].extra]
+    rows.sort(key=lambda row: ABLATION.index(row) if row in ABLATION else len(ABLATION))
+    cells, headers = [], []
+    for table in tables:
+        assert table.metric is not None
+        headers.append(f"{table.metric.title} {table.metric.arrow}")
+        own = {row: cell for row in rows if (cell := table.cell(row, column)) is not None}
+        ranks = competition_ranks(
+            {row: printed(cell["mean"]) for row, cell in own.items() if cell["state"] == "value"},
+            table.metric.lower_is_better,
+        )
+        cells += [{**cell, "dataset": headers[-1], "rank": ranks.get(row)} for row, cell in own.items()]
+    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype({"rank": "float64"})
+    notes, sources = list(tables[0].notes), tables[0].sources
+    return Table(f"Ablation on {column}", None, headers, rows, [], frame, {}, notes, sources, show_ranks=False)
+
+
+def paper_ablation() -> Table:
+    """Table 6 as printed."""
+    cells, headers = [], []
+    for metric in PAPER_METRICS:
+        headers.append(f"{metric.title} {metric.arrow}")
+        found = {cell.method: cell.value for cell in paper.comparison_table(6) if cell.metric == metric.paper_key}
+        ranks = competition_ranks(found, metric.lower_is_better)
+        cells += [
+            {**_printed_cell(row, headers[-1], value), "metric": metric.key, "rank": ranks[row]}
+            for row, value in found.items()
+        ]
+    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype({"rank": "float64", "deviation": "float64"})
+    note = f"Printed values of Table 6 of {paper.CITATION}."
+    rows = list(dict.fromkeys(frame["row"]))
+    return Table("Ablation on VOC07, as printed", None, headers, rows, [], frame, {}, [note], show_ranks=False)
+
+
+def _printed_cell(row: str, column: str, value: str) -> dict:
+    cell = {"row": row, "dataset": column, "mean": float(value), "deviation": None, "seeds": 1}
+    return {**cell, "state": "value", "printed": value}
 
 
 def _order(config: Config, manifest: Manifest) -> Tables:
@@ -105,18 +192,7 @@ def paper_table(metric: Metric, config: Config) -> Table:
     printed_cells = [cell for cell in paper.comparison_table(metric.paper_table) if cell.dataset != paper.AVERAGE]
     rows = list(dict.fromkeys(cell.method for cell in printed_cells))
     columns = _ordered(dict.fromkeys(cell.dataset for cell in printed_cells), config.tables.datasets)
-    cells = [
-        {
-            "row": cell.method,
-            "dataset": cell.dataset,
-            "mean": float(cell.value),
-            "deviation": None,
-            "seeds": 1,
-            "state": "value",
-            "printed": cell.value,
-        }
-        for cell in printed_cells
-    ]
+    cells = [_printed_cell(cell.method, cell.dataset, cell.value) for cell in printed_cells]
     table = _ranked(f"{metric.title} {metric.arrow}, as printed", metric, columns, rows, [], cells)
     table.notes.append(f"Printed values of Table {metric.paper_table} of {paper.CITATION}; ranks computed here.")
     return table
@@ -135,7 +211,7 @@ def _ordered(names: Sequence[str] | dict | set, order: Sequence[str]) -> list[st
     return sorted(given, key=lambda name: place.get(name.partition("@")[0], place.get(name, len(place))))
 
 
-def _cell_of(row: str, column: str, entries: list[Entry], metric: Metric) -> dict:
+def _cell_of(row: str, column: str, entries: list[Entry], metric: Metric, digits: int) -> dict:
     values = [value for entry in entries if (value := entry.value(metric.key)) is not None]
     cell = {"row": row, "dataset": column, "mean": None, "deviation": None, "seeds": len(values), "printed": ""}
     if not values:
@@ -144,20 +220,28 @@ def _cell_of(row: str, column: str, entries: list[Entry], metric: Metric) -> dic
         return {**cell, "state": worst or ("undefined" if entries else "missing")}
     series = pd.Series(values)
     mean, deviation = float(series.mean()), float(series.std()) if len(values) > 1 else None
-    text = printed(mean) + (f"±{printed(deviation)}" if deviation is not None else "")
+    text = printed(mean, digits) + (f"±{printed(deviation, digits)}" if deviation is not None else "")
     return {**cell, "mean": mean, "deviation": deviation, "state": "value", "printed": text}
 
 
 def _ranked(
-    title: str, metric: Metric, columns: list[str], ranked: list[str], extra: list[str], cells: list[dict]
+    title: str,
+    metric: Metric,
+    columns: list[str],
+    ranked: list[str],
+    extra: list[str],
+    cells: list[dict],
+    style: Style = PAPERS_STYLE,
 ) -> Table:
-    frame = pd.DataFrame(
-        cells, columns=["row", "dataset", "mean", "deviation", "seeds", "rank", "state", "printed"]
-    ).astype({"mean": "float64", "deviation": "float64", "rank": "float64"})
+    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype(
+        {"mean": "float64", "deviation": "float64", "rank": "float64"}
+    )
+    frame["metric"] = metric.key
     ranks: dict[str, dict[str, int]] = {}
     for column in columns:
         here = frame[(frame["dataset"] == column) & frame["row"].isin(ranked) & (frame["state"] == "value")]
-        values = {row: printed(mean) for row, mean in zip(here["row"], here["mean"], strict=True)}
+        digits = style.digits if style.rank_on == "printed" else EXACT_DIGITS
+        values = {row: printed(mean, digits) for row, mean in zip(here["row"], here["mean"], strict=True)}
         ranks[column] = competition_ranks(values, metric.lower_is_better)
     frame["rank"] = [
         float(ranks[dataset][row]) if row in ranks[dataset] else float("nan")
@@ -169,4 +253,4 @@ def _ranked(
         for row in ranked
         if filled and all(row in ranks[column] for column in filled)
     }
-    return Table(title, metric, columns, ranked, extra, frame, averages)
+    return Table(title, metric, columns, ranked, extra, frame, averages, show_ranks=style.show_ranks)

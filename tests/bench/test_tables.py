@@ -7,15 +7,18 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import config
+from bench.choice import Choice, chosen
 from bench.collect import Entry
-from bench.metric_catalogue import metric_named
+from bench.errors import UsageError
+from bench.metric_catalogue import PAPER_METRICS, metric_named
 from bench.records import JobName, Manifest, Record
 from bench.render import FORMATS, latex_escaped, render
-from bench.tables import Table, comparison, paper_table
+from bench.tables import Style, Table, ablation, comparison, paper_ablation, paper_table
 
 HAMMING = metric_named("hamming")
 
@@ -173,3 +176,70 @@ def test_latex_compiles(table: Table, settings: config.Config, tmp_path: Path) -
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+# --- what a reader may choose ---------------------------------------------------------------------------------------
+
+
+def test_rows_columns_and_seeds_are_chosen() -> None:
+    manifest = Manifest(
+        datasets=["a@npz", "b@npz"], rows=["FL", "CB", "BCE"], seeds=[0, 1], missing={"VOC07": "get it"}
+    )
+    entries, asked = chosen(ENTRIES, manifest, Choice(["FL", "BCE"], ["a"], [0]))
+    assert [(one.job.row, one.job.dataset, one.job.seed) for one in entries] == [("FL", "a", 0), ("BCE", "a", 0)]
+    assert (asked.rows, asked.datasets, asked.seeds, asked.missing) == (["FL", "BCE"], ["a@npz"], [0], {})
+    assert chosen(ENTRIES, manifest, Choice()) == (ENTRIES, manifest)
+    assert chosen(ENTRIES, manifest, Choice(datasets=["b@npz"]))[0] == ENTRIES[-2:]
+    for choice, message in (
+        (Choice(rows=["FLL"]), "there is no record of the row 'FLL'; did you mean 'FL'?"),
+        (Choice(datasets=["c"]), "there is no record of the data set 'c'"),
+        (Choice(seeds=[7]), "there is no record of seed 7; there are 0, 1."),
+    ):
+        with pytest.raises(UsageError, match=message.replace("?", r"\?")):
+            chosen(ENTRIES, manifest, choice)
+
+
+def test_digits_and_exact_ranks(settings: config.Config) -> None:
+    entries = [entry("FL", "a", 0, 0.12344), entry("CB", "a", 0, 0.12341), entry("BCE", "a", 0, 0.1)]
+
+    def made(**style: Any) -> Table:
+        return comparison(entries, HAMMING, settings, Manifest(), ["BCE"], Style(**style))
+
+    assert [made().text(row, "a") for row in ("FL", "CB", "BCE")] == ["0.1234(1)", "0.1234(1)", "0.1000"]
+    five = made(digits=5)
+    assert [five.text(row, "a") for row in ("FL", "CB")] == ["0.12344(2)", "0.12341(1)"]
+    exact = made(digits=2, rank_on="exact")
+    assert [exact.text(row, "a") for row in ("FL", "CB")] == ["0.12(2)", "0.12(1)"]
+    everyone = made(rank_extra=True)
+    assert everyone.extra == []
+    assert [everyone.text(row, "a") for row in ("FL", "CB", "BCE")] == ["0.1234(2)", "0.1234(2)", "0.1000(1)"]
+    assert "Ranks are among all 3 rows." in everyone.notes
+
+
+def test_the_papers_ablation_is_as_printed() -> None:
+    table = paper_ablation()
+    assert table.ranked == ["FLEM-I", "FLEM-II", "Ours"]
+    values = {row: [table.text(row, column) for column in table.columns] for row in table.ranked}
+    assert values == {
+        "FLEM-I": ["0.0242", "0.0210", "0.0492", "0.8441"],
+        "FLEM-II": ["0.0241", "0.0198", "0.0472", "0.8444"],
+        "Ours": ["0.0237", "0.0189", "0.0464", "0.8478"],
+    }
+    assert [table.is_best("Ours", column) for column in table.columns] == [True] * 4
+    assert "Avg. Rank" not in "".join(render(table, form) for form in FORMATS)
+    assert json.loads(render(table, "json"))["cells"][-1]["metric"] == "average_precision"
+
+
+def test_an_ablation_of_records(settings: config.Config) -> None:
+    entries = [entry(row, "a", 0, value) for row, value in (("FLEM-D", 0.3), ("FLEM-I", 0.2), ("FLEM-II", 0.4))]
+    style = Style(show_ranks=False)
+    tables = [comparison(entries, metric, settings, Manifest(), [], style) for metric in PAPER_METRICS]
+    table = ablation(tables)
+    assert table.ranked == ["FLEM-I", "FLEM-II", "FLEM-D"]
+    assert table.text("FLEM-I", "Hamming loss ↓") == "0.2000"
+    assert table.is_best("FLEM-I", "Hamming loss ↓")
+    assert table.text("FLEM-I", "Coverage ↓") == "undefined"
+    assert not any(note.startswith("Ranks") for note in table.notes)
+    two = [comparison([*entries, *ENTRIES], metric, settings, Manifest(), [], style) for metric in PAPER_METRICS]
+    with pytest.raises(UsageError, match="Table 6 is of one data set, not a, b"):
+        ablation(two)
