@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
 from bench.cli_data import DataFolder, data_app
-from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, compare, known, show, stats, status, table
+from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, compare, export, known, show, stats, status, table
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ app = App(
     version_flags=["--version"],
 )
 app.command(data_app)
-for verb in (status, show, table, compare, stats):
+for verb in (status, show, table, compare, stats, export):
     app.command(verb)
 
 
@@ -284,7 +284,7 @@ def doctor(
     chosen_seeds = _checked_seeds(config.run.seeds if seeds is None else seeds)
     plan = make_plan(config, folders, datasets or config.run.datasets, chosen_rows(config, methods), chosen_seeds)
     store = Store(Path(results))
-    expected = forecasts(plan.jobs, all_records(store), on_gpu(device), config, folders)
+    expected = forecasts(plan.jobs, all_records(store, []), on_gpu(device), config, folders)
     workers = wanted_workers(_job_count(jobs), plan.jobs) if plan.jobs else 1
     return examination.show(examination.examine(plan, expected, config, folders, store, device, workers))
 

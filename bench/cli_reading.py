@@ -1,4 +1,4 @@
-"""The verbs that read what runs left: status, show, table, compare, stats. Nothing heavy before it is needed."""
+"""The verbs that read what runs left: status, show, table, compare, stats, export. Nothing heavy before it is used."""
 
 from __future__ import annotations
 
@@ -302,6 +302,37 @@ def stats(
             known(row, (*table.ranked, *table.extra), "row")
         reports.append(significance(table, list(dict.fromkeys(rows)), control, region))
     print("\n".join(reports), end="")
+    return 0
+
+
+def export(
+    target: str,
+    *,
+    form: Annotated[Literal["sqlite", "csv", "parquet"] | None, Parameter(name="--format")] = None,
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Write the records as flat tables (jobs, metrics, grid, curves), for tables and figures of one's own.
+
+    Parameters
+    ----------
+    target
+        A SQLite file, or for csv and parquet a folder that gets a file for each table.
+    form
+        sqlite, csv or parquet. Default: sqlite for a name that ends in .sqlite or .db, else csv.
+    results
+        The folder of the records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import config as configuration
+    from bench.export import export as write
+    from bench.export import frames
+
+    entries, _ = _collected([], Path(results), data, configuration.load())
+    path = Path(target)
+    for written in write(frames(entries), path, form or ("sqlite" if path.suffix in (".sqlite", ".db") else "csv")):
+        print(written)
     return 0
 
 

@@ -59,6 +59,7 @@ class State:
     parts: tuple[str, ...] = ()
     """The parts of the key that changed, of a stale record."""
     message: str = ""
+    record: Record | None = field(default=None, compare=False)
 
 
 def rows_of(config: Config) -> dict[str, Row]:
@@ -262,10 +263,10 @@ def state_of(job: Job, store: Store) -> State:
         return State("missing")
     changed = changed_parts(record, job.key)
     if changed:
-        return State("stale", parts=changed)
+        return State("stale", parts=changed, record=record)
     if record.status == "failed":
-        return State("failed", message=(record.failure or {}).get("message", ""))
-    return State("done")
+        return State("failed", message=(record.failure or {}).get("message", ""), record=record)
+    return State("done", record=record)
 
 
 def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:

@@ -131,10 +131,7 @@ class Store:
     def records(self) -> Iterator[tuple[Path, Record | CorruptRecordError]]:
         """Every record of the folder, with what is wrong in place of one that cannot be trusted."""
         for path in self.paths():
-            try:
-                yield path, read_record(path)
-            except CorruptRecordError as error:
-                yield path, error
+            yield path, readable(path)
 
     def paths(self) -> list[Path]:
         """The files of all records, readable or not; :func:`job_of` says whose each is."""
@@ -172,6 +169,14 @@ class Store:
             raise UsageError(
                 f"the results folder {self.folder} cannot be written: {error.strerror or error}."
             ) from error
+
+
+def readable(path: Path) -> Record | CorruptRecordError:
+    """The record, or what is wrong with it."""
+    try:
+        return read_record(path)
+    except CorruptRecordError as error:
+        return error
 
 
 def encode(record: Record) -> bytes:

@@ -146,7 +146,7 @@ def _latex(table: Table, fit: Fit) -> str:
             *(line(row) for row in table.extra),
             r"\bottomrule",
             r"\end{tabular}",
-            *([r"}\ifdim\wd0>\textwidth\resizebox{\textwidth}{!}{\box0}\else\box0\fi"] if page else []),
+            *([r"}\leavevmode\ifdim\wd0>\textwidth\resizebox{\textwidth}{!}{\box0}\else\box0\fi"] if page else []),
             "",
             r"\smallskip",
             r"\begin{minipage}{\linewidth}\scriptsize",

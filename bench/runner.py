@@ -22,7 +22,7 @@ from bench.errors import UsageError
 from bench.fan_out import Lost, fan_out
 from bench.forecast import forecasts, jobs_a_device, longest_first, total
 from bench.plan import Job, Plan, State, folder_protocols, state_of
-from bench.records import JobName, Manifest, Record, Store
+from bench.records import JobName, Manifest, Record, Store, readable
 from bench.wording import counted, duration
 
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
@@ -52,10 +52,10 @@ def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[t
     for job in plan.jobs:
         state = state_of(job, store)
         if state.kind == "done" and fresh:
-            state = State("stale", ("--fresh",))
-        elif required and state.kind == "done" and (record := store.read(job.name)) is not None:
-            lacking = tuple(kind for kind in required if kind not in record.asked)
-            state = State("incomplete", lacking) if lacking else state
+            state = State("stale", ("--fresh",), record=state.record)
+        elif state.kind == "done" and state.record is not None:
+            lacking = tuple(kind for kind in required if kind not in state.record.asked)
+            state = State("incomplete", lacking, record=state.record) if lacking else state
         states.append((job, state))
     return states
 
@@ -71,7 +71,7 @@ def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, opt
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(states, options)
     jobs = [job for job, _ in waiting]
-    expected = forecasts(jobs, all_records(store) if jobs else [], on_gpu(options.device), config, folders)
+    expected = forecasts(jobs, all_records(store, states) if jobs else [], on_gpu(options.device), config, folders)
     for job, state in states:
         parts = f" ({', '.join(state.parts)})" if state.parts else ""
         points = f"{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}"
@@ -93,8 +93,11 @@ def _waiting(states: list[tuple[Job, State]], options: RunOptions) -> list[tuple
     return [(job, state) for job, state in states[which - 1 :: parts] if state.kind in wanted]
 
 
-def all_records(store: Store) -> list[Record]:
-    return [found for _, found in store.records() if isinstance(found, Record)]
+def all_records(store: Store, states: list[tuple[Job, State]]) -> list[Record]:
+    """Every readable record of the folder; those that the states hold are not read again."""
+    seen = {store.path(job.name) for job, _ in states}
+    others = (found for path in store.paths() if path not in seen and isinstance(found := readable(path), Record))
+    return [*(state.record for _, state in states if state.record is not None), *others]
 
 
 def on_gpu(device: str) -> bool:
@@ -108,7 +111,7 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(states, options)
     jobs = [job for job, _ in waiting]
-    records = all_records(store) if jobs else []
+    records = all_records(store, states) if jobs else []
     expected = forecasts(jobs, records, on_gpu(options.device), config, folders)
     _settle_manifest(plan, config, store, options, expected)
     for job, state in states:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -352,3 +354,37 @@ def test_a_plugin_is_found_through_its_entry_point(installed: tuple[str, Path], 
     done = bench("run", "--methods", "Hinge", "BCE", "--epochs", "2", cwd=work, python=python, path=empty)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Hinge" in bench("table", "--metric", "hamming", cwd=work, python=python, path=empty).stdout
+
+
+def test_records_are_exported_as_flat_tables(finished: Path) -> None:
+    done = bench("export", "out/records.sqlite", cwd=finished)
+    assert done.returncode == 0, done.stderr
+    csv = bench("export", "out/flat", cwd=finished)
+    assert csv.stdout.split() == [f"out/flat/{name}.csv" for name in ("jobs", "metrics", "grid", "curves")]
+    for path in sorted((finished / "results/runs").glob("*/*/seed-*.json")):
+        record = json.loads(path.read_text())
+        if record["status"] != "done":
+            continue
+        where = "row = ? and seed = ? and dataset = ?"
+        key = (record["job"]["row"], record["job"]["seed"], record["job"]["dataset"])
+        with closing(sqlite3.connect(finished / "out/records.sqlite")) as database:
+            found = dict(database.execute(f"select metric, value from metrics where split = 'test' and {where}", key))
+            assert found == record["result"]["test"]
+            (points,) = database.execute(f"select count(distinct point) from grid where {where}", key).fetchone()
+            assert points == len(record["result"]["grid"])
+            losses = database.execute(f"select loss from curves where point = 0 and {where} order by epoch", key)
+            assert [loss for (loss,) in losses] == record["result"]["grid"][0]["curves"]["loss"]
+    refused = bench("export", "out/records.sqlite", "--format", "csv", cwd=finished)
+    assert refused.returncode == 2
+    assert "out/records.sqlite is a file; csv takes a folder" in refused.stderr
+
+
+def test_statistics_of_records_and_of_the_paper(finished: Path) -> None:
+    own = bench("stats", "--metric", "hamming", "--control", "BCE", "--methods", "BCE", "FLEM-II", cwd=finished)
+    assert own.returncode == 0, own.stderr
+    assert "Nothing can be tested" in own.stdout or "Wilcoxon" in own.stdout
+    papers = bench("stats", "--source", "paper", cwd=finished)
+    assert papers.stdout.count("mean ranks must differ by 5.89 of 11 possible") == 4
+    wrong = bench("stats", "--source", "paper", "--control", "FLEM", cwd=finished)
+    assert wrong.returncode == 2
+    assert "the control 'FLEM' is not among the rows; did you mean" in wrong.stderr
