@@ -19,7 +19,7 @@ from bench.wording import duration
 from tests.system.test_program import ROOT, bench, copied_program
 
 ROWS = ("BCE", "FL", "CB", "R-FL")
-RUN = ("run", "--methods", *ROWS, "--epochs", "150")
+RUN = ("run", "--methods", *ROWS, "--epochs", "80")
 
 
 def start(cwd: Path, *arguments: str, path: Path = ROOT) -> subprocess.Popen:
