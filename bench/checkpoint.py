@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -36,9 +35,6 @@ class Checkpoints:
     def stage(self, name: str) -> Stage:
         return Stage(self.folder / f"{name.replace(' ', '-')}.checkpoint", self.identity, self.seconds)
 
-    def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-
 
 @dataclass
 class Stage:
@@ -51,7 +47,9 @@ class Stage:
     saved: float = field(default_factory=time.monotonic)
 
     def load(self) -> dict[str, Any] | None:
-        """What :meth:`save` was last given by this job, tensors on the CPU; None where nothing was kept."""
+        """What :meth:`save` was last given by this job, tensors on the CPU; None where nothing was kept. The stage
+        begins here."""
+        self.started = self.saved = time.monotonic()
         try:
             content = self.path.read_bytes()
         except OSError:

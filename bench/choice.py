@@ -45,21 +45,22 @@ def chosen(entries: list[Entry], manifest: Manifest, choice: Choice) -> tuple[li
             raise UsageError(f"there is no record of seed {seed}; there are {', '.join(map(str, sorted(seeds)))}.")
 
     def takes(full_name: str) -> bool:
-        wanted = choice.datasets
-        return wanted is None or full_name in wanted or full_name.partition("@")[0] in wanted
+        return any(_in(choice.datasets, name) for name in (full_name, full_name.partition("@")[0]))
 
     kept = [
         entry
         for entry in entries
-        if (choice.rows is None or entry.job.row in choice.rows)
-        and takes(entry.job.full_dataset)
-        and (choice.seeds is None or entry.job.seed in choice.seeds)
+        if _in(choice.rows, entry.job.row) and takes(entry.job.full_dataset) and _in(choice.seeds, entry.job.seed)
     ]
     asked = msgspec.structs.replace(
         manifest,
-        rows=[row for row in manifest.rows if choice.rows is None or row in choice.rows],
+        rows=[row for row in manifest.rows if _in(choice.rows, row)],
         datasets=[name for name in manifest.datasets if takes(name)],
-        seeds=[seed for seed in manifest.seeds if choice.seeds is None or seed in choice.seeds],
+        seeds=[seed for seed in manifest.seeds if _in(choice.seeds, seed)],
         missing={name: how for name, how in manifest.missing.items() if takes(name)},
     )
     return kept, asked
+
+
+def _in(given: Sequence | None, value: str | int) -> bool:
+    return given is None or value in given

@@ -123,7 +123,7 @@ def table(
     from bench.choice import Choice
     from bench.metric_catalogue import PAPER_METRICS, metric_named
     from bench.render import FORMATS, render_all
-    from bench.tables import ABLATION, Style, paper_ablation, paper_table
+    from bench.tables import ABLATION, Style, ablation, paper_ablation, paper_table
 
     known(form, FORMATS, "format")
     if not 1 <= digits <= 10:
@@ -157,33 +157,15 @@ def table(
         choice = Choice(methods or ABLATION, datasets or ["VOC07"], seeds)
         if len(choice.datasets or ()) != 1:
             raise UsageError("Table 6 is of one data set; name one with --datasets.")
-    return _own_tables(metrics, form, origin, results, data, config, choice, style, number == 6, fit)
-
-
-def _own_tables(
-    metrics: list,
-    form: str,
-    origin: str,
-    results: str,
-    data: str | None,
-    config: Config,
-    choice: Choice,
-    style: Style,
-    one_table: bool,
-    fit: Literal["column", "page"],
-) -> int:
-    from bench.render import render_all
-    from bench.tables import ablation
-
     committed = origin == "reference"
     folder = Path("results/reference") if committed else Path(results)
     entries, tables = _collected(metrics, folder, data, config, committed, choice, style)
-    if one_table:
+    if number == 6:
         tables = [ablation(tables)]
     if committed:
         note = _reference_note(entries)
-        for one in tables:
-            one.notes.append(note)
+        for made in tables:
+            made.notes.append(note)
     print(render_all(tables, form, fit), end="")
     return 1 if any(entry.state == "corrupt" for entry in entries) else 0
 

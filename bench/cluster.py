@@ -61,9 +61,10 @@ def over_cluster(
             before = len(waiting)
             stamps = {name: _stamp(store.path(name)) for name in waiting}
             batch = _Batch(list(waiting.values()), call, cluster, workers)
-            while batch.is_alive() or batch.fresh_end:
+            ended = False
+            while not ended:
                 batch.join(SECONDS_BETWEEN_LOOKS)
-                batch.fresh_end = batch.is_alive()  # one look more after the end
+                ended = not batch.is_alive()  # before the look, so that the last look is after the end
                 for name in [name for name in waiting if _stamp(store.path(name)) != stamps[name]]:
                     yield _outcome(waiting.pop(name), store)
             for outcome in batch.outcomes:  # what another run was at has no record of ours
@@ -87,7 +88,6 @@ class _Batch(threading.Thread):
         self.jobs, self.call, self.cluster, self.workers = jobs, call, cluster, workers
         self.outcomes: list[Any] = []
         self.problem = "it gave no reason"
-        self.fresh_end = True
         self.start()
 
     def run(self) -> None:

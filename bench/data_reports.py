@@ -79,7 +79,7 @@ def prepare_source(
     device: str,
 ) -> int:
     from bench.data_preparation import FeatureChoice, prepare
-    from bench.worker import best_device
+    from bench.devices import best_device
 
     config = configuration.load()
     folder = Path(to) if to else Path((config.data or ["data"])[0])

@@ -13,11 +13,11 @@ from typing import Literal
 from bench import provenance
 from bench.config import Config
 from bench.costs import Forecast
-from bench.datasets import Source, present
 from bench.errors import UsageError
 from bench.forecast import total
-from bench.plan import Job, Plan
+from bench.plan import Job, Plan, source_of
 from bench.records import JobName, Store
+from bench.wording import counted
 
 RECORD_BYTES = 200 * 2**10
 """A generous guess for a record with the curves of a grid."""
@@ -55,7 +55,7 @@ def show(findings: Iterable[Finding]) -> int:
         problems += finding.state == "problem"
         warnings += finding.state == "warning"
         print(f"{finding.state:8} {finding.about:10} {finding.text}", flush=True)
-    print(f"{problems} problem{'s' * (problems != 1)}, {warnings} warning{'s' * (warnings != 1)}.")
+    print(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}.")
     return 1 if problems else 0
 
 
@@ -77,7 +77,7 @@ def _software() -> Iterator[Finding]:
 def _devices(wanted: str) -> Iterator[Finding]:
     import torch
 
-    from bench.worker import devices
+    from bench.devices import devices
 
     try:
         chosen = devices(wanted)
@@ -106,11 +106,9 @@ def _gpu_switches() -> Iterator[Finding]:
 def _data(plan: Plan, config: Config, folders: list[Path]) -> Iterator[Finding]:
     for missing in plan.missing:
         yield Finding("warning", "data", f"{missing.name} is not here: {missing.get}")
-    for name in plan.datasets:
+    for name, job in {job.name.full_dataset: job for job in plan.jobs}.items():
         try:
-            found = present(name, config, folders)
-            assert isinstance(found, Source)
-            dataset = found.load()
+            dataset = source_of(job, config, folders).load()
         except UsageError as error:
             yield Finding("problem", "data", str(error))
             continue

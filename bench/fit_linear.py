@@ -52,11 +52,9 @@ def fit_linear(
             own = _named(stages, f"preparation {len(once)}")
             once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed, progress, own)
         extras.append(once[read])
+    kept = [stages(_stack_name(positions)) if stages else None for positions in parts]
     if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
-        kept_stages = [stages(_stack_name(positions)) if stages else None for positions in parts]
-        outcomes = _side_by_side(
-            name, chosen, prepared, options, seed, extras, processes, protocol.threads, kept_stages
-        )
+        outcomes = _side_by_side(name, chosen, prepared, options, seed, extras, processes, protocol.threads, kept)
     else:
         outcomes = []
         for number, part in enumerate(chosen):
@@ -65,8 +63,7 @@ def fit_linear(
                 if progress:
                     progress("epoch", before + epoch, len(parts) * options.epochs)
 
-            kept = stages(_stack_name(parts[number])) if stages else None
-            outcomes.append(_train_stack(name, part, prepared, options, seed, extras[number], report, kept))
+            outcomes.append(_train_stack(name, part, prepared, options, seed, extras[number], report, kept[number]))
     failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
     if len(failures) == len(outcomes):
         raise failures[0]

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from bench.config import Config
 from bench.costs import CostModel, Forecast, time_on
-from bench.datasets import present
-from bench.plan import Job
+from bench.plan import Job, source_of
 from bench.records import JobName, Record
 from bench.shapes import Shape, shape_of
 from bench.wording import counted, duration
@@ -37,8 +36,7 @@ def forecasts(
 def _shape(job: Job, config: Config, folders: list[Path]) -> Shape | None:
     if job.track == "recovery":
         return None
-    spec = str(job.files[0]) if job.reader.endswith(".npz") else job.name.full_dataset
-    return shape_of(job.files, present(spec, config, folders).load)
+    return shape_of(job.files, source_of(job, config, folders).load)
 
 
 def longest_first(jobs: Iterable[Job], expected: Mapping[JobName, Forecast | None]) -> list[Job]:
@@ -67,10 +65,10 @@ class Total:
 
 
 def total(jobs: Iterable[Job], expected: Mapping[JobName, Forecast | None], workers: int) -> Total:
-    known = [forecast for job in longest_first(jobs, expected) if (forecast := expected[job.name]) is not None]
+    ordered = [expected[job.name] for job in longest_first(jobs, expected)]
+    known = [forecast for forecast in ordered if forecast is not None]
     largest = sorted((forecast.memory_bytes for forecast in known), reverse=True)[:workers]
-    unknown = sum(forecast is None for forecast in expected.values())
-    return Total(time_on(workers, [forecast.seconds for forecast in known]), sum(largest), unknown)
+    return Total(time_on(workers, [forecast.seconds for forecast in known]), sum(largest), len(ordered) - len(known))
 
 
 def jobs_a_device(jobs: Iterable[Job], records: Iterable[Record], device_bytes: int) -> int:

@@ -204,6 +204,11 @@ def _job(source: Source, row: Row, made: Recipe, protocol: Protocol, seed: int, 
     )
 
 
+def source_of(job: Job, config: Config, folders: list[Path]) -> Source:
+    """The job's data set, found by its files; its name stays the one it was planned under."""
+    return present(str(job.files[0]) if job.reader.endswith(".npz") else job.name.full_dataset, config, folders)
+
+
 def row_folder(row: Row) -> str:
     """The row's name, which is also a folder's."""
     if not ROW_NAME.fullmatch(row.name):

@@ -12,8 +12,6 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bench.claims import tidy
 from bench.cluster import Cluster, over_cluster
 from bench.config import Config
@@ -21,7 +19,7 @@ from bench.costs import Forecast
 from bench.errors import UsageError
 from bench.fan_out import Lost, fan_out
 from bench.forecast import forecasts, jobs_a_device, longest_first, total
-from bench.plan import Job, Plan, State, folder_protocols, state_of
+from bench.plan import Job, Plan, State, folder_protocols, state_of, stored_form
 from bench.records import JobName, Manifest, Record, Store, readable
 from bench.wording import counted, duration
 
@@ -124,7 +122,7 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
         raise UsageError("none of the data sets is here, so there is nothing to run.")
     if not waiting:
         return DONE
-    from bench.worker import devices
+    from bench.devices import devices
 
     on = devices(options.device) if options.cluster is None else [options.device]
     places = _places(options, jobs, records, on)
@@ -157,7 +155,7 @@ def _places(options: RunOptions, jobs: list[Job], records: list[Record], devices
     """The device of each worker process. As many as ``--jobs`` says; else on GPUs what their memory allows, without
     them what the cores hold."""
     if options.jobs == 0 and devices[0] != "cpu" and options.cluster is None:
-        from bench.worker import device_bytes
+        from bench.devices import device_bytes
 
         return devices * jobs_a_device(jobs, records, min(device_bytes(device) for device in devices))
     return list(islice(cycle(devices), wanted_workers(options.jobs, jobs)))
@@ -179,7 +177,7 @@ def _settle_manifest(
     protocols = folder_protocols(config, plan.jobs, options.epochs)
     for name, settings in protocols.items():
         known = before.protocols.get(name)
-        settings = msgspec.json.decode(msgspec.json.encode(settings))
+        settings = stored_form(**settings)
         if known is not None and known != settings and not options.fresh:
             changed = ", ".join(
                 f"{key} {known.get(key)} -> {value}" for key, value in settings.items() if known.get(key) != value

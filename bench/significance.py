@@ -19,6 +19,7 @@ from bench.statistics import (
     smallest_wilcoxon_p,
 )
 from bench.tables import Table
+from bench.wording import counted
 
 REGION_SHARE = 0.01
 
@@ -51,7 +52,7 @@ def significance(table: Table, rows: list[str], control: str, region: float | No
     if left_out:
         lines.append(f"Left out, because a method has no value there: {', '.join(left_out)}.")
     if blocks < 2 or len(rows) < 2:
-        text = f"{blocks} data set{'s' * (blocks != 1)} with a value of each of {len(rows)} methods"
+        text = f"{counted(blocks, 'data set')} with a value of each of {len(rows)} methods"
         return "\n".join(
             [*lines, f"Nothing can be tested: {text}. Methods are compared over data sets, never seeds.", ""]
         )

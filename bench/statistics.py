@@ -11,7 +11,7 @@ Friedman with the F distribution: Iman, Davenport 1980. Nemenyi's critical diffe
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -101,7 +101,7 @@ def against_control(
         better, equivalent, worse = signed_rank_posterior(gain, region, np.random.default_rng(seed))
         found.append(Against(method, int((gain > 0).sum()), int((gain < 0).sum()), p, 1.0, better, equivalent, worse))
     adjusted = holm([one.p for one in found])
-    return [Against(**{**vars(one), "p_holm": p}) for one, p in zip(found, adjusted, strict=True)]
+    return [replace(one, p_holm=p) for one, p in zip(found, adjusted, strict=True)]
 
 
 def holm(p: list[float]) -> list[float]:

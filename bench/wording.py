@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-def counted(jobs: int) -> str:
-    return f"{jobs} job{'' if jobs == 1 else 's'}"
+def counted(number: int, noun: str = "job") -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -5,34 +5,38 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-import os
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 import torch
 from torch import Tensor
 
-from bench import kept, peak_memory, provenance
+from bench import devices, kept, peak_memory, provenance
 from bench.blocks import smaller_blocks
 from bench.checkpoint import Checkpoints
 from bench.claims import Claim, claimed
 from bench.config import Config
-from bench.datasets import ldl, present
+from bench.datasets import ldl
 from bench.datasets.base import Dataset
-from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
 from bench.fitting import Candidate, Fitted, Prepared, prepare, select
 from bench.metric_catalogue import PAPER_METRICS
 from bench.metrics import evaluate
-from bench.plan import Job, state_of
+from bench.plan import Job, source_of, state_of
 from bench.preparation import Progress
 from bench.protocol import Protocol
 from bench.records import Record, Status, Store
+
+Computed = tuple[dict[str, Any], dict[str, bytes]]
+"""A record's result, and the files to keep beside it."""
+Compute = Callable[["_Clock"], Computed]
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def run_job(
     A job that another process holds, or has finished since it was planned, is left alone unless it is to run
     ``again``. It goes on from its checkpoints, unless it is to start ``fresh``. The device may be "auto".
     """
-    device = best_device(device)
+    device = devices.best_device(device)
     started = time.perf_counter()
     with claimed(store, job.name) as claim:
         if claim is None:
@@ -70,20 +74,25 @@ def run_job(
         if not again and state_of(job, store).kind == "done":
             store.clear_unfinished(job.name)
             return Outcome(job, "elsewhere", 0.0, "another run has done it")
-        store.clear_temporaries(job.name)
-        checkpoints = checkpoints_of(job, store, device, config.run.checkpoint_seconds)
         if fresh:
-            checkpoints.remove()
-        outcome = _run_claimed(
-            job, config, folders, store, device, keep, _noted(claim, progress), processes, started, checkpoints
-        )
-        checkpoints.remove()  # not before the record is committed
+            store.clear_unfinished(job.name)
+        else:
+            store.clear_temporaries(job.name)
+        checkpoints = checkpoints_of(job, store, device, config.run.checkpoint_seconds)
+        place = torch.device(device)
+        if job.track == "recovery":
+            compute: Compute = partial(_recover, job, place, keep)
+        else:
+            note = _noted(claim, progress)
+            compute = partial(_compute, job, config, folders, place, keep, note, processes, checkpoints)
+        outcome = _committed(job, store, device, keep, compute, started)
+        store.clear_unfinished(job.name)  # not before the record is committed
         return outcome
 
 
 def checkpoints_of(job: Job, store: Store, device: str, seconds: float) -> Checkpoints:
     """A job goes on only from what equal code, data and libraries computed on the same kind of device."""
-    depends_on = [job.key, str(job.name), _device_name(device), provenance.versions()]
+    depends_on = [job.key, str(job.name), devices.name_of(device), provenance.versions()]
     identity = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
     return Checkpoints(store.checkpoints(job.name), identity, seconds)
 
@@ -97,27 +106,13 @@ def _noted(claim: Claim, progress: Progress | None) -> Progress:
     return note
 
 
-def _run_claimed(
-    job: Job,
-    config: Config,
-    folders: list[Any],
-    store: Store,
-    device: str,
-    keep: list[str],
-    progress: Progress,
-    processes: int,
-    started: float,
-    checkpoints: Checkpoints,
-) -> Outcome:
+def _committed(job: Job, store: Store, device: str, keep: list[str], compute: Compute, started: float) -> Outcome:
+    """Compute the job's result and write its record, or that of its failure."""
     clock = _Clock()
     peak_memory.start_anew()
     try:
         with _threads(job.protocol.threads):
-            if job.track == "recovery":
-                result, files = _recover(job, torch.device(device), keep, clock)
-            else:
-                place = torch.device(device)
-                result, files = _compute(job, config, folders, place, keep, clock, progress, processes, checkpoints)
+            result, files = compute(clock)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
@@ -135,7 +130,7 @@ def _run_claimed(
         "seconds": seconds,
         **clock.stages,
         "peak_memory_bytes": peak_memory.peak_bytes(),
-        **_device_memory(device),
+        **devices.peak_memory_of(device),
     }
     if clock.too_large:
         cost["stacks_that_did_not_fit"] = clock.too_large
@@ -179,7 +174,7 @@ def _record(
         result=result,
         failure=failure,
         cost=cost,
-        environment=provenance.environment(_device_name(device)),
+        environment=provenance.environment(devices.name_of(device)),
         kept=kept or {},
         asked=asked or [],
         track=job.track,
@@ -199,16 +194,16 @@ def _compute(
     folders: list[Any],
     device: torch.device,
     keep: list[str],
-    clock: _Clock,
     progress: Progress,
     processes: int,
     checkpoints: Checkpoints,
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+    clock: _Clock,
+) -> Computed:
     dtype = torch.float64 if job.protocol.precision == "float64" else torch.float32
     if device.type == "cuda":
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.cuda.reset_peak_memory_stats(device)
-    dataset = load_dataset(job, config, folders)
+    dataset = source_of(job, config, folders).load()
     prepared = prepare(dataset, job.protocol.scaling, job.protocol.fidelity, device, dtype)
     clock.stop("load_seconds")
     while True:
@@ -248,7 +243,7 @@ def ran_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
-def _recover(job: Job, device: torch.device, keep: list[str], clock: _Clock) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _recover(job: Job, device: torch.device, keep: list[str], clock: _Clock) -> Computed:
     from bench.recovery import recover
 
     dataset = ldl.load(job.files[0])
@@ -260,12 +255,6 @@ def _recover(job: Job, device: torch.device, keep: list[str], clock: _Clock) -> 
         names = [f"label {j}" for j in range(dataset.y.shape[1])]
         files[kept.DISTRIBUTIONS] = kept.encode_distribution(distribution, dataset.y, names, true=dataset.degrees)
     return result, files
-
-
-def load_dataset(job: Job, config: Config, folders: list[Any]) -> Dataset:
-    """The job's data set, found by its files; its name stays the one it was planned under."""
-    spec = str(job.files[0]) if job.reader.endswith(".npz") else job.name.full_dataset
-    return present(spec, config, folders).load()
 
 
 def _evaluated(job: Job, fitted: Fitted, prepared: Prepared) -> tuple[dict[str, Any], Tensor, Candidate]:
@@ -370,45 +359,3 @@ class _threads:
     def __exit__(self, *error: object) -> None:
         self.limits.restore_original_limits()
         torch.set_num_threads(self.before)
-
-
-def _device_memory(device: str) -> dict[str, int]:
-    return {"peak_device_bytes": torch.cuda.max_memory_allocated(device)} if device.startswith("cuda") else {}
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"cpu ({os.environ.get('OMP_WAIT_POLICY', 'default')} waiting)"
-
-
-def best_device(wanted: str) -> str:
-    """The first of :func:`devices`."""
-    return devices(wanted)[0]
-
-
-def devices(wanted: str) -> list[str]:
-    """ "auto" is every GPU, else the CPU; "cuda" is every GPU; "cuda:N" and "cpu" are themselves.
-
-    Raises
-    ------
-    UsageError: for a device that is not there.
-    """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    every = [f"cuda:{number}" for number in range(count)]
-    if wanted == "auto":
-        return every or ["cpu"]
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise UsageError(f"there is no device {wanted!r}; use auto, cpu, cuda or cuda:N.") from error
-    if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"the device {wanted!r} is not supported; use auto, cpu, cuda or cuda:N.")
-    if device.type == "cuda" and (device.index or 0) >= count:
-        raise UsageError(f"the device {wanted!r} is not there; torch sees {count} GPUs.")
-    return every if wanted == "cuda" else [wanted]
-
-
-def device_bytes(device: str) -> int:
-    """Memory of a GPU."""
-    return torch.cuda.get_device_properties(device).total_memory

@@ -21,15 +21,14 @@ import resource, sys, time
 started = time.perf_counter()
 from pathlib import Path
 from bench import config, training
-from bench.plan import chosen_rows, make_plan
-from bench.worker import load_dataset
+from bench.plan import chosen_rows, make_plan, source_of
 from bench.fitting import prepare
 import numpy as np, torch
 torch.set_num_threads(1)
 folders = [Path(sys.argv[1])]
 settings = config.load()
 plan = make_plan(settings, folders, ["Large"], chosen_rows(settings, ["BCE"]), [0])
-dataset = load_dataset(plan.jobs[0], settings, folders)
+dataset = source_of(plan.jobs[0], settings, folders).load()
 job = plan.jobs[0]
 prepared = prepare(dataset, job.protocol.scaling, job.protocol.fidelity, torch.device("cpu"), torch.float32)
 shared = np.shares_memory(prepared.splits["train"].x.numpy(), dataset.splits["train"].x)

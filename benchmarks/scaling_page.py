@@ -21,7 +21,6 @@ MACHINES = (
     ("a cluster of 10 nodes of 16 cores", 160),
 )
 SEEDS = 5
-CORES_OF_ONE_THREAD = "one thread a job"
 
 
 def write(results: dict) -> None:
@@ -136,7 +135,7 @@ def _paper() -> list[str]:
         every += [forecast.seconds for forecast in found.values()]
     lines += [
         "",
-        f"With longest jobs first and {CORES_OF_ONE_THREAD}:",
+        "With longest jobs first and one thread a job:",
         "",
         f"| on | one seed | {SEEDS} seeds |",
         "|---|---:|---:|",

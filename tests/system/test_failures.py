@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.records import Store
@@ -117,3 +118,12 @@ def test_a_dry_run_says_what_it_would_take(tmp_path: Path) -> None:
     assert "stale (--fresh)\tyeast@mulan BCE seed 0" in again.stdout
     seconds = float(again.stdout.splitlines()[0].split("\t")[-1].removesuffix(" s"))
     assert abs(seconds - record["cost"]["seconds"]) <= 0.5  # the record's own time, rounded
+
+
+def test_doctor_finds_a_set_that_was_named_by_its_path(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x = random.random((60, 4), dtype=np.float32)
+    np.savez(tmp_path / "mine.npz", X=x, Y=(x[:, :3] > 0.5).astype(np.int8))
+    found = bench("doctor", "--datasets", str(tmp_path / "mine.npz"), "--methods", "BCE", cwd=tmp_path)
+    assert found.returncode == 0, found.stdout
+    assert "ok       data       mine@npz: " in found.stdout

@@ -1,0 +1,53 @@
+"""The devices that jobs run on: which there are, their names and memory."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from bench.errors import UsageError
+
+
+def best_device(wanted: str) -> str:
+    """The first of :func:`devices`."""
+    return devices(wanted)[0]
+
+
+def devices(wanted: str) -> list[str]:
+    """ "auto" is every GPU, else the CPU; "cuda" is every GPU; "cuda:N" and "cpu" are themselves.
+
+    Raises
+    ------
+    UsageError: for a device that is not there.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    every = [f"cuda:{number}" for number in range(count)]
+    if wanted == "auto":
+        return every or ["cpu"]
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise UsageError(f"there is no device {wanted!r}; use auto, cpu, cuda or cuda:N.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"the device {wanted!r} is not supported; use auto, cpu, cuda or cuda:N.")
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise UsageError(f"the device {wanted!r} is not there; torch sees {count} GPUs.")
+    return every if wanted == "cuda" else [wanted]
+
+
+def device_bytes(device: str) -> int:
+    """Memory of a GPU."""
+    return torch.cuda.get_device_properties(device).total_memory
+
+
+def peak_memory_of(device: str) -> dict[str, int]:
+    """What a record's cost says of a GPU; nothing of a CPU."""
+    return {"peak_device_bytes": torch.cuda.max_memory_allocated(device)} if device.startswith("cuda") else {}
+
+
+def name_of(device: str) -> str:
+    """As records and checkpoints name it."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({os.environ.get('OMP_WAIT_POLICY', 'default')} waiting)"
