@@ -1,6 +1,6 @@
 """What ``--keep`` stores beside a record, and how it is read back. Imports no torch.
 
-``scores``: the test split's scores. ``distributions``: the label distribution that a label-enhancement method recovers
+``scores``: the test split's scores and labels. ``distributions``: the label distribution that a label-enhancement method recovers
 for the training rows, with their logical labels and predicted scores.
 """
 
@@ -20,6 +20,19 @@ DISTRIBUTIONS = "distributions.npz"
 
 
 @dataclass(frozen=True)
+class KeptScores:
+    """What one job's chosen model says of the N test instances."""
+
+    scores: np.ndarray
+    """[N, c] float32."""
+    y: np.ndarray
+    """[N, c] int8, positive where 1."""
+    cut: float
+    """A label is predicted where its score exceeds this."""
+    label_names: list[str]
+
+
+@dataclass(frozen=True)
 class RecoveredDistribution:
     """What a label-enhancement method recovered for the N training rows of one job."""
 
@@ -36,10 +49,26 @@ class RecoveredDistribution:
     """[N, c] float32: the true distribution, in the recovery track."""
 
 
-def encode_scores(scores: Any, cut: float, label_names: list[str]) -> bytes:
+def encode_scores(found: KeptScores) -> bytes:
     return _compressed(
-        {"scores": np.asarray(scores.cpu()), "cut": np.float64(cut), "label_names": np.array(label_names)}
+        {
+            "scores": found.scores,
+            "y": found.y,
+            "cut": np.float64(found.cut),
+            "label_names": np.array(found.label_names),
+        }
     )
+
+
+def read_scores(path: Path) -> KeptScores:
+    """Read a ``seed-<n>.scores.npz``.
+
+    Raises
+    ------
+    UsageError: when it is not there or cannot be read.
+    """
+    arrays = _arrays(path, "scores", ("scores", "y", "cut", "label_names"))
+    return KeptScores(arrays["scores"], arrays["y"], float(arrays["cut"]), [str(n) for n in arrays["label_names"]])
 
 
 def encode_distribution(
@@ -77,19 +106,27 @@ def read_distribution(path: Path) -> RecoveredDistribution:
     ------
     UsageError: when it is not there or cannot be read.
     """
+    arrays = _arrays(path, "distributions", ("degrees", "logical", "label_names"))
+    return RecoveredDistribution(
+        arrays["degrees"],
+        arrays["logical"],
+        [str(name) for name in arrays["label_names"]],
+        arrays.get("scores"),
+        float(arrays["cut"]) if "cut" in arrays else None,
+        arrays.get("true"),
+    )
+
+
+def _arrays(path: Path, kind: str, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        return RecoveredDistribution(
-            arrays["degrees"],
-            arrays["logical"],
-            [str(name) for name in arrays["label_names"]],
-            arrays.get("scores"),
-            float(arrays["cut"]) if "cut" in arrays else None,
-            arrays.get("true"),
-        )
     except FileNotFoundError as error:
-        raise UsageError(f"{path} is not there; run the job again with --keep distributions.") from error
+        raise UsageError(f"{path} is not there; run the job again with --keep {kind}.") from error
     except Exception as error:  # a damaged archive fails in many ways
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"{path} cannot be read ({first}); run the job again with --keep distributions.") from error
+        raise UsageError(f"{path} cannot be read ({first}); run the job again with --keep {kind}.") from error
+    absent = [name for name in needed if name not in arrays]
+    if absent:
+        raise UsageError(f"{path} holds no {' and no '.join(absent)}; run the job again with --keep {kind}.")
+    return arrays

@@ -315,7 +315,8 @@ def _kept(
 ) -> dict[str, bytes]:
     files = {}
     if "scores" in keep:
-        files[kept.SCORES] = kept.encode_scores(scores, cut, dataset.label_names)
+        y = prepared.splits["test"].y.cpu().numpy().astype("int8")
+        files[kept.SCORES] = kept.encode_scores(kept.KeptScores(scores.cpu().numpy(), y, cut, dataset.label_names))
     if "model" in keep and chosen.parameters:
         from safetensors.torch import save
 
