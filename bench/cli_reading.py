@@ -241,11 +241,14 @@ def stats(
     methods: Names = None,
     control: str = "FLEM-D",
     region: float | None = None,
+    datasets: Names = None,
+    seeds: Numbers = None,
+    intervals: Annotated[bool, Parameter(negative=())] = False,
     source: Literal["ours", "paper"] = "ours",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
-    """Test whether methods differ over data sets, and say what the data cannot decide.
+    """Test whether methods differ, over data sets and within each, and say what the data cannot decide.
 
     Parameters
     ----------
@@ -257,6 +260,12 @@ def stats(
         The row that each of the others is compared with.
     region
         Differences up to this count as equivalent, in the metric's unit. Default: 1 % of the control's mean.
+    datasets
+        The data sets to compare on. Default: all.
+    seeds
+        Seeds to average over. Default: all.
+    intervals
+        Show the intervals behind what is said of each data set.
     source
         ours (from records) or paper (its printed values).
     results
@@ -265,25 +274,34 @@ def stats(
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     from bench import config as configuration
+    from bench.choice import Choice
     from bench.metric_catalogue import PAPER_METRICS, metric_named
+    from bench.resampling import RESAMPLED, explanation, in_words, resampled
     from bench.significance import significance
     from bench.tables import paper_table
 
     config = configuration.load()
     metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
+    entries: list = []
     if source == "paper":
         if metrics[0].paper_table is None:
             raise UsageError(f"the paper has no table of {metrics[0].title}.")
+        if any(given is not None for given in (datasets, seeds)):
+            raise UsageError("--source paper is of all the paper's data sets, and the paper names no seeds.")
         tables = [paper_table(one, config) for one in metrics]
     else:
-        _, tables = _collected(metrics, Path(results), data, config)
-    reports = []
+        entries, tables = _collected(metrics, Path(results), data, config, choice=Choice(None, datasets, seeds))
+    rows = list(dict.fromkeys(tables[0].ranked if methods is None else methods))
+    for row in (*rows, control):
+        known(row, (*tables[0].ranked, *tables[0].extra), "row")
+    within = resampled(entries, rows, control, [one.key for one in metrics if one.key in RESAMPLED])
+    if within:
+        print(explanation(control), end="\n\n")
     for table in tables:
-        rows = table.ranked if methods is None else methods
-        for row in rows:
-            known(row, (*table.ranked, *table.extra), "row")
-        reports.append(significance(table, list(dict.fromkeys(rows)), control, region))
-    print("\n".join(reports), end="")
+        assert table.metric is not None
+        print(significance(table, rows, control, region))
+        if within and table.metric.key in RESAMPLED:
+            print(in_words(within, table.metric, intervals))
     return 0
 
 

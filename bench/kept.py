@@ -1,7 +1,7 @@
 """What ``--keep`` stores beside a record, and how it is read back. Imports no torch.
 
-``scores``: the test split's scores and labels. ``distributions``: the label distribution that a label-enhancement method
-recovers for the training rows, with their logical labels and predicted scores.
+``scores``: the test split's scores and labels. ``distributions``: the label distribution that a method recovers for the
+training rows, with their logical labels and predicted scores.
 """
 
 from __future__ import annotations

@@ -1,0 +1,130 @@
+"""What each data set's test instances decide: ``bench.bootstrap`` on the kept scores of a results folder, in words.
+
+Imports neither torch nor methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tabulate import tabulate
+
+from bench.bootstrap import ALPHA, SAMPLES, Interval, intervals, resamples, values_of
+from bench.errors import UsageError
+from bench.kept import SCORES, KeptScores, read_scores
+from bench.metric_catalogue import PAPER_METRICS, Metric
+from bench.wording import counted
+
+if TYPE_CHECKING:
+    from bench.collect import Entry
+
+RESAMPLED = tuple(metric.key for metric in PAPER_METRICS)
+"""Metrics that are resampled."""
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """One data set."""
+
+    dataset: str
+    control: str
+    intervals: dict[str, list[Interval]]
+    """{metric key: one a method}; empty where the control kept no scores."""
+    instances: int
+    without: list[str]
+    """Rows that have records but no kept scores."""
+
+
+def resampled(
+    entries: Sequence[Entry], rows: Sequence[str], control: str, metrics: Sequence[str], samples: int = SAMPLES
+) -> list[Resampled]:
+    """Every data set's intervals of the rows against the control, on the means over seeds.
+
+    Raises
+    ------
+    UsageError: for scores that cannot be read, or that are of other test instances than the control's.
+    """
+    found = []
+    for dataset in dict.fromkeys(entry.job.full_dataset for entry in entries):
+        kept: dict[str, list[KeptScores]] = {}
+        without = []
+        for row in rows:
+            here = [e for e in entries if e.job.full_dataset == dataset and e.job.row == row and e.state == "done"]
+            kept[row] = [read for entry in here if (read := _kept(entry)) is not None]
+            if not kept[row]:
+                del kept[row]
+                without += [row] if here else []
+        if control not in kept or len(kept) < 2:
+            found.append(Resampled(dataset, control, {}, 0, without))
+            continue
+        y = kept[control][0].y
+        for row, seeds in kept.items():
+            if any(not np.array_equal(one.y, y) for one in seeds):
+                raise UsageError(
+                    f"the kept scores of {row} on {dataset} are of other test labels than {control}'s; run one of them "
+                    "again."
+                )
+        counts = resamples(len(y), samples)
+        values = {row: values_of(seeds, metrics, counts) for row, seeds in kept.items()}
+        by_metric = {
+            metric: list(intervals({row: value[metric] for row, value in values.items()}, control))
+            for metric in metrics
+        }
+        found.append(Resampled(dataset, control, by_metric, len(y), without))
+    return found
+
+
+def _kept(entry: Entry) -> KeptScores | None:
+    if entry.record is None or SCORES not in entry.record.kept:
+        return None
+    return read_scores(entry.path.with_name(entry.record.kept[SCORES]))
+
+
+def explanation(control: str) -> str:
+    return (
+        f"Within each data set its test instances are resampled {SAMPLES} times, alike for all methods. Intervals of "
+        f"differences to {control} hold together, at {1 - ALPHA:.0%}, for all methods of a data set. They say what "
+        "other test instances would change, not other seeds and not other data sets."
+    )
+
+
+def in_words(found: list[Resampled], metric: Metric, detail: bool) -> str:
+    """What resampling says of one metric: a line a data set, or with ``detail`` its intervals."""
+    control = found[0].control
+    lines = []
+    for one in found:
+        if not one.intervals:
+            reason = f"{control} has no kept scores" if control in one.without else f"{control} has no value"
+            lines.append(f"{one.dataset}: nothing to resample, {reason}.")
+            continue
+        lines.append(f"{one.dataset} ({counted(one.instances, 'instance')}): {verdict(one, metric)}")
+        if detail:
+            lines += ["", _detail(one.intervals[metric.key])]
+            lines.append("")
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def verdict(one: Resampled, metric: Metric) -> str:
+    """Which methods the control is better and worse than there, and which cannot be told apart from it."""
+    sign = 1 if metric.lower_is_better else -1
+    groups: dict[str, list[str]] = {"better than": [], "worse than": [], "not told apart from": []}
+    for interval in one.intervals[metric.key]:
+        if interval.p >= ALPHA:
+            group = "not told apart from"
+        else:
+            group = "better than" if sign * interval.difference > 0 else "worse than"
+        groups[group].append(interval.method)
+    parts = [f"{words} {', '.join(methods)}" for words, methods in groups.items() if methods]
+    gaps = f" No scores were kept of {', '.join(one.without)}." if one.without else ""
+    return f"{one.control} is {'; '.join(parts)}.{gaps}"
+
+
+def _detail(found: list[Interval]) -> str:
+    body = [
+        [one.method, f"{one.difference:+.4f}", f"{one.low:+.4f}", f"{one.high:+.4f}", f"{one.p:.3f}"] for one in found
+    ]
+    headers = ["method", "difference", "from", "to", "p (adjusted)"]
+    return tabulate(body, headers, tablefmt="simple", colalign=("left", *["right"] * 4), disable_numparse=True)

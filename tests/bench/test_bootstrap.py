@@ -1,0 +1,143 @@
+"""Resampling of test instances: against bench.metrics on repeated rows, against scipy, and where nothing differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from bench import metrics
+from bench.bootstrap import instance_losses, intervals, resampled_average_precision, resamples, values_of
+from bench.collect import Entry
+from bench.errors import UsageError
+from bench.kept import KeptScores, encode_scores
+from bench.metric_catalogue import PAPER_METRICS
+from bench.records import JobName, Record
+from bench.resampling import in_words, resampled
+
+
+def made(seed: int, rows: int = 40, labels: int = 6, quality: float = 0.7) -> KeptScores:
+    """Scores with ties, rows without positives and rows without negatives."""
+    random = np.random.default_rng(seed)
+    y = (np.random.default_rng(99).random((rows, labels)) < 0.3).astype(np.int8)
+    y[0], y[1] = 0, 1
+    y[:, -1] = 0  # a class that has no positive
+    scores = np.round(quality * y + random.normal(size=y.shape), 1).astype(np.float32)
+    return KeptScores(scores, y, 0.2, [f"l{j}" for j in range(labels)])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_instance_losses_average_to_the_metrics(seed: int) -> None:
+    kept = made(seed)
+    y, scores = torch.from_numpy(kept.y), torch.from_numpy(kept.scores)
+    found = instance_losses(kept)
+    assert found["hamming"].mean() == pytest.approx(metrics.hamming_loss(y, scores, kept.cut), abs=1e-12)
+    assert found["ranking"].mean() == pytest.approx(metrics.ranking_loss(y, scores), abs=1e-12)
+    assert found["coverage"].mean() == pytest.approx(metrics.coverage(y, scores), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", [metric.key for metric in PAPER_METRICS])
+def test_a_resample_has_the_metric_of_its_repeated_rows(metric: str) -> None:
+    kept = made(3, rows=12)  # few rows: some resamples lack a class
+    counts = resamples(12, samples=30)
+    observed, values = values_of([kept], [metric], counts)[metric]
+    assert (counts.sum(0) == 12).all()
+    for number in range(30):
+        rows = np.repeat(np.arange(12), counts[:, number].astype(int))
+        y, scores = torch.from_numpy(kept.y[rows]), torch.from_numpy(kept.scores[rows])
+        assert values[number] == pytest.approx(metrics.evaluate(y, scores, kept.cut)[metric], abs=1e-6)
+    whole = metrics.evaluate(torch.from_numpy(kept.y), torch.from_numpy(kept.scores), kept.cut)[metric]
+    assert observed == pytest.approx(whole, abs=1e-6)
+
+
+def test_a_resample_without_any_positive_has_no_average_precision() -> None:
+    kept = KeptScores(np.array([[1.0], [0.0]], dtype=np.float32), np.array([[1], [0]], dtype=np.int8), 0.5, ["a"])
+    found = resampled_average_precision(kept, np.array([[2, 0], [0, 2]], dtype=np.float32))
+    assert found[0] == 1
+    assert np.isnan(found[1])
+
+
+def test_an_interval_of_one_method_is_scipys() -> None:
+    one, control = made(1, rows=300, quality=1.0), made(2, rows=300, quality=0.6)
+    counts = resamples(300, samples=4000)
+    values = {name: values_of([kept], ["ranking"], counts)["ranking"] for name, kept in (("a", one), ("b", control))}
+    (found,) = intervals(values, "b")
+    gain = instance_losses(one)["ranking"] - instance_losses(control)["ranking"]
+    other = stats.bootstrap((gain,), np.mean, n_resamples=4000, method="basic", rng=np.random.default_rng(5))
+    assert found.difference == pytest.approx(gain.mean())
+    width = other.confidence_interval.high - other.confidence_interval.low
+    assert found.low == pytest.approx(other.confidence_interval.low, abs=0.05 * width)
+    assert found.high == pytest.approx(other.confidence_interval.high, abs=0.05 * width)
+
+
+def test_several_methods_widen_the_intervals_and_order_changes_nothing() -> None:
+    counts = resamples(200)
+    values = {f"m{j}": values_of([made(j, rows=200)], ["hamming"], counts)["hamming"] for j in range(9)}
+    together = {one.method: one for one in intervals(values, "m0")}
+    alone = next(iter(intervals({name: values[name] for name in ("m0", "m1")}, "m0")))
+    assert together["m1"].high - together["m1"].low > 1.2 * (alone.high - alone.low)
+    assert together["m1"].p >= alone.p
+    backwards = {one.method: one for one in intervals(dict(reversed(values.items())), "m0")}
+    assert backwards == together
+
+
+def test_where_methods_are_alike_some_interval_misses_zero_at_its_rate() -> None:
+    random = np.random.default_rng(0)
+    rounds, hits = 300, 0
+    for round_number in range(rounds):
+        losses = random.random((100, 6))
+        counts = resamples(100, samples=400, seed=round_number)
+        values = {f"m{j}": (losses[:, j].mean(), losses[:, j] @ counts / 100) for j in range(6)}
+        hits += any(one.p < 0.05 for one in intervals(values, "m0"))
+    assert hits / rounds < 0.05 + 3 * np.sqrt(0.05 * 0.95 / rounds) + 0.01  # 0.01: instances are only 100
+    assert hits > 0
+
+
+def test_equal_scores_and_a_difference_on_every_instance() -> None:
+    counts = resamples(50, samples=100)
+    flat = (0.5, np.full(100, 0.5))
+    found = {one.method: one for one in intervals({"c": flat, "same": flat, "worse": (0.7, np.full(100, 0.7))}, "c")}
+    assert found["same"].p == 1
+    assert found["worse"].p < 0.01
+    assert found["worse"].low == pytest.approx(0.2)
+    assert counts.shape == (50, 100)
+
+
+def entry(folder: Path, row: str, seed: int, kept: KeptScores | None) -> Entry:
+    job = JobName("made", "npz", row, seed)
+    path = folder / f"{row}-{seed}.json"
+    name = f"{row}-{seed}.scores.npz"
+    if kept is not None:
+        (folder / name).write_bytes(encode_scores(kept))
+    record = Record(job, row, "paper", {}, "done", {}, {}, kept={"scores.npz": name} if kept else {})
+    return Entry(job, "done", "", record, path)
+
+
+def test_the_report_names_what_is_better_worse_and_without_scores(tmp_path: Path) -> None:
+    entries = [
+        entry(tmp_path, "good", 0, made(0, rows=400, quality=4.0)),
+        entry(tmp_path, "good", 1, made(1, rows=400, quality=4.0)),
+        entry(tmp_path, "control", 0, made(2, rows=400, quality=1.0)),
+        entry(tmp_path, "alike", 0, made(3, rows=400, quality=1.0)),
+        entry(tmp_path, "bad", 0, made(4, rows=400, quality=-3.0)),
+        entry(tmp_path, "bare", 0, None),
+    ]
+    rows = ["good", "control", "alike", "bad", "bare"]
+    for metric in PAPER_METRICS:
+        text = in_words(resampled(entries, rows, "control", [metric.key]), metric, detail=True)
+        assert (
+            "made@npz (400 instances): control is better than bad; worse than good; not told apart from alike" in text
+        )
+        assert "No scores were kept of bare." in text
+        assert "p (adjusted)" in text
+    nothing = in_words(resampled(entries, rows, "bare", ["hamming"]), PAPER_METRICS[0], detail=False)
+    assert "made@npz: nothing to resample, bare has no kept scores." in nothing
+
+
+def test_scores_of_other_instances_are_refused(tmp_path: Path) -> None:
+    entries = [entry(tmp_path, "a", 0, made(0, rows=20)), entry(tmp_path, "b", 0, made(0, rows=21))]
+    with pytest.raises(UsageError, match=r"b on made@npz are of other test labels than a's"):
+        resampled(entries, ["a", "b"], "a", ["hamming"])
