@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -207,7 +209,7 @@ def compare(
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
-    """Set our values beside the paper's printed ones: differences and rank correlations.
+    """Set our values beside the paper's printed ones: differences, rank correlations, and what its claims come to.
 
     Parameters
     ----------
@@ -221,8 +223,11 @@ def compare(
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     from bench import config as configuration
-    from bench.compare import FORMATS, checked_stand_ins, comparison_frame, render_comparison
+    from bench.compare import FORMATS, checked_stand_ins, comparison_frame, not_compared, render_comparison
     from bench.metric_catalogue import PAPER_METRICS
+    from bench.printed_claims import claims, render_claims
+    from bench.records import Store
+    from bench.tables import paper_table
 
     known(form, FORMATS, "format")
     config = configuration.load()
@@ -231,7 +236,13 @@ def compare(
     frame = comparison_frame(tables, stand_ins)
     if frame.empty:
         raise UsageError(f"{results} has no value of a data set of the paper; --beside OURS=PAPERS names a stand-in.")
-    print(render_comparison(frame, config, form), end="")
+    reasons = not_compared(tables, frame, Store(Path(results)).manifest())
+    colour = form == "terminal" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print(render_comparison(frame, config, form, reasons, colour), end="")
+    if form in ("terminal", "markdown"):
+        found = claims([paper_table(one, config) for one in PAPER_METRICS], tables)
+        print(f"\nThe paper's claims, here on {', '.join(tables[0].columns)}:\n")
+        print(render_claims(found, "pipe" if form == "markdown" else "simple"))
     return 0
 
 

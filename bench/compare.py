@@ -1,4 +1,7 @@
-"""Ours beside the paper's, cell by cell: differences and rank correlations. Imports neither torch nor methods."""
+"""Ours beside the paper's, cell by cell: differences, rank correlations, and what cannot be compared.
+
+Imports neither torch nor methods.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,27 @@ from bench.config import Config
 from bench.errors import UsageError, did_you_mean
 from bench.metric_catalogue import PAPER_METRICS, Metric
 from bench.ranking import competition_ranks, printed
+from bench.records import Manifest
 from bench.tables import Table
+from bench.wording import counted
 
 FORMATS = ("terminal", "markdown", "csv", "json")
+COLUMNS = [
+    "dataset", "paper_dataset", "row", "metric", "ours", "deviation", "printed", "difference", "deviations", "verdict",
+    "rank", "printed_rank",
+]  # fmt: skip
+LEVEL = 2.0
+"""Deviations over seeds within which a difference is level."""
+COLOURS = {"better": "\x1b[32m", "worse": "\x1b[31m"}
+PLAIN = "\x1b[0m"
 
 
 def comparison_frame(tables: Sequence[Table], stand_ins: Mapping[str, str]) -> pd.DataFrame:
-    """One line a comparable cell: dataset, paper_dataset, row, metric, ours, deviation, printed, difference, rank,
-    printed_rank. Ranks are among the paper's methods that have both values.
+    """One line a comparable cell, with the columns COLUMNS.
+
+    ``deviations`` is the difference in units of our deviation over seeds, missing for one seed; ``verdict`` says
+    whether ours is better or worse than printed, or level: within two deviations, or for one seed equal as printed.
+    Ranks are among the paper's methods that have both values.
 
     Parameters
     ----------
@@ -54,14 +70,22 @@ def comparison_frame(tables: Sequence[Table], stand_ins: Mapping[str, str]) -> p
                     "ours": cell["mean"],
                     "deviation": cell["deviation"],
                     "printed": float(value),
-                    "difference": cell["mean"] - float(value),
+                    **_distance(cell, value, metric),
                     "rank": ranks[row],
                     "printed_rank": their_ranks[row],
                 }
                 for row, cell, value in cells
             ]
-    columns = ["dataset", "paper_dataset", "row", "metric", "ours", "deviation", "printed", "difference", "rank"]
-    return pd.DataFrame(lines, columns=[*columns, "printed_rank"])
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _distance(cell: dict, value: str, metric: Metric) -> dict:
+    difference = cell["mean"] - float(value)
+    deviation = cell["deviation"]
+    known = not pd.isna(deviation) and deviation > 0
+    level = abs(difference) <= LEVEL * deviation if known else printed(cell["mean"]) == value
+    verdict = "level" if level else "better" if (difference < 0) == metric.lower_is_better else "worse"
+    return {"difference": difference, "deviations": difference / deviation if known else None, "verdict": verdict}
 
 
 def rank_correlation(frame: pd.DataFrame) -> float | None:
@@ -90,33 +114,85 @@ def checked_stand_ins(given: Sequence[str], config: Config) -> dict[str, str]:
     return stand_ins
 
 
-def render_comparison(frame: pd.DataFrame, config: Config, form: str) -> str:
+def not_compared(tables: Sequence[Table], frame: pd.DataFrame, manifest: Manifest) -> list[str]:
+    """What has no counterpart on the other side, or no value on ours, and why."""
+    beside = set(frame["paper_dataset"])
+    reasons = []
+    for name in dict.fromkeys(cell.dataset for cell in paper.printed_cells() if cell.table == 2):
+        if name not in beside and name != paper.AVERAGE:
+            why = manifest.missing.get(name)
+            reasons.append(f"{name}: {'its data are not here' if why else 'no record of it or of a stand-in for it'}.")
+    table = tables[0]
+    compared = set(frame["dataset"])
+    for column in table.columns:
+        if table.sources.get(column, column) not in compared and column not in manifest.missing:
+            reasons.append(f"{column}: not a set of the paper, and not named as a stand-in by --beside.")
+    rows = {cell.method for cell in paper.comparison_table(2)}
+    other = [row for row in (*table.ranked, *table.extra) if row not in rows]
+    if other:
+        reasons.append(
+            f"{', '.join(other)}: the paper prints no value of {'them' if len(other) > 1 else 'it'} per data set."
+        )
+    for column in table.columns:
+        if table.sources.get(column, column) in compared:
+            gaps: dict[str, list[str]] = {}
+            for row in rows:
+                cell = table.cell(row, column)
+                state = "not run" if cell is None or cell["state"] == "missing" else cell["state"]
+                if state != "value":
+                    gaps.setdefault(state, []).append(row)
+            reasons += [f"{column}: {', '.join(sorted(names))} {state}." for state, names in gaps.items()]
+    return reasons
+
+
+def render_comparison(
+    frame: pd.DataFrame, config: Config, form: str, reasons: Sequence[str], colour: bool = False
+) -> str:
+    """The cells, data set by data set, and what is not compared.
+
+    Parameters
+    ----------
+    colour: terminal only: better than printed green, worse red, level uncoloured.
+    """
     if form == "csv":
         return frame.to_csv(index=False)
     if form == "json":
         return json.dumps(json.loads(frame.to_json(orient="records", double_precision=15)), indent=1) + "\n"
-    parts = []
-    for (ours, theirs), cells in frame.groupby(["dataset", "paper_dataset"], sort=False):
-        parts.append(_one_set(str(ours), str(theirs), cells, config, "pipe" if form == "markdown" else "simple"))
+    style = "pipe" if form == "markdown" else "simple"
+    parts = [
+        _one_set(str(ours), str(theirs), cells, config, style, colour)
+        for (ours, theirs), cells in frame.groupby(["dataset", "paper_dataset"], sort=False)
+    ]
+    meaning = "In brackets: ours minus printed" + (
+        ", and in units of our deviation over seeds (sd)." if frame["deviations"].notna().any() else "; one seed."
+    )
+    counts = frame["verdict"].value_counts()
+    summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("better", "level", "worse"))
+    level = f"level is within {LEVEL:g} sd, for one seed equal as printed"
+    parts.append(f"{meaning} Of {counted(len(frame), 'cell')} against the printed value: {summary} ({level}).\n")
+    if reasons:
+        parts.append("\n".join(["Not compared:", "", *(f"- {reason}" for reason in reasons)]) + "\n")
     return "\n".join(parts)
 
 
-def _one_set(ours: str, theirs: str, cells: pd.DataFrame, config: Config, style: str) -> str:
+def _one_set(ours: str, theirs: str, cells: pd.DataFrame, config: Config, style: str, colour: bool) -> str:
     by_cell = {(line["row"], line["metric"]): line for line in cells.to_dict("records")}
     rows = list(dict.fromkeys(cells["row"]))
-    body = [[row, *(_text(by_cell.get((row, metric.key))) for metric in PAPER_METRICS)] for row in rows]
+    body = [[row, *(_text(by_cell.get((row, metric.key)), colour) for metric in PAPER_METRICS)] for row in rows]
     body.append(["rank correlation", *(_correlation(cells, metric) for metric in PAPER_METRICS)])
     headers = ["ours (ours − printed)", *(f"{metric.title} {metric.arrow}" for metric in PAPER_METRICS)]
     align = ("left", *["right"] * len(PAPER_METRICS))
     table = tabulate(body, headers, tablefmt=style, colalign=align, disable_numparse=True)
-    return f"{ours} beside the paper's {theirs}\n\n{table}\n\n{_caveat(ours, theirs, config)}\n"
+    return f"{ours} beside the paper's {theirs}\n\n{table}\n\n{caveat(ours, theirs, config)}\n"
 
 
-def _text(line: dict | None) -> str:
+def _text(line: dict | None, colour: bool) -> str:
     if line is None:
         return "–"
     spread = "" if pd.isna(line["deviation"]) else f"±{printed(line['deviation'])}"
-    return f"{printed(line['ours'])}{spread} ({line['difference']:+.4f})"
+    units = "" if pd.isna(line["deviations"]) else f", {line['deviations']:+.1f} sd"
+    text = f"{printed(line['ours'])}{spread} ({line['difference']:+.4f}{units})"
+    return f"{COLOURS[line['verdict']]}{text}{PLAIN}" if colour and line["verdict"] in COLOURS else text
 
 
 def _correlation(cells: pd.DataFrame, metric: Metric) -> str:
@@ -124,7 +200,7 @@ def _correlation(cells: pd.DataFrame, metric: Metric) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _caveat(ours: str, theirs: str, config: Config) -> str:
+def caveat(ours: str, theirs: str, config: Config) -> str:
     """Why the two columns are not the same experiment, as far as names tell."""
     name, _, extractor = ours.partition("@")
     expected = config.datasets[theirs].extractor if theirs in config.datasets else None
