@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
 from bench.cli_data import DataFolder, data_app
-from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, compare, export, known, show, stats, status, table
+from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, compare, export, known, plot, show, stats, status, table
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ app = App(
     version_flags=["--version"],
 )
 app.command(data_app)
-for verb in (status, show, table, compare, stats, export):
+for verb in (status, show, table, compare, stats, plot, export):
     app.command(verb)
 
 

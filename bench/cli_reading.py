@@ -15,6 +15,7 @@ from bench.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from bench.choice import Choice
     from bench.config import Config
+    from bench.report.pictures import Material
     from bench.tables import Style
 
 DEFAULT_RESULTS = "results/runs"
@@ -314,6 +315,114 @@ def stats(
         if within and table.metric.key in RESAMPLED:
             print(in_words(within, table.metric, intervals))
     return 0
+
+
+def plot(
+    *figures: str,
+    metric: str | None = None,
+    methods: Names = None,
+    datasets: Names = None,
+    seeds: Numbers = None,
+    beside: Names = None,
+    form: Annotated[Literal["svg", "pdf", "png"], Parameter(name="--format")] = "svg",
+    output: str = "results/figures",
+    source: Literal["ours", "paper"] = "ours",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Draw figures from the records; without a name every figure that the records allow.
+
+    critical-difference, ranks, difference (to the paper), cost, curves (by epoch), grid (of FLEM-D), distributions
+    (recovered), reliability (of scores).
+
+    Parameters
+    ----------
+    figures
+        Names of figures.
+    metric
+        hamming, ranking, coverage, average-precision, or another of `list metrics`. Default: the paper's four.
+    methods
+        Rows to draw. Default: the ranked ones.
+    datasets
+        Data sets to draw. Default: all.
+    seeds
+        Seeds to average over. Default: all.
+    beside
+        OURS=PAPERS for sets of other names, such as VOC07tv=VOC07, in the difference to the paper.
+    form
+        svg, pdf or png.
+    output
+        The folder of the figures.
+    source
+        ours (from records) or paper (its printed values; critical-difference and ranks).
+    results
+        The folder of the records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench.files import write_atomically
+    from bench.report.pictures import FIGURES, pictures
+    from bench.report.style import encoded
+
+    for figure in figures:
+        known(figure, tuple(FIGURES), "figure")
+    if source == "paper":
+        material = _papers_material(metric)
+    else:
+        material = _material(metric, methods, datasets, seeds, beside, results, data)
+    drawn, reasons = 0, {}
+    for picture in pictures(material, figures or tuple(FIGURES)):
+        try:
+            content = encoded(picture.draw(), form)
+        except UsageError as error:
+            reasons[picture.name] = str(error)
+            continue
+        path = Path(output) / f"{picture.name}.{form}"
+        write_atomically(path, content)
+        print(path)
+        drawn += 1
+    if not drawn:
+        raise UsageError("; ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw.")
+    for name, reason in reasons.items():
+        print(f"not drawn: {name}: {reason}", file=sys.stderr)
+    return 0
+
+
+def _material(
+    metric: str | None,
+    methods: list[str] | None,
+    datasets: list[str] | None,
+    seeds: list[int] | None,
+    beside: list[str] | None,
+    results: str,
+    data: str | None,
+) -> Material:
+    """What figures and the report are made of."""
+    from bench import config as configuration
+    from bench.choice import Choice
+    from bench.compare import checked_stand_ins, comparison_frame
+    from bench.metric_catalogue import PAPER_METRICS, metric_named
+    from bench.report.pictures import Material
+
+    config = configuration.load()
+    stand_ins = checked_stand_ins(beside or [], config)
+    metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
+    entries, tables = _collected(metrics, Path(results), data, config, choice=Choice(methods, datasets, seeds))
+    rows = list(dict.fromkeys(methods)) if methods else [*tables[0].ranked]
+    frame = comparison_frame([table for table in tables if table.metric.paper_table is not None], stand_ins)
+    return Material(entries, tables, rows, frame)
+
+
+def _papers_material(metric: str | None) -> Material:
+    from bench import config as configuration
+    from bench.compare import comparison_frame
+    from bench.metric_catalogue import PAPER_METRICS, metric_named
+    from bench.report.pictures import Material
+    from bench.tables import paper_table
+
+    metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
+    tables = [paper_table(one, configuration.load()) for one in metrics]
+    return Material([], tables, tables[0].ranked, comparison_frame([], {}))
 
 
 def export(

@@ -1,0 +1,204 @@
+"""Which figures a results folder has, and what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.kept import DISTRIBUTIONS, SCORES, read_distribution, read_scores
+from bench.records import Record
+from bench.report import rank_figures, score_figures, training_figures
+from bench.tables import Table
+
+if TYPE_CHECKING:
+    from bench.collect import Entry
+
+FIGURES = {
+    "critical-difference": "mean ranks and the critical difference of Nemenyi's test, per metric",
+    "ranks": "the rank in every cell of the tables",
+    "difference": "ours minus the paper's printed values",
+    "cost": "mean rank against seconds, per metric",
+    "curves": "training loss and validation Hamming loss by epoch, per data set",
+    "grid": "a grid of two hyper-parameters on validation and test, per data set",
+    "distributions": "recovered label distributions of example rows, per data set (--keep distributions)",
+    "reliability": "predicted probability against observed share, per data set (kept scores)",
+}
+SURFACE_OF = "FLEM-D"
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What figures are made of."""
+
+    entries: Sequence[Entry]
+    tables: Sequence[Table]
+    """One a metric."""
+    rows: Sequence[str]
+    """The rows that are compared, in order."""
+    comparison: pd.DataFrame
+    """``bench.compare.comparison_frame`` of the tables."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    figure: str
+    """A key of FIGURES."""
+    name: str
+    """Of its file, without ending."""
+    text: str
+    """What it shows, for those who do not see it."""
+    draw: Callable[[], Figure]
+    """Raises UsageError with the reason where there is nothing to draw."""
+
+
+def pictures(material: Material, figures: Sequence[str]) -> Iterator[Picture]:
+    """The pictures of those figures, not yet drawn."""
+    for figure in figures:
+        yield from MAKERS[figure](material)
+
+
+def _critical_difference(material: Material) -> Iterator[Picture]:
+    for table in material.tables:
+        assert table.metric is not None
+        yield Picture(
+            "critical-difference",
+            f"critical-difference-{table.metric.option}",
+            f"Mean ranks of {len(material.rows)} methods by {table.metric.title}; bars join methods that are not told "
+            "apart. The numbers stand in the statistics.",
+            partial(rank_figures.critical_difference_diagram, table, material.rows),
+        )
+
+
+def _ranks(material: Material) -> Iterator[Picture]:
+    yield Picture(
+        "ranks", "ranks", "The ranks of the tables as shades of grey; the numbers stand in the tables.",
+        partial(rank_figures.rank_heat_map, material.tables, material.rows),
+    )  # fmt: skip
+
+
+def _difference(material: Material) -> Iterator[Picture]:
+    yield Picture(
+        "difference",
+        "difference",
+        "Our values minus the printed ones, method by method; the numbers stand in the comparison.",
+        partial(rank_figures.difference_to_paper, material.comparison),
+    )
+
+
+def _cost(material: Material) -> Iterator[Picture]:
+    spent: dict[tuple[str, str], list[float]] = {}
+    for entry in material.entries:
+        column = _column(material, entry.job.full_dataset)
+        if entry.state == "done" and entry.record is not None and column is not None:
+            spent.setdefault((entry.job.row, column), []).append(entry.record.cost["seconds"])
+    seconds = {place: sum(values) / len(values) for place, values in spent.items()}
+    for table in material.tables:
+        assert table.metric is not None
+        yield Picture(
+            "cost",
+            f"cost-{table.metric.option}",
+            f"Mean rank by {table.metric.title} against the mean seconds of a job.",
+            partial(rank_figures.quality_against_cost, table, seconds, material.rows),
+        )
+
+
+def _column(material: Material, full_dataset: str) -> str | None:
+    sources = material.tables[0].sources
+    return next((column for column, full in sources.items() if full == full_dataset), None)
+
+
+def _done(material: Material) -> dict[str, dict[str, list[Entry]]]:
+    """{data set: {row: entries by seed}} of the rows, in table order."""
+    found: dict[str, dict[str, list[Entry]]] = {}
+    tables = material.tables[0]
+    order = [tables.sources[column] for column in tables.columns if column in tables.sources]
+    for dataset in order:
+        for row in material.rows:
+            here = [
+                entry for entry in material.entries
+                if entry.state == "done" and entry.job.full_dataset == dataset and entry.job.row == row
+            ]  # fmt: skip
+            if here:
+                found.setdefault(dataset, {})[row] = sorted(here, key=lambda entry: entry.job.seed)
+    return found
+
+
+def _records(entries: Sequence[Entry]) -> list[Record]:
+    return [entry.record for entry in entries if entry.record is not None]
+
+
+def _curves(material: Material) -> Iterator[Picture]:
+    for dataset, by_row in _done(material).items():
+        seed = min(entries[0].job.seed for entries in by_row.values())
+        records = [entries[0].record for entries in by_row.values() if entries[0].job.seed == seed]
+        yield Picture(
+            "curves", f"curves-{dataset}", f"Learning curves of every method that trains by epochs on {dataset}.",
+            partial(training_figures.learning_curves, [record for record in records if record]),
+        )  # fmt: skip
+
+
+def _grid(material: Material) -> Iterator[Picture]:
+    metric = material.tables[0].metric
+    assert metric is not None
+    for dataset, by_row in _done(material).items():
+        row = SURFACE_OF if SURFACE_OF in by_row else next(iter(by_row))
+        yield Picture(
+            "grid",
+            f"grid-{metric.option}-{dataset}",
+            f"{metric.title} of {row} over its grid on {dataset}, on validation and on test.",
+            partial(training_figures.grid_surface, _records(by_row[row]), metric),
+        )
+
+
+def _kept(by_row: dict[str, list[Entry]], name: str, read: Callable[..., Kept]) -> dict[str, Kept]:
+    """{row: what its smallest seed kept}."""
+    found = {}
+    for row, entries in by_row.items():
+        for entry in entries:
+            if entry.record is not None and name in entry.record.kept:
+                found[row] = read(entry.path.with_name(entry.record.kept[name]))
+                break
+    return found
+
+
+def _distributions(material: Material) -> Iterator[Picture]:
+    for dataset, by_row in _done(material).items():
+        if not any(
+            DISTRIBUTIONS in (entry.record.kept if entry.record else ()) for e in by_row.values() for entry in e
+        ):
+            continue
+
+        def draw(by_row: dict[str, list[Entry]] = by_row, dataset: str = dataset) -> Figure:
+            found = _kept(by_row, DISTRIBUTIONS, read_distribution)
+            return score_figures.recovered_distributions(found, dataset)
+
+        text = f"Degrees that label-enhancement methods recovered for three training rows of {dataset}."
+        yield Picture("distributions", f"distributions-{dataset}", text, draw)
+
+
+def _reliability(material: Material) -> Iterator[Picture]:
+    for dataset, by_row in _done(material).items():
+
+        def draw(by_row: dict[str, list[Entry]] = by_row, dataset: str = dataset) -> Figure:
+            return score_figures.reliability(_kept(by_row, SCORES, read_scores), dataset)
+
+        text = f"How often labels are right where methods predict them with a probability, on {dataset}."
+        yield Picture("reliability", f"reliability-{dataset}", text, draw)
+
+
+MAKERS: dict[str, Callable[[Material], Iterator[Picture]]] = {
+    "critical-difference": _critical_difference,
+    "ranks": _ranks,
+    "difference": _difference,
+    "cost": _cost,
+    "curves": _curves,
+    "grid": _grid,
+    "distributions": _distributions,
+    "reliability": _reliability,
+}

@@ -1,0 +1,206 @@
+"""Figures of whole tables: critical differences, ranks, the distance to the paper, quality against cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.errors import UsageError
+from bench.metric_catalogue import PAPER_METRICS, Metric
+from bench.report.style import GREY, MARKERS, PALE, TEXT_WIDTH, cell_text_colour, panels, spread, styled
+from bench.significance import complete_values
+from bench.statistics import critical_difference, friedman
+from bench.tables import Table
+
+LINE = 0.22
+"""Inches a line of labels takes."""
+
+
+def critical_difference_diagram(table: Table, rows: Sequence[str]) -> Figure:
+    """Mean ranks on a line; a bar joins methods that Nemenyi's test does not tell apart (Demšar 2006, figure 1).
+
+    Raises
+    ------
+    UsageError: below three methods or two data sets with values of all.
+    """
+    values, left_out = complete_values(table, list(rows))
+    assert table.metric is not None
+    if len(rows) < 3 or len(values) < 2:
+        raise UsageError(
+            f"a critical-difference diagram needs 3 methods and 2 data sets with a value of each of them; there are "
+            f"{len(rows)} and {len(values)}."
+        )
+    test = friedman(values.to_numpy(dtype=float), table.metric.lower_is_better)
+    distance = critical_difference(test.methods, test.blocks)
+    order = np.argsort(test.mean_ranks, kind="stable")
+    ranks = [test.mean_ranks[index] for index in order]
+    groups = joined(ranks, distance)
+    half = (len(ranks) + 1) // 2
+    bars = 0.5 + 0.28 * len(groups)
+    lines = half
+    height = LINE * (2.6 + bars + lines)
+    with styled():
+        figure = Figure(figsize=(TEXT_WIDTH * 0.75, height))
+        axes = figure.add_axes((0.19, 0.02, 0.62, 0.96))
+        bottom = -(bars + lines + 0.3)
+        axes.set(xlim=(len(ranks), 1), ylim=(bottom, 2.6))  # the best on the right, as usual
+        axes.axis("off")
+        axes.plot([1, len(ranks)], [0, 0], color="black", clip_on=False)
+        for tick in range(1, len(ranks) + 1):
+            axes.plot([tick, tick], [0, 0.18], color="black", linewidth=0.8, clip_on=False)
+            axes.text(tick, 0.3, str(tick), ha="center", va="bottom")
+        shown = min(distance, len(ranks) - 1)
+        cut = "" if distance <= len(ranks) - 1 else " (more than the line)"
+        axes.plot([len(ranks), len(ranks) - shown], [1.6, 1.6], color="black", linewidth=1.6, clip_on=False)
+        axes.text(len(ranks) - shown / 2, 1.72, f"critical difference {distance:.2f}{cut}", ha="center", va="bottom")
+        for place, (low, high) in enumerate(groups):
+            y = -0.45 - 0.28 * place
+            axes.plot([low - 0.05, high + 0.05], [y, y], color="black", linewidth=2.4, solid_capstyle="butt")
+        for position, rank in enumerate(ranks):
+            best_half = position < half
+            line = position if best_half else len(ranks) - 1 - position
+            y = -(bars + line + 0.3)
+            edge = 0.6 if best_half else len(ranks) + 0.4
+            axes.plot([rank, rank, edge], [0, y, y], color=GREY, linewidth=0.7, clip_on=False)
+            name = list(rows)[order[position]]
+            label = f" {name} {rank:.2f}" if best_half else f"{rank:.2f} {name} "
+            axes.text(edge, y, label, ha="left" if best_half else "right", va="center")
+        without = f"; without {', '.join(left_out)}" if left_out else ""
+        axes.set_title(f"{table.metric.title}: mean ranks over {test.blocks} data sets{without}", y=1.0)
+    return figure
+
+
+def joined(ranks: Sequence[float], distance: float) -> list[tuple[float, float]]:
+    """The widest runs of sorted mean ranks that differ by less than the critical difference."""
+    runs: list[tuple[int, int]] = []
+    for start in range(len(ranks)):
+        end = max(i for i in range(len(ranks)) if ranks[i] - ranks[start] < distance)
+        if end > start and not any(low <= start and end <= high for low, high in runs):
+            runs.append((start, end))
+    return [(ranks[low], ranks[high]) for low, high in runs]
+
+
+def rank_heat_map(tables: Sequence[Table], rows: Sequence[str]) -> Figure:
+    """One panel a metric: methods by data sets, the rank in each cell, dark is good.
+
+    Raises
+    ------
+    UsageError: when there is no rank.
+    """
+    columns = tables[0].columns
+    shown = [row for row in rows if row in tables[0].ranked]
+    if not shown or all(table.frame["rank"].isna().all() for table in tables):
+        raise UsageError("there is no ranked value.")
+    with styled():
+        width = min(TEXT_WIDTH, 1.3 + 0.42 * len(columns)) if len(columns) > 5 else 3.4
+        across = 2 if len(tables) > 1 else 1
+        figure, axes = panels(len(tables), across, width * across * 0.85, 0.75 + 0.19 * len(shown))
+        for panel, table in zip(axes, tables, strict=True):
+            ranks = np.full((len(shown), len(columns)), np.nan)
+            for i, row in enumerate(shown):
+                for j, column in enumerate(columns):
+                    cell = table.cell(row, column)
+                    if cell is not None and not pd.isna(cell["rank"]):
+                        ranks[i, j] = cell["rank"]
+            shade = 0.25 + 0.75 * (ranks - 1) / max(1, len(shown) - 1)
+            panel.imshow(np.ma.masked_invalid(shade), cmap="gray", vmin=0, vmax=1, aspect="auto")
+            for i, j in np.ndindex(ranks.shape):
+                text = "–" if math.isnan(ranks[i, j]) else f"{ranks[i, j]:.0f}"
+                colour = "black" if math.isnan(ranks[i, j]) else cell_text_colour(float(shade[i, j]))
+                panel.text(j, i, text, ha="center", va="center", fontsize=7, color=colour)
+            panel.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
+            panel.set_yticks(range(len(shown)), shown)
+            panel.tick_params(length=0)
+            panel.spines[:].set_visible(False)
+            panel.set_title(table.title)
+    return figure
+
+
+def difference_to_paper(frame: pd.DataFrame) -> Figure:
+    """Ours minus printed, one panel a metric, one marker a data set (``bench.compare.comparison_frame``).
+
+    Raises
+    ------
+    UsageError: when no cell can be compared.
+    """
+    if frame.empty:
+        raise UsageError("no data set of the paper, and none named as a stand-in for one, has a value.")
+    rows = list(dict.fromkeys(frame["row"]))
+    sets = list(dict.fromkeys(zip(frame["dataset"], frame["paper_dataset"], strict=True)))
+    with styled():
+        figure, axes = panels(len(PAPER_METRICS), 2, TEXT_WIDTH, 0.6 + 0.19 * len(rows))
+        for panel, metric in zip(axes, PAPER_METRICS, strict=True):
+            panel.axvline(0, color="black", linewidth=0.6)
+            for place, (ours, theirs) in enumerate(sets):
+                cells = frame[(frame["dataset"] == ours) & (frame["metric"] == metric.key)]
+                name = ours.partition("@")[0]
+                panel.errorbar(
+                    cells["difference"],
+                    [rows.index(row) for row in cells["row"]],
+                    xerr=cells["deviation"].fillna(0),
+                    fmt=MARKERS[place % len(MARKERS)],
+                    markersize=4.5,
+                    color=GREY,
+                    markerfacecolor=str(0.9 * place / max(1, len(sets) - 1)) if len(sets) > 1 else "0.2",
+                    markeredgecolor="black",
+                    markeredgewidth=0.6,
+                    elinewidth=0.8,
+                    label=name if name == theirs else f"{name} beside {theirs}",
+                )
+            panel.set_yticks(range(len(rows)), rows)
+            panel.set_ylim(len(rows) - 0.4, -0.6)
+            panel.grid(axis="y", color=PALE, linewidth=0.5)
+            better = "left" if metric.lower_is_better else "right"
+            panel.set_title(f"{metric.title} {metric.arrow}: ours − printed ({better} is better)")
+            panel.locator_params(axis="x", nbins=5)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def quality_against_cost(table: Table, seconds: Mapping[tuple[str, str], float], rows: Sequence[str]) -> Figure:
+    """Mean rank over data sets against the mean seconds of a job, grid and all.
+
+    Parameters
+    ----------
+    seconds: {(row, column): mean seconds of its jobs}.
+
+    Raises
+    ------
+    UsageError: when no data set has a value and a cost of all rows.
+    """
+    values, left_out = complete_values(table, list(rows))
+    columns = [column for column in values.index if all((row, column) in seconds for row in rows)]
+    if not columns or len(rows) < 2:
+        raise UsageError("no data set has a value and a cost of two methods or more.")
+    assert table.metric is not None
+    signed = values.loc[columns] * (1 if table.metric.lower_is_better else -1)
+    ranks = signed.rank(axis=1).mean()
+    cost = {row: float(np.mean([seconds[row, column] for column in columns])) for row in rows}
+    with styled():
+        figure = Figure(figsize=(TEXT_WIDTH * 0.62, max(2.6, 0.5 + 0.19 * len(rows))), layout="constrained")
+        axes = figure.subplots()
+        x, y = [cost[row] for row in rows], [float(ranks[row]) for row in rows]
+        axes.scatter(x, y, color="black", s=14, zorder=3)
+        axes.set_xscale("log")
+        low, high = 1 - 0.3, len(rows) + 0.3
+        axes.set_ylim(high, low)
+        inches = figure.get_figheight() - 0.7
+        places = spread(y, (high - low) * 0.155 / inches, low, high)
+        for row, x_row, y_row, place in zip(rows, x, y, places, strict=True):
+            axes.annotate(
+                row, (x_row, y_row), (1.03, place), textcoords=axes.get_yaxis_transform(), va="center",
+                arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkB": 2}, annotation_clip=False,
+            )  # fmt: skip
+        axes.set_xlabel("seconds a job (mean; the whole grid, selection and evaluation)")
+        axes.set_ylabel(f"mean rank by {table.metric.title}")
+        axes.grid(color=PALE, linewidth=0.5)
+        shown = f"{len(columns)} data sets" if len(columns) > 1 else columns[0]
+        axes.set_title(f"Over {shown}" + (f"; without {', '.join(left_out)}" if left_out else ""))
+    return figure
+
+
+__all__ = ["Metric", "critical_difference_diagram", "difference_to_paper", "quality_against_cost", "rank_heat_map"]

@@ -1,0 +1,121 @@
+"""Figures of what was kept beside records: recovered label distributions, and the reliability of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.special import expit
+
+from bench.errors import UsageError
+from bench.kept import KeptScores, RecoveredDistribution
+from bench.report.style import GREY, TEXT_WIDTH, panels, styled
+
+MOST_LABELS = 10
+LONGEST_NAME = 18
+BINS = 10
+
+
+def recovered_distributions(
+    found: Mapping[str, RecoveredDistribution], dataset: str, instances: Sequence[int] | None = None
+) -> Figure:
+    """One line an instance, one column a method: degrees as bars, black for the instance's logical labels.
+
+    Parameters
+    ----------
+    found: {row: what it recovered}, of the same training rows.
+    instances: default: the first with one, two and four labels (or as many as there are).
+    """
+    first = next(iter(found.values()))
+    chosen = list(instances) if instances is not None else example_instances(first.logical)
+    rows = list(found)
+    with styled():
+        shown = [_labels_of([one.degrees[i] for one in found.values()], first.logical[i]) for i in chosen]
+        heights = [0.3 + 0.14 * len(labels) for labels in shown]
+        figure = Figure(figsize=(TEXT_WIDTH, sum(heights) + 0.5), layout="constrained")
+        axes = figure.subplots(len(chosen), len(rows), squeeze=False, height_ratios=heights)
+        for line, (instance, labels) in enumerate(zip(chosen, shown, strict=True)):
+            for column, row in enumerate(rows):
+                panel = axes[line, column]
+                degrees = found[row].degrees[instance, labels]
+                colours = ["black" if first.logical[instance, j] else GREY for j in labels]
+                panel.barh(range(len(labels)), degrees, color=colours, height=0.7)
+                names = [_short(first.label_names[j]) for j in labels] if column == 0 else [""] * len(labels)
+                panel.set_yticks(range(len(labels)), names, fontsize=6)
+                panel.set_ylim(len(labels) - 0.4, -0.6)
+                panel.tick_params(length=1.5, labelsize=6, pad=1.5)
+                panel.locator_params(axis="x", nbins=3)
+                panel.set_xlim(left=0)
+                if line == 0:
+                    panel.set_title(row)
+            axes[line, 0].set_ylabel(f"row {instance}", fontsize=7)
+        figure.suptitle(f"{dataset}: degrees recovered for training rows; black: the row's own labels", fontsize=8)
+    return figure
+
+
+def example_instances(logical: np.ndarray) -> list[int]:
+    """The first rows with one, two and four labels, as far as there are any; else the first row."""
+    counts = logical.sum(1)
+    found = [int(np.flatnonzero(counts == count)[0]) for count in (1, 2, 4) if (counts == count).any()]
+    return found or [0]
+
+
+def _labels_of(degrees: Sequence[np.ndarray], logical: np.ndarray) -> list[int]:
+    """The instance's own labels, then those of the largest degrees over methods."""
+    own = list(np.flatnonzero(logical))
+    largest = np.argsort(-np.max(degrees, axis=0), kind="stable")
+    others = [j for j in largest if not logical[j]]
+    return [int(j) for j in [*own, *others][: max(MOST_LABELS, len(own))]]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+def reliability(found: Mapping[str, KeptScores], dataset: str) -> Figure:
+    """One panel a method: how often labels are right where they are predicted with a probability.
+
+    Scores that are cut at 0 are logits, those cut at 0.5 probabilities; others have no such meaning and are left out.
+
+    Raises
+    ------
+    UsageError: when none is left.
+    """
+    probabilities = {row: p for row, kept in found.items() if (p := as_probabilities(kept)) is not None}
+    if not probabilities:
+        raise UsageError("no method here has scores that are logits or probabilities.")
+    with styled():
+        figure, axes = panels(len(probabilities), 5, TEXT_WIDTH, 1.55)
+        for panel, (row, p) in zip(axes, probabilities.items(), strict=True):
+            predicted, observed, weight = reliability_curve(p, found[row].y)
+            panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.6)
+            panel.scatter(predicted, observed, s=4 + 60 * np.sqrt(weight), color="black", linewidth=0, zorder=3)
+            panel.plot(predicted, observed, color="black", linewidth=0.6)
+            error = float((weight * np.abs(predicted - observed)).sum())
+            panel.set_title(f"{row}: {error:.3f}")
+            panel.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), aspect="equal")
+        figure.supxlabel(
+            "predicted probability (ten equal bins; the area of a dot is the share of decisions)", fontsize=8
+        )
+        figure.supylabel("observed share of positives", fontsize=8)
+        figure.suptitle(f"{dataset}, test instances; the number is the expected calibration error", fontsize=8)
+    return figure
+
+
+def as_probabilities(kept: KeptScores) -> np.ndarray | None:
+    if kept.cut == 0:
+        return expit(kept.scores.astype(np.float64))
+    if kept.cut == 0.5 and kept.scores.min() >= 0 and kept.scores.max() <= 1:
+        return kept.scores.astype(np.float64)
+    return None
+
+
+def reliability_curve(p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean probability, share of positives and share of decisions of each non-empty bin of [0, 1]."""
+    place = np.minimum((p.ravel() * BINS).astype(int), BINS - 1)
+    count = np.bincount(place, minlength=BINS)
+    full = count > 0
+    mean = np.bincount(place, weights=p.ravel(), minlength=BINS)[full] / count[full]
+    share = np.bincount(place, weights=(y.ravel() > 0).astype(float), minlength=BINS)[full] / count[full]
+    return mean, share, count[full] / count.sum()

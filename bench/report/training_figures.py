@@ -1,0 +1,135 @@
+"""Figures of how single jobs went: learning curves and the surface of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from bench.errors import UsageError
+from bench.metric_catalogue import Metric
+from bench.records import Record
+from bench.report.style import GREY, PALE, TEXT_WIDTH, cell_text_colour, panels, styled
+
+
+def learning_curves(records: Sequence[Record]) -> Figure:
+    """One panel a method: training loss (dashed, its own scale) and validation Hamming loss (solid) by epoch; thin
+    lines are the grid's other points, the dot is the epoch that was chosen.
+
+    Raises
+    ------
+    UsageError: when no record has curves.
+    """
+    trained = [record for record in records if record.result and _curves(record)]
+    if not trained:
+        raise UsageError("no method here trains by epochs.")
+    with styled():
+        figure, axes = panels(len(trained), 4, TEXT_WIDTH, 1.45)
+        for panel, record in zip(axes, trained, strict=True):
+            assert record.result is not None
+            chosen = record.result["selected"]
+            loss_axis = panel.twinx()
+            loss_axis.spines["right"].set_visible(True)
+            for point, curves in enumerate(_curves(record)):
+                best = point == chosen["point"]
+                epochs = np.arange(1, len(curves["loss"]) + 1)
+                if not best:
+                    panel.plot(epochs[: len(curves["hamming"])], curves["hamming"], color=PALE, linewidth=0.5)
+                    continue
+                panel.plot(epochs[: len(curves["hamming"])], curves["hamming"], color="black", zorder=3)
+                loss_axis.plot(epochs, curves["loss"], color=GREY, linestyle=(0, (4, 2)), linewidth=0.9)
+                height = curves["hamming"][chosen["epoch"] - 1]
+                panel.plot(chosen["epoch"], height, "o", color="black", markersize=4, zorder=4)
+            panel.set_title(f"{record.job.row}, epoch {chosen['epoch']}")
+            panel.set_zorder(loss_axis.get_zorder() + 1)
+            panel.patch.set_visible(False)
+            for axis in (panel, loss_axis):
+                axis.tick_params(labelsize=5.5, length=2, pad=1.5)
+                axis.locator_params(axis="y", nbins=4)
+            panel.locator_params(axis="x", nbins=4, integer=True)
+        figure.supxlabel("epoch", fontsize=8)
+        figure.supylabel("validation Hamming loss (solid; pale: other grid points)", fontsize=8)
+        figure.suptitle(
+            f"{trained[0].job.full_dataset}, seed {trained[0].job.seed}; dashed, scale on the right: training loss",
+            fontsize=8,
+        )
+    return figure
+
+
+def _curves(record: Record) -> list[dict]:
+    return [
+        point["curves"]
+        for point in (record.result or {}).get("grid", ())
+        if len(point["curves"].get("hamming", ())) > 1
+    ]
+
+
+def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
+    """A metric over a grid of two hyper-parameters on validation and test, averaged over the records (seeds); boxes
+    mark the points that were chosen.
+
+    Raises
+    ------
+    UsageError: when the grid does not have two hyper-parameters, or every point diverged.
+    """
+    grids = [(record.result or {}).get("grid", []) for record in records]
+    names = list(grids[0][0]["hyperparameters"]) if grids and grids[0] else []
+    if len(names) != 2:
+        row = records[0].job.row if records else "the row"
+        raise UsageError(f"the surface needs a grid of two hyper-parameters; {row} has {len(names)}.")
+    levels = [sorted({point["hyperparameters"][name] for point in grids[0]}) for name in names]
+    chosen = {
+        tuple(levels[axis].index(record.result["selected"]["hyperparameters"][names[axis]]) for axis in (0, 1))
+        for record in records
+        if record.result
+    }
+    with styled():
+        figure = Figure(figsize=(TEXT_WIDTH * 0.8, 0.9 + 0.32 * len(levels[0])), layout="constrained")
+        axes = figure.subplots(1, 2)
+        for panel, split in zip(axes, ("val", "test"), strict=True):
+            surface = _surface(grids, names, levels, split, metric)
+            if np.isnan(surface).all():
+                raise UsageError("every point of the grid diverged.")
+            shade = _shades(surface if metric.lower_is_better else -surface)
+            panel.imshow(np.ma.masked_invalid(shade), cmap="gray", vmin=0, vmax=1, aspect="auto")
+            for i, j in np.ndindex(surface.shape):
+                text = "–" if np.isnan(surface[i, j]) else f"{surface[i, j]:.4f}"
+                colour = "black" if np.isnan(surface[i, j]) else cell_text_colour(float(shade[i, j]))
+                panel.text(j, i, text, ha="center", va="center", fontsize=7, color=colour)
+            for i, j in chosen:
+                for edge, width in (("black", 2.6), ("white", 1.0)):
+                    panel.add_patch(_box(i, j, edge, width))
+            panel.set_yticks(range(len(levels[0])), [f"{level:g}" for level in levels[0]])
+            panel.set_xticks(range(len(levels[1])), [f"{level:g}" for level in levels[1]])
+            panel.set(xlabel=names[1], ylabel=names[0])
+            panel.tick_params(length=0)
+            panel.spines[:].set_visible(False)
+            panel.set_title({"val": "validation", "test": "test"}[split])
+        job = records[0].job
+        seeds = f"seed {job.seed}" if len(records) == 1 else f"mean over {len(records)} seeds"
+        figure.suptitle(
+            f"{job.row} on {job.full_dataset}: {metric.title} {metric.arrow}, {seeds}; dark is good", fontsize=8
+        )
+    return figure
+
+
+def _surface(grids: list, names: list[str], levels: list[list], split: str, metric: Metric) -> np.ndarray:
+    sums = np.zeros((len(levels[0]), len(levels[1])))
+    for grid in grids:
+        for point in grid:
+            i, j = (levels[axis].index(point["hyperparameters"][names[axis]]) for axis in (0, 1))
+            found = point[split]
+            sums[i, j] += np.nan if not found or found[metric.key] is None else found[metric.key]
+    return sums / len(grids)
+
+
+def _shades(surface: np.ndarray) -> np.ndarray:
+    low, high = np.nanmin(surface), np.nanmax(surface)
+    return np.where(np.isnan(surface), np.nan, 0.3 + 0.7 * (surface - low) / (high - low if high > low else 1))
+
+
+def _box(i: int, j: int, edge: str, width: float):  # type: ignore[no-untyped-def]
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((j - 0.46, i - 0.44), 0.92, 0.88, fill=False, edgecolor=edge, linewidth=width)
