@@ -226,7 +226,8 @@ def compare(
     from bench import config as configuration
     from bench.compare import FORMATS, checked_stand_ins, comparison_frame, not_compared, render_comparison
     from bench.metric_catalogue import PAPER_METRICS
-    from bench.printed_claims import claims, render_claims
+    from bench.printed_claims import claims, claims_grid
+    from bench.prose import as_text
     from bench.records import Store
     from bench.tables import paper_table
 
@@ -242,8 +243,8 @@ def compare(
     print(render_comparison(frame, config, form, reasons, colour), end="")
     if form in ("terminal", "markdown"):
         found = claims([paper_table(one, config) for one in PAPER_METRICS], tables)
-        print(f"\nThe paper's claims, here on {', '.join(tables[0].columns)}:\n")
-        print(render_claims(found, "pipe" if form == "markdown" else "simple"))
+        heading = f"\nThe paper's claims, here on {', '.join(tables[0].columns)}:"
+        print(as_text([heading, claims_grid(found)], "pipe" if form == "markdown" else "simple"), end="")
     return 0
 
 
@@ -288,6 +289,7 @@ def stats(
     from bench import config as configuration
     from bench.choice import Choice
     from bench.metric_catalogue import PAPER_METRICS, metric_named
+    from bench.prose import as_text
     from bench.resampling import RESAMPLED, explanation, in_words, resampled
     from bench.significance import significance
     from bench.tables import paper_table
@@ -308,12 +310,13 @@ def stats(
         known(row, (*tables[0].ranked, *tables[0].extra), "row")
     within = resampled(entries, rows, control, [one.key for one in metrics if one.key in RESAMPLED])
     if within:
-        print(explanation(control), end="\n\n")
+        print(as_text([explanation(control)]))
     for table in tables:
         assert table.metric is not None
-        print(significance(table, rows, control, region))
+        said = [table.title, *significance(table, rows, control, region)]
         if within and table.metric.key in RESAMPLED:
-            print(in_words(within, table.metric, intervals))
+            said += in_words(within, table.metric, intervals)
+        print(as_text(said))
     return 0
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tabulate import tabulate
-
+from bench.prose import Grid
 from bench.ranking import printed
 from bench.tables import Table, paper_ablation
 
@@ -136,7 +135,6 @@ CLAIMS: tuple[tuple[str, str, Callable[[Table], Count]], ...] = (
 )
 
 
-def render_claims(found: Sequence[Claim], form: str) -> str:
+def claims_grid(found: Sequence[Claim]) -> Grid:
     body = [[claim.text, claim.where, str(claim.in_print), str(claim.here), claim.verdict] for claim in found]
-    headers = ["claim (cells of the four metrics)", "section", "printed", "here", ""]
-    return tabulate(body, headers, tablefmt=form, colalign=("left",) * 5, disable_numparse=True)
+    return Grid(["claim (cells of the four metrics)", "section", "printed", "here", "verdict"], body, numbers=False)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tabulate import tabulate
 
 from bench.bootstrap import ALPHA, SAMPLES, Interval, intervals, resamples, values_of
 from bench.errors import UsageError
 from bench.kept import SCORES, KeptScores, read_scores
 from bench.metric_catalogue import PAPER_METRICS, Metric
+from bench.prose import Block, Grid
 from bench.wording import counted
 
 if TYPE_CHECKING:
@@ -91,20 +91,18 @@ def explanation(control: str) -> str:
     )
 
 
-def in_words(found: list[Resampled], metric: Metric, detail: bool) -> str:
-    """What resampling says of one metric: a line a data set, or with ``detail`` its intervals."""
-    control = found[0].control
-    lines = []
+def in_words(found: list[Resampled], metric: Metric, detail: bool) -> list[Block]:
+    """What resampling says of one metric: a line a data set, or with ``detail`` its intervals too."""
+    said: list[Block] = []
     for one in found:
         if not one.intervals:
-            reason = f"{control} has no kept scores" if control in one.without else f"{control} has no value"
-            lines.append(f"{one.dataset}: nothing to resample, {reason}.")
+            reason = "has no kept scores" if one.control in one.without else "has no value"
+            said.append(f"{one.dataset}: nothing to resample, {one.control} {reason}.")
             continue
-        lines.append(f"{one.dataset} ({counted(one.instances, 'instance')}): {verdict(one, metric)}")
+        said.append(f"{one.dataset} ({counted(one.instances, 'instance')}): {verdict(one, metric)}")
         if detail:
-            lines += ["", _detail(one.intervals[metric.key])]
-            lines.append("")
-    return "\n".join(lines).rstrip("\n") + "\n"
+            said.append(_detail(one.intervals[metric.key]))
+    return said
 
 
 def verdict(one: Resampled, metric: Metric) -> str:
@@ -122,9 +120,8 @@ def verdict(one: Resampled, metric: Metric) -> str:
     return f"{one.control} is {'; '.join(parts)}.{gaps}"
 
 
-def _detail(found: list[Interval]) -> str:
+def _detail(found: list[Interval]) -> Grid:
     body = [
         [one.method, f"{one.difference:+.4f}", f"{one.low:+.4f}", f"{one.high:+.4f}", f"{one.p:.3f}"] for one in found
     ]
-    headers = ["method", "difference", "from", "to", "p (adjusted)"]
-    return tabulate(body, headers, tablefmt="simple", colalign=("left", *["right"] * 4), disable_numparse=True)
+    return Grid(["method", "difference", "from", "to", "p (adjusted)"], body)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from bench.errors import UsageError, did_you_mean
+from bench.prose import Block, Grid
 from bench.statistics import (
     ALPHA,
     Against,
@@ -32,7 +32,7 @@ def complete_values(table: Table, rows: list[str]) -> tuple[pd.DataFrame, list[s
     return complete, [dataset for dataset in table.columns if dataset not in complete.index]
 
 
-def significance(table: Table, rows: list[str], control: str, region: float | None) -> str:
+def significance(table: Table, rows: list[str], control: str, region: float | None) -> list[Block]:
     """The report on one metric.
 
     Parameters
@@ -42,31 +42,29 @@ def significance(table: Table, rows: list[str], control: str, region: float | No
 
     Raises
     ------
-    UsageError: when fewer than two rows or data sets are left.
+    UsageError: when the control is not among the rows.
     """
     if control not in rows:
         raise UsageError(f"the control {control!r} is not among the rows; {did_you_mean(control, rows)}")
     values, left_out = complete_values(table, rows)
     blocks = len(values)
-    lines = [table.title, ""]
+    said: list[Block] = []
     if left_out:
-        lines.append(f"Left out, because a method has no value there: {', '.join(left_out)}.")
+        said.append(f"Left out, because a method has no value there: {', '.join(left_out)}.")
     if blocks < 2 or len(rows) < 2:
         text = f"{counted(blocks, 'data set')} with a value of each of {len(rows)} methods"
-        return "\n".join(
-            [*lines, f"Nothing can be tested: {text}. Methods are compared over data sets, never seeds.", ""]
-        )
+        return [*said, f"Nothing can be tested: {text}. Methods are compared over data sets, never seeds."]
     assert table.metric is not None
     lower = table.metric.lower_is_better
     array = values.to_numpy(dtype=float)
     if len(rows) >= 3:
-        lines += _over_all(friedman(array, lower), rows)
+        said += _over_all(friedman(array, lower), rows)
     width = abs(float(values[control].mean())) * REGION_SHARE if region is None else region
     found = against_control(array, rows, control, lower, width)
-    return "\n".join([*lines, *_against(found, control, blocks, width), ""])
+    return [*said, *_against(found, control, blocks, width)]
 
 
-def _over_all(test: Friedman, rows: list[str]) -> list[str]:
+def _over_all(test: Friedman, rows: list[str]) -> list[Block]:
     distance = critical_difference(test.methods, test.blocks)
     order = np.argsort(test.mean_ranks, kind="stable")
     pairs = nemenyi(test.mean_ranks, test.blocks)
@@ -84,11 +82,10 @@ def _over_all(test: Friedman, rows: list[str]) -> list[str]:
         f"Iman-Davenport: F {test.f:.2f}, p {probability(test.f_p)}: {verdict} at {ALPHA}.",
         f"Nemenyi: mean ranks must differ by {distance:.2f} of {test.methods - 1} possible to be told apart; "
         + (f"apart are {'; '.join(apart)}." if apart else "no pair does."),
-        "",
     ]
 
 
-def _against(found: list[Against], control: str, blocks: int, width: float) -> list[str]:
+def _against(found: list[Against], control: str, blocks: int, width: float) -> list[Block]:
     least = smallest_wilcoxon_p(blocks)
     headers = ["against", "better", "worse", "Wilcoxon p", "Holm p", "P(better)", "P(equivalent)", "P(worse)"]
     body = [
@@ -103,19 +100,14 @@ def _against(found: list[Against], control: str, blocks: int, width: float) -> l
         for one in found
     ]
     shown = [one.method for one in found if one.p_holm < ALPHA]
-    table = tabulate(body, headers, tablefmt="simple", colalign=("left", *["right"] * 7), disable_numparse=True)
+    reach = f"With {blocks} data sets the smallest p that Wilcoxon's test can give is {probability(least)}"
+    if len(found) > 1:
+        reach += f", times {len(found)} for the first of Holm's steps {probability(min(1, least * len(found)))}"
     return [
         f"{control} against each of the others: on how many data sets it is better and worse, and the probabilities "
         f"that it is better, equivalent (within {width:.2g}) or worse.",
-        "",
-        table,
-        "",
-        f"With {blocks} data sets the smallest p that Wilcoxon's test can give is {probability(least)}"
-        + (
-            f", times {len(found)} for the first of Holm's steps {probability(min(1, least * len(found)))}"
-            * (len(found) > 1)
-        )
-        + (": it can show nothing here." if least * len(found) >= ALPHA else "."),
+        Grid(headers, body),
+        reach + (": it can show nothing here." if least * len(found) >= ALPHA else "."),
         f"Shown to differ from {control} at {ALPHA} after Holm: {', '.join(shown) if shown else 'none'}. "
         "What is not shown to differ is not shown to be equal; the last three columns say how probable that is.",
     ]

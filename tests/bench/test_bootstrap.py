@@ -15,6 +15,7 @@ from bench.collect import Entry
 from bench.errors import UsageError
 from bench.kept import KeptScores, encode_scores
 from bench.metric_catalogue import PAPER_METRICS
+from bench.prose import as_text
 from bench.records import JobName, Record
 from bench.resampling import in_words, resampled
 
@@ -127,14 +128,14 @@ def test_the_report_names_what_is_better_worse_and_without_scores(tmp_path: Path
     ]
     rows = ["good", "control", "alike", "bad", "bare"]
     for metric in PAPER_METRICS:
-        text = in_words(resampled(entries, rows, "control", [metric.key]), metric, detail=True)
+        text = as_text(in_words(resampled(entries, rows, "control", [metric.key]), metric, detail=True))
         assert (
             "made@npz (400 instances): control is better than bad; worse than good; not told apart from alike" in text
         )
         assert "No scores were kept of bare." in text
         assert "p (adjusted)" in text
     nothing = in_words(resampled(entries, rows, "bare", ["hamming"]), PAPER_METRICS[0], detail=False)
-    assert "made@npz: nothing to resample, bare has no kept scores." in nothing
+    assert nothing == ["made@npz: nothing to resample, bare has no kept scores."]
 
 
 def test_scores_of_other_instances_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from bench.compare import checked_stand_ins, comparison_frame, not_compared, ran
 from bench.config import load
 from bench.errors import UsageError
 from bench.metric_catalogue import PAPER_METRICS
-from bench.printed_claims import claims, render_claims
+from bench.printed_claims import claims, claims_grid
+from bench.prose import as_text
 from bench.records import Manifest
 from bench.tables import Table, paper_table
 
@@ -120,7 +121,7 @@ def test_the_claims_count_in_print_what_the_table_file_says() -> None:
     assert expected[0][0] == 31  # the paper's 96.9 %
     assert [claim.here for claim in found[:6]] == [claim.in_print for claim in found[:6]]
     assert [claim.verdict for claim in found] == ["holds"] * 6 + ["not tested"] * 2  # Tables 2-5 have no FLEM-I
-    assert "31 of 32" in render_claims(found, "simple")
+    assert "31 of 32" in as_text([claims_grid(found)])
 
 
 def test_a_claim_that_does_not_hold_is_called_so() -> None:

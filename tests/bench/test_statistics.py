@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from bench import config
 from bench.metric_catalogue import PAPER_METRICS
+from bench.prose import as_text
 from bench.significance import complete_values, significance
 from bench.statistics import (
     against_control,
@@ -150,11 +151,11 @@ def test_everything_tied_is_no_difference() -> None:
 
 def test_the_report_says_what_cannot_be_decided() -> None:
     table = paper_table(PAPER_METRICS[0], config.load())
-    text = significance(table, table.ranked, "FLEM-D", None)
+    text = as_text(significance(table, table.ranked, "FLEM-D", None))
     assert "mean ranks must differ by 5.89 of 11 possible" in text
     assert "the smallest p that Wilcoxon's test can give is 0.0078" in text
     assert "it can show nothing here" in text
-    one_set = significance(
+    (one_set,) = significance(
         type(table)(table.title, table.metric, ["VOC07"], table.ranked, [], table.frame, {}), table.ranked, "BS", None
     )
     assert "Nothing can be tested: 1 data set with a value of each of 12 methods" in one_set
