@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from bench.blocks import rows_at_once
 from bench.kept import KeptScores
 
 SAMPLES = 1000
 ALPHA = 0.05
+COMPARISONS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,14 @@ def instance_losses(kept: KeptScores) -> dict[str, np.ndarray]:
     rows, labels = truth.shape
     positives = truth.sum(1)
     misranked, depth = np.zeros(rows), np.zeros(rows)
-    for row in np.flatnonzero(positives):
-        here = scores[row, truth[row]]
-        rank = labels - np.searchsorted(np.sort(scores[row]), here)  # labels that score at least as high
-        hits = len(here) - np.searchsorted(np.sort(here), here)
-        misranked[row] = (rank - hits).sum()
-        depth[row] = rank.max()
+    row, label = truth.nonzero()
+    step = rows_at_once(COMPARISONS_AT_ONCE, labels)
+    for start in range(0, len(row), step):
+        here = row[start : start + step]
+        at_least = scores[here] >= scores[here, label[start : start + step], None]
+        rank = at_least.sum(1)
+        np.add.at(misranked, here, rank - (at_least & truth[here]).sum(1))
+        np.maximum.at(depth, here, rank)
     return {
         "hamming": ((scores > kept.cut) != truth).mean(1),
         "ranking": misranked / np.maximum(positives * (labels - positives), 1),

@@ -12,7 +12,20 @@ from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
 from bench.cli_data import DataFolder, data_app
-from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, compare, export, known, plot, show, stats, status, table
+from bench.cli_reading import (
+    DEFAULT_RESULTS,
+    Names,
+    Numbers,
+    compare,
+    export,
+    known,
+    plot,
+    report,
+    show,
+    stats,
+    status,
+    table,
+)
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +44,7 @@ app = App(
     version_flags=["--version"],
 )
 app.command(data_app)
-for verb in (status, show, table, compare, stats, plot, export):
+for verb in (status, show, table, compare, stats, plot, report, export):
     app.command(verb)
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bench.tables import Style
 
 DEFAULT_RESULTS = "results/runs"
+RESAMPLED_AT_ONCE = 2_000_000
+"""Decisions (test instances times labels, over all records) that the report resamples unasked: some seconds."""
 
 Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
 Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())]
@@ -388,6 +390,63 @@ def plot(
         raise UsageError("; ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw.")
     for name, reason in reasons.items():
         print(f"not drawn: {name}: {reason}", file=sys.stderr)
+    return 0
+
+
+def report(
+    *,
+    output: str = "results/report.html",
+    methods: Names = None,
+    datasets: Names = None,
+    seeds: Numbers = None,
+    control: str = "FLEM-D",
+    beside: Names = None,
+    resampling: Literal["auto", "always", "never"] = "auto",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Write one HTML page, which needs no network: what ran, tables, figures, the paper, statistics, gaps, cost.
+
+    Parameters
+    ----------
+    output
+        The file.
+    methods
+        Rows to show and compare. Default: all; the ranked ones are compared.
+    datasets
+        Data sets to show. Default: all.
+    seeds
+        Seeds to average over. Default: all.
+    control
+        The row that the statistics compare the others with; the first ranked one where it has no record.
+    beside
+        OURS=PAPERS for sets of other names, such as VOC07tv=VOC07.
+    resampling
+        Whether to resample test instances as `stats` does; auto: where it takes seconds.
+    results
+        The folder of the records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import config as configuration
+    from bench.files import write_atomically
+    from bench.metric_catalogue import PAPER_METRICS
+    from bench.records import Store
+    from bench.report.page import page
+    from bench.resampling import decisions, resampled
+
+    material = _material(None, methods, datasets, seeds, beside, results, data)
+    if not material.rows:
+        raise UsageError(f"{results} has no record of a ranked row; name rows with --methods.")
+    control = control if control in material.rows else material.rows[0]
+    quick = decisions(material.entries, material.rows) <= RESAMPLED_AT_ONCE
+    resample = resampling == "always" or (resampling == "auto" and quick)
+    metrics = [metric.key for metric in PAPER_METRICS] if resample else []
+    within = resampled(material.entries, material.rows, control, metrics) if resample else []
+    config = configuration.load()
+    text = page(material, Store(Path(results)).manifest(), config, results, control, within)
+    write_atomically(Path(output), text.encode())
+    print(output)
     return 0
 
 

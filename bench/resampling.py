@@ -38,6 +38,16 @@ class Resampled:
     """Rows that have records but no kept scores."""
 
 
+def decisions(entries: Sequence[Entry], rows: Sequence[str]) -> int:
+    """Test instances times labels of all kept scores: what resampling costs grows with it."""
+    return sum(
+        entry.record.result["rows"]["test"] * entry.record.result["labels"]
+        for entry in entries
+        if entry.state == "done" and entry.job.row in rows and entry.record and entry.record.result
+        if SCORES in entry.record.kept
+    )
+
+
 def resampled(
     entries: Sequence[Entry], rows: Sequence[str], control: str, metrics: Sequence[str], samples: int = SAMPLES
 ) -> list[Resampled]:

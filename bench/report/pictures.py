@@ -55,6 +55,8 @@ class Picture:
     """What it shows, for those who do not see it."""
     draw: Callable[[], Figure]
     """Raises UsageError with the reason where there is nothing to draw."""
+    dataset: str = ""
+    """NAME@extractor, of figures of one data set."""
 
 
 def pictures(material: Material, figures: Sequence[str]) -> Iterator[Picture]:
@@ -139,7 +141,7 @@ def _curves(material: Material) -> Iterator[Picture]:
         records = [entries[0].record for entries in by_row.values() if entries[0].job.seed == seed]
         yield Picture(
             "curves", f"curves-{dataset}", f"Learning curves of every method that trains by epochs on {dataset}.",
-            partial(training_figures.learning_curves, [record for record in records if record]),
+            partial(training_figures.learning_curves, [record for record in records if record]), dataset,
         )  # fmt: skip
 
 
@@ -153,6 +155,7 @@ def _grid(material: Material) -> Iterator[Picture]:
             f"grid-{metric.option}-{dataset}",
             f"{metric.title} of {row} over its grid on {dataset}, on validation and on test.",
             partial(training_figures.grid_surface, _records(by_row[row]), metric),
+            dataset,
         )
 
 
@@ -179,7 +182,7 @@ def _distributions(material: Material) -> Iterator[Picture]:
             return score_figures.recovered_distributions(found, dataset)
 
         text = f"Degrees that label-enhancement methods recovered for three training rows of {dataset}."
-        yield Picture("distributions", f"distributions-{dataset}", text, draw)
+        yield Picture("distributions", f"distributions-{dataset}", text, draw, dataset)
 
 
 def _reliability(material: Material) -> Iterator[Picture]:
@@ -189,7 +192,7 @@ def _reliability(material: Material) -> Iterator[Picture]:
             return score_figures.reliability(_kept(by_row, SCORES, read_scores), dataset)
 
         text = f"How often labels are right where methods predict them with a probability, on {dataset}."
-        yield Picture("reliability", f"reliability-{dataset}", text, draw)
+        yield Picture("reliability", f"reliability-{dataset}", text, draw, dataset)
 
 
 MAKERS: dict[str, Callable[[Material], Iterator[Picture]]] = {

@@ -10,8 +10,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.errors import UsageError
-from bench.metric_catalogue import PAPER_METRICS, Metric
-from bench.report.style import GREY, MARKERS, PALE, TEXT_WIDTH, cell_text_colour, panels, spread, styled
+from bench.metric_catalogue import PAPER_METRICS
+from bench.report.style import (
+    GREY,
+    MARKERS,
+    PALE,
+    Margins,
+    cell_text_colour,
+    equal_panels,
+    length_of,
+    panels,
+    spread,
+    styled,
+)  # fmt: skip
 from bench.significance import complete_values
 from bench.statistics import critical_difference, friedman
 from bench.tables import Table
@@ -42,10 +53,10 @@ def critical_difference_diagram(table: Table, rows: Sequence[str]) -> Figure:
     half = (len(ranks) + 1) // 2
     bars = 0.5 + 0.28 * len(groups)
     lines = half
-    height = LINE * (2.6 + bars + lines)
+    height = LINE * (2.9 + bars + lines)
     with styled():
-        figure = Figure(figsize=(TEXT_WIDTH * 0.75, height))
-        axes = figure.add_axes((0.19, 0.02, 0.62, 0.96))
+        beside = length_of(rows, 8) + 0.75
+        figure, (axes,) = panels([3.3], [height], Margins(left=beside, right=beside, top=0.2, bottom=0.02))
         bottom = -(bars + lines + 0.3)
         axes.set(xlim=(len(ranks), 1), ylim=(bottom, 2.6))  # the best on the right, as usual
         axes.axis("off")
@@ -96,9 +107,9 @@ def rank_heat_map(tables: Sequence[Table], rows: Sequence[str]) -> Figure:
     if not shown or all(table.frame["rank"].isna().all() for table in tables):
         raise UsageError("there is no ranked value.")
     with styled():
-        width = min(TEXT_WIDTH, 1.3 + 0.42 * len(columns)) if len(columns) > 5 else 3.4
-        across = 2 if len(tables) > 1 else 1
-        figure, axes = panels(len(tables), across, width * across * 0.85, 0.75 + 0.19 * len(shown))
+        beside = length_of(shown) + 0.1
+        margins = Margins(left=beside, across=beside + 0.1, top=0.25, bottom=0.6, down=0.85)
+        figure, axes = equal_panels(len(tables), 2, max(0.38 * len(columns), 1.4), 0.17 * len(shown), margins)
         for panel, table in zip(axes, tables, strict=True):
             ranks = np.full((len(shown), len(columns)), np.nan)
             for i, row in enumerate(shown):
@@ -132,7 +143,9 @@ def difference_to_paper(frame: pd.DataFrame) -> Figure:
     rows = list(dict.fromkeys(frame["row"]))
     sets = list(dict.fromkeys(zip(frame["dataset"], frame["paper_dataset"], strict=True)))
     with styled():
-        figure, axes = panels(len(PAPER_METRICS), 2, TEXT_WIDTH, 0.6 + 0.19 * len(rows))
+        beside = length_of(rows) + 0.1
+        margins = Margins(left=beside, across=beside + 0.1, top=0.25, bottom=0.75, down=0.5)
+        figure, axes = equal_panels(len(PAPER_METRICS), 2, 2.9, 0.17 * len(rows), margins)
         for panel, metric in zip(axes, PAPER_METRICS, strict=True):
             panel.axvline(0, color="black", linewidth=0.6)
             for place, (ours, theirs) in enumerate(sets):
@@ -154,10 +167,9 @@ def difference_to_paper(frame: pd.DataFrame) -> Figure:
             panel.set_yticks(range(len(rows)), rows)
             panel.set_ylim(len(rows) - 0.4, -0.6)
             panel.grid(axis="y", color=PALE, linewidth=0.5)
-            better = "left" if metric.lower_is_better else "right"
-            panel.set_title(f"{metric.title} {metric.arrow}: ours − printed ({better} is better)")
+            panel.set_title(f"{metric.title} {metric.arrow}: ours − printed")
             panel.locator_params(axis="x", nbins=5)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=3, frameon=False)
     return figure
 
 
@@ -181,15 +193,15 @@ def quality_against_cost(table: Table, seconds: Mapping[tuple[str, str], float],
     ranks = signed.rank(axis=1).mean()
     cost = {row: float(np.mean([seconds[row, column] for column in columns])) for row in rows}
     with styled():
-        figure = Figure(figsize=(TEXT_WIDTH * 0.62, max(2.6, 0.5 + 0.19 * len(rows))), layout="constrained")
-        axes = figure.subplots()
+        height = max(2.0, 0.17 * len(rows))
+        margins = Margins(left=0.45, right=length_of(rows, 8) + 0.2, top=0.25, bottom=0.45)
+        figure, (axes,) = panels([3.2], [height], margins)
         x, y = [cost[row] for row in rows], [float(ranks[row]) for row in rows]
         axes.scatter(x, y, color="black", s=14, zorder=3)
         axes.set_xscale("log")
         low, high = 1 - 0.3, len(rows) + 0.3
         axes.set_ylim(high, low)
-        inches = figure.get_figheight() - 0.7
-        places = spread(y, (high - low) * 0.155 / inches, low, high)
+        places = spread(y, (high - low) * 0.15 / height, low, high)
         for row, x_row, y_row, place in zip(rows, x, y, places, strict=True):
             axes.annotate(
                 row, (x_row, y_row), (1.03, place), textcoords=axes.get_yaxis_transform(), va="center",
@@ -201,6 +213,3 @@ def quality_against_cost(table: Table, seconds: Mapping[tuple[str, str], float],
         shown = f"{len(columns)} data sets" if len(columns) > 1 else columns[0]
         axes.set_title(f"Over {shown}" + (f"; without {', '.join(left_out)}" if left_out else ""))
     return figure
-
-
-__all__ = ["Metric", "critical_difference_diagram", "difference_to_paper", "quality_against_cost", "rank_heat_map"]

@@ -10,7 +10,17 @@ from scipy.special import expit
 
 from bench.errors import UsageError
 from bench.kept import KeptScores, RecoveredDistribution
-from bench.report.style import GREY, TEXT_WIDTH, panels, styled
+from bench.report.style import (
+    GREY,
+    TEXT_WIDTH,
+    Margins,
+    captions,
+    equal_panels,
+    length_of,
+    outer_ticks_only,
+    panels,
+    styled,
+)
 
 MOST_LABELS = 10
 LONGEST_NAME = 18
@@ -32,9 +42,11 @@ def recovered_distributions(
     rows = list(found)
     with styled():
         shown = [_labels_of([one.degrees[i] for one in found.values()], first.logical[i]) for i in chosen]
-        heights = [0.3 + 0.14 * len(labels) for labels in shown]
-        figure = Figure(figsize=(TEXT_WIDTH, sum(heights) + 0.5), layout="constrained")
-        axes = figure.subplots(len(chosen), len(rows), squeeze=False, height_ratios=heights)
+        names = [_short(first.label_names[j]) for labels in shown for j in labels]
+        margins = Margins(left=length_of(names, 6) + 0.35, across=0.15, down=0.25, bottom=0.25)
+        across = (TEXT_WIDTH - margins.left) / len(rows) - margins.across
+        figure, flat = panels([across] * len(rows), [0.13 * len(labels) for labels in shown], margins)
+        axes = np.array(flat).reshape(len(chosen), len(rows))
         for line, (instance, labels) in enumerate(zip(chosen, shown, strict=True)):
             for column, row in enumerate(rows):
                 panel = axes[line, column]
@@ -50,7 +62,7 @@ def recovered_distributions(
                 if line == 0:
                     panel.set_title(row)
             axes[line, 0].set_ylabel(f"row {instance}", fontsize=7)
-        figure.suptitle(f"{dataset}: degrees recovered for training rows; black: the row's own labels", fontsize=8)
+        captions(figure, f"{dataset}: degrees recovered for training rows; black: the row's own labels")
     return figure
 
 
@@ -86,7 +98,7 @@ def reliability(found: Mapping[str, KeptScores], dataset: str) -> Figure:
     if not probabilities:
         raise UsageError("no method here has scores that are logits or probabilities.")
     with styled():
-        figure, axes = panels(len(probabilities), 5, TEXT_WIDTH, 1.55)
+        figure, axes = equal_panels(len(probabilities), 5, 1.0, 1.0, Margins(across=0.15, down=0.25))
         for panel, (row, p) in zip(axes, probabilities.items(), strict=True):
             predicted, observed, weight = reliability_curve(p, found[row].y)
             panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.6)
@@ -94,12 +106,14 @@ def reliability(found: Mapping[str, KeptScores], dataset: str) -> Figure:
             panel.plot(predicted, observed, color="black", linewidth=0.6)
             error = float((weight * np.abs(predicted - observed)).sum())
             panel.set_title(f"{row}: {error:.3f}")
-            panel.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), aspect="equal")
-        figure.supxlabel(
-            "predicted probability (ten equal bins; the area of a dot is the share of decisions)", fontsize=8
+            panel.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        outer_ticks_only(axes, 5)
+        captions(
+            figure,
+            f"{dataset}, test instances; the number is the expected calibration error",
+            "predicted probability (ten equal bins; large dots hold many decisions)",
+            "observed share of positives",
         )
-        figure.supylabel("observed share of positives", fontsize=8)
-        figure.suptitle(f"{dataset}, test instances; the number is the expected calibration error", fontsize=8)
     return figure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -45,7 +46,7 @@ def encoded(figure: Figure, form: str) -> bytes:
     stream = io.BytesIO()
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[form]
     with styled():
-        figure.savefig(stream, format=form, metadata=metadata, bbox_inches="tight", pad_inches=0.03, dpi=200)
+        figure.savefig(stream, format=form, metadata=metadata, dpi=200)
     return stream.getvalue()
 
 
@@ -74,15 +75,63 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return places
 
 
-def panels(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of equal panels, row by row; those beyond ``count`` are left out."""
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    figure = Figure(figsize=(width, height * rows), layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for unused in axes[count:]:
-        unused.remove()
-    return figure, axes[:count]
+@dataclass(frozen=True)
+class Margins:
+    """Inches around and between panels. Fixed: matplotlib's own layouts cost more than the drawing."""
+
+    left: float = 0.45
+    right: float = 0.1
+    top: float = 0.45
+    bottom: float = 0.4
+    across: float = 0.35
+    down: float = 0.4
+
+
+def panels(
+    widths: Sequence[float], heights: Sequence[float], margins: Margins, count: int | None = None
+) -> tuple[Figure, list[Axes]]:
+    """Panels of the given sizes in inches, row by row; those beyond ``count`` are left out."""
+    width = margins.left + sum(widths) + margins.across * (len(widths) - 1) + margins.right
+    height = margins.top + sum(heights) + margins.down * (len(heights) - 1) + margins.bottom
+    figure = Figure(figsize=(width, height))
+    axes: list[Axes] = []
+    y = height - margins.top
+    for line in heights:
+        x = margins.left
+        for column in widths:
+            if count is None or len(axes) < count:
+                axes.append(figure.add_axes((x / width, (y - line) / height, column / width, line / height)))
+            x += column + margins.across
+        y -= line + margins.down
+    return figure, axes
+
+
+def equal_panels(count: int, across: int, width: float, height: float, margins: Margins) -> tuple[Figure, list[Axes]]:
+    """``count`` panels of one size, up to ``across`` in a row."""
+    across = min(across, count)
+    return panels([width] * across, [height] * -(-count // across), margins, count)
+
+
+def outer_ticks_only(axes: Sequence[Axes], across: int, beside: bool = True) -> None:
+    """Tick labels under the lowest panel of each column and, where all share it, beside the first of each row."""
+    for place, panel in enumerate(axes):
+        below = place + across < len(axes)
+        panel.tick_params(labelbottom=not below, labelleft=not beside or place % across == 0)
+
+
+def length_of(names: Sequence[str], size: float = 7) -> float:
+    """Inches that the longest name takes, at most."""
+    return max((len(name) for name in names), default=0) * size * 0.68 / 72
+
+
+def captions(figure: Figure, title: str, below: str = "", beside: str = "") -> None:
+    """A figure's title, and what its horizontal and vertical axes share."""
+    width, height = figure.get_size_inches()
+    figure.text(0.5, 1 - 0.06 / height, title, ha="center", va="top")
+    if below:
+        figure.text(0.5, 0.04 / height, below, ha="center", va="bottom")
+    if beside:
+        figure.text(0.02 / width, 0.5, beside, ha="left", va="center", rotation="vertical")
 
 
 def cell_text_colour(shade: float) -> str:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from bench.errors import UsageError
 from bench.metric_catalogue import Metric
 from bench.records import Record
-from bench.report.style import GREY, PALE, TEXT_WIDTH, cell_text_colour, panels, styled
+from bench.report.style import GREY, PALE, Margins, captions, cell_text_colour, equal_panels, outer_ticks_only, styled
 
 
 def learning_curves(records: Sequence[Record]) -> Figure:
@@ -25,7 +25,7 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     if not trained:
         raise UsageError("no method here trains by epochs.")
     with styled():
-        figure, axes = panels(len(trained), 4, TEXT_WIDTH, 1.45)
+        figure, axes = equal_panels(len(trained), 4, 1.15, 0.95, Margins(left=0.5, across=0.65, down=0.4, right=0.35))
         for panel, record in zip(axes, trained, strict=True):
             assert record.result is not None
             chosen = record.result["selected"]
@@ -46,13 +46,16 @@ def learning_curves(records: Sequence[Record]) -> Figure:
             panel.patch.set_visible(False)
             for axis in (panel, loss_axis):
                 axis.tick_params(labelsize=5.5, length=2, pad=1.5)
-                axis.locator_params(axis="y", nbins=4)
-            panel.locator_params(axis="x", nbins=4, integer=True)
-        figure.supxlabel("epoch", fontsize=8)
-        figure.supylabel("validation Hamming loss (solid; pale: other grid points)", fontsize=8)
-        figure.suptitle(
-            f"{trained[0].job.full_dataset}, seed {trained[0].job.seed}; dashed, scale on the right: training loss",
-            fontsize=8,
+                axis.locator_params(axis="y", nbins=3)
+            panel.locator_params(axis="x", nbins=3, integer=True)
+        if len({record.result["epochs"] for record in trained if record.result}) == 1:
+            outer_ticks_only(axes, 4, beside=False)
+        job = trained[0].job
+        captions(
+            figure,
+            f"{job.full_dataset}, seed {job.seed}; dashed, scale on the right: training loss",
+            "epoch",
+            "validation Hamming loss (solid; pale: other grid points)",
         )
     return figure
 
@@ -85,8 +88,8 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
         if record.result
     }
     with styled():
-        figure = Figure(figsize=(TEXT_WIDTH * 0.8, 0.9 + 0.32 * len(levels[0])), layout="constrained")
-        axes = figure.subplots(1, 2)
+        margins = Margins(left=0.7, across=0.75, bottom=0.45)
+        figure, axes = equal_panels(2, 2, 0.55 * len(levels[1]), 0.3 * len(levels[0]), margins)
         for panel, split in zip(axes, ("val", "test"), strict=True):
             surface = _surface(grids, names, levels, split, metric)
             if np.isnan(surface).all():
@@ -108,9 +111,7 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
             panel.set_title({"val": "validation", "test": "test"}[split])
         job = records[0].job
         seeds = f"seed {job.seed}" if len(records) == 1 else f"mean over {len(records)} seeds"
-        figure.suptitle(
-            f"{job.row} on {job.full_dataset}: {metric.title} {metric.arrow}, {seeds}; dark is good", fontsize=8
-        )
+        captions(figure, f"{job.row} on {job.full_dataset}: {metric.title} {metric.arrow}, {seeds}; dark is good")
     return figure
 
 

@@ -1,0 +1,318 @@
+"""``bench report``: everything a results folder says, as one HTML file that needs no network. Imports no torch."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from bench import __version__
+from bench.compare import LEVEL, caveat, not_compared, rank_correlation
+from bench.config import Config
+from bench.errors import UsageError
+from bench.metric_catalogue import PAPER_METRICS, Metric
+from bench.printed_claims import claims, claims_grid
+from bench.prose import Block, Grid
+from bench.ranking import printed
+from bench.records import Manifest
+from bench.report.pictures import FIGURES, Material, Picture, pictures
+from bench.report.style import encoded
+from bench.resampling import RESAMPLED, Resampled, explanation, in_words
+from bench.significance import significance
+from bench.tables import Table, paper_table
+from bench.wording import duration
+
+if TYPE_CHECKING:
+    from bench.collect import Entry
+
+SUMMARY_FIGURES = ("critical-difference", "cost", "ranks")
+SETS_DRAWN = 8
+SET_FIGURES = ("curves", "grid", "reliability", "distributions")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a comparison table."""
+
+    text: str
+    best: bool = False
+    second: bool = False
+    order: float | None = None
+    """What sorting compares; None comes last."""
+    hint: str = ""
+    """Shown on hover and focus: the seeds' values, and where the records are."""
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    title: str
+    columns: list[str]
+    lower_is_better: bool
+    ranked: list[tuple[str, list[Cell]]]
+    extra: list[tuple[str, list[Cell]]]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class ShownPicture:
+    title: str
+    text: str
+    image: str = ""
+    """A data: URI."""
+    reason: str = ""
+    """Why there is none."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page says of one data set, or of one metric's statistics."""
+
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+    pictures: list[ShownPicture] = field(default_factory=list)
+
+
+def page(
+    material: Material, manifest: Manifest, config: Config, folder: str, control: str, within: list[Resampled]
+) -> str:
+    """The HTML text.
+
+    Parameters
+    ----------
+    folder: where the records are, as the reader should see it.
+    control: the row that the statistics compare with; the first ranked row where it is not here.
+    within: ``bench.resampling.resampled`` of the rows; empty to say nothing of single data sets.
+    """
+    done = [entry for entry in material.entries if entry.state == "done"]
+    ours = list(material.tables)
+    papers = [paper_table(metric, config) for metric in PAPER_METRICS]
+    common = [note for note in ours[0].notes if all(note in table.notes for table in ours)]
+    return _template().render(
+        version=__version__,
+        folder=folder,
+        facts=_facts(material, manifest, done),
+        tables=[_shown(table, material.entries, common) for table in ours],
+        common=common,
+        figures=_drawn(material, SUMMARY_FIGURES),
+        compared=_compared(material.comparison, config),
+        level=LEVEL,
+        difference=_drawn(material, ("difference",)) if not material.comparison.empty else [],
+        reasons=not_compared(ours, material.comparison, manifest),
+        claims=claims_grid(claims(papers, ours)),
+        claims_on=", ".join(ours[0].columns),
+        statistics=_statistics(ours, material, control, within),
+        explanation=explanation(control)
+        if within
+        else "Test instances were not resampled for this page; "
+        "`python -m bench stats` does, or `report --resampling always`.",
+        gaps=_gaps(material, manifest),
+        cost=_cost(material, done),
+        sets=_sets(material),
+        is_grid=lambda block: isinstance(block, Grid),
+    )
+
+
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("bench.report", "."),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")
+
+
+def _facts(material: Material, manifest: Manifest, done: list[Entry]) -> list[tuple[str, str]]:
+    """What ran, where, and with which code."""
+    states = Counter(entry.state for entry in material.entries)
+    environments = [entry.record.environment for entry in material.entries if entry.record is not None]
+
+    def different(key: str) -> str:
+        return ", ".join(sorted({str(one[key]) for one in environments if one.get(key) is not None})) or "not recorded"
+
+    seconds = sum(entry.record.cost.get("seconds", 0.0) for entry in done if entry.record is not None)
+    seeds = sorted({entry.job.seed for entry in material.entries})
+    facts = [
+        ("records", ", ".join(f"{count} {state}" for state, count in states.items())),
+        ("data sets", ", ".join(dict.fromkeys(entry.job.full_dataset for entry in material.entries))),
+        ("methods", ", ".join(dict.fromkeys([*material.tables[0].ranked, *material.tables[0].extra]))),
+        ("seeds", ", ".join(map(str, seeds))),
+        ("computed in", f"{duration(seconds)} of jobs, one after the other"),
+        ("device", different("device")),
+        ("machine", different("host")),
+        ("processor", different("processor")),
+        ("code", f"commit {different('commit')}"),
+        ("torch", different("torch")),
+    ]
+    return [(name, value) for name, value in facts if value != "not recorded"]
+
+
+def _shown(table: Table, entries: Sequence[Entry], common: list[str]) -> ShownTable:
+    assert table.metric is not None
+    by_cell: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        by_cell.setdefault((entry.job.row, entry.job.full_dataset), []).append(entry)
+
+    def line(row: str) -> tuple[str, list[Cell]]:
+        cells = []
+        for column in table.columns:
+            found = table.cell(row, column)
+            records = by_cell.get((row, table.sources.get(column, column)), [])
+            value = found["mean"] if found is not None and found["state"] == "value" else None
+            assert table.metric is not None
+            place = table.is_best(row, column), table.is_second(row, column)
+            cells.append(Cell(table.text(row, column), *place, value, _hint(records, table.metric)))
+        average = table.averages.get(row)
+        if table.ranked:
+            cells.append(Cell(average or "", order=float(average) if average else None))
+        return row, cells
+
+    return ShownTable(
+        table.title,
+        [*table.columns, *(["Avg. Rank"] if table.ranked else [])],
+        table.metric.lower_is_better,
+        [line(row) for row in table.ranked],
+        [line(row) for row in table.extra],
+        [note for note in table.notes if note not in common],
+    )
+
+
+def _hint(entries: Sequence[Entry], metric: Metric) -> str:
+    """Each seed's value and record, a line each."""
+    lines = []
+    for entry in sorted(entries, key=lambda entry: entry.job.seed):
+        value = entry.value(metric.key)
+        said = f"{value:.6f}" if value is not None else f"{entry.state}: {entry.note}" if entry.note else entry.state
+        lines.append(f"seed {entry.job.seed}: {said}\n{entry.path}")
+    return "\n".join(lines)
+
+
+def _drawn(material: Material, figures: Sequence[str]) -> list[ShownPicture]:
+    return [_picture(one) for one in pictures(material, figures)]
+
+
+def _picture(one: Picture) -> ShownPicture:
+    title = FIGURES[one.figure]
+    try:
+        image = base64.b64encode(encoded(one.draw(), "svg")).decode()
+    except UsageError as error:
+        return ShownPicture(title, one.text, reason=str(error))
+    return ShownPicture(title, one.text, f"data:image/svg+xml;base64,{image}")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One data set beside the paper's."""
+
+    ours: str
+    theirs: str
+    caveat: str
+    metrics: list[str]
+    rows: list[tuple[str, list[tuple[str, str, str]]]]
+    """(row, [(value, difference, verdict)] by metric)."""
+    correlations: list[str]
+
+
+def _compared(frame: pd.DataFrame, config: Config) -> list[Compared]:
+    found = []
+    for (ours, theirs), cells in frame.groupby(["dataset", "paper_dataset"], sort=False):
+        by_cell = {(line["row"], line["metric"]): line for line in cells.to_dict("records")}
+        rows = []
+        for row in dict.fromkeys(cells["row"]):
+            lines = [by_cell.get((row, metric.key)) for metric in PAPER_METRICS]
+            rows.append((str(row), [_compared_cell(line) for line in lines]))
+        correlations = [rank_correlation(cells[cells["metric"] == metric.key]) for metric in PAPER_METRICS]
+        found.append(
+            Compared(
+                str(ours),
+                str(theirs),
+                caveat(str(ours), str(theirs), config),
+                [f"{metric.title} {metric.arrow}" for metric in PAPER_METRICS],
+                rows,
+                ["–" if value is None else f"{value:.2f}" for value in correlations],
+            )
+        )
+    return found
+
+
+def _compared_cell(line: dict | None) -> tuple[str, str, str]:
+    if line is None:
+        return "–", "", ""
+    units = "" if pd.isna(line["deviations"]) else f" ({line['deviations']:+.1f} sd)"
+    return printed(line["ours"]), f"{line['difference']:+.4f}{units}", line["verdict"]
+
+
+def _statistics(tables: Sequence[Table], material: Material, control: str, within: list[Resampled]) -> list[Section]:
+    found = []
+    for table in tables:
+        assert table.metric is not None
+        blocks = significance(table, list(material.rows), control, None)
+        if within and table.metric.key in RESAMPLED:
+            blocks = [*blocks, *in_words(within, table.metric, detail=False)]
+        found.append(Section(table.title, blocks))
+    return found
+
+
+def _gaps(material: Material, manifest: Manifest) -> list[str]:
+    """Everything that was asked for and has no value, and why."""
+    said = [f"{name}: its data are not here ({how})." for name, how in manifest.missing.items()]
+    table = material.tables[0]
+    not_run = [
+        f"{row} on {column}"
+        for row in (*table.ranked, *table.extra)
+        for column in table.columns
+        if column not in manifest.missing and ((cell := table.cell(row, column)) is None or cell["state"] == "missing")
+    ]
+    if not_run:
+        said.append(f"Not run: {', '.join(not_run)}.")
+    for entry in material.entries:
+        if entry.state != "done":
+            said.append(f"{entry.job} is {entry.state}: {entry.note} ({entry.path}).")
+    undefined = [
+        f"{row} on {column}, {one.title}"
+        for one in material.tables
+        for row in (*one.ranked, *one.extra)
+        for column in one.columns
+        if (cell := one.cell(row, column)) is not None and cell["state"] == "undefined"
+    ]
+    if undefined:
+        said.append(f"Run, but the metric is not defined there: {'; '.join(undefined)}.")
+    return said
+
+
+def _cost(material: Material, done: list[Entry]) -> Grid:
+    """Mean seconds of a job per method and data set, and the largest memory."""
+    table = material.tables[0]
+    columns = [column for column in table.columns if column in table.sources]
+    spent: dict[tuple[str, str], list[float]] = {}
+    peak: dict[str, float] = {}
+    for entry in done:
+        assert entry.record is not None
+        cost = entry.record.cost
+        spent.setdefault((entry.job.row, entry.job.full_dataset), []).append(cost.get("seconds", math.nan))
+        peak[entry.job.row] = max(peak.get(entry.job.row, 0), cost.get("peak_memory_bytes") or 0)
+    body = []
+    for row in (*table.ranked, *table.extra):
+        cells = [spent.get((row, table.sources[column])) for column in columns]
+        texts = [f"{sum(values) / len(values):.1f}" if values else "–" for values in cells]
+        body.append([row, *texts, f"{peak[row] / 2**20:.0f}" if peak.get(row) else "–"])
+    return Grid(["seconds a job (mean over seeds)", *columns, "peak MiB"], body)
+
+
+def _sets(material: Material) -> list[Section]:
+    found: dict[str, Section] = {}
+    for one in pictures(material, SET_FIGURES):
+        section = found.setdefault(one.dataset, Section(one.dataset))
+        if len(found) <= SETS_DRAWN:
+            section.pictures.append(_picture(one))
+        elif not section.blocks:
+            command = f"python -m bench plot --datasets {one.dataset}"
+            section.blocks.append(f"The page draws {SETS_DRAWN} data sets; `{command}` draws this one.")
+    return list(found.values())
