@@ -32,6 +32,8 @@ def chosen(entries: list[Entry], manifest: Manifest, choice: Choice) -> tuple[li
     ------
     UsageError: for a name or a seed that no record and no gap has.
     """
+    if choice == Choice():
+        return entries, manifest
     rows = {*manifest.rows, *(entry.job.row for entry in entries)}
     full = {*manifest.datasets, *(entry.job.full_dataset for entry in entries)}
     names = {*full, *(name.partition("@")[0] for name in full), *manifest.missing}

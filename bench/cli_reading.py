@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -196,7 +197,11 @@ def _collected(
         how = "this version comes without reference records." if committed else "run `python -m bench run` first."
         raise UsageError(f"there are no records in {folder}; {how}")
     store = Store(folder)
-    entries = collect(store, config, data_folders(config, data), committed=committed)
+    gc.disable()  # thousands of records leave nothing to collect, and looking costs a tenth of the command
+    try:
+        entries = collect(store, config, data_folders(config, data), committed=committed)
+    finally:
+        gc.enable()
     if not entries:
         raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
     entries, manifest = chosen(entries, store.manifest(), choice or Choice())

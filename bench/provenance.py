@@ -84,12 +84,31 @@ def _between(lines: list[str], begin: tuple[int, int], end: tuple[int, int]) -> 
 @lru_cache(maxsize=256)
 def code_digest(module: str, file: Path | None = None) -> str:
     """Digest of a module and of every project module it imports, directly or not."""
-    return _combined(_digest_of_source(path) for path in _closure(module, file))
+    return _combined(_facts_of_source(path)[0] for path in _closure(module, file))
 
 
 @lru_cache(maxsize=512)
-def _digest_of_source(path: Path) -> str:
-    return source_digest(path.read_text(encoding="utf-8"))
+def _facts_of_source(path: Path) -> tuple[str, list[str]]:
+    """A file's digest and the project modules it imports; remembered by size and time, as Python does with bytecode."""
+    stat = path.stat()
+    stamp = [stat.st_size, stat.st_mtime_ns, _own_digest()]
+    memory = _cache_folder() / "sources.json"
+    known = _read_json(memory)
+    key = str(path)
+    match known.get(key):
+        case [*seen, str(digest), list(imports)] if seen == stamp:
+            return digest, imports
+    source = path.read_text(encoding="utf-8")
+    facts = source_digest(source), _project_imports(source)
+    known[key] = [*stamp, *facts]
+    _write_quietly(memory, known)
+    return facts
+
+
+@lru_cache(maxsize=1)
+def _own_digest() -> str:
+    """What is remembered is forgotten when the code that computes it changes."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:DIGEST_LENGTH]
 
 
 @lru_cache(maxsize=128)
@@ -101,15 +120,14 @@ def _closure(module: str, file: Path | None = None) -> tuple[Path, ...]:
         if path is None or name in found:
             continue
         found[name] = path
-        waiting += [(imported, _file_of(imported)) for imported in _project_imports(path)]
+        waiting += [(imported, _file_of(imported)) for imported in _facts_of_source(path)[1]]
     # Packages' own __init__ files are registries, not computation.
     return tuple(found[name] for name in sorted(found) if found[name].name != "__init__.py" or name == module)
 
 
-@lru_cache(maxsize=512)
-def _project_imports(path: Path) -> list[str]:
+def _project_imports(source: str) -> list[str]:
     names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -173,8 +191,11 @@ def _memory_file(path: Path) -> Path:
     inside_package = "site-packages" in folder.parts
     if not inside_package and folder.stat().st_mode & 0o222 and os.access(folder, os.W_OK):
         return folder / ".fingerprints.json"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flem-bench"
-    return cache / "fingerprints.json"
+    return _cache_folder() / "fingerprints.json"
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flem-bench"
 
 
 def _read_json(path: Path) -> dict[str, Any]:

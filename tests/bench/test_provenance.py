@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from bench import provenance
 
 SOURCE = '''"""Docstring."""
@@ -71,6 +73,31 @@ def test_file_digests_are_remembered_until_the_file_changes(tmp_path: Path) -> N
     file.write_bytes(b"two")
     os.utime(file, ns=(stamp + 10**9, stamp + 10**9))
     assert provenance.file_digest(file) != first
+
+
+def test_source_digests_are_remembered_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = tmp_path / "mine.py"
+    file.write_text("import bench.errors\nx = 1\n")
+    forget = provenance._facts_of_source.cache_clear
+    forget()
+    digest, imports = provenance._facts_of_source(file)
+    assert digest == provenance.source_digest(file.read_text())
+    assert imports == ["bench.errors"]
+    forget()
+    with monkeypatch.context() as patch:  # nothing is computed again
+        patch.setattr(provenance, "source_digest", None)
+        assert provenance._facts_of_source(file) == (digest, imports)
+    forget()
+    file.write_text("import bench.files\nx = 2\n")
+    os.utime(file, ns=(1, 1))
+    assert provenance._facts_of_source(file) == (provenance.source_digest(file.read_text()), ["bench.files"])
+    memory = tmp_path / "cache/flem-bench/sources.json"
+    for damage in ("{", "[]", '{"%s": [1]}' % file, ""):  # noqa: UP031
+        forget()
+        memory.write_text(damage)
+        assert provenance._facts_of_source(file)[1] == ["bench.files"]
+    forget()
 
 
 def test_environment_names_versions() -> None:
