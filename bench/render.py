@@ -163,7 +163,11 @@ def _html(table: Table) -> str:
         cells = []
         for column in table.columns:
             text = html.escape(table.text(row, column))
-            cells.append(f"<td>{f'<strong>{text}</strong>' if table.is_best(row, column) else text}</td>")
+            if table.is_best(row, column):
+                text = f"<strong>{text}</strong>"
+            elif table.is_second(row, column):
+                text = f"<u>{text}</u>"
+            cells.append(f"<td>{text}</td>")
         average = "".join(f"<td>{html.escape(text)}</td>" for text in _average(table, row))
         return f'<tr><th scope="row">{html.escape(row)}</th>{"".join(cells)}{average}</tr>'
 
