@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.errors import UsageError
 from bench.metric_catalogue import PAPER_METRICS
@@ -199,6 +200,10 @@ def quality_against_cost(table: Table, seconds: Mapping[tuple[str, str], float],
         x, y = [cost[row] for row in rows], [float(ranks[row]) for row in rows]
         axes.scatter(x, y, color="black", s=14, zorder=3)
         axes.set_xscale("log")
+        steps = (1.0, 2.0, 5.0) if max(x) < 1000 * min(x) else (1.0,)
+        axes.xaxis.set_major_locator(LogLocator(subs=steps))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         low, high = 1 - 0.3, len(rows) + 0.3
         axes.set_ylim(high, low)
         places = spread(y, (high - low) * 0.15 / height, low, high)
