@@ -1,13 +1,17 @@
-"""How far a difference on one data set would move with other test instances: a paired bootstrap of kept scores.
+"""How far a difference on one data set would move with other test instances and other seeds, from kept scores.
 
-Imports neither torch nor methods. All methods are measured on the same resamples, so that differences are paired, and
-the intervals of all methods hold together (single-step maximum of studentised differences: Westfall and Young,
-"Resampling-based multiple testing", 1993, section 2.3).
+Test instances are resampled, alike for all methods and seeds, so that differences are paired. What seeds do is added:
+the mean of S paired differences moves by their deviation over sqrt(S), t-distributed. That deviation is at least the
+one pooled over methods, because the deviation of three seeds is often far too small. With one seed nothing is known of
+it, and a difference may be the seed's alone. The intervals of all methods hold together (single-step maximum of
+studentised differences: Westfall and Young, "Resampling-based multiple testing", 1993, section 2.3).
+
+Imports neither torch nor methods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,18 +25,24 @@ ALPHA = 0.05
 COMPARISONS_AT_ONCE = 1 << 22
 
 
+Values = dict[int, tuple[float, np.ndarray]]
+"""{seed: a method's value, and its [B] values on the resamples}."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """A method against the control on one data set."""
 
     method: str
     difference: float
-    """The method's value minus the control's."""
+    """The method's mean minus the control's, over the seeds that both have."""
     low: float
     high: float
     """Interval of the difference; those of all methods hold together with probability 1 - ALPHA."""
     p: float
     """Two-sided, adjusted for all methods; never below 1 / (resamples + 1)."""
+    seeds: int
+    """How many both have; with one, the interval is of these two trained models and not of their methods."""
 
 
 def instance_losses(kept: KeptScores) -> dict[str, np.ndarray]:
@@ -107,42 +117,67 @@ def resamples(instances: int, samples: int = SAMPLES, seed: int = 0) -> np.ndarr
     return counts
 
 
-def values_of(
-    kept: Sequence[KeptScores], metrics: Sequence[str], counts: np.ndarray
-) -> dict[str, tuple[float, np.ndarray]]:
-    """{metric: its value, and its [B] values on the resamples} of one method, averaged over its seeds."""
-    once = np.ones((len(counts), 1), dtype=np.float32)
-    found: dict[str, list[tuple[float, np.ndarray]]] = {metric: [] for metric in metrics}
-    for one in kept:
-        losses = instance_losses(one)
-        for metric in metrics:
-            if metric == "average_precision":
-                value = float(resampled_average_precision(one, once)[0])
-                found[metric].append((value, resampled_average_precision(one, counts)))
-            else:
-                found[metric].append((float(losses[metric].mean()), losses[metric] @ counts / len(counts)))
-    return {
-        metric: (float(np.mean([value for value, _ in seeds])), np.mean([values for _, values in seeds], axis=0))
-        for metric, seeds in found.items()
-    }
+def values_of(kept: KeptScores, metrics: Sequence[str], counts: np.ndarray) -> dict[str, tuple[float, np.ndarray]]:
+    """{metric: its value, and its [B] values on the resamples} of one trained model."""
+    losses = instance_losses(kept)
+    found = {}
+    for metric in metrics:
+        if metric == "average_precision":
+            once = np.ones((len(counts), 1), dtype=np.float32)
+            value = float(resampled_average_precision(kept, once)[0])
+            found[metric] = value, resampled_average_precision(kept, counts)
+        else:
+            found[metric] = float(losses[metric].mean()), losses[metric] @ counts / len(counts)
+    return found
 
 
-def intervals(values: dict[str, tuple[float, np.ndarray]], control: str, alpha: float = ALPHA) -> Iterator[Interval]:
-    """Every method against the control, from their :func:`values_of` one metric on the same resamples."""
-    observed, resampled = values[control]
-    others = [method for method in values if method != control]
-    difference = np.array([values[method][0] - observed for method in others])
-    moved = np.stack([values[method][1] - resampled for method in others]) - difference[:, None]
-    error = moved.std(1, ddof=1)
+def intervals(values: dict[str, Values], control: str, alpha: float = ALPHA, seed: int = 0) -> list[Interval]:
+    """Every method against the control, where they have a seed in common.
+
+    Parameters
+    ----------
+    values: {method: one metric by seed} on the same resamples.
+    """
+    pairs = {method: sorted(values[method].keys() & values[control].keys()) for method in values if method != control}
+    pairs = {method: seeds for method, seeds in pairs.items() if seeds}
+    if not pairs:
+        return []
+    gains = {method: [values[method][s][0] - values[control][s][0] for s in seeds] for method, seeds in pairs.items()}
+    difference = np.array([np.mean(gain) for gain in gains.values()])
+    moved = np.stack(
+        [
+            np.mean([values[method][s][1] - values[control][s][1] for s in seeds], axis=0)
+            for method, seeds in pairs.items()
+        ]
+    )
+    moved -= difference[:, None]
+    of_seeds, freedom = _deviation_of_means(list(gains.values()))
+    error = np.sqrt(moved.var(1, ddof=1) + of_seeds**2)
+    if freedom:
+        draws = np.random.default_rng(seed).standard_t(freedom, moved.shape)
+        moved = moved + of_seeds[:, None] * draws
     apart = error > 0
     studentised = np.abs(moved[apart]) / error[apart, None]
     largest = studentised.max(0) if apart.any() else np.zeros(moved.shape[1])
     width = np.quantile(largest, 1 - alpha) * error
-    for j, method in enumerate(others):
+    found = []
+    for j, (method, seeds) in enumerate(pairs.items()):
         if apart[j]:
             beyond = int((largest >= abs(difference[j]) / error[j] - 1e-9).sum())
             p = (beyond + 1) / (len(largest) + 1)
-        else:  # the same everywhere, or differing by the same on every instance
+        else:  # the same everywhere, or differing by the same on every instance and for every seed
             p = 1.0 if difference[j] == 0 else 1 / (len(largest) + 1)
         low, high = float(difference[j] - width[j]), float(difference[j] + width[j])
-        yield Interval(method, float(difference[j]), low, high, p)
+        found.append(Interval(method, float(difference[j]), low, high, p, len(seeds)))
+    return found
+
+
+def _deviation_of_means(gains: list[list[float]]) -> tuple[np.ndarray, int]:
+    """Deviation of each mean over seeds (0 for one seed), at least as pooled over methods; degrees of freedom."""
+    spread = [float(np.var(gain, ddof=1)) if len(gain) > 1 else 0.0 for gain in gains]
+    freedom = sum(len(gain) - 1 for gain in gains)
+    if not freedom:
+        return np.zeros(len(gains)), 0
+    pooled = sum(one * (len(gain) - 1) for one, gain in zip(spread, gains, strict=True)) / freedom
+    of_means = [max(pooled, one) / len(gain) if len(gain) > 1 else 0.0 for one, gain in zip(spread, gains, strict=True)]
+    return np.sqrt(of_means), freedom

@@ -59,28 +59,33 @@ def resampled(
     """
     found = []
     for dataset in dict.fromkeys(entry.job.full_dataset for entry in entries):
-        kept: dict[str, list[KeptScores]] = {}
+        kept: dict[str, dict[int, KeptScores]] = {}
         without = []
         for row in rows:
             here = [e for e in entries if e.job.full_dataset == dataset and e.job.row == row and e.state == "done"]
-            kept[row] = [read for entry in here if (read := _kept(entry)) is not None]
-            if not kept[row]:
-                del kept[row]
-                without += [row] if here else []
+            read = {entry.job.seed: scores for entry in here if (scores := _kept(entry)) is not None}
+            if read:
+                kept[row] = read
+            elif here:
+                without.append(row)
         if control not in kept or len(kept) < 2:
             found.append(Resampled(dataset, control, {}, 0, without))
             continue
-        y = kept[control][0].y
+        y = next(iter(kept[control].values())).y
         for row, seeds in kept.items():
-            if any(not np.array_equal(one.y, y) for one in seeds):
+            if any(not np.array_equal(one.y, y) for one in seeds.values()):
                 raise UsageError(
                     f"the kept scores of {row} on {dataset} are of other test labels than {control}'s; run one of them "
                     "again."
                 )
         counts = resamples(len(y), samples)
-        values = {row: values_of(seeds, metrics, counts) for row, seeds in kept.items()}
+        values = {
+            row: {seed: values_of(one, metrics, counts) for seed, one in seeds.items()} for row, seeds in kept.items()
+        }
         by_metric = {
-            metric: list(intervals({row: value[metric] for row, value in values.items()}, control))
+            metric: intervals(
+                {row: {seed: one[metric] for seed, one in seeds.items()} for row, seeds in values.items()}, control
+            )
             for metric in metrics
         }
         found.append(Resampled(dataset, control, by_metric, len(y), without))
@@ -96,8 +101,9 @@ def _kept(entry: Entry) -> KeptScores | None:
 def explanation(control: str) -> str:
     return (
         f"Within each data set its test instances are resampled {SAMPLES} times, alike for all methods. Intervals of "
-        f"differences to {control} hold together, at {1 - ALPHA:.0%}, for all methods of a data set. They say what "
-        "other test instances would change, not other seeds and not other data sets."
+        f"differences to {control} hold together, at {1 - ALPHA:.0%}, for all methods of a data set. They cover what "
+        "other test instances would change and, from two seeds on, what other seeds would; with one seed a difference "
+        "may be the seed's alone. They say nothing of other data sets."
     )
 
 
@@ -126,12 +132,20 @@ def verdict(one: Resampled, metric: Metric) -> str:
             group = "better than" if sign * interval.difference > 0 else "worse than"
         groups[group].append(interval.method)
     parts = [f"{words} {', '.join(methods)}" for words, methods in groups.items() if methods]
+    if not parts:
+        return f"{one.control} has no seed in common with another method."
     gaps = f" No scores were kept of {', '.join(one.without)}." if one.without else ""
-    return f"{one.control} is {'; '.join(parts)}.{gaps}"
+    seeds = {interval.seeds for interval in one.intervals[metric.key]}
+    if max(seeds) == 1:
+        return f"one seed, so of these trained models, not of methods: {one.control}'s is {'; '.join(parts)}.{gaps}"
+    few = [interval.method for interval in one.intervals[metric.key] if interval.seeds == 1]
+    alone = f" One seed only of {', '.join(few)}: such a difference may be the seed's." if few else ""
+    return f"{one.control} is {'; '.join(parts)}.{alone}{gaps}"
 
 
 def _detail(found: list[Interval]) -> Grid:
     body = [
-        [one.method, f"{one.difference:+.4f}", f"{one.low:+.4f}", f"{one.high:+.4f}", f"{one.p:.3f}"] for one in found
+        [one.method, str(one.seeds), *(f"{x:+.4f}" for x in (one.difference, one.low, one.high)), f"{one.p:.3f}"]
+        for one in found
     ]
-    return Grid(["method", "difference", "from", "to", "p (adjusted)"], body)
+    return Grid(["method", "seeds", "difference", "from", "to", "p (adjusted)"], body)

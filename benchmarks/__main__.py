@@ -11,7 +11,9 @@ import importlib
 import json
 from pathlib import Path
 
-NAMES = ("startup", "ranking_metrics", "mlknn", "memory", "large_data", "enhancement", "costs", "runner", "grid")
+NAMES = (
+    "startup", "ranking_metrics", "mlknn", "memory", "large_data", "enhancement", "costs", "null", "runner", "grid",
+)  # fmt: skip
 RESULTS = Path(__file__).with_name("results.json")
 
 

@@ -97,6 +97,7 @@ def many_records(folder: Path) -> dict[str, float]:
         "plan_and_read_s": bench(folder, "run", "--seeds", *given, "--dry-run"),
         "status_s": bench(folder, "status"),
         "table_s": bench(folder, "table", "--metric", "hamming"),
+        "report_s": bench(folder, "report", "--control", "FL"),
     }
 
 

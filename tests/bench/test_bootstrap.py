@@ -10,7 +10,14 @@ import torch
 from scipy import stats
 
 from bench import metrics
-from bench.bootstrap import instance_losses, intervals, resampled_average_precision, resamples, values_of
+from bench.bootstrap import (
+    Values,
+    instance_losses,
+    intervals,
+    resampled_average_precision,
+    resamples,
+    values_of,
+)
 from bench.collect import Entry
 from bench.errors import UsageError
 from bench.kept import KeptScores, encode_scores
@@ -44,7 +51,7 @@ def test_instance_losses_average_to_the_metrics(seed: int) -> None:
 def test_a_resample_has_the_metric_of_its_repeated_rows(metric: str) -> None:
     kept = made(3, rows=12)  # few rows: some resamples lack a class
     counts = resamples(12, samples=30)
-    observed, values = values_of([kept], [metric], counts)[metric]
+    observed, values = values_of(kept, [metric], counts)[metric]
     assert (counts.sum(0) == 12).all()
     for number in range(30):
         rows = np.repeat(np.arange(12), counts[:, number].astype(int))
@@ -64,8 +71,9 @@ def test_a_resample_without_any_positive_has_no_average_precision() -> None:
 def test_an_interval_of_one_method_is_scipys() -> None:
     one, control = made(1, rows=300, quality=1.0), made(2, rows=300, quality=0.6)
     counts = resamples(300, samples=4000)
-    values = {name: values_of([kept], ["ranking"], counts)["ranking"] for name, kept in (("a", one), ("b", control))}
+    values = {name: {0: values_of(kept, ["ranking"], counts)["ranking"]} for name, kept in (("a", one), ("b", control))}
     (found,) = intervals(values, "b")
+    assert found.seeds == 1
     gain = instance_losses(one)["ranking"] - instance_losses(control)["ranking"]
     other = stats.bootstrap((gain,), np.mean, n_resamples=4000, method="basic", rng=np.random.default_rng(5))
     assert found.difference == pytest.approx(gain.mean())
@@ -76,31 +84,77 @@ def test_an_interval_of_one_method_is_scipys() -> None:
 
 def test_several_methods_widen_the_intervals_and_order_changes_nothing() -> None:
     counts = resamples(200)
-    values = {f"m{j}": values_of([made(j, rows=200)], ["hamming"], counts)["hamming"] for j in range(9)}
+    values = {f"m{j}": {0: values_of(made(j, rows=200), ["hamming"], counts)["hamming"]} for j in range(9)}
     together = {one.method: one for one in intervals(values, "m0")}
-    alone = next(iter(intervals({name: values[name] for name in ("m0", "m1")}, "m0")))
+    (alone,) = intervals({name: values[name] for name in ("m0", "m1")}, "m0")
     assert together["m1"].high - together["m1"].low > 1.2 * (alone.high - alone.low)
     assert together["m1"].p >= alone.p
     backwards = {one.method: one for one in intervals(dict(reversed(values.items())), "m0")}
     assert backwards == together
 
 
-def test_where_methods_are_alike_some_interval_misses_zero_at_its_rate() -> None:
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_where_methods_are_alike_some_interval_misses_zero_at_its_rate(seeds: int) -> None:
+    """Six methods of one expectation; each seed moves each of them, by more than instances do."""
     random = np.random.default_rng(0)
     rounds, hits = 300, 0
-    for round_number in range(rounds):
+    for number in range(rounds):
+        counts = resamples(100, samples=400, seed=number)
+        values: dict[str, Values] = {}
+        for j in range(6):
+            losses = random.random(100) + 0.05 * random.normal(size=(seeds, 1))
+            values[f"m{j}"] = {s: (line.mean(), line @ counts / 100) for s, line in enumerate(losses)}
+        hits += any(one.p < 0.05 for one in intervals(values, "m0"))
+    assert hits / rounds < 0.05 + 3 * np.sqrt(0.05 * 0.95 / rounds)
+    assert hits > 0
+
+
+def test_with_one_seed_only_instances_count() -> None:
+    """The same without what seeds do: then one seed is enough."""
+    random = np.random.default_rng(0)
+    rounds, hits = 300, 0
+    for number in range(rounds):
         losses = random.random((100, 6))
-        counts = resamples(100, samples=400, seed=round_number)
-        values = {f"m{j}": (losses[:, j].mean(), losses[:, j] @ counts / 100) for j in range(6)}
+        counts = resamples(100, samples=400, seed=number)
+        values = {f"m{j}": {0: (losses[:, j].mean(), losses[:, j] @ counts / 100)} for j in range(6)}
         hits += any(one.p < 0.05 for one in intervals(values, "m0"))
     assert hits / rounds < 0.05 + 3 * np.sqrt(0.05 * 0.95 / rounds) + 0.01  # 0.01: instances are only 100
     assert hits > 0
 
 
+def test_what_seeds_do_widens_the_interval_by_the_t_distribution() -> None:
+    """One method, no instance effect: mean of S differences plus and minus t * deviation / sqrt(S)."""
+    gains = np.array([0.1, 0.3, 0.2, 0.6])
+    flat = np.zeros(20_000)
+    values = {
+        "c": dict.fromkeys(range(4), (0.0, flat)),
+        "m": {s: (gain, flat + gain) for s, gain in enumerate(gains)},
+    }
+    (found,) = intervals(values, "c")
+    expected = stats.ttest_1samp(gains, 0).confidence_interval(0.95)
+    assert found.low == pytest.approx(expected.low, abs=0.02)
+    assert found.high == pytest.approx(expected.high, abs=0.02)
+    assert found.p == pytest.approx(stats.ttest_1samp(gains, 0).pvalue, abs=0.005)
+    assert found.seeds == 4
+
+
+def test_only_seeds_that_both_have_are_paired() -> None:
+    flat = np.zeros(50)
+    values = {
+        "c": {0: (1.0, flat + 1), 1: (2.0, flat + 2)},
+        "m": {1: (2.5, flat + 2.5), 7: (9.0, flat + 9)},
+        "other": {5: (1.0, flat)},
+    }
+    (found,) = intervals(values, "c")
+    assert (found.method, found.difference, found.seeds) == ("m", 0.5, 1)
+    assert intervals({"c": values["c"], "other": values["other"]}, "c") == []
+
+
 def test_equal_scores_and_a_difference_on_every_instance() -> None:
     counts = resamples(50, samples=100)
-    flat = (0.5, np.full(100, 0.5))
-    found = {one.method: one for one in intervals({"c": flat, "same": flat, "worse": (0.7, np.full(100, 0.7))}, "c")}
+    flat = {0: (0.5, np.full(100, 0.5))}
+    worse = {0: (0.7, np.full(100, 0.7))}
+    found = {one.method: one for one in intervals({"c": flat, "same": flat, "worse": worse}, "c")}
     assert found["same"].p == 1
     assert found["worse"].p < 0.01
     assert found["worse"].low == pytest.approx(0.2)
@@ -129,11 +183,15 @@ def test_the_report_names_what_is_better_worse_and_without_scores(tmp_path: Path
     rows = ["good", "control", "alike", "bad", "bare"]
     for metric in PAPER_METRICS:
         text = as_text(in_words(resampled(entries, rows, "control", [metric.key]), metric, detail=True))
-        assert (
-            "made@npz (400 instances): control is better than bad; worse than good; not told apart from alike" in text
-        )
+        assert "made@npz (400 instances): one seed, so of these trained models, not of methods: control's is" in text
+        assert "better than bad; worse than good; not told apart from alike." in text
         assert "No scores were kept of bare." in text
         assert "p (adjusted)" in text
+    entries.append(entry(tmp_path, "control", 1, made(7, rows=400, quality=1.0)))
+    (seeds,) = in_words(resampled(entries, rows, "control", ["hamming"]), PAPER_METRICS[0], detail=False)
+    assert isinstance(seeds, str)
+    assert "made@npz (400 instances): control is " in seeds
+    assert "One seed only of alike, bad: such a difference may be the seed's." in seeds
     nothing = in_words(resampled(entries, rows, "bare", ["hamming"]), PAPER_METRICS[0], detail=False)
     assert nothing == ["made@npz: nothing to resample, bare has no kept scores."]
 

@@ -1,0 +1,95 @@
+"""Where nothing differs: how often ``bench stats`` finds something between 13 copies of one method.
+
+Plain BCE is trained with 40 seeds on eight small real sets. A copy takes one of a set's seeds at random (or three, and
+their mean), so 13 copies differ by nothing but their seeds; whatever a test finds between them is false.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.bootstrap import intervals, resamples, values_of
+from bench.kept import read_scores
+from bench.records import Record, Store
+from bench.statistics import ALPHA, against_control, friedman, nemenyi
+from benchmarks.runner import ROOT, bench
+
+SETS = ("emotions", "flags", "birds", "scene", "yeast", "foodtruck", "cal500", "image_subset600")
+SEEDS = 40
+COPIES = 13
+ROUNDS = 1000
+METRICS = ("hamming", "ranking", "coverage", "average_precision")
+LOWER = {"hamming", "ranking", "coverage"}
+
+
+def run(full: bool) -> dict[str, Any]:
+    shared = Path(os.environ.get("BENCH_SHARED_DATA", ROOT / "../shared/data")).resolve()
+    if not shared.is_dir():
+        return {"not_measured": "needs the classic sets; set BENCH_SHARED_DATA to their folder"}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        seeds = [str(seed) for seed in range(SEEDS)]
+        names = ("--methods", "BCE", "--epochs", "30", "--seeds", *seeds, "--data", str(shared))
+        bench(folder, "run", "--datasets", *SETS, *names)
+        records = {}
+        for _, record in Store(folder / "results/runs").records():
+            assert isinstance(record, Record)
+            records[record.job.dataset, record.job.seed] = record
+        return {
+            "sets": len(SETS),
+            "seeds": SEEDS,
+            "copies": COPIES,
+            "rounds": ROUNDS,
+            "over_sets": over_sets(records, ROUNDS),
+            "within_sets": within_sets(Store(folder / "results/runs"), records, ROUNDS // 5),
+        }
+
+
+def over_sets(records: dict, rounds: int) -> dict[str, dict[str, float]]:
+    """{metric: {test: share of rounds in which it finds something}}."""
+    random = np.random.default_rng(0)
+    found = {}
+    for metric in METRICS:
+        values = np.array([[records[name, seed].result["test"][metric] for seed in range(SEEDS)] for name in SETS])
+        hits = dict.fromkeys(("iman_davenport", "any_nemenyi_pair", "any_wilcoxon_after_holm"), 0)
+        for _ in range(rounds):
+            drawn = np.stack([random.permutation(line)[:COPIES] for line in values])
+            test = friedman(drawn, metric in LOWER)
+            hits["iman_davenport"] += test.f_p < ALPHA
+            hits["any_nemenyi_pair"] += bool((nemenyi(test.mean_ranks, len(SETS)) < ALPHA).any())
+            names = [str(copy) for copy in range(COPIES)]
+            against = against_control(drawn, names, "0", metric in LOWER, 0.0)
+            hits["any_wilcoxon_after_holm"] += any(one.p_holm < ALPHA for one in against)
+        found[metric] = {test: float(count / rounds) for test, count in hits.items()}
+    return found
+
+
+def within_sets(store: Store, records: dict, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
+    """{seeds of a copy: {metric: {set: share of rounds in which some interval of 12 copies against the 13th misses
+    zero}}}."""
+    found: dict[str, dict[str, dict[str, float]]] = {count: {metric: {} for metric in METRICS} for count in "123"}
+    for name in SETS:
+        kept = []
+        for seed in range(SEEDS):
+            record = records[name, seed]
+            kept.append(read_scores(store.path(record.job).with_name(record.kept["scores.npz"])))
+        counts = resamples(len(kept[0].y))
+        values = [values_of(one, METRICS, counts) for one in kept]
+        for seeds in (1, 2, 3):
+            for metric in METRICS:
+                random = np.random.default_rng(0)
+                hits = 0
+                for _ in range(rounds):
+                    drawn = random.permutation(SEEDS)[: COPIES * seeds].reshape(COPIES, seeds)
+                    copies = {
+                        str(copy): {place: values[seed][metric] for place, seed in enumerate(line)}
+                        for copy, line in enumerate(drawn)
+                    }
+                    hits += any(one.p < ALPHA for one in intervals(copies, "0"))
+                found[str(seeds)][metric][name] = hits / rounds
+    return found
