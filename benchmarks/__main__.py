@@ -28,7 +28,7 @@ def main() -> None:
 
     import torch
 
-    from benchmarks import page, scaling_page
+    from benchmarks import page, scaling_page, statistics_page
     from benchmarks.machine import facts
 
     torch.set_num_threads(2)
@@ -47,6 +47,7 @@ def main() -> None:
     store(results)
     page.write(results)
     scaling_page.write(results)
+    statistics_page.write(results)
 
 
 def store(results: dict) -> None:

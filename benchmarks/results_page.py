@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import config as configuration
 from bench.collect import Entry, collect
-from bench.compare import checked_stand_ins, comparison_frame, render_comparison
+from bench.compare import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.datasets import data_folders
 from bench.metric_catalogue import PAPER_METRICS, RECOVERY_METRICS
 from bench.plan import rows_of
@@ -69,7 +69,7 @@ def main() -> None:
     parts = [
         HEAD.format(origin=origin(entries)),
         BESIDE,
-        render_comparison(beside, config, "markdown"),
+        render_comparison(beside, config, "markdown", not_compared(tables, beside, runs.manifest())),
         "## All four metrics\n",
         render_all(tables, "markdown"),
         RECOVERY + "\n" + origin(recovered) + "\n",
