@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from methods.api import Batch, LinearMethod, Problem, register
+from methods.api import Batch, Fit, LinearMethod, Problem, Split, register
 from methods.losses import (
     DEFAULT_MU,
     DEFAULT_NEGATIVE_SCALE,
@@ -55,6 +55,7 @@ class DistributionBalanced(LinearMethod):
     positives: Tensor
     reweight: bool
     released_bias: bool
+    prepare_ignores = ("kappa", "gamma", "factor", "released_bias")
 
     def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
         if hyperparameters["mu"] is None:
@@ -63,6 +64,13 @@ class DistributionBalanced(LinearMethod):
             hyperparameters["negative_scale"] = PUBLISHED_NEGATIVE_SCALE.get(problem.dataset, DEFAULT_NEGATIVE_SCALE)
         super().__init__(problem, **hyperparameters)
         self.register_buffer("positives", problem.positives)
+
+    def prepare(self, train: Split, fit: Fit) -> dict[str, Tensor]:
+        if not self.reweight:
+            return {}
+        y = train.y.to(train.x.dtype)
+        weight = rebalanced_weight(y, self.positives.to(train.x), self.alpha, self.beta, self.mu)
+        return {"weight": torch.where(y > 0, weight, weight / self.negative_scale)}
 
     def objective(self, batch: Batch) -> Tensor:
         y = batch.y
@@ -73,6 +81,5 @@ class DistributionBalanced(LinearMethod):
         z = torch.where(y > 0, shifted, shifted * self.negative_scale)
         loss = self.factor * focal_modulation(z, y, self.gamma) * cross_entropy(z, y)
         if self.reweight:
-            weight = rebalanced_weight(y, self.positives, self.alpha, self.beta, self.mu)
-            loss = loss * torch.where(y > 0, weight, weight / self.negative_scale)
+            loss = loss * batch.extra["weight"]
         return loss.mean()

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from methods.api import Batch, LinearMethod, Problem, register
+from methods.api import Batch, Fit, LinearMethod, Problem, Split, register
 from methods.losses import DEFAULT_MU, PUBLISHED_MU, cross_entropy, focal_modulation, rebalanced_weight
 
 
@@ -21,7 +21,7 @@ from methods.losses import DEFAULT_MU, PUBLISHED_MU, cross_entropy, focal_modula
     factor=0.5,
 )
 class RebalancedFocal(LinearMethod):
-    """Mean of a w_ij (1 - p_t)^gamma CE(z, y), w_ij = alpha + sigmoid(beta (r_ij - mu)).
+    """Mean of a w_ij (1 - p_t)^gamma CE(z, y), w_ij = alpha + sigmoid(beta (r_ij - mu)), computed once for all rows.
 
     Options: ``alpha``, ``beta``, ``mu`` of the re-balancing map; without ``mu`` the published value of the data set,
     else .2; ``gamma``; ``factor`` (the constant a).
@@ -33,6 +33,7 @@ class RebalancedFocal(LinearMethod):
     gamma: Tensor
     factor: Tensor
     positives: Tensor
+    prepare_ignores = ("gamma", "factor")
 
     def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
         if hyperparameters["mu"] is None:
@@ -40,7 +41,11 @@ class RebalancedFocal(LinearMethod):
         super().__init__(problem, **hyperparameters)
         self.register_buffer("positives", problem.positives)
 
+    def prepare(self, train: Split, fit: Fit) -> dict[str, Tensor]:
+        y = train.y.to(train.x.dtype)
+        positives = self.positives.to(train.x)
+        return {"weight": rebalanced_weight(y, positives, self.alpha, self.beta, self.mu)}
+
     def objective(self, batch: Batch) -> Tensor:
-        weight = rebalanced_weight(batch.y, self.positives, self.alpha, self.beta, self.mu)
         loss = focal_modulation(batch.z, batch.y, self.gamma) * cross_entropy(batch.z, batch.y)
-        return (self.factor * weight * loss).mean()
+        return (self.factor * batch.extra["weight"] * loss).mean()

@@ -63,7 +63,12 @@ def test_clip_equals_the_released_queue() -> None:
 
 
 def plain_training(
-    module: LinearMethod, data: Split, validation: Split, options: training.LoopOptions, seed: int
+    module: LinearMethod,
+    data: Split,
+    validation: Split,
+    options: training.LoopOptions,
+    seed: int,
+    extra: dict[str, torch.Tensor],
 ) -> dict:
     """The same protocol in plain PyTorch: one model, torch's default AdamW, clip_grad_norm_, a deque."""
     weights = [value for name, value in module.named_parameters() if "bias" not in name]
@@ -80,7 +85,8 @@ def plain_training(
         for index in shuffled_batches(len(data.x), options.batch_size, seed, "classifier", epoch):
             x, y = data.x[index], data.y[index].to(data.x.dtype)
             optimiser.zero_grad()
-            module.objective(Batch(x, y, module.classifier(x))).backward()
+            rows = {name: value[index] for name, value in extra.items()}
+            module.objective(Batch(x, y, module.classifier(x), rows)).backward()
             parameters = [value for value in module.parameters() if value.grad is not None]
             norm = nn.utils.clip_grad_norm_(parameters, 5 * max(queue))
             queue.append(min(float(norm), 2 * max(queue), 1.0))
@@ -93,14 +99,16 @@ def plain_training(
     return {"parameters": kept, "epoch": chosen, "hamming": best}
 
 
-@pytest.mark.parametrize("name", ["BCE", "DB", "BS", "FLEM-D", "FLEM-T", "FLEM-S"])
+@pytest.mark.parametrize("name", ["BCE", "R-FL", "DB", "BS", "FLEM-D", "FLEM-T", "FLEM-S"])
 def test_loop_equals_plain_pytorch(name: str, data: Split, validation: Split) -> None:
     # In g some bias before a batch normalisation can have a gradient of exactly zero, whose rounding Adam blows up to
     # full steps: FLEM's trajectories are compared in the classifier, and less tightly.
     tolerance = 1e-6 if name.startswith("FLEM") else 1e-12
-    trained = training.train(models(name, data, [{}, {}]), data, validation, OPTIONS, seed=4)
+    made = models(name, data, [{}, {}])
+    extra = made[0].prepare(data, None)  # type: ignore[arg-type]
+    trained = training.train(made, data, validation, OPTIONS, seed=4, extra=extra)
     for k, module in enumerate(models(name, data, [{}, {}])):
-        plain = plain_training(module, data, validation, OPTIONS, seed=4)
+        plain = plain_training(module, data, validation, OPTIONS, seed=4, extra=extra)
         assert trained.epochs[k] == plain["epoch"]
         assert trained.validation_hamming[k] == plain["hamming"]
         for key in ("classifier.weight", "classifier.bias"):
@@ -118,8 +126,9 @@ def test_one_step_of_a_stack_is_autograd_on_each_module(
     made = models(name, data, points)
     stack = stacking.Stack(made, linear=True, stackable=True, device=data.x.device, dtype=data.x.dtype)
     y = data.y.double()
-    # what the prepare of a two-stage method would return
-    extra = {"target": torch.rand(y.shape, generator=torch.Generator().manual_seed(4), dtype=y.dtype)}
+    # what a method's prepare would return
+    noise = torch.Generator().manual_seed(4)
+    extra = {name: torch.rand(y.shape, generator=noise, dtype=y.dtype) for name in ("target", "weight")}
     losses, gradients = stack.losses_and_gradients(data.x, y, extra)
     for k, module in enumerate(made):
         module.zero_grad()

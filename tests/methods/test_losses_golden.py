@@ -10,7 +10,7 @@ import torch
 
 import methods
 from methods import losses
-from methods.api import Batch, LinearMethod, Problem
+from methods.api import Batch, LinearMethod, Problem, Split
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ def test_value_and_gradient(golden: dict, name: str, labels: str) -> None:
     )
     method = methods.create(case.method, problem, **case.options)
     assert isinstance(method, LinearMethod)
-    loss = method.double().objective(Batch(x=torch.zeros(len(y), 1, dtype=torch.float64), y=y, z=z))
+    x = torch.zeros(len(y), 1, dtype=torch.float64)
+    extra = method.double().prepare(Split(x, y.to(torch.int8)), fit=None)  # type: ignore[arg-type]
+    loss = method.objective(Batch(x=x, y=y, z=z, extra=extra))
     loss.backward()
     assert z.grad is not None
     assert torch.isfinite(z.grad).all()

@@ -1,0 +1,97 @@
+"""What a step of each method costs against a bare linear step, and against BCE's, at VOC07's size; one thread.
+
+The bare step is what none can do without: the logits of a batch, a given gradient carried back to the weights, and the
+fused AMSGrad-AdamW update. Each method is one model; FLEM also as the stack of eight that its grid trains in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from torch import Tensor
+
+import methods
+from bench import training
+from bench.fitting import Prepared
+from bench.optimiser import Adam
+from bench.preparation import linear_module, loop_options, per_sample_tensors
+from bench.protocol import Protocol
+from bench.stack import Stack
+from benchmarks.grid import GRID, problem_of, simulated
+
+ROWS, BATCH = 2501, 64
+ALONE = ("BCE", "FL", "CB", "R-FL", "DB", "BS", "FLEM-S", "FLEM-T", "FLEM-D")
+STACKED = ("FLEM-S", "FLEM-T", "FLEM-D")
+STEPS, ROUNDS = 39, 9
+Step = Callable[[Tensor, Tensor, dict[str, Tensor]], object]
+
+
+def run(full: bool) -> dict[str, object]:
+    torch.set_num_threads(1)
+    train = simulated(ROWS, 0)
+    prepared = Prepared(problem_of(train), {"train": train})
+    steps: dict[str, tuple[Step, dict[str, Tensor]]] = {"bare": (_bare(train.x.shape[1], train.y.shape[1]), {})}
+    for name in ALONE:
+        steps[name] = _step_of(name, [{}], prepared)
+    for name in STACKED:
+        steps[f"{name} x 8"] = _step_of(name, GRID[:8], prepared)
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(ROUNDS + 1):
+        for name, (step, extra) in steps.items():
+            taken = _timed(step, train.x, train.y, extra)
+            if number:  # the first round records the operations
+                times[name].append(taken)
+    torch.set_num_threads(2)
+    milliseconds = {name: median(values) * 1e3 for name, values in times.items()}
+    return {
+        "milliseconds": milliseconds,
+        "to_bare": {name: median(a / b for a, b in zip(times[name], times["bare"], strict=True)) for name in ALONE},
+        "to_bce": {name: median(a / b for a, b in zip(times[name], times["BCE"], strict=True)) for name in ALONE},
+        "to_flem_d": {
+            name: median(a / b for a, b in zip(times[f"{name} x 8"], times["FLEM-D x 8"], strict=True))
+            for name in STACKED
+        },
+    }
+
+
+def _timed(step: Step, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> float:
+    """Seconds a step, batches gathered as the loop does."""
+    order = torch.randperm(ROWS).split(BATCH)[:STEPS]
+    start = time.perf_counter()
+    for index in order:
+        rows = {name: value.index_select(0, index) for name, value in extra.items()}
+        step(x.index_select(0, index), y.index_select(0, index).to(x.dtype), rows)
+    return (time.perf_counter() - start) / len(order)
+
+
+def _step_of(name: str, points: list[dict], prepared: Prepared) -> tuple[Step, dict[str, Tensor]]:
+    protocol = Protocol()
+    defaults = methods.listing(name).defaults
+    chosen = [methods.options(name, defaults, point) for point in points]
+    extra = per_sample_tensors(name, chosen[0], prepared, protocol, 0)
+    modules = [linear_module(name, point, prepared, 0) for point in chosen]
+    x = prepared.splits["train"].x
+    stack = Stack(modules, linear=True, stackable=True, device=x.device, dtype=x.dtype)
+    return training._Step(stack, loop_options(protocol, ROWS)), extra
+
+
+def _bare(features: int, labels: int) -> Step:
+    weight, bias = torch.zeros(1, labels, features), torch.zeros(1, labels)
+    adam = Adam(
+        {"weight": weight, "bias": bias},
+        learning_rate=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=1e-4,
+        bias_weight_decay=1e-2,
+        amsgrad=True,
+    )
+
+    def step(x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> None:
+        z = torch.addmm(bias[0], x, weight[0].T)
+        adam.step([(z.T @ x)[None], z.sum(0)[None]])
+
+    return step
