@@ -2,9 +2,9 @@
 
 Test instances are resampled, alike for all methods and seeds, so that differences are paired. What seeds do is added:
 the mean of S paired differences moves by their deviation over sqrt(S), t-distributed. That deviation is at least the
-one pooled over methods, because the deviation of three seeds is often far too small. With one seed nothing is known of
-it, and a difference may be the seed's alone. The intervals of all methods hold together (single-step maximum of
-studentised differences: Westfall and Young, "Resampling-based multiple testing", 1993, section 2.3).
+one pooled over methods, because the deviation of three seeds is often far too small. With one seed everywhere nothing
+is known of it, and a difference may be the seed's alone. The intervals of all methods hold together (single-step
+maximum of studentised differences: Westfall and Young, "Resampling-based multiple testing", 1993, section 2.3).
 
 Imports neither torch nor methods.
 """
@@ -132,52 +132,63 @@ def values_of(kept: KeptScores, metrics: Sequence[str], counts: np.ndarray) -> d
 
 
 def intervals(values: dict[str, Values], control: str, alpha: float = ALPHA, seed: int = 0) -> list[Interval]:
-    """Every method against the control, where they have a seed in common.
+    """Every method against the control, where they have a seed in common and the metric is defined.
 
     Parameters
     ----------
-    values: {method: one metric by seed} on the same resamples.
+    values: {method: one metric by seed} on the same resamples. Resamples on which a method is not defined (no positive
+        was drawn) are left out for all.
     """
     pairs = {method: sorted(values[method].keys() & values[control].keys()) for method in values if method != control}
-    pairs = {method: seeds for method, seeds in pairs.items() if seeds}
-    if not pairs:
-        return []
     gains = {method: [values[method][s][0] - values[control][s][0] for s in seeds] for method, seeds in pairs.items()}
+    gains = {method: gain for method, gain in gains.items() if gain and np.isfinite(gain).all()}
+    if not gains:
+        return []
     difference = np.array([np.mean(gain) for gain in gains.values()])
     moved = np.stack(
-        [
-            np.mean([values[method][s][1] - values[control][s][1] for s in seeds], axis=0)
-            for method, seeds in pairs.items()
-        ]
+        [np.mean([values[method][s][1] - values[control][s][1] for s in pairs[method]], axis=0) for method in gains]
     )
-    moved -= difference[:, None]
+    moved = moved[:, np.isfinite(moved).all(0)] - difference[:, None]
+    if moved.shape[1] < 2:
+        return []
     of_seeds, freedom = _deviation_of_means(list(gains.values()))
     error = np.sqrt(moved.var(1, ddof=1) + of_seeds**2)
     if freedom:
-        draws = np.random.default_rng(seed).standard_t(freedom, moved.shape)
-        moved = moved + of_seeds[:, None] * draws
+        random = np.random.default_rng((seed, 1))  # another stream than the resamples'
+        # Multivariate t: one pooled deviation stands behind all methods, so its error is common to them.
+        common = np.sqrt(freedom / random.chisquare(freedom, moved.shape[1]))
+        moved = moved + of_seeds[:, None] * random.standard_normal(moved.shape) * common
     apart = error > 0
     studentised = np.abs(moved[apart]) / error[apart, None]
     largest = studentised.max(0) if apart.any() else np.zeros(moved.shape[1])
     width = np.quantile(largest, 1 - alpha) * error
     found = []
-    for j, (method, seeds) in enumerate(pairs.items()):
+    for j, (method, gain) in enumerate(gains.items()):
         if apart[j]:
             beyond = int((largest >= abs(difference[j]) / error[j] - 1e-9).sum())
             p = (beyond + 1) / (len(largest) + 1)
         else:  # the same everywhere, or differing by the same on every instance and for every seed
             p = 1.0 if difference[j] == 0 else 1 / (len(largest) + 1)
         low, high = float(difference[j] - width[j]), float(difference[j] + width[j])
-        found.append(Interval(method, float(difference[j]), low, high, p, len(seeds)))
+        found.append(Interval(method, float(difference[j]), low, high, p, len(gain)))
     return found
 
 
-def _deviation_of_means(gains: list[list[float]]) -> tuple[np.ndarray, int]:
-    """Deviation of each mean over seeds (0 for one seed), at least as pooled over methods; degrees of freedom."""
+def _deviation_of_means(gains: list[list[float]]) -> tuple[np.ndarray, float]:
+    """Deviation of each mean over seeds, at least as pooled over methods, and the pooled one's degrees of freedom.
+
+    All zero with one seed each. All gains share the control's seeds, so methods add less than S - 1 degrees each: by
+    Satterthwaite (S - 1) trace(C)^2 / trace(C^2), with C the gains' covariance over the seeds.
+    """
+    most = max(len(gain) for gain in gains)
+    if most < 2:
+        return np.zeros(len(gains)), 0.0
     spread = [float(np.var(gain, ddof=1)) if len(gain) > 1 else 0.0 for gain in gains]
-    freedom = sum(len(gain) - 1 for gain in gains)
-    if not freedom:
-        return np.zeros(len(gains)), 0
-    pooled = sum(one * (len(gain) - 1) for one, gain in zip(spread, gains, strict=True)) / freedom
-    of_means = [max(pooled, one) / len(gain) if len(gain) > 1 else 0.0 for one, gain in zip(spread, gains, strict=True)]
+    several = [one for one, gain in zip(spread, gains, strict=True) if len(gain) > 1]
+    pooled = float(np.mean(several))
+    of_means = [max(pooled, one) / len(gain) for one, gain in zip(spread, gains, strict=True)]
+    whole = np.array([gain for gain in gains if len(gain) == most])
+    covariance = np.atleast_2d(np.cov(whole))
+    squares = float((covariance**2).sum())
+    freedom = (most - 1) * float(np.trace(covariance)) ** 2 / squares if squares > 0 else float(most - 1)
     return np.sqrt(of_means), freedom

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +18,7 @@ from bench.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from bench.choice import Choice
     from bench.config import Config
+    from bench.records import Manifest
     from bench.report.pictures import Material
     from bench.tables import Style
 
@@ -165,7 +168,7 @@ def table(
             raise UsageError("Table 6 is of one data set; name one with --datasets.")
     committed = origin == "reference"
     folder = Path("results/reference") if committed else Path(results)
-    entries, tables = _collected(metrics, folder, data, config, committed, choice, style)
+    entries, tables, _ = _collected(metrics, folder, data, config, committed, choice, style)
     if number == 6:
         tables = [ablation(tables)]
     if committed:
@@ -184,8 +187,8 @@ def _collected(
     committed: bool = False,
     choice: Choice | None = None,
     style: Style | None = None,
-) -> tuple[list, list]:
-    """The folder's records, and a table of each metric."""
+) -> tuple[list, list, Manifest]:
+    """The chosen records of the folder, a table of each metric, and what runs into the folder asked for of it."""
     from bench.choice import Choice, chosen
     from bench.collect import collect
     from bench.datasets import data_folders
@@ -207,7 +210,8 @@ def _collected(
     entries, manifest = chosen(entries, store.manifest(), choice or Choice())
     order = list(rows_of(config))
     style = style or PAPERS_STYLE
-    return entries, [comparison(entries, metric, config, manifest, order, style) for metric in metrics]
+    tables = [comparison(entries, metric, config, manifest, order, style) for metric in metrics]
+    return entries, tables, manifest
 
 
 def compare(
@@ -235,17 +239,16 @@ def compare(
     from bench.metric_catalogue import PAPER_METRICS
     from bench.printed_claims import claims, claims_grid
     from bench.prose import as_text
-    from bench.records import Store
     from bench.tables import paper_table
 
     known(form, FORMATS, "format")
     config = configuration.load()
     stand_ins = checked_stand_ins(beside or [], config)
-    _, tables = _collected(list(PAPER_METRICS), Path(results), data, config)
+    _, tables, manifest = _collected(list(PAPER_METRICS), Path(results), data, config)
     frame = comparison_frame(tables, stand_ins)
     if frame.empty:
         raise UsageError(f"{results} has no value of a data set of the paper; --beside OURS=PAPERS names a stand-in.")
-    reasons = not_compared(tables, frame, Store(Path(results)).manifest())
+    reasons = not_compared(tables, frame, manifest)
     colour = form == "terminal" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     print(render_comparison(frame, config, form, reasons, colour), end="")
     if form in ("terminal", "markdown"):
@@ -301,6 +304,10 @@ def stats(
     from bench.significance import significance
     from bench.tables import paper_table
 
+    if region is not None and not (math.isfinite(region) and region >= 0):
+        raise UsageError(f"--region must be a number from 0, not {region}.")
+    if region is not None and metric is None:
+        raise UsageError("--region is in a metric's unit; name the metric with --metric.")
     config = configuration.load()
     metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
     entries: list = []
@@ -311,10 +318,11 @@ def stats(
             raise UsageError("--source paper is of all the paper's data sets, and the paper names no seeds.")
         tables = [paper_table(one, config) for one in metrics]
     else:
-        entries, tables = _collected(metrics, Path(results), data, config, choice=Choice(None, datasets, seeds))
-    rows = list(dict.fromkeys(tables[0].ranked if methods is None else methods))
-    for row in (*rows, control):
+        entries, tables, _ = _collected(metrics, Path(results), data, config, choice=Choice(None, datasets, seeds))
+    given = tables[0].ranked if methods is None else methods
+    for row in (*given, control):
         known(row, (*tables[0].ranked, *tables[0].extra), "row")
+    rows = list(dict.fromkeys([*given, control]))
     within = resampled(entries, rows, control, [one.key for one in metrics if one.key in RESAMPLED])
     if within:
         print(as_text([explanation(control)]))
@@ -370,13 +378,15 @@ def plot(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    from bench.files import write_atomically
     from bench.report.pictures import FIGURES, pictures
     from bench.report.style import encoded
 
     for figure in figures:
         known(figure, tuple(FIGURES), "figure")
     if source == "paper":
+        if any(given is not None for given in (methods, datasets, seeds, beside)):
+            raise UsageError("the paper's tables are drawn as printed; --source paper takes no other choice.")
+        figures = figures or ("critical-difference", "ranks")
         material = _papers_material(metric)
     else:
         material = _material(metric, methods, datasets, seeds, beside, results, data)
@@ -388,7 +398,7 @@ def plot(
             reasons[picture.name] = str(error)
             continue
         path = Path(output) / f"{picture.name}.{form}"
-        write_atomically(path, content)
+        _write(path, content)
         print(path)
         drawn += 1
     if not drawn:
@@ -404,7 +414,7 @@ def report(
     methods: Names = None,
     datasets: Names = None,
     seeds: Numbers = None,
-    control: str = "FLEM-D",
+    control: str | None = None,
     beside: Names = None,
     resampling: Literal["auto", "always", "never"] = "auto",
     results: str = DEFAULT_RESULTS,
@@ -423,7 +433,7 @@ def report(
     seeds
         Seeds to average over. Default: all.
     control
-        The row that the statistics compare the others with; the first ranked one where it has no record.
+        The row that the statistics compare the others with. Default: FLEM-D, else the first of the rows.
     beside
         OURS=PAPERS for sets of other names, such as VOC07tv=VOC07.
     resampling
@@ -434,23 +444,24 @@ def report(
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     from bench import config as configuration
-    from bench.files import write_atomically
     from bench.metric_catalogue import PAPER_METRICS
-    from bench.records import Store
     from bench.report.page import page
     from bench.resampling import decisions, resampled
 
     material = _material(None, methods, datasets, seeds, beside, results, data)
     if not material.rows:
         raise UsageError(f"{results} has no record of a ranked row; name rows with --methods.")
-    control = control if control in material.rows else material.rows[0]
+    if control is not None:
+        known(control, (*material.tables[0].ranked, *material.tables[0].extra), "row")
+        material = replace(material, rows=list(dict.fromkeys([*material.rows, control])))
+    else:
+        control = "FLEM-D" if "FLEM-D" in material.rows else material.rows[0]
     quick = decisions(material.entries, material.rows) <= RESAMPLED_AT_ONCE
     resample = resampling == "always" or (resampling == "auto" and quick)
     metrics = [metric.key for metric in PAPER_METRICS] if resample else []
     within = resampled(material.entries, material.rows, control, metrics) if resample else []
     config = configuration.load()
-    text = page(material, Store(Path(results)).manifest(), config, results, control, within)
-    write_atomically(Path(output), text.encode())
+    _write(Path(output), page(material, config, results, control, within).encode())
     print(output)
     return 0
 
@@ -474,22 +485,25 @@ def _material(
     config = configuration.load()
     stand_ins = checked_stand_ins(beside or [], config)
     metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
-    entries, tables = _collected(metrics, Path(results), data, config, choice=Choice(methods, datasets, seeds))
+    entries, tables, manifest = _collected(
+        metrics, Path(results), data, config, choice=Choice(methods, datasets, seeds)
+    )
     rows = list(dict.fromkeys(methods)) if methods else [*tables[0].ranked]
     frame = comparison_frame([table for table in tables if table.metric.paper_table is not None], stand_ins)
-    return Material(entries, tables, rows, frame)
+    return Material(entries, tables, rows, frame, manifest)
 
 
 def _papers_material(metric: str | None) -> Material:
     from bench import config as configuration
     from bench.compare import comparison_frame
     from bench.metric_catalogue import PAPER_METRICS, metric_named
+    from bench.records import Manifest
     from bench.report.pictures import Material
     from bench.tables import paper_table
 
     metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
     tables = [paper_table(one, configuration.load()) for one in metrics]
-    return Material([], tables, tables[0].ranked, comparison_frame([], {}))
+    return Material([], tables, tables[0].ranked, comparison_frame([], {}), Manifest())
 
 
 def export(
@@ -516,11 +530,23 @@ def export(
     from bench.export import export as write
     from bench.export import frames
 
-    entries, _ = _collected([], Path(results), data, configuration.load())
     path = Path(target)
+    if form is None and path.suffix in (".csv", ".parquet"):
+        kind = path.suffix.removeprefix(".")
+        raise UsageError(f"{kind} takes a folder, which gets a file for each table: --format {kind} {path.stem}")
+    entries, _, _ = _collected([], Path(results), data, configuration.load())
     for written in write(frames(entries), path, form or ("sqlite" if path.suffix in (".sqlite", ".db") else "csv")):
         print(written)
     return 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    from bench.files import write_atomically
+
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _reference_note(entries: list) -> str:

@@ -44,6 +44,8 @@ def comparison_frame(tables: Sequence[Table], stand_ins: Mapping[str, str]) -> p
     stand_ins: {our data set: the paper's that it is set beside}; a set of the paper's name stands for itself.
     """
     lines = []
+    if tables:
+        _check_names(stand_ins, tables[0])
     for table in tables:
         metric = table.metric
         assert metric is not None
@@ -79,6 +81,17 @@ def comparison_frame(tables: Sequence[Table], stand_ins: Mapping[str, str]) -> p
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
+def _check_names(stand_ins: Mapping[str, str], table: Table) -> None:
+    names = {name for column in table.columns for name in (column, column.partition("@")[0])} | {
+        *table.sources.values()
+    }
+    for ours in stand_ins:
+        if ours not in names:
+            raise UsageError(
+                f"--beside {ours}={stand_ins[ours]}: no record is of {ours!r}; {did_you_mean(ours, names)}"
+            )
+
+
 def _distance(cell: dict, value: str, metric: Metric) -> dict:
     difference = cell["mean"] - float(value)
     deviation = cell["deviation"]
@@ -103,9 +116,11 @@ def checked_stand_ins(given: Sequence[str], config: Config) -> dict[str, str]:
     UsageError: for another form, or a name that is not a data set of the paper.
     """
     known = [name for name in config.datasets if paper.dataset_facts(name)]
-    stand_ins = {}
+    stand_ins: dict[str, str] = {}
     for one in given:
         ours, equals, theirs = one.partition("=")
+        if ours in stand_ins:
+            raise UsageError(f"--beside names {ours} twice, beside {stand_ins[ours]} and {theirs}.")
         if not equals:
             raise UsageError(f"--beside takes OURS=PAPERS, such as VOC07tv=VOC07, not {one!r}.")
         if theirs not in known:
@@ -138,7 +153,7 @@ def not_compared(tables: Sequence[Table], frame: pd.DataFrame, manifest: Manifes
             gaps: dict[str, list[str]] = {}
             for row in rows:
                 cell = table.cell(row, column)
-                state = "not run" if cell is None or cell["state"] == "missing" else cell["state"]
+                state = "not here" if cell is None or cell["state"] == "missing" else cell["state"]
                 if state != "value":
                     gaps.setdefault(state, []).append(row)
             reasons += [f"{column}: {', '.join(sorted(names))} {state}." for state, names in gaps.items()]
@@ -168,7 +183,7 @@ def render_comparison(
     )
     counts = frame["verdict"].value_counts()
     summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("better", "level", "worse"))
-    level = f"level is within {LEVEL:g} sd, for one seed equal as printed"
+    level = f"level is within {LEVEL:g} sd; for one seed, or where seeds do not differ, equal as printed"
     parts.append(f"{meaning} Of {counted(len(frame), 'cell')} against the printed value: {summary} ({level}).\n")
     if reasons:
         parts.append("\n".join(["Not compared:", "", *(f"- {reason}" for reason in reasons)]) + "\n")

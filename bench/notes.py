@@ -22,6 +22,7 @@ def notes_of(
     notes = [_seed_note(entries), *_protocol_notes(entries, config, manifest, labels)]
     if table.ranked and table.show_ranks:
         notes.append(_rank_note(table, config))
+        notes += _incomplete_note(table)
     for full, label in labels.items():
         extractor = full.partition("@")[2]
         expected = config.datasets.get(full.partition("@")[0])
@@ -40,9 +41,20 @@ def _rank_note(table: Table, config: Config) -> str:
     if any(row not in config.tables.ranked for row in table.ranked):
         return f"Ranks are among all {count} rows."
     absent = [row for row in config.tables.ranked if row not in table.ranked]
-    missing = f" (not run: {', '.join(absent)})" if absent else ""
+    missing = f" (not here: {', '.join(absent)})" if absent else ""
     rule = "; rows under the rule are unranked" if table.extra else ""
     return f"Ranks are among the {count} of the paper's methods that are here{missing}{rule}."
+
+
+def _incomplete_note(table: Table) -> list[str]:
+    """Columns that the average rank leaves out, because a row that has values elsewhere has none there."""
+    ranks = table.frame[table.frame["row"].isin(table.ranked) & table.frame["rank"].notna()]
+    counts = ranks.groupby("dataset")["row"].nunique()
+    rows = ranks["row"].nunique()
+    few = [
+        f"{column} ({counts[column]} of {rows} rows)" for column in table.columns if 0 < counts.get(column, 0) < rows
+    ]
+    return [f"Ranked among fewer rows, and not part of the average rank: {', '.join(few)}."] if few else []
 
 
 def _seed_note(entries: list[Entry]) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.bootstrap import ALPHA, SAMPLES, Interval, intervals, resamples, values_of
-from bench.errors import UsageError
 from bench.kept import SCORES, KeptScores, read_scores
 from bench.metric_catalogue import PAPER_METRICS, Metric
 from bench.prose import Block, Grid
@@ -32,10 +31,10 @@ class Resampled:
     dataset: str
     control: str
     intervals: dict[str, list[Interval]]
-    """{metric key: one a method}; empty where the control kept no scores."""
-    instances: int
-    without: list[str]
-    """Rows that have records but no kept scores."""
+    """{metric key: one a method}; empty where nothing can be resampled."""
+    instances: int = 0
+    notes: tuple[str, ...] = ()
+    """What was left out, in sentences; where nothing can be resampled, why."""
 
 
 def decisions(entries: Sequence[Entry], rows: Sequence[str]) -> int:
@@ -55,41 +54,46 @@ def resampled(
 
     Raises
     ------
-    UsageError: for scores that cannot be read, or that are of other test instances than the control's.
+    UsageError: for scores that cannot be read.
     """
-    found = []
-    for dataset in dict.fromkeys(entry.job.full_dataset for entry in entries):
-        kept: dict[str, dict[int, KeptScores]] = {}
-        without = []
-        for row in rows:
-            here = [e for e in entries if e.job.full_dataset == dataset and e.job.row == row and e.state == "done"]
-            read = {entry.job.seed: scores for entry in here if (scores := _kept(entry)) is not None}
-            if read:
-                kept[row] = read
-            elif here:
-                without.append(row)
-        if control not in kept or len(kept) < 2:
-            found.append(Resampled(dataset, control, {}, 0, without))
-            continue
-        y = next(iter(kept[control].values())).y
-        for row, seeds in kept.items():
-            if any(not np.array_equal(one.y, y) for one in seeds.values()):
-                raise UsageError(
-                    f"the kept scores of {row} on {dataset} are of other test labels than {control}'s; run one of them "
-                    "again."
-                )
-        counts = resamples(len(y), samples)
-        values = {
-            row: {seed: values_of(one, metrics, counts) for seed, one in seeds.items()} for row, seeds in kept.items()
-        }
-        by_metric = {
-            metric: intervals(
-                {row: {seed: one[metric] for seed, one in seeds.items()} for row, seeds in values.items()}, control
-            )
-            for metric in metrics
-        }
-        found.append(Resampled(dataset, control, by_metric, len(y), without))
-    return found
+    sets = dict.fromkeys(entry.job.full_dataset for entry in entries)
+    return [
+        _one_set([e for e in entries if e.job.full_dataset == name], rows, control, metrics, samples) for name in sets
+    ]
+
+
+def _one_set(
+    entries: Sequence[Entry], rows: Sequence[str], control: str, metrics: Sequence[str], samples: int
+) -> Resampled:
+    dataset = entries[0].job.full_dataset
+    kept: dict[str, dict[int, KeptScores]] = {}
+    notes = []
+    for row in rows:
+        here = [entry for entry in entries if entry.job.row == row and entry.state == "done"]
+        read = {entry.job.seed: scores for entry in here if (scores := _kept(entry)) is not None}
+        if read:
+            kept[row] = read
+        if len(read) < len(here):
+            notes.append(f"Scores of {row} were kept for {len(read)} of {len(here)} seeds.")
+    if control not in kept:
+        return Resampled(dataset, control, {}, notes=(f"{control} has no kept scores there.",))
+    y = next(iter(kept[control].values())).y
+    for row in [row for row, seeds in kept.items() if any(not np.array_equal(one.y, y) for one in seeds.values())]:
+        notes.append(f"The scores of {row} are of other test labels than {control}'s; run one of them again.")
+        del kept[row]
+    if len(kept) < 2:
+        return Resampled(dataset, control, {}, notes=(*notes, "No other method has kept scores there."))
+    counts = resamples(len(y), samples)
+    values = {
+        row: {seed: values_of(one, metrics, counts) for seed, one in seeds.items()} for row, seeds in kept.items()
+    }
+    by_metric = {
+        metric: intervals(
+            {row: {seed: one[metric] for seed, one in seeds.items()} for row, seeds in values.items()}, control
+        )
+        for metric in metrics
+    }
+    return Resampled(dataset, control, by_metric, len(y), tuple(notes))
 
 
 def _kept(entry: Entry) -> KeptScores | None:
@@ -112,35 +116,35 @@ def in_words(found: list[Resampled], metric: Metric, detail: bool) -> list[Block
     said: list[Block] = []
     for one in found:
         if not one.intervals:
-            reason = "has no kept scores" if one.control in one.without else "has no value"
-            said.append(f"{one.dataset}: nothing to resample, {one.control} {reason}.")
+            said.append(f"{one.dataset}: nothing to resample. {' '.join(one.notes)}")
             continue
         said.append(f"{one.dataset} ({counted(one.instances, 'instance')}): {verdict(one, metric)}")
-        if detail:
+        if detail and one.intervals[metric.key]:
             said.append(_detail(one.intervals[metric.key]))
     return said
 
 
 def verdict(one: Resampled, metric: Metric) -> str:
     """Which methods the control is better and worse than there, and which cannot be told apart from it."""
+    found = one.intervals[metric.key]
+    if not found:
+        return f"no method shares a seed with {one.control} and has a value."
     sign = 1 if metric.lower_is_better else -1
     groups: dict[str, list[str]] = {"better than": [], "worse than": [], "not told apart from": []}
-    for interval in one.intervals[metric.key]:
+    for interval in found:
         if interval.p >= ALPHA:
             group = "not told apart from"
         else:
             group = "better than" if sign * interval.difference > 0 else "worse than"
         groups[group].append(interval.method)
-    parts = [f"{words} {', '.join(methods)}" for words, methods in groups.items() if methods]
-    if not parts:
-        return f"{one.control} has no seed in common with another method."
-    gaps = f" No scores were kept of {', '.join(one.without)}." if one.without else ""
-    seeds = {interval.seeds for interval in one.intervals[metric.key]}
-    if max(seeds) == 1:
-        return f"one seed, so of these trained models, not of methods: {one.control}'s is {'; '.join(parts)}.{gaps}"
-    few = [interval.method for interval in one.intervals[metric.key] if interval.seeds == 1]
-    alone = f" One seed only of {', '.join(few)}: such a difference may be the seed's." if few else ""
-    return f"{one.control} is {'; '.join(parts)}.{alone}{gaps}"
+    said = "; ".join(f"{words} {', '.join(methods)}" for words, methods in groups.items() if methods)
+    alone = [interval.method for interval in found if interval.seeds == 1]
+    if len(alone) == len(found):
+        text = f"one seed, so of these trained models, not of methods: that of {one.control} is {said}."
+    else:
+        few = f" {', '.join(alone)}: one seed, which is taken to move as the others' do." if alone else ""
+        text = f"{one.control} is {said}.{few}"
+    return " ".join([text, *one.notes])
 
 
 def _detail(found: list[Interval]) -> Grid:

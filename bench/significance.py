@@ -114,4 +114,4 @@ def _against(found: list[Against], control: str, blocks: int, width: float) -> l
 
 
 def probability(p: float) -> str:
-    return f"{p:.4f}" if p >= 0.0001 else f"{p:.1e}"
+    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"

@@ -47,7 +47,15 @@ def friedman(values: np.ndarray, lower_is_better: bool) -> Friedman:
         return Friedman(mean_ranks.tolist(), 0.0, 1.0, 0.0, 1.0, blocks, methods)
     chi_square, p = stats.friedmanchisquare(*values.T)
     most = blocks * (methods - 1)
-    f = math.inf if chi_square >= most else (blocks - 1) * chi_square / (most - chi_square)
+    if most - chi_square < 1e-9 * most:
+        # Every block orders the methods alike: F is infinite, and its p would be 0. What chance gives is exact.
+        orders = math.factorial(methods) / math.prod(
+            math.factorial(count) for count in np.unique(ranks[0], return_counts=True)[1]
+        )
+        return Friedman(
+            mean_ranks.tolist(), float(chi_square), float(p), math.inf, orders ** (1 - blocks), blocks, methods
+        )
+    f = (blocks - 1) * chi_square / (most - chi_square)
     f_p = float(stats.f.sf(f, methods - 1, (methods - 1) * (blocks - 1)))
     return Friedman(mean_ranks.tolist(), float(chi_square), float(p), float(f), f_p, blocks, methods)
 
@@ -97,11 +105,16 @@ def against_control(
         if j == column:
             continue
         gain = signed[:, j] - signed[:, column]  # above 0 where the control is better
-        p = 1.0 if not gain.any() else float(stats.wilcoxon(gain, zero_method="zsplit").pvalue)
+        p = wilcoxon_p(gain)
         better, equivalent, worse = signed_rank_posterior(gain, region, np.random.default_rng(seed))
         found.append(Against(method, int((gain > 0).sum()), int((gain < 0).sum()), p, 1.0, better, equivalent, worse))
     adjusted = holm([one.p for one in found])
     return [replace(one, p_holm=p) for one, p in zip(found, adjusted, strict=True)]
+
+
+def wilcoxon_p(gain: np.ndarray) -> float:
+    """Two-sided signed-rank test of paired differences; zeros count half to either side; 1 where nothing differs."""
+    return 1.0 if not gain.any() else float(stats.wilcoxon(gain, zero_method="zsplit").pvalue)
 
 
 def holm(p: list[float]) -> list[float]:

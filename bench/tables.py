@@ -60,7 +60,7 @@ class Table:
     extra: list[str]
     frame: pd.DataFrame
     averages: dict[str, str]
-    """{row: average rank}, for the ranked rows that have a rank in every column that has any."""
+    """{row: average rank} over the columns in which every ranked row that has values at all has one."""
     notes: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     """{column: NAME@extractor}, of the columns that have records."""
@@ -220,6 +220,8 @@ def _cell_of(row: str, column: str, entries: list[Entry], metric: Metric, digits
         return {**cell, "state": worst or ("undefined" if entries else "missing")}
     series = pd.Series(values)
     mean, deviation = float(series.mean()), float(series.std()) if len(values) > 1 else None
+    if deviation is not None and max(values) == min(values):
+        deviation = 0.0  # rounding would leave 1e-18, which nothing should be divided by
     text = printed(mean, digits) + (f"±{printed(deviation, digits)}" if deviation is not None else "")
     return {**cell, "mean": mean, "deviation": deviation, "state": "value", "printed": text}
 
@@ -247,10 +249,9 @@ def _ranked(
         float(ranks[dataset][row]) if row in ranks[dataset] else float("nan")
         for row, dataset in zip(frame["row"], frame["dataset"], strict=True)
     ]
-    filled = [column for column in columns if ranks[column]]
+    present = {row for row in ranked if any(row in ranks[column] for column in columns)}
+    complete = [column for column in columns if present and present <= ranks[column].keys()]
     averages = {
-        row: average_rank([ranks[column][row] for column in filled])
-        for row in ranked
-        if filled and all(row in ranks[column] for column in filled)
+        row: average_rank([ranks[column][row] for column in complete]) for row in ranked if complete and row in present
     }
     return Table(title, metric, columns, ranked, extra, frame, averages, show_ranks=style.show_ranks)

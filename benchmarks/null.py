@@ -16,7 +16,7 @@ import numpy as np
 from bench.bootstrap import intervals, resamples, values_of
 from bench.kept import read_scores
 from bench.records import Record, Store
-from bench.statistics import ALPHA, against_control, friedman, nemenyi
+from bench.statistics import ALPHA, friedman, holm, nemenyi, wilcoxon_p
 from benchmarks.runner import ROOT, bench
 
 SETS = ("emotions", "flags", "birds", "scene", "yeast", "foodtruck", "cal500", "image_subset600")
@@ -62,9 +62,8 @@ def over_sets(records: dict, rounds: int) -> dict[str, dict[str, float]]:
             test = friedman(drawn, metric in LOWER)
             hits["iman_davenport"] += test.f_p < ALPHA
             hits["any_nemenyi_pair"] += bool((nemenyi(test.mean_ranks, len(SETS)) < ALPHA).any())
-            names = [str(copy) for copy in range(COPIES)]
-            against = against_control(drawn, names, "0", metric in LOWER, 0.0)
-            hits["any_wilcoxon_after_holm"] += any(one.p_holm < ALPHA for one in against)
+            against = holm([wilcoxon_p(drawn[:, copy] - drawn[:, 0]) for copy in range(1, COPIES)])
+            hits["any_wilcoxon_after_holm"] += any(p < ALPHA for p in against)
         found[metric] = {test: float(count / rounds) for test, count in hits.items()}
     return found
 

@@ -34,7 +34,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     event.preventDefault();
     here.tabIndex = -1;
     next.tabIndex = 0;
-    next.focus();
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
 }
 
@@ -43,13 +44,20 @@ function key(cell, column) {
   return cell.dataset.order === "" ? null : Number(cell.dataset.order);
 }
 
-// Seeds and records of a cell, while it is pointed at or has the focus.
+// Seeds and records of the cell that is pointed at, else of the one that has the focus.
 const hint = document.getElementById("hint");
-function show(event) {
-  const cell = event.target.closest && event.target.closest("[data-hint]");
+let pointed = null;
+let focused = null;
+let shown = null;
+function hinted(event) {
+  return event.target.closest ? event.target.closest("[data-hint]") : null;
+}
+function show(cell) {
+  if (shown) shown.removeAttribute("aria-describedby");
+  shown = cell;
+  hint.hidden = !cell;
   if (!cell) return;
   hint.textContent = cell.dataset.hint;
-  hint.hidden = false;
   cell.setAttribute("aria-describedby", "hint");
   const box = cell.getBoundingClientRect();
   const left = Math.max(8, Math.min(box.left, innerWidth - hint.offsetWidth - 8));
@@ -57,15 +65,11 @@ function show(event) {
   hint.style.left = `${left}px`;
   hint.style.top = `${below ? box.bottom + 4 : Math.max(8, box.top - 4 - hint.offsetHeight)}px`;
 }
-function hide(event) {
-  const cell = event.target.closest && event.target.closest("[data-hint]");
-  if (!cell) return;
-  cell.removeAttribute("aria-describedby");
-  hint.hidden = true;
-}
-for (const [begin, end] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
-  document.addEventListener(begin, show);
-  document.addEventListener(end, hide);
-}
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") hint.hidden = true; });
-document.addEventListener("scroll", () => { hint.hidden = true; }, true);
+const follow = () => show(pointed || focused);
+document.addEventListener("mouseover", (event) => { pointed = hinted(event); follow(); });
+document.addEventListener("mouseout", () => { pointed = null; follow(); });
+document.addEventListener("focusin", (event) => { focused = hinted(event); follow(); });
+document.addEventListener("focusout", () => { focused = null; follow(); });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") show(null); });
+document.addEventListener("scroll", () => { if (shown) show(shown); }, true);
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from bench import __version__
 from bench.compare import LEVEL, caveat, not_compared, rank_correlation
@@ -21,7 +23,7 @@ from bench.printed_claims import claims, claims_grid
 from bench.prose import Block, Grid
 from bench.ranking import printed
 from bench.records import Manifest
-from bench.report.pictures import FIGURES, Material, Picture, pictures
+from bench.report.pictures import Material, Picture, pictures
 from bench.report.style import encoded
 from bench.resampling import RESAMPLED, Resampled, explanation, in_words
 from bench.significance import significance
@@ -78,17 +80,16 @@ class Section:
     pictures: list[ShownPicture] = field(default_factory=list)
 
 
-def page(
-    material: Material, manifest: Manifest, config: Config, folder: str, control: str, within: list[Resampled]
-) -> str:
+def page(material: Material, config: Config, folder: str, control: str, within: list[Resampled]) -> str:
     """The HTML text.
 
     Parameters
     ----------
     folder: where the records are, as the reader should see it.
-    control: the row that the statistics compare with; the first ranked row where it is not here.
+    control: the row that the statistics compare the others with.
     within: ``bench.resampling.resampled`` of the rows; empty to say nothing of single data sets.
     """
+    manifest = material.manifest
     done = [entry for entry in material.entries if entry.state == "done"]
     ours = list(material.tables)
     papers = [paper_table(metric, config) for metric in PAPER_METRICS]
@@ -96,7 +97,7 @@ def page(
     return _template().render(
         version=__version__,
         folder=folder,
-        facts=_facts(material, manifest, done),
+        facts=_facts(material, done),
         tables=[_shown(table, material.entries, common) for table in ours],
         common=common,
         figures=_drawn(material, SUMMARY_FIGURES),
@@ -106,6 +107,7 @@ def page(
         reasons=not_compared(ours, material.comparison, manifest),
         claims=claims_grid(claims(papers, ours)),
         claims_on=", ".join(ours[0].columns),
+        control=control,
         statistics=_statistics(ours, material, control, within),
         explanation=explanation(control)
         if within
@@ -115,7 +117,14 @@ def page(
         cost=_cost(material, done),
         sets=_sets(material),
         is_grid=lambda block: isinstance(block, Grid),
+        code=_code,
     )
+
+
+def _code(text: str) -> Markup:
+    """Text in which `backticks` are code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def _template() -> Any:
@@ -129,7 +138,7 @@ def _template() -> Any:
     return environment.get_template("page.html")
 
 
-def _facts(material: Material, manifest: Manifest, done: list[Entry]) -> list[tuple[str, str]]:
+def _facts(material: Material, done: list[Entry]) -> list[tuple[str, str]]:
     """What ran, where, and with which code."""
     states = Counter(entry.state for entry in material.entries)
     environments = [entry.record.environment for entry in material.entries if entry.record is not None]
@@ -199,12 +208,11 @@ def _drawn(material: Material, figures: Sequence[str]) -> list[ShownPicture]:
 
 
 def _picture(one: Picture) -> ShownPicture:
-    title = FIGURES[one.figure]
     try:
         image = base64.b64encode(encoded(one.draw(), "svg")).decode()
     except UsageError as error:
-        return ShownPicture(title, one.text, reason=str(error))
-    return ShownPicture(title, one.text, f"data:image/svg+xml;base64,{image}")
+        return ShownPicture(one.title, one.text, reason=str(error))
+    return ShownPicture(one.title, one.text, f"data:image/svg+xml;base64,{image}")
 
 
 @dataclass(frozen=True)
@@ -264,14 +272,12 @@ def _gaps(material: Material, manifest: Manifest) -> list[str]:
     """Everything that was asked for and has no value, and why."""
     said = [f"{name}: its data are not here ({how})." for name, how in manifest.missing.items()]
     table = material.tables[0]
-    not_run = [
-        f"{row} on {column}"
-        for row in (*table.ranked, *table.extra)
-        for column in table.columns
-        if column not in manifest.missing and ((cell := table.cell(row, column)) is None or cell["state"] == "missing")
-    ]
-    if not_run:
-        said.append(f"Not run: {', '.join(not_run)}.")
+    rows = (*table.ranked, *table.extra)
+    for column in table.columns:
+        cells = {row: table.cell(row, column) for row in rows}
+        absent = [row for row, cell in cells.items() if cell is None or cell["state"] == "missing"]
+        if absent and column not in manifest.missing:
+            said.append(f"Not run on {column}: {'all rows' if len(absent) == len(rows) else ', '.join(absent)}.")
     for entry in material.entries:
         if entry.state != "done":
             said.append(f"{entry.job} is {entry.state}: {entry.note} ({entry.path}).")
@@ -313,6 +319,6 @@ def _sets(material: Material) -> list[Section]:
         if len(found) <= SETS_DRAWN:
             section.pictures.append(_picture(one))
         elif not section.blocks:
-            command = f"python -m bench plot --datasets {one.dataset}"
+            command = f"python -m bench plot --datasets {shlex.quote(one.dataset)}"
             section.blocks.append(f"The page draws {SETS_DRAWN} data sets; `{command}` draws this one.")
     return list(found.values())

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.kept import DISTRIBUTIONS, SCORES, read_distribution, read_scores
-from bench.records import Record
+from bench.records import Manifest, Record
 from bench.report import rank_figures, score_figures, training_figures
 from bench.tables import Table
 
@@ -43,12 +43,15 @@ class Material:
     """The rows that are compared, in order."""
     comparison: pd.DataFrame
     """``bench.compare.comparison_frame`` of the tables."""
+    manifest: Manifest
+    """What runs asked for, as far as it was chosen."""
 
 
 @dataclass(frozen=True)
 class Picture:
     figure: str
     """A key of FIGURES."""
+    title: str
     name: str
     """Of its file, without ending."""
     text: str
@@ -70,6 +73,7 @@ def _critical_difference(material: Material) -> Iterator[Picture]:
         assert table.metric is not None
         yield Picture(
             "critical-difference",
+            f"Critical difference by {table.metric.title}",
             f"critical-difference-{table.metric.option}",
             f"Mean ranks of {len(material.rows)} methods by {table.metric.title}; bars join methods that are not told "
             "apart. The numbers stand in the statistics.",
@@ -79,7 +83,7 @@ def _critical_difference(material: Material) -> Iterator[Picture]:
 
 def _ranks(material: Material) -> Iterator[Picture]:
     yield Picture(
-        "ranks", "ranks", "The ranks of the tables as shades of grey; the numbers stand in the tables.",
+        "ranks", "Ranks", "ranks", "The ranks of the tables as shades of grey; the numbers stand in the tables.",
         partial(rank_figures.rank_heat_map, material.tables, material.rows),
     )  # fmt: skip
 
@@ -87,6 +91,7 @@ def _ranks(material: Material) -> Iterator[Picture]:
 def _difference(material: Material) -> Iterator[Picture]:
     yield Picture(
         "difference",
+        "Ours minus the printed values",
         "difference",
         "Our values minus the printed ones, method by method; the numbers stand in the comparison.",
         partial(rank_figures.difference_to_paper, material.comparison),
@@ -104,6 +109,7 @@ def _cost(material: Material) -> Iterator[Picture]:
         assert table.metric is not None
         yield Picture(
             "cost",
+            f"Quality by {table.metric.title} against cost",
             f"cost-{table.metric.option}",
             f"Mean rank by {table.metric.title} against the mean seconds of a job.",
             partial(rank_figures.quality_against_cost, table, seconds, material.rows),
@@ -140,7 +146,8 @@ def _curves(material: Material) -> Iterator[Picture]:
         seed = min(entries[0].job.seed for entries in by_row.values())
         records = [entries[0].record for entries in by_row.values() if entries[0].job.seed == seed]
         yield Picture(
-            "curves", f"curves-{dataset}", f"Learning curves of every method that trains by epochs on {dataset}.",
+            "curves", f"Learning curves on {dataset}", f"curves-{dataset}",
+            f"Training loss and validation Hamming loss of every method that trains by epochs on {dataset}.",
             partial(training_figures.learning_curves, [record for record in records if record]), dataset,
         )  # fmt: skip
 
@@ -152,6 +159,7 @@ def _grid(material: Material) -> Iterator[Picture]:
         row = SURFACE_OF if SURFACE_OF in by_row else next(iter(by_row))
         yield Picture(
             "grid",
+            f"The grid of {row} on {dataset}",
             f"grid-{metric.option}-{dataset}",
             f"{metric.title} of {row} over its grid on {dataset}, on validation and on test.",
             partial(training_figures.grid_surface, _records(by_row[row]), metric),
@@ -182,7 +190,14 @@ def _distributions(material: Material) -> Iterator[Picture]:
             return score_figures.recovered_distributions(found, dataset)
 
         text = f"Degrees that label-enhancement methods recovered for three training rows of {dataset}."
-        yield Picture("distributions", f"distributions-{dataset}", text, draw, dataset)
+        yield Picture(
+            "distributions",
+            f"Recovered label distributions on {dataset}",
+            f"distributions-{dataset}",
+            text,
+            draw,
+            dataset,
+        )
 
 
 def _reliability(material: Material) -> Iterator[Picture]:
@@ -192,7 +207,9 @@ def _reliability(material: Material) -> Iterator[Picture]:
             return score_figures.reliability(_kept(by_row, SCORES, read_scores), dataset)
 
         text = f"How often labels are right where methods predict them with a probability, on {dataset}."
-        yield Picture("reliability", f"reliability-{dataset}", text, draw, dataset)
+        yield Picture(
+            "reliability", f"Reliability of scores on {dataset}", f"reliability-{dataset}", text, draw, dataset
+        )
 
 
 MAKERS: dict[str, Callable[[Material], Iterator[Picture]]] = {

@@ -30,6 +30,8 @@ from bench.tables import Table
 
 LINE = 0.22
 """Inches a line of labels takes."""
+LINE_WIDTH = 3.3
+"""Inches of the line of mean ranks."""
 
 
 def critical_difference_diagram(table: Table, rows: Sequence[str]) -> Figure:
@@ -57,7 +59,7 @@ def critical_difference_diagram(table: Table, rows: Sequence[str]) -> Figure:
     height = LINE * (2.9 + bars + lines)
     with styled():
         beside = length_of(rows, 8) + 0.75
-        figure, (axes,) = panels([3.3], [height], Margins(left=beside, right=beside, top=0.2, bottom=0.02))
+        figure, (axes,) = panels([LINE_WIDTH], [height], Margins(left=beside, right=beside, top=0.2, bottom=0.02))
         bottom = -(bars + lines + 0.3)
         axes.set(xlim=(len(ranks), 1), ylim=(bottom, 2.6))  # the best on the right, as usual
         axes.axis("off")
@@ -65,6 +67,7 @@ def critical_difference_diagram(table: Table, rows: Sequence[str]) -> Figure:
         for tick in range(1, len(ranks) + 1):
             axes.plot([tick, tick], [0, 0.18], color="black", linewidth=0.8, clip_on=False)
             axes.text(tick, 0.3, str(tick), ha="center", va="bottom")
+        beyond = 0.15 * (len(ranks) - 1) / LINE_WIDTH
         shown = min(distance, len(ranks) - 1)
         cut = "" if distance <= len(ranks) - 1 else " (more than the line)"
         axes.plot([len(ranks), len(ranks) - shown], [1.6, 1.6], color="black", linewidth=1.6, clip_on=False)
@@ -76,14 +79,20 @@ def critical_difference_diagram(table: Table, rows: Sequence[str]) -> Figure:
             best_half = position < half
             line = position if best_half else len(ranks) - 1 - position
             y = -(bars + line + 0.3)
-            edge = 0.6 if best_half else len(ranks) + 0.4
+            edge = 1 - beyond if best_half else len(ranks) + beyond
             axes.plot([rank, rank, edge], [0, y, y], color=GREY, linewidth=0.7, clip_on=False)
             name = list(rows)[order[position]]
             label = f" {name} {rank:.2f}" if best_half else f"{rank:.2f} {name} "
             axes.text(edge, y, label, ha="left" if best_half else "right", va="center")
-        without = f"; without {', '.join(left_out)}" if left_out else ""
+        without = _without(left_out)
         axes.set_title(f"{table.metric.title}: mean ranks over {test.blocks} data sets{without}", y=1.0)
     return figure
+
+
+def _without(left_out: Sequence[str]) -> str:
+    if not left_out:
+        return ""
+    return f"; without {', '.join(left_out)}" if len(left_out) < 3 else f"; without {len(left_out)} incomplete ones"
 
 
 def joined(ranks: Sequence[float], distance: float) -> list[tuple[float, float]]:
@@ -118,7 +127,8 @@ def rank_heat_map(tables: Sequence[Table], rows: Sequence[str]) -> Figure:
                     cell = table.cell(row, column)
                     if cell is not None and not pd.isna(cell["rank"]):
                         ranks[i, j] = cell["rank"]
-            shade = 0.25 + 0.75 * (ranks - 1) / max(1, len(shown) - 1)
+            ranked_there = (~np.isnan(ranks)).sum(0)  # the last of few is as pale as the last of many
+            shade = 0.25 + 0.75 * (ranks - 1) / np.maximum(ranked_there - 1, 1)
             panel.imshow(np.ma.masked_invalid(shade), cmap="gray", vmin=0, vmax=1, aspect="auto")
             for i, j in np.ndindex(ranks.shape):
                 text = "–" if math.isnan(ranks[i, j]) else f"{ranks[i, j]:.0f}"
@@ -207,14 +217,15 @@ def quality_against_cost(table: Table, seconds: Mapping[tuple[str, str], float],
         low, high = 1 - 0.3, len(rows) + 0.3
         axes.set_ylim(high, low)
         places = spread(y, (high - low) * 0.15 / height, low, high)
+        line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkB": 2, "relpos": (0, 0.5)}
         for row, x_row, y_row, place in zip(rows, x, y, places, strict=True):
             axes.annotate(
                 row, (x_row, y_row), (1.03, place), textcoords=axes.get_yaxis_transform(), va="center",
-                arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkB": 2}, annotation_clip=False,
+                arrowprops=line, annotation_clip=False,
             )  # fmt: skip
         axes.set_xlabel("seconds a job (mean; the whole grid, selection and evaluation)")
         axes.set_ylabel(f"mean rank by {table.metric.title}")
         axes.grid(color=PALE, linewidth=0.5)
         shown = f"{len(columns)} data sets" if len(columns) > 1 else columns[0]
-        axes.set_title(f"Over {shown}" + (f"; without {', '.join(left_out)}" if left_out else ""))
+        axes.set_title(f"Over {shown}" + _without(left_out))
     return figure

@@ -62,7 +62,10 @@ def recovered_distributions(
                 if line == 0:
                     panel.set_title(row)
             axes[line, 0].set_ylabel(f"row {instance}", fontsize=7)
-        captions(figure, f"{dataset}: degrees recovered for training rows; black: the row's own labels")
+        title = (
+            f"{dataset}: degrees recovered for training rows, each panel with its own scale; black: the row's labels"
+        )
+        captions(figure, title)
     return figure
 
 
@@ -98,7 +101,7 @@ def reliability(found: Mapping[str, KeptScores], dataset: str) -> Figure:
     if not probabilities:
         raise UsageError("no method here has scores that are logits or probabilities.")
     with styled():
-        figure, axes = equal_panels(len(probabilities), 5, 1.0, 1.0, Margins(across=0.15, down=0.25))
+        figure, axes = equal_panels(len(probabilities), 5, 1.0, 1.0, Margins(across=0.15, down=0.25), 4.5)
         for panel, (row, p) in zip(axes, probabilities.items(), strict=True):
             predicted, observed, weight = reliability_curve(p, found[row].y)
             panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.6)

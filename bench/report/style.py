@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
@@ -26,12 +27,15 @@ SETTINGS: Any = {
     "svg.hashsalt": "bench",  # the same records give the same bytes
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
+    "text.parse_math": False,  # names are users': a $ is a dollar
 }
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h")
 GREY = "0.55"
 PALE = "0.85"
 TEXT_WIDTH = 7.2
 """Inches: two columns of a conference paper."""
+LINE_HEIGHT = 0.14
+"""Inches."""
 FORMATS = ("svg", "pdf", "png")
 
 
@@ -106,9 +110,13 @@ def panels(
     return figure, axes
 
 
-def equal_panels(count: int, across: int, width: float, height: float, margins: Margins) -> tuple[Figure, list[Axes]]:
-    """``count`` panels of one size, up to ``across`` in a row."""
+def equal_panels(
+    count: int, across: int, width: float, height: float, margins: Margins, least: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """``count`` panels of one size, up to ``across`` in a row, on a figure at least ``least`` inches wide."""
     across = min(across, count)
+    taken = margins.left + width * across + margins.across * (across - 1)
+    margins = replace(margins, right=max(margins.right, least - taken))
     return panels([width] * across, [height] * -(-count // across), margins, count)
 
 
@@ -125,9 +133,17 @@ def length_of(names: Sequence[str], size: float = 7) -> float:
 
 
 def captions(figure: Figure, title: str, below: str = "", beside: str = "") -> None:
-    """A figure's title, and what its horizontal and vertical axes share."""
+    """A figure's title, in as many lines as it needs, and what its horizontal and vertical axes share."""
     width, height = figure.get_size_inches()
-    figure.text(0.5, 1 - 0.06 / height, title, ha="center", va="top")
+    lines = wrap(title, width=int(width / length_of(["x"], 8) * 1.15))
+    extra = LINE_HEIGHT * (len(lines) - 1)
+    if extra:  # a taller figure, with everything where it was
+        figure.set_size_inches(width, height + extra)
+        for axes in figure.axes:
+            x, y, w, h = axes.get_position().bounds
+            axes.set_position((x, y * height / (height + extra), w, h * height / (height + extra)))
+    height += extra
+    figure.text(0.5, 1 - 0.06 / height, "\n".join(lines), ha="center", va="top")
     if below:
         figure.text(0.5, 0.04 / height, below, ha="center", va="bottom")
     if beside:

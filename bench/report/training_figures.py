@@ -25,13 +25,15 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     if not trained:
         raise UsageError("no method here trains by epochs.")
     with styled():
-        figure, axes = equal_panels(len(trained), 4, 1.15, 0.95, Margins(left=0.5, across=0.65, down=0.4, right=0.35))
+        figure, axes = equal_panels(
+            len(trained), 4, 1.15, 0.95, Margins(left=0.5, across=0.65, down=0.4, right=0.35), 5.0
+        )
         for panel, record in zip(axes, trained, strict=True):
             assert record.result is not None
             chosen = record.result["selected"]
             loss_axis = panel.twinx()
             loss_axis.spines["right"].set_visible(True)
-            for point, curves in enumerate(_curves(record)):
+            for point, curves in _curves(record).items():
                 best = point == chosen["point"]
                 epochs = np.arange(1, len(curves["loss"]) + 1)
                 if not best:
@@ -53,19 +55,17 @@ def learning_curves(records: Sequence[Record]) -> Figure:
         job = trained[0].job
         captions(
             figure,
-            f"{job.full_dataset}, seed {job.seed}; dashed, scale on the right: training loss",
+            f"{job.full_dataset}, seed {job.seed}; solid: validation Hamming loss (pale: other grid points); "
+            "dashed, scale on the right: training loss",
             "epoch",
-            "validation Hamming loss (solid; pale: other grid points)",
         )
     return figure
 
 
-def _curves(record: Record) -> list[dict]:
-    return [
-        point["curves"]
-        for point in (record.result or {}).get("grid", ())
-        if len(point["curves"].get("hamming", ())) > 1
-    ]
+def _curves(record: Record) -> dict[int, dict]:
+    """{number of the point in the grid: its curves}, of those that trained for two epochs or more."""
+    points = (record.result or {}).get("grid", ())
+    return {n: point["curves"] for n, point in enumerate(points) if len(point["curves"].get("hamming", ())) > 1}
 
 
 def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
@@ -78,6 +78,9 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
     """
     grids = [(record.result or {}).get("grid", []) for record in records]
     names = list(grids[0][0]["hyperparameters"]) if grids and grids[0] else []
+    known = grids[0][0]["val"] or grids[0][0]["test"] or {} if grids and grids[0] else {}
+    if known and metric.key not in known:
+        raise UsageError(f"records hold {', '.join(known)} of every grid point, not {metric.key}.")
     if len(names) != 2:
         row = records[0].job.row if records else "the row"
         raise UsageError(f"the surface needs a grid of two hyper-parameters; {row} has {len(names)}.")
@@ -89,7 +92,7 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
     }
     with styled():
         margins = Margins(left=0.7, across=0.75, bottom=0.45)
-        figure, axes = equal_panels(2, 2, 0.55 * len(levels[1]), 0.3 * len(levels[0]), margins)
+        figure, axes = equal_panels(2, 2, 0.55 * len(levels[1]), 0.3 * len(levels[0]), margins, 4.5)
         for panel, split in zip(axes, ("val", "test"), strict=True):
             surface = _surface(grids, names, levels, split, metric)
             if np.isnan(surface).all():

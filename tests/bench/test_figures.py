@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -184,6 +185,58 @@ def test_grid_surface_holds_the_mean_over_seeds_at_its_place() -> None:
         training_figures.grid_surface([record("BCE", [{}])], METRICS[0])
 
 
+def test_a_chosen_point_after_one_that_diverged_is_still_the_black_one() -> None:
+    made = record("FLEM-D", GRID, chosen=3)
+    made.result["grid"][0]["curves"] = {"loss": [], "hamming": []}  # type: ignore[index]
+    panel = training_figures.learning_curves([made]).axes[0]
+    black = [line for line in panel.lines if line.get_color() == "black" and len(line.get_xdata()) > 1]
+    assert [list(line.get_ydata()) for line in black] == [made.result["grid"][3]["curves"]["hamming"]]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_panels_have_room_for_their_captions(count: int) -> None:
+    name = "a data set of a rather long name that somebody has chosen@with-an-extractor"
+    made = [
+        msgspec.structs.replace(one, job=JobName(*name.split("@"), one.job.row, 0))
+        for one in (record(row, GRID) for row in ROWS[:count])
+    ]
+    assert_readable(training_figures.learning_curves(made))
+    assert_readable(training_figures.grid_surface(made[:1], METRICS[0]))
+    kept = KeptScores(np.ones((2, 2), dtype=np.float32), np.eye(2, dtype=np.int8), 0.0, ["$a$", "b_$^{"])
+    assert_readable(score_figures.reliability(dict.fromkeys(ROWS[:count], kept), name))
+
+
+@pytest.mark.parametrize("rows", [3, 4, 7])
+def test_few_methods_and_many_left_out_sets_fit_the_diagram(rows: int) -> None:
+    frame = TABLES[0].frame
+    gaps = (frame["row"] == ROWS[0]) & frame["dataset"].isin(TABLES[0].columns[:5])
+    table = replace(TABLES[0], frame=frame.assign(state=frame["state"].mask(gaps, "failed")))
+    assert_readable(rank_figures.critical_difference_diagram(table, ROWS[:rows]))
+    assert_readable(rank_figures.quality_against_cost(table, SECONDS, ROWS[:rows]))
+
+
+def test_names_with_dollars_are_names() -> None:
+    found = distribution(0)
+    odd = replace(found, label_names=[rf"$\frac${j}" for j in range(14)])
+    encoded(score_figures.recovered_distributions({"LEVI": odd}, "set $x^$"), "svg")
+
+
+def test_the_last_of_few_is_as_pale_as_the_last_of_many() -> None:
+    frame = TABLES[0].frame
+    kept = frame["row"].isin(ROWS[:3]) | (frame["dataset"] != "NUS")
+    table = comparison_of(frame[kept])
+    (panel,) = rank_figures.rank_heat_map([table], ROWS).axes
+    shades = panel.images[0].get_array()
+    column = TABLES[0].columns.index("NUS")
+    assert np.nanmax(shades[:, column]) == np.nanmax(shades[:, 0]) == 1
+
+
+def comparison_of(frame: Any) -> Table:
+    """The table with ranks of the rows that are left in each column."""
+    ranks = frame.groupby("dataset")["mean"].rank(method="min")
+    return replace(TABLES[0], frame=frame.assign(rank=ranks))
+
+
 def test_a_grid_point_that_diverged_is_a_gap() -> None:
     made = record("FLEM-D", GRID)
     made.result["grid"][1]["val"] = None  # type: ignore[index]
@@ -252,7 +305,7 @@ def test_heat_maps_are_grey_and_so_is_everything_else() -> None:
 
 def test_every_figure_is_made_or_says_why_not() -> None:
     assert set(FIGURES) == set(MAKERS)
-    material = Material([], TABLES, ROWS, comparison_frame(TABLES, {}))
+    material = Material([], TABLES, ROWS, comparison_frame(TABLES, {}), Manifest())
     for picture in pictures(material, list(FIGURES)):
         if picture.figure == "cost":  # the paper names no seconds
             with pytest.raises(UsageError, match="no data set has a value and a cost"):
@@ -266,7 +319,7 @@ def test_one_data_set_has_no_critical_difference_but_ranks() -> None:
         Entry(JobName("made", "npz", row, 0), "done", "", record(row, [{}]), Path("x")) for row in ("FL", "CB", "BS")
     ]
     table = comparison(entries, METRICS[0], config.load(), Manifest(), [])
-    material = Material(entries, [table], table.ranked, comparison_frame([table], {}))
+    material = Material(entries, [table], table.ranked, comparison_frame([table], {}), Manifest())
     drawn, refused = [], {}
     for picture in pictures(material, list(FIGURES)):
         try:

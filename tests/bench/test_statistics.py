@@ -143,6 +143,13 @@ def test_where_nothing_differs_significance_comes_at_its_rate() -> None:
     assert abs(hits / rounds - 0.05) < 3 * math.sqrt(0.05 * 0.95 / rounds)
 
 
+def test_perfect_agreement_has_the_p_of_chance() -> None:
+    """Friedman's F is infinite there: exact is how often random orders all agree."""
+    assert friedman(np.array([[1.0, 2, 3], [4, 5, 6]]), True).f_p == pytest.approx(1 / 6)
+    assert friedman(np.array([[1.0, 2, 3]] * 4), True).f_p == pytest.approx(6**-3)
+    assert friedman(np.array([[1.0, 1, 3]] * 3), True).f_p == pytest.approx(3**-2)  # three orders with that tie
+
+
 def test_everything_tied_is_no_difference() -> None:
     assert friedman(np.ones((5, 4)), True).f_p == 1.0
     found = against_control(np.ones((5, 3)), ["a", "b", "c"], "a", True, 0.01)

@@ -88,7 +88,7 @@ def test_notes_name_every_gap_and_fault(table: Table) -> None:
     assert "corrupt: R-FL on a (seed 0): the record x is torn." in notes
     assert "VOC07 is a gap" in notes
     assert "30 epochs or 2000 steps if more" in notes
-    assert "not run: ML-KNN, RAKEL, LEVI, VALEN, FLEM-S, FLEM-T" in notes
+    assert "not here: ML-KNN, RAKEL, LEVI, VALEN, FLEM-S, FLEM-T" in notes
     assert "Fewer than 2 seeds" in notes
 
 

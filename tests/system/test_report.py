@@ -99,6 +99,8 @@ def test_stats_compare_and_export_say_what_is_missing(ran: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "yeast is not VOC07: other rows, other features" in done.stdout
     assert "yeast: BS failed." in done.stdout
+    typo = without_torch(ran, "compare", "--beside", "yest=VOC07")
+    assert (typo.returncode, "did you mean 'yeast'?" in typo.stderr) == (2, True)
     assert "yeast: CB stale." in done.stdout
     assert "sd)" in done.stdout
     assert "\x1b" not in done.stdout  # no colours in a pipe
@@ -121,6 +123,9 @@ def test_plot_draws_what_there_is_and_names_the_rest(ran: Path) -> None:
     assert "needs 3 methods and 2 data sets" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (ran / "none").exists()
+    metric = without_torch(ran, "plot", "grid", "--metric", "micro-f1", "--output", "none")
+    assert metric.returncode == 2
+    assert "not micro_f1" in metric.stderr
     wrong = without_torch(ran, "plot", "curve")
     assert wrong.returncode == 2
     assert "did you mean 'curves'?" in wrong.stderr
@@ -131,6 +136,27 @@ def test_the_same_records_give_the_same_page(ran: Path) -> None:
         done = without_torch(ran, "report", "--output", name)
         assert done.returncode == 0, done.stderr
     assert (ran / "one.html").read_bytes() == (ran / "two.html").read_bytes()
+
+
+WRONG = {
+    ("stats", "--region", "-1", "--metric", "hamming"): "--region must be a number from 0",
+    ("stats", "--region", "0.1"): "name the metric with --metric",
+    ("stats", "--control", "FLEM"): "did you mean 'FLEM-D'?",
+    ("report", "--control", "FLEM"): "did you mean 'FLEM-D'?",
+    ("report", "--output", "figures"): "figures cannot be written: Is a directory.",
+    ("compare", "--beside", "yeast=VOC07", "yeast=VOC12"): "--beside names yeast twice",
+    ("plot", "--source", "paper", "--methods", "FL"): "--source paper takes no other choice",
+    ("export", "all.csv"): "csv takes a folder",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_wrong_use_is_one_sentence(ran: Path, arguments: tuple[str, ...]) -> None:
+    (ran / "figures").mkdir(exist_ok=True)
+    done = without_torch(ran, *arguments)
+    assert done.returncode == 2
+    assert WRONG[arguments] in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def chromium() -> str:
