@@ -450,7 +450,7 @@ def report(
 
     material = _material(None, methods, datasets, seeds, beside, results, data)
     if not material.rows:
-        raise UsageError(f"{results} has no record of a ranked row; name rows with --methods.")
+        raise UsageError(f"{results} has no value of a ranked row; name rows with --methods.")
     if control is not None:
         known(control, (*material.tables[0].ranked, *material.tables[0].extra), "row")
         material = replace(material, rows=list(dict.fromkeys([*material.rows, control])))
@@ -481,6 +481,7 @@ def _material(
     from bench.compare import checked_stand_ins, comparison_frame
     from bench.metric_catalogue import PAPER_METRICS, metric_named
     from bench.report.pictures import Material
+    from bench.significance import rows_with_values
 
     config = configuration.load()
     stand_ins = checked_stand_ins(beside or [], config)
@@ -488,7 +489,7 @@ def _material(
     entries, tables, manifest = _collected(
         metrics, Path(results), data, config, choice=Choice(methods, datasets, seeds)
     )
-    rows = list(dict.fromkeys(methods)) if methods else [*tables[0].ranked]
+    rows = list(dict.fromkeys(methods)) if methods else rows_with_values(tables[0], tables[0].ranked)
     frame = comparison_frame([table for table in tables if table.metric.paper_table is not None], stand_ins)
     return Material(entries, tables, rows, frame, manifest)
 

@@ -3,6 +3,8 @@ methods."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -32,6 +34,12 @@ def complete_values(table: Table, rows: list[str]) -> tuple[pd.DataFrame, list[s
     return complete, [dataset for dataset in table.columns if dataset not in complete.index]
 
 
+def rows_with_values(table: Table, rows: Sequence[str]) -> list[str]:
+    """Those of the rows that have a value on some data set."""
+    there = set(table.frame.loc[table.frame["state"] == "value", "row"])
+    return [row for row in rows if row in there]
+
+
 def significance(table: Table, rows: list[str], control: str, region: float | None) -> list[Block]:
     """The report on one metric.
 
@@ -46,9 +54,16 @@ def significance(table: Table, rows: list[str], control: str, region: float | No
     """
     if control not in rows:
         raise UsageError(f"the control {control!r} is not among the rows; {did_you_mean(control, rows)}")
+    said: list[Block] = []
+    if empty := [row for row in rows if row not in rows_with_values(table, rows)]:
+        said.append(
+            f"Without {', '.join(empty)}, which {'have' if len(empty) > 1 else 'has'} no value on any data set."
+        )
+        rows = [row for row in rows if row not in empty]
+    if control not in rows:
+        return [*said, "Nothing can be tested against it."]
     values, left_out = complete_values(table, rows)
     blocks = len(values)
-    said: list[Block] = []
     if left_out:
         said.append(f"Left out, because a method has no value there: {', '.join(left_out)}.")
     if blocks < 2 or len(rows) < 2:

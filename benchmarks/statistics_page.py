@@ -24,8 +24,8 @@ probable that is.
 
 **Do they differ on this data set?** Test instances are resampled (the kept scores of `--keep scores`, the default),
 alike for all methods and seeds, and what seeds do is added: a mean over S seeds moves by the deviation of the paired
-differences over the root of S, t-distributed, with a deviation of at least the one pooled over methods. The intervals
-(`--intervals`) hold together for all methods of a data set. With one seed, what seeds do is unknown: such a line is
+differences over the root of S, t-distributed with S - 1 degrees of freedom, with a deviation of at least the median one
+of the methods there. The intervals (`--intervals`) hold together for all methods of a data set. With one seed, what seeds do is unknown: such a line is
 about the trained models, not about the methods, and says so.
 """
 

@@ -278,9 +278,17 @@ def _gaps(material: Material, manifest: Manifest) -> list[str]:
         absent = [row for row, cell in cells.items() if cell is None or cell["state"] == "missing"]
         if absent and column not in manifest.missing:
             said.append(f"Not run on {column}: {'all rows' if len(absent) == len(rows) else ', '.join(absent)}.")
+    faults: dict[tuple[str, str, str], dict[str, list[Entry]]] = {}
     for entry in material.entries:
         if entry.state != "done":
-            said.append(f"{entry.job} is {entry.state}: {entry.note} ({entry.path}).")
+            places = faults.setdefault((entry.job.row, entry.state, entry.note), {})
+            places.setdefault(entry.job.full_dataset, []).append(entry)
+    for (row, state, note), places in faults.items():
+        where = [
+            f"{dataset} ({'seeds' if len(entries) > 1 else 'seed'} {', '.join(str(e.job.seed) for e in entries)})"
+            for dataset, entries in places.items()
+        ]
+        said.append(f"{row} is {state}: {note.rstrip('.')}. On {', '.join(where)}.")
     undefined = [
         f"{row} on {column}, {one.title}"
         for one in material.tables

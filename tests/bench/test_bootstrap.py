@@ -156,7 +156,7 @@ def test_equal_scores_and_a_difference_on_every_instance() -> None:
     worse = {0: (0.7, np.full(100, 0.7))}
     found = {one.method: one for one in intervals({"c": flat, "same": flat, "worse": worse}, "c")}
     assert found["same"].p == 1
-    assert found["worse"].p < 0.01
+    assert found["worse"].p < 0.03  # 2 of 101, by Holm
     assert found["worse"].low == pytest.approx(0.2)
     assert counts.shape == (50, 100)
 

@@ -252,8 +252,8 @@ def test_what_went_wrong_is_told_and_never_run(opened: Any) -> None:
     gaps = opened.locator("#gaps").inner_text()
     assert "VOC07: its data are not here" in gaps
     assert SCRIPT in gaps
-    assert "is stale: method changed since" in gaps
-    assert "is corrupt" in gaps
+    assert "CB is stale: method changed since. On yeast@mulan (seeds 0, 1)." in gaps
+    assert "ML-KNN is corrupt: the record " in gaps
     assert "DB on yeast, Average precision (macro)" in gaps
     assert opened.evaluate("window.broken") is None
 
