@@ -11,21 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
+from bench.cli_comparing import compare, plot, report, stats
 from bench.cli_data import DataFolder, data_app
-from bench.cli_reading import (
-    DEFAULT_RESULTS,
-    Names,
-    Numbers,
-    compare,
-    export,
-    known,
-    plot,
-    report,
-    show,
-    stats,
-    status,
-    table,
-)
+from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, export, known, show, status, table
 from bench.errors import UsageError
 
 if TYPE_CHECKING:

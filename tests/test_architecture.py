@@ -38,7 +38,31 @@ def test_methods_never_import_bench(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ranking", "tables", "render", "notes", "recovery_summary", "kept", "show", "paper", "records"]
+    "name",
+    [
+        "ranking",
+        "tables",
+        "render",
+        "notes",
+        "recovery_summary",
+        "kept",
+        "show",
+        "paper",
+        "records",
+        "compare",
+        "statistics",
+        "significance",
+        "bootstrap",
+        "resampling",
+        "printed_claims",
+        "prose",
+        "report/style",
+        "report/rank_figures",
+        "report/training_figures",
+        "report/score_figures",
+        "report/pictures",
+        "report/page",
+    ],
 )
 def test_reading_sides_import_neither_torch_nor_methods(name: str) -> None:
     names = imports(ROOT / "bench" / f"{name}.py")
@@ -55,7 +79,20 @@ def test_reading_sides_bring_neither_torch_nor_methods_along() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["cli", "cli_data", "cli_reading", "claims", "status", "config", "errors", "paper", "ranking", "records", "plan"],
+    [
+        "cli",
+        "cli_comparing",
+        "cli_data",
+        "cli_reading",
+        "claims",
+        "status",
+        "config",
+        "errors",
+        "paper",
+        "ranking",
+        "records",
+        "plan",
+    ],
 )
 def test_light_modules_import_nothing_heavy_at_the_top(name: str) -> None:
     names = imports(ROOT / "bench" / f"{name}.py", top_level_only=True)
