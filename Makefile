@@ -1,6 +1,6 @@
 # make demo     install, run every method on the embedded data set, print the ranked tables   (SEEDS=3 for three seeds)
 # make test     install, then style, types and tests
-# make bench    the performance ratios, in minutes
+# make bench    the performance ratios, in minutes (bench-full: every model timed; bench-check: what moved since)
 # make chaos    50 runs that are killed and go on; a quarter of an hour
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ DEMO_RESULTS := results/runs/demo
 # torch first and by its pinned version: a looser request brings several gigabytes of GPU libraries
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check-code bench chaos clean
+.PHONY: demo test check-code bench bench-full bench-check chaos clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m bench run --datasets yeast --seeds $$(seq -s ' ' 0 $$(($(SEEDS) - 1))) --jobs auto --results $(DEMO_RESULTS)
@@ -27,6 +27,12 @@ check-code: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+bench-full: $(VENV)/.test
+	$(BIN)/python -m benchmarks --full
+
+bench-check: $(VENV)/.test
+	$(BIN)/python -m benchmarks --check startup steps ranking_metrics mlknn grid
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'

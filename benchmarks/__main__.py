@@ -9,11 +9,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning th
 import argparse
 import importlib
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 NAMES = (
-    "startup", "ranking_metrics", "mlknn", "memory", "large_data", "enhancement", "costs", "null", "runner", "grid",
+    "startup", "steps", "ranking_metrics", "mlknn", "memory", "large_data", "enhancement", "costs", "null", "runner",
+    "grid",
 )  # fmt: skip
+NOISE = 1.4
+"""Ratios of two runs on a shared machine differ by up to this factor without anything having changed."""
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -21,6 +26,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}; all without")
     parser.add_argument("--full", action="store_true", help="time every plain model and every method; half an hour")
+    parser.add_argument(
+        "--check", action="store_true", help="store nothing; say which ratios moved beyond noise, and exit with 1"
+    )
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in NAMES]
     if unknown:
@@ -34,6 +42,8 @@ def main() -> None:
     torch.set_num_threads(2)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     wanted = given.names or NAMES
+    if given.check:
+        sys.exit(check(results, wanted, given.full))
     if "grid" in wanted or "machine" not in results:  # the grid's shares are of the machine as it was beside it
         results["machine"] = facts()
         show("machine", results["machine"])
@@ -48,6 +58,29 @@ def main() -> None:
     page.write(results)
     scaling_page.write(results)
     statistics_page.write(results)
+
+
+def check(stored: dict, wanted: Sequence[str], full: bool) -> int:
+    """Measure again and compare ratios, which hold on any machine better than seconds do."""
+    moved = []
+    for name in wanted:
+        before = ratios(stored.get(name, {}))
+        for key, now in ratios(importlib.import_module(f"benchmarks.{name}").run(full)).items():
+            if key in before and not before[key] / NOISE <= now <= before[key] * NOISE:
+                moved.append(f"{name}: {key} was {before[key]:.3g} and is {now:.3g}")
+        print(f"{name}: measured, {len(before)} ratios to compare with", flush=True)
+    print("\n".join(moved) or f"no ratio moved by more than a factor of {NOISE:g}")
+    return 1 if moved else 0
+
+
+def ratios(values: object, path: str = "") -> dict[str, float]:
+    """{path: value} of the numbers that are ratios, by their names: "ratio...", "to_...", "share..."."""
+    if isinstance(values, dict):
+        parts = [ratios(value, f"{path} {key}".strip()) for key, value in values.items()]
+        return {key: value for part in parts for key, value in part.items()}
+    words = path.split()
+    named = any(word.startswith(("ratio", "to_", "share")) for word in words)
+    return {path: float(values)} if named and isinstance(values, int | float) else {}
 
 
 def store(results: dict) -> None:
