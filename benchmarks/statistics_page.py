@@ -69,7 +69,7 @@ def write(results: dict) -> None:
         )
     lines += [
         "",
-        "Within a data set: median over the sets, and the largest (in brackets), of how often some interval misses zero.",
+        f"Within a data set, {null['rounds_within']} draws each: median over the sets, and the largest (in brackets), of how often some interval misses zero.",
         "",
         "| seeds a copy | " + " | ".join(metric.title for metric in PAPER_METRICS) + " |",
         "|---|" + "---|" * len(PAPER_METRICS),

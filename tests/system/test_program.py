@@ -320,6 +320,9 @@ def test_the_wheel_runs_anywhere(installed: tuple[str, Path], tmp_path: Path) ->
     assert bench("table", "--source", "paper", cwd=nowhere, python=python, path=nowhere).returncode == 0
     done = bench("run", "--methods", "BCE", "--epochs", "1", cwd=nowhere, python=python, path=nowhere)
     assert done.returncode == 0, done.stderr
+    done = bench("report", "--methods", "BCE", cwd=nowhere, python=python, path=nowhere)
+    assert done.returncode == 0, done.stderr
+    assert "<h1>" in (nowhere / "results/report.html").read_text(encoding="utf-8")
 
 
 def test_a_plugin_is_found_through_its_entry_point(installed: tuple[str, Path], tmp_path: Path) -> None:
