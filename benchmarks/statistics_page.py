@@ -25,13 +25,14 @@ probable that is.
 **Do they differ on this data set?** Test instances are resampled (the kept scores of `--keep scores`, the default),
 alike for all methods and seeds, and what seeds do is added: a mean over S seeds moves by the deviation of the paired
 differences over the root of S, t-distributed with S - 1 degrees of freedom, with a deviation of at least the median one
-of the methods there. The intervals (`--intervals`) hold together for all methods of a data set. With one seed, what seeds do is unknown: such a line is
-about the trained models, not about the methods, and says so.
+of the methods there. The intervals (`--intervals`) hold together for all methods of a data set. With one seed, what
+seeds do is unknown: such a line is about the trained models, not about the methods, and says so.
 """
 
 TAIL = """
-So: one seed shows a difference between trained models nearly always, and it says nothing of methods. From two seeds on
-the rate of false findings is near or below what it should be on most sets; where it is above, that stands in the table.
+So: between models of one seed each something is "found" more often than not, and it says nothing of methods. From two
+seeds on the intervals are cautious: with one or two degrees of freedom they are wide, and find less than they may. Five
+seeds or more make them sharper.
 
 ## Reading the other outputs
 
@@ -79,6 +80,7 @@ def write(results: dict) -> None:
         for metric in PAPER_METRICS:
             rates = by_metric[metric.key]
             worst = max(rates, key=rates.get)  # type: ignore[arg-type]
-            cells.append(f"{statistics.median(rates.values()):.1%} ({rates[worst]:.1%}, {worst})")
+            largest = f"{rates[worst]:.1%}, {worst}" if rates[worst] else f"{rates[worst]:.1%}"
+            cells.append(f"{statistics.median(rates.values()):.1%} ({largest})")
         lines.append(f"| {seeds} | " + " | ".join(cells) + " |")
     PAGE.write_text("\n".join([HEAD, *lines, TAIL]), encoding="utf-8")
