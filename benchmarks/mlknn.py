@@ -1,9 +1,13 @@
-"""ML-KNN on a problem of Reuters' size (5827 x 512, 90 labels) against scikit-multilearn-ng's MLkNN."""
+"""ML-KNN on a problem of Reuters' size (5827 x 512, 90 labels) against scikit-multilearn-ng's MLkNN, and against the
+search for neighbours alone by scikit-learn's brute force (float64, as ours) and by faiss (float32)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from sklearn.neighbors import NearestNeighbors
 from skmultilearn.adapt import MLkNN
 
 import methods
@@ -36,6 +40,11 @@ def run(full: bool) -> dict[str, object]:
         reference.ignore_first_neighbours = 0
         return np.asarray(reference.predict_proba(test.astype(float)).todense())
 
+    def brute_force() -> None:
+        search = NearestNeighbors(n_neighbors=11, algorithm="brute").fit(x[:ROWS].astype(float))
+        search.kneighbors(x[:ROWS].astype(float))
+        search.kneighbors(test.astype(float), 10)
+
     results: list[np.ndarray] = []
     mine = seconds(lambda: results.append(ours()), times=3)
     reference = seconds(lambda: results.append(theirs()), times=1, warm_up=0)
@@ -44,4 +53,31 @@ def run(full: bool) -> dict[str, object]:
         "scikit_multilearn_seconds": reference,
         "ratio": reference / mine,
         "largest_difference": float(np.abs(results[0] - results[-1]).max()),
+        **_search("brute_force", brute_force, mine),
+        **_search("faiss", _faiss(x, test), mine),
     }
+
+
+def _search(name: str, search: Callable[[], None] | None, mine: float) -> dict[str, float]:
+    """Seconds of a search alone, and how many of them our whole ML-KNN takes."""
+    if search is None:
+        return {}
+    taken = seconds(search, times=3)
+    return {f"{name}_seconds": taken, f"ratio_to_{name}": taken / mine}
+
+
+def _faiss(x: np.ndarray, test: np.ndarray) -> Callable[[], None] | None:
+    """None without faiss (pip install faiss-cpu)."""
+    try:
+        import faiss
+    except ImportError:
+        return None
+    faiss.omp_set_num_threads(2)
+
+    def search() -> None:
+        index = faiss.IndexFlatL2(FEATURES)
+        index.add(x[:ROWS])
+        index.search(x[:ROWS], 11)
+        index.search(test, 10)
+
+    return search

@@ -77,11 +77,22 @@ def _rows(results: dict) -> list[str]:
             "| Ranking loss, coverage and macro AP on 60260 x 81 scores, against scikit-learn | "
             f"{metrics['seconds']:.2f} s | {metrics['scikit_learn_seconds']:.2f} s | {metrics['ratio']:.1f} |"
         )
+        if "torchmetrics_seconds" in metrics:
+            rows.append(
+                f"| The same, against torchmetrics | {metrics['seconds']:.2f} s | {metrics['torchmetrics_seconds']:.2f} s "
+                f"| {metrics['ratio_to_torchmetrics']:.1f} |"
+            )
     if mlknn := results.get("mlknn"):
         rows.append(
             "| ML-KNN, 5827 x 512, 90 labels, 3019 test rows, against scikit-multilearn-ng | "
             f"{mlknn['seconds']:.2f} s | {mlknn['scikit_multilearn_seconds']:.1f} s | {mlknn['ratio']:.1f} |"
         )
+        for key, name in (("brute_force", "scikit-learn's brute force"), ("faiss", "faiss, in float32")):
+            if f"{key}_seconds" in mlknn:
+                rows.append(
+                    f"| The same, against the search for neighbours alone by {name} | {mlknn['seconds']:.2f} s "
+                    f"| {mlknn[f'{key}_seconds']:.2f} s | {mlknn[f'ratio_to_{key}']:.2f} |"
+                )
     return rows
 
 
