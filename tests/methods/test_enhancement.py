@@ -100,7 +100,7 @@ def test_glle_gradient_and_value() -> None:
     (expected,) = torch.autograd.grad(value, weight)
     torch.testing.assert_close(gradient, expected, atol=1e-9, rtol=0)
     sparse_value, sparse_gradient = objective(phi, laplacian, weight.detach(), y, 0.01)
-    assert float(sparse_value) == pytest.approx(float(value), abs=1e-9)
+    assert float(sparse_value.detach()) == pytest.approx(float(value.detach()), abs=1e-9)
     torch.testing.assert_close(sparse_gradient, gradient.detach(), atol=1e-9, rtol=0)
 
     pairwise = torch.cdist(x, x)

@@ -390,4 +390,4 @@ def test_statistics_of_records_and_of_the_paper(finished: Path) -> None:
     assert papers.stdout.count("mean ranks must differ by 5.89 of 11 possible") == 4
     wrong = bench("stats", "--source", "paper", "--control", "FLEM", cwd=finished)
     assert wrong.returncode == 2
-    assert "the control 'FLEM' is not among the rows; did you mean" in wrong.stderr
+    assert "there is no row 'FLEM'; did you mean" in wrong.stderr
