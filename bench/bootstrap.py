@@ -19,12 +19,11 @@ from scipy import sparse
 
 from bench.blocks import rows_at_once
 from bench.kept import KeptScores
-from bench.statistics import holm
+from bench.statistics import ALPHA, holm
 
 SAMPLES = 1000
 DRAWS_A_RESAMPLE = 20
 """How often each resample is combined with what seeds do."""
-ALPHA = 0.05
 COMPARISONS_AT_ONCE = 1 << 22
 
 
@@ -126,9 +125,9 @@ def values_of(kept: KeptScores, metrics: Sequence[str], counts: np.ndarray) -> d
     found = {}
     for metric in metrics:
         if metric == "average_precision":
-            once = np.ones((len(counts), 1), dtype=np.float32)
-            value = float(resampled_average_precision(kept, once)[0])
-            found[metric] = value, resampled_average_precision(kept, counts)
+            every = np.ones((len(counts), 1), dtype=counts.dtype)  # the sample itself, in the same pass
+            value, *_ = values = resampled_average_precision(kept, np.hstack([every, counts]))
+            found[metric] = float(value), values[1:]
         else:
             found[metric] = float(losses[metric].mean()), losses[metric] @ counts / len(counts)
     return found

@@ -186,11 +186,11 @@ def plot(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    from bench.report.pictures import FIGURES, pictures
+    from bench.report.pictures import MAKERS, pictures
     from bench.report.style import encoded
 
     for figure in figures:
-        known(figure, tuple(FIGURES), "figure")
+        known(figure, tuple(MAKERS), "figure")
     if source == "paper":
         if any(given is not None for given in (methods, datasets, seeds, beside)):
             raise UsageError("the paper's tables are drawn as printed; --source paper takes no other choice.")
@@ -199,7 +199,7 @@ def plot(
     else:
         material = _material(metric, methods, datasets, seeds, beside, results, data)
     drawn, reasons = 0, {}
-    for picture in pictures(material, figures or tuple(FIGURES)):
+    for picture in pictures(material, figures or tuple(MAKERS)):
         try:
             content = encoded(picture.draw(), form)
         except UsageError as error:
@@ -266,7 +266,7 @@ def report(
         control = "FLEM-D" if "FLEM-D" in material.rows else material.rows[0]
     quick = decisions(material.entries, material.rows) <= RESAMPLED_AT_ONCE
     resample = resampling == "always" or (resampling == "auto" and quick)
-    metrics = [metric.key for metric in PAPER_METRICS] if resample else []
+    metrics = [metric.key for metric in PAPER_METRICS]
     within = resampled(material.entries, material.rows, control, metrics) if resample else []
     config = configuration.load()
     _write(Path(output), page(material, config, results, control, within).encode())

@@ -191,10 +191,8 @@ def render_comparison(
 
 
 def _one_set(ours: str, theirs: str, cells: pd.DataFrame, config: Config, style: str, colour: bool) -> str:
-    by_cell = {(line["row"], line["metric"]): line for line in cells.to_dict("records")}
-    rows = list(dict.fromkeys(cells["row"]))
-    body = [[row, *(_text(by_cell.get((row, metric.key)), colour) for metric in PAPER_METRICS)] for row in rows]
-    body.append(["rank correlation", *(_correlation(cells, metric) for metric in PAPER_METRICS)])
+    body = [[row, *(_text(line, colour) for line in lines)] for row, lines in by_row(cells)]
+    body.append(["rank correlation", *correlations(cells)])
     headers = ["ours (ours − printed)", *(f"{metric.title} {metric.arrow}" for metric in PAPER_METRICS)]
     align = ("left", *["right"] * len(PAPER_METRICS))
     table = tabulate(body, headers, tablefmt=style, colalign=align, disable_numparse=True)
@@ -210,9 +208,16 @@ def _text(line: dict | None, colour: bool) -> str:
     return f"{COLOURS[line['verdict']]}{text}{PLAIN}" if colour and line["verdict"] in COLOURS else text
 
 
-def _correlation(cells: pd.DataFrame, metric: Metric) -> str:
-    value = rank_correlation(cells[cells["metric"] == metric.key])
-    return "–" if value is None else f"{value:.2f}"
+def by_row(cells: pd.DataFrame) -> list[tuple[str, list[dict | None]]]:
+    """[(row, its line of each of the paper's metrics)] of one data set's part of the frame."""
+    by_cell = {(line["row"], line["metric"]): line for line in cells.to_dict("records")}
+    return [(row, [by_cell.get((row, metric.key)) for metric in PAPER_METRICS]) for row in dict.fromkeys(cells["row"])]
+
+
+def correlations(cells: pd.DataFrame) -> list[str]:
+    """The rank correlation by each of the paper's metrics, as text."""
+    values = [rank_correlation(cells[cells["metric"] == metric.key]) for metric in PAPER_METRICS]
+    return ["–" if value is None else f"{value:.2f}" for value in values]
 
 
 def caveat(ours: str, theirs: str, config: Config) -> str:

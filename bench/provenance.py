@@ -11,7 +11,7 @@ import os
 import platform
 import subprocess
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -90,19 +90,13 @@ def code_digest(module: str, file: Path | None = None) -> str:
 @lru_cache(maxsize=512)
 def _facts_of_source(path: Path) -> tuple[str, list[str]]:
     """A file's digest and the project modules it imports; remembered by size and time, as Python does with bytecode."""
-    stat = path.stat()
-    stamp = [stat.st_size, stat.st_mtime_ns, _own_digest()]
-    memory = _cache_folder() / "sources.json"
-    known = _read_json(memory)
-    key = str(path)
-    match known.get(key):
-        case [*seen, str(digest), list(imports)] if seen == stamp:
-            return digest, imports
-    source = path.read_text(encoding="utf-8")
-    facts = source_digest(source), _project_imports(source)
-    known[key] = [*stamp, *facts]
-    _write_quietly(memory, known)
-    return facts
+
+    def facts() -> list:
+        source = path.read_text(encoding="utf-8")
+        return [source_digest(source), _project_imports(source)]
+
+    digest, imports = _remembered(_cache_folder() / "sources.json", path, facts, _own_digest())
+    return digest, imports
 
 
 @lru_cache(maxsize=1)
@@ -165,17 +159,21 @@ def data_fingerprint(files: tuple[Path, ...], reader: str) -> str:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, remembered with its size and modification time beside it (or in the user's cache)."""
+    return str(_remembered(_memory_file(path), path.resolve(), lambda: sha256(path)))
+
+
+def _remembered(memory: Path, path: Path, compute: Callable[[], Any], *more: str) -> Any:
+    """What was computed of the file, as long as its size, its modification time and ``more`` are what they were."""
     stat = path.stat()
-    stamp = [stat.st_size, stat.st_mtime_ns]
-    memory = _memory_file(path)
+    stamp = [stat.st_size, stat.st_mtime_ns, *more]
     known = _read_json(memory)
-    key = str(path.resolve())
-    if key in known and known[key][:2] == stamp:
-        return str(known[key][2])
-    digest = sha256(path)
-    known[key] = [*stamp, digest]
+    match known.get(str(path)):
+        case [*seen, value] if seen == stamp:
+            return value
+    value = compute()
+    known[str(path)] = [*stamp, value]
     _write_quietly(memory, known)
-    return digest
+    return value
 
 
 def sha256(path: Path) -> str:

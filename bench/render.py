@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -38,12 +39,17 @@ def render_all(tables: list[Table], form: str, fit: Fit = "column") -> str:
     """Several tables below each other; in prose formats a note that all of them have stands once, under the last."""
     if form not in ("terminal", "markdown", "html") or len(tables) < 2:
         return "\n".join(render(table, form, fit) for table in tables)
-    common = [note for note in tables[0].notes if all(note in table.notes for table in tables)]
+    common = common_notes(tables)
     parts = []
     for table in tables:
         own = [note for note in table.notes if note not in common]
         parts.append(render(replace(table, notes=[*own, *common] if table is tables[-1] else own), form))
     return "\n".join(parts)
+
+
+def common_notes(tables: Sequence[Table]) -> list[str]:
+    """The notes that all of the tables have."""
+    return [note for note in tables[0].notes if all(note in table.notes for table in tables)]
 
 
 def _headers(table: Table) -> list[str]:

@@ -55,11 +55,12 @@ def significance(table: Table, rows: list[str], control: str, region: float | No
     if control not in rows:
         raise UsageError(f"the control {control!r} is not among the rows; {did_you_mean(control, rows)}")
     said: list[Block] = []
-    if empty := [row for row in rows if row not in rows_with_values(table, rows)]:
+    there = rows_with_values(table, rows)
+    if empty := [row for row in rows if row not in there]:
         said.append(
             f"Without {', '.join(empty)}, which {'have' if len(empty) > 1 else 'has'} no value on any data set."
         )
-        rows = [row for row in rows if row not in empty]
+        rows = there
     if control not in rows:
         return [*said, "Nothing can be tested against it."]
     values, left_out = complete_values(table, rows)

@@ -16,12 +16,11 @@ import argparse
 import json
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import methods
 from bench.config import Row
@@ -33,6 +32,7 @@ from bench.paper import dataset_facts
 from bench.plan import recipe
 from bench.preparation import linear_module, per_sample_tensors
 from bench.protocol import Protocol
+from benchmarks.grid import plain_step
 from methods.api import Batch, Split
 
 RESULTS = Path(__file__).with_name("gpu.json")
@@ -89,19 +89,14 @@ def plain_epoch_seconds(name: str, prepared: Prepared, protocol: Protocol) -> fl
     train = prepared.splits["train"]
     extra = per_sample_tensors(name, point, prepared, Protocol(epochs=1), 0)
     module = linear_module(name, point, prepared, 0).to(train.x)
-    optimiser = torch.optim.AdamW(module.parameters(), lr=protocol.learning_rate, amsgrad=protocol.amsgrad)
-    queue: deque[float] = deque([math.inf], maxlen=5)
+    step = plain_step(module)
 
     def epoch() -> None:
         for index in torch.randperm(len(train.x)).split(protocol.batch_size):
             index = index.to(train.x.device)
             x, y = train.x[index], train.y[index].to(train.x.dtype)
             rows: dict[str, Tensor] = {key: value[index] for key, value in extra.items()}
-            optimiser.zero_grad()
-            module.objective(Batch(x, y, module.classifier(x), rows)).backward()
-            norm = float(nn.utils.clip_grad_norm_(module.parameters(), 5 * max(queue)))
-            queue.append(min(norm, 2 * max(queue), 1.0))
-            optimiser.step()
+            step(Batch(x, y, module.classifier(x), rows))
 
     epoch()  # the first one loads kernels
     return timed(epoch, train.x.device)

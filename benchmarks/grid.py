@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from statistics import median
 
 import numpy as np
@@ -60,24 +61,34 @@ def models(train: Split) -> list[LinearMethod]:
     return made
 
 
-def plain(module: LinearMethod, train: Split, validation: Split, validate: bool) -> tuple[float, int]:
-    """(best validation Hamming loss, its epoch) of one model, the plain way."""
-    data = TensorDataset(train.x, train.y.float())
+def plain_step(module: LinearMethod) -> Callable[[Batch], None]:
+    """One step the plain way: autograd, clip_grad_norm_ with the queue of norms, torch's AdamW with AMSGrad."""
     weights = [value for name, value in module.named_parameters() if "bias" not in name]
     biases = [value for name, value in module.named_parameters() if "bias" in name]
     groups = [{"params": weights, "weight_decay": 1e-4}, {"params": biases, "weight_decay": 1e-2}]
     optimiser = torch.optim.AdamW(groups, lr=1e-3, amsgrad=True)
     queue: deque[float] = deque([float("inf")], maxlen=5)
+
+    def step(batch: Batch) -> None:
+        optimiser.zero_grad()
+        module.objective(batch).backward()
+        norm = float(nn.utils.clip_grad_norm_(module.parameters(), 5 * max(queue)))
+        queue.append(min(norm, 2 * max(queue), 1.0))
+        optimiser.step()
+
+    return step
+
+
+def plain(module: LinearMethod, train: Split, validation: Split, validate: bool) -> tuple[float, int]:
+    """(best validation Hamming loss, its epoch) of one model, the plain way."""
+    data = TensorDataset(train.x, train.y.float())
+    step = plain_step(module)
     truth = validation.y.numpy().astype(int)
     best, chosen, kept = 1.0, 0, None
     for epoch in range(1, EPOCHS + 1):
         order = torch.cat(shuffled_batches(ROWS, 64, 0, "classifier", epoch)).tolist()
         for x, y in DataLoader(data, batch_size=64, sampler=order):
-            optimiser.zero_grad()
-            module.objective(Batch(x, y, module.classifier(x))).backward()
-            norm = float(nn.utils.clip_grad_norm_(module.parameters(), 5 * max(queue)))
-            queue.append(min(norm, 2 * max(queue), 1.0))
-            optimiser.step()
+            step(Batch(x, y, module.classifier(x)))
         if validate:
             with torch.no_grad():
                 scores = module.classifier(validation.x).numpy()

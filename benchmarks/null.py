@@ -15,26 +15,26 @@ import numpy as np
 
 from bench.bootstrap import intervals, resamples, values_of
 from bench.kept import read_scores
+from bench.metric_catalogue import PAPER_METRICS
 from bench.records import Record, Store
 from bench.statistics import ALPHA, critical_difference, friedman, holm, wilcoxon_p
-from benchmarks.runner import ROOT, bench
+from benchmarks.runner import bench
 
 SETS = ("emotions", "flags", "birds", "scene", "yeast", "foodtruck", "cal500", "image_subset600")
 SEEDS = 40
 COPIES = 13
 ROUNDS = 1000
-METRICS = ("hamming", "ranking", "coverage", "average_precision")
-LOWER = {"hamming", "ranking", "coverage"}
+METRICS = tuple(metric.key for metric in PAPER_METRICS)
 
 
 def run(full: bool) -> dict[str, Any]:
-    shared = Path(os.environ.get("BENCH_SHARED_DATA", ROOT / "../shared/data")).resolve()
-    if not shared.is_dir():
-        return {"not_measured": "needs the classic sets; set BENCH_SHARED_DATA to their folder"}
+    data = os.environ.get("BENCH_DATA")
+    if not data:
+        return {"not_measured": f"needs {', '.join(SETS)}; set BENCH_DATA to a folder with them"}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         seeds = [str(seed) for seed in range(SEEDS)]
-        names = ("--methods", "BCE", "--epochs", "30", "--seeds", *seeds, "--data", str(shared))
+        names = ("--methods", "BCE", "--epochs", "30", "--seeds", *seeds, "--data", str(Path(data).resolve()))
         bench(folder, "run", "--datasets", *SETS, *names)
         return rates(Store(folder / "results/runs"))
 
@@ -61,17 +61,17 @@ def over_sets(records: dict, rounds: int) -> dict[str, dict[str, float]]:
     random = np.random.default_rng(0)
     apart = critical_difference(COPIES, len(SETS))
     found = {}
-    for metric in METRICS:
-        values = np.array([[records[name, seed].result["test"][metric] for seed in range(SEEDS)] for name in SETS])
+    for metric in PAPER_METRICS:
+        values = np.array([[records[name, seed].result["test"][metric.key] for seed in range(SEEDS)] for name in SETS])
         hits = dict.fromkeys(("iman_davenport", "any_nemenyi_pair", "any_wilcoxon_after_holm"), 0)
         for _ in range(rounds):
             drawn = np.stack([random.permutation(line)[:COPIES] for line in values])
-            test = friedman(drawn, metric in LOWER)
+            test = friedman(drawn, metric.lower_is_better)
             hits["iman_davenport"] += test.f_p < ALPHA
             hits["any_nemenyi_pair"] += max(test.mean_ranks) - min(test.mean_ranks) > apart
             against = holm([wilcoxon_p(drawn[:, copy] - drawn[:, 0]) for copy in range(1, COPIES)])
             hits["any_wilcoxon_after_holm"] += any(p < ALPHA for p in against)
-        found[metric] = {test: float(count / rounds) for test, count in hits.items()}
+        found[metric.key] = {test: float(count / rounds) for test, count in hits.items()}
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from bench import __version__
-from bench.compare import LEVEL, caveat, not_compared, rank_correlation
+from bench.compare import LEVEL, by_row, caveat, correlations, not_compared
 from bench.config import Config
 from bench.errors import UsageError
 from bench.metric_catalogue import PAPER_METRICS, Metric
@@ -23,6 +22,7 @@ from bench.printed_claims import claims, claims_grid
 from bench.prose import Block, Grid
 from bench.ranking import printed
 from bench.records import Manifest
+from bench.render import common_notes
 from bench.report.pictures import Material, Picture, pictures
 from bench.report.style import encoded
 from bench.resampling import RESAMPLED, Resampled, explanation, in_words
@@ -93,12 +93,15 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
     done = [entry for entry in material.entries if entry.state == "done"]
     ours = list(material.tables)
     papers = [paper_table(metric, config) for metric in PAPER_METRICS]
-    common = [note for note in ours[0].notes if all(note in table.notes for table in ours)]
+    common = common_notes(ours)
+    by_cell: dict[tuple[str, str], list[Entry]] = {}
+    for entry in material.entries:
+        by_cell.setdefault((entry.job.row, entry.job.full_dataset), []).append(entry)
     return _template().render(
         version=__version__,
         folder=folder,
         facts=_facts(material, done),
-        tables=[_shown(table, material.entries, common) for table in ours],
+        tables=[_shown(table, by_cell, common) for table in ours],
         common=common,
         figures=_drawn(material, SUMMARY_FIGURES),
         compared=_compared(material.comparison, config),
@@ -144,7 +147,7 @@ def _facts(material: Material, done: list[Entry]) -> list[tuple[str, str]]:
     environments = [entry.record.environment for entry in material.entries if entry.record is not None]
 
     def different(key: str) -> str:
-        return ", ".join(sorted({str(one[key]) for one in environments if one.get(key) is not None})) or "not recorded"
+        return ", ".join(sorted({str(one[key]) for one in environments if one.get(key) is not None}))
 
     seconds = sum(entry.record.cost.get("seconds", 0.0) for entry in done if entry.record is not None)
     seeds = sorted({entry.job.seed for entry in material.entries})
@@ -157,17 +160,14 @@ def _facts(material: Material, done: list[Entry]) -> list[tuple[str, str]]:
         ("device", different("device")),
         ("machine", different("host")),
         ("processor", different("processor")),
-        ("code", f"commit {different('commit')}"),
-        ("torch", different("torch")),
+        ("code", different("commit") and f"commit {different('commit')}"),
     ]
-    return [(name, value) for name, value in facts if value != "not recorded"]
+    return [(name, value) for name, value in facts if value]
 
 
-def _shown(table: Table, entries: Sequence[Entry], common: list[str]) -> ShownTable:
+def _shown(table: Table, by_cell: dict[tuple[str, str], list[Entry]], common: list[str]) -> ShownTable:
+    """``by_cell``: {(row, NAME@extractor): its records}."""
     assert table.metric is not None
-    by_cell: dict[tuple[str, str], list[Entry]] = {}
-    for entry in entries:
-        by_cell.setdefault((entry.job.row, entry.job.full_dataset), []).append(entry)
 
     def line(row: str) -> tuple[str, list[Cell]]:
         cells = []
@@ -231,20 +231,14 @@ class Compared:
 def _compared(frame: pd.DataFrame, config: Config) -> list[Compared]:
     found = []
     for (ours, theirs), cells in frame.groupby(["dataset", "paper_dataset"], sort=False):
-        by_cell = {(line["row"], line["metric"]): line for line in cells.to_dict("records")}
-        rows = []
-        for row in dict.fromkeys(cells["row"]):
-            lines = [by_cell.get((row, metric.key)) for metric in PAPER_METRICS]
-            rows.append((str(row), [_compared_cell(line) for line in lines]))
-        correlations = [rank_correlation(cells[cells["metric"] == metric.key]) for metric in PAPER_METRICS]
         found.append(
             Compared(
                 str(ours),
                 str(theirs),
                 caveat(str(ours), str(theirs), config),
                 [f"{metric.title} {metric.arrow}" for metric in PAPER_METRICS],
-                rows,
-                ["–" if value is None else f"{value:.2f}" for value in correlations],
+                [(row, [_compared_cell(line) for line in lines]) for row, lines in by_row(cells)],
+                correlations(cells),
             )
         )
     return found
@@ -305,17 +299,15 @@ def _cost(material: Material, done: list[Entry]) -> Grid:
     """Mean seconds of a job per method and data set, and the largest memory."""
     table = material.tables[0]
     columns = [column for column in table.columns if column in table.sources]
-    spent: dict[tuple[str, str], list[float]] = {}
     peak: dict[str, float] = {}
     for entry in done:
         assert entry.record is not None
-        cost = entry.record.cost
-        spent.setdefault((entry.job.row, entry.job.full_dataset), []).append(cost.get("seconds", math.nan))
-        peak[entry.job.row] = max(peak.get(entry.job.row, 0), cost.get("peak_memory_bytes") or 0)
+        bytes_taken = entry.record.cost.get("peak_memory_bytes") or 0
+        peak[entry.job.row] = max(peak.get(entry.job.row, 0), bytes_taken)
     body = []
     for row in (*table.ranked, *table.extra):
-        cells = [spent.get((row, table.sources[column])) for column in columns]
-        texts = [f"{sum(values) / len(values):.1f}" if values else "–" for values in cells]
+        seconds = [material.seconds.get((row, table.sources[column])) for column in columns]
+        texts = ["–" if value is None else f"{value:.1f}" for value in seconds]
         body.append([row, *texts, f"{peak[row] / 2**20:.0f}" if peak.get(row) else "–"])
     return Grid(["seconds a job (mean over seeds)", *columns, "peak MiB"], body)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
@@ -18,16 +19,6 @@ from bench.tables import Table
 if TYPE_CHECKING:
     from bench.collect import Entry
 
-FIGURES = {
-    "critical-difference": "mean ranks and the critical difference of Nemenyi's test, per metric",
-    "ranks": "the rank in every cell of the tables",
-    "difference": "ours minus the paper's printed values",
-    "cost": "mean rank against seconds, per metric",
-    "curves": "training loss and validation Hamming loss by epoch, per data set",
-    "grid": "a grid of two hyper-parameters on validation and test, per data set",
-    "distributions": "recovered label distributions of example rows, per data set (--keep distributions)",
-    "reliability": "predicted probability against observed share, per data set (kept scores)",
-}
 SURFACE_OF = "FLEM-D"
 Kept = TypeVar("Kept")
 
@@ -46,11 +37,32 @@ class Material:
     manifest: Manifest
     """What runs asked for, as far as it was chosen."""
 
+    @cached_property
+    def done(self) -> dict[str, dict[str, list[Entry]]]:
+        """{data set: {row: entries by seed}} of all rows that have results, data sets in table order."""
+        sources = self.tables[0].sources
+        found: dict[str, dict[str, list[Entry]]] = {
+            sources[column]: {} for column in self.tables[0].columns if column in sources
+        }
+        for entry in sorted(self.entries, key=lambda entry: entry.job.seed):
+            if entry.state == "done" and entry.job.full_dataset in found:
+                found[entry.job.full_dataset].setdefault(entry.job.row, []).append(entry)
+        return found
+
+    @cached_property
+    def seconds(self) -> dict[tuple[str, str], float]:
+        """{(row, NAME@extractor): mean seconds of a job}."""
+        return {
+            (row, dataset): fmean(record.cost["seconds"] for record in _records(entries))
+            for dataset, by_row in self.done.items()
+            for row, entries in by_row.items()
+        }
+
 
 @dataclass(frozen=True)
 class Picture:
     figure: str
-    """A key of FIGURES."""
+    """A key of MAKERS."""
     title: str
     name: str
     """Of its file, without ending."""
@@ -99,12 +111,6 @@ def _difference(material: Material) -> Iterator[Picture]:
 
 
 def _cost(material: Material) -> Iterator[Picture]:
-    spent: dict[tuple[str, str], list[float]] = {}
-    for entry in material.entries:
-        column = _column(material, entry.job.full_dataset)
-        if entry.state == "done" and entry.record is not None and column is not None:
-            spent.setdefault((entry.job.row, column), []).append(entry.record.cost["seconds"])
-    seconds = {place: sum(values) / len(values) for place, values in spent.items()}
     for table in material.tables:
         assert table.metric is not None
         yield Picture(
@@ -112,29 +118,17 @@ def _cost(material: Material) -> Iterator[Picture]:
             f"Quality by {table.metric.title} against cost",
             f"cost-{table.metric.option}",
             f"Mean rank by {table.metric.title} against the mean seconds of a job.",
-            partial(rank_figures.quality_against_cost, table, seconds, material.rows),
+            partial(rank_figures.quality_against_cost, table, material.seconds, material.rows),
         )
 
 
-def _column(material: Material, full_dataset: str) -> str | None:
-    sources = material.tables[0].sources
-    return next((column for column, full in sources.items() if full == full_dataset), None)
-
-
-def _done(material: Material) -> dict[str, dict[str, list[Entry]]]:
-    """{data set: {row: entries by seed}} of the rows, in table order."""
-    found: dict[str, dict[str, list[Entry]]] = {}
-    tables = material.tables[0]
-    order = [tables.sources[column] for column in tables.columns if column in tables.sources]
-    for dataset in order:
-        for row in material.rows:
-            here = [
-                entry for entry in material.entries
-                if entry.state == "done" and entry.job.full_dataset == dataset and entry.job.row == row
-            ]  # fmt: skip
-            if here:
-                found.setdefault(dataset, {})[row] = sorted(here, key=lambda entry: entry.job.seed)
-    return found
+def _compared(material: Material) -> dict[str, dict[str, list[Entry]]]:
+    """{data set: {row: entries by seed}} of the compared rows, in their order, where there is any."""
+    found = {
+        dataset: {row: by_row[row] for row in material.rows if row in by_row}
+        for dataset, by_row in material.done.items()
+    }
+    return {dataset: by_row for dataset, by_row in found.items() if by_row}
 
 
 def _records(entries: Sequence[Entry]) -> list[Record]:
@@ -142,7 +136,7 @@ def _records(entries: Sequence[Entry]) -> list[Record]:
 
 
 def _curves(material: Material) -> Iterator[Picture]:
-    for dataset, by_row in _done(material).items():
+    for dataset, by_row in _compared(material).items():
         seed = min(entries[0].job.seed for entries in by_row.values())
         records = [entries[0].record for entries in by_row.values() if entries[0].job.seed == seed]
         yield Picture(
@@ -155,7 +149,7 @@ def _curves(material: Material) -> Iterator[Picture]:
 def _grid(material: Material) -> Iterator[Picture]:
     metric = material.tables[0].metric
     assert metric is not None
-    for dataset, by_row in _done(material).items():
+    for dataset, by_row in _compared(material).items():
         row = SURFACE_OF if SURFACE_OF in by_row else next(iter(by_row))
         yield Picture(
             "grid",
@@ -179,7 +173,7 @@ def _kept(by_row: dict[str, list[Entry]], name: str, read: Callable[..., Kept]) 
 
 
 def _distributions(material: Material) -> Iterator[Picture]:
-    for dataset, by_row in _done(material).items():
+    for dataset, by_row in _compared(material).items():
         if not any(
             DISTRIBUTIONS in (entry.record.kept if entry.record else ()) for e in by_row.values() for entry in e
         ):
@@ -201,7 +195,7 @@ def _distributions(material: Material) -> Iterator[Picture]:
 
 
 def _reliability(material: Material) -> Iterator[Picture]:
-    for dataset, by_row in _done(material).items():
+    for dataset, by_row in _compared(material).items():
 
         def draw(by_row: dict[str, list[Entry]] = by_row, dataset: str = dataset) -> Figure:
             return score_figures.reliability(_kept(by_row, SCORES, read_scores), dataset)

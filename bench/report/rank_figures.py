@@ -17,8 +17,8 @@ from bench.report.style import (
     MARKERS,
     PALE,
     Margins,
-    cell_text_colour,
     equal_panels,
+    grey_cells,
     length_of,
     panels,
     spread,
@@ -129,15 +129,9 @@ def rank_heat_map(tables: Sequence[Table], rows: Sequence[str]) -> Figure:
                         ranks[i, j] = cell["rank"]
             ranked_there = (~np.isnan(ranks)).sum(0)  # the last of few is as pale as the last of many
             shade = 0.25 + 0.75 * (ranks - 1) / np.maximum(ranked_there - 1, 1)
-            panel.imshow(np.ma.masked_invalid(shade), cmap="gray", vmin=0, vmax=1, aspect="auto")
-            for i, j in np.ndindex(ranks.shape):
-                text = "–" if math.isnan(ranks[i, j]) else f"{ranks[i, j]:.0f}"
-                colour = "black" if math.isnan(ranks[i, j]) else cell_text_colour(float(shade[i, j]))
-                panel.text(j, i, text, ha="center", va="center", fontsize=7, color=colour)
+            texts = [["–" if math.isnan(rank) else f"{rank:.0f}" for rank in line] for line in ranks]
+            grey_cells(panel, shade, texts, shown, columns)
             panel.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
-            panel.set_yticks(range(len(shown)), shown)
-            panel.tick_params(length=0)
-            panel.spines[:].set_visible(False)
             panel.set_title(table.title)
     return figure
 
@@ -189,20 +183,21 @@ def quality_against_cost(table: Table, seconds: Mapping[tuple[str, str], float],
 
     Parameters
     ----------
-    seconds: {(row, column): mean seconds of its jobs}.
+    seconds: {(row, NAME@extractor): mean seconds of its jobs}.
 
     Raises
     ------
     UsageError: when no data set has a value and a cost of all rows.
     """
     values, left_out = complete_values(table, list(rows))
-    columns = [column for column in values.index if all((row, column) in seconds for row in rows)]
+    full = {column: table.sources.get(column, column) for column in values.index}
+    columns = [column for column in values.index if all((row, full[column]) in seconds for row in rows)]
     if not columns or len(rows) < 2:
         raise UsageError("no data set has a value and a cost of two methods or more.")
     assert table.metric is not None
     signed = values.loc[columns] * (1 if table.metric.lower_is_better else -1)
     ranks = signed.rank(axis=1).mean()
-    cost = {row: float(np.mean([seconds[row, column] for column in columns])) for row in rows}
+    cost = {row: float(np.mean([seconds[row, full[column]] for column in columns])) for row in rows}
     with styled():
         height = max(2.0, 0.17 * len(rows))
         margins = Margins(left=0.45, right=length_of(rows, 8) + 0.2, top=0.25, bottom=0.45)

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -36,7 +37,6 @@ TEXT_WIDTH = 7.2
 """Inches: two columns of a conference paper."""
 LINE_HEIGHT = 0.14
 """Inches."""
-FORMATS = ("svg", "pdf", "png")
 
 
 @contextmanager
@@ -150,6 +150,16 @@ def captions(figure: Figure, title: str, below: str = "", beside: str = "") -> N
         figure.text(0.02 / width, 0.5, beside, ha="left", va="center", rotation="vertical")
 
 
-def cell_text_colour(shade: float) -> str:
-    """Of text on a grey cell: 0 is black, 1 white."""
-    return "white" if shade < 0.5 else "black"
+def grey_cells(
+    panel: Axes, shade: np.ndarray, texts: Sequence[Sequence[str]], rows: Sequence[str], columns: Sequence[str]
+) -> None:
+    """A panel of cells from black (0) to white (1) with a text in each; where ``shade`` is NaN the text alone."""
+    panel.imshow(np.ma.masked_invalid(shade), cmap="gray", vmin=0, vmax=1, aspect="auto")
+    for i, j in np.ndindex(shade.shape):
+        panel.text(
+            j, i, texts[i][j], ha="center", va="center", fontsize=7, color="white" if shade[i, j] < 0.5 else "black"
+        )
+    panel.set_yticks(range(len(rows)), rows)
+    panel.set_xticks(range(len(columns)), columns)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from bench.errors import UsageError
 from bench.metric_catalogue import Metric
 from bench.records import Record
-from bench.report.style import GREY, PALE, Margins, captions, cell_text_colour, equal_panels, outer_ticks_only, styled
+from bench.report.style import GREY, PALE, Margins, captions, equal_panels, grey_cells, outer_ticks_only, styled
 
 
 def learning_curves(records: Sequence[Record]) -> Figure:
@@ -77,8 +78,9 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
     UsageError: when the grid does not have two hyper-parameters, or every point diverged.
     """
     grids = [(record.result or {}).get("grid", []) for record in records]
-    names = list(grids[0][0]["hyperparameters"]) if grids and grids[0] else []
-    known = grids[0][0]["val"] or grids[0][0]["test"] or {} if grids and grids[0] else {}
+    first = grids[0][0] if grids and grids[0] else {"hyperparameters": {}, "val": None, "test": None}
+    names = list(first["hyperparameters"])
+    known = first["val"] or first["test"] or {}
     if known and metric.key not in known:
         raise UsageError(f"records hold {', '.join(known)} of every grid point, not {metric.key}.")
     if len(names) != 2:
@@ -98,19 +100,13 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
             if np.isnan(surface).all():
                 raise UsageError("every point of the grid diverged.")
             shade = _shades(surface if metric.lower_is_better else -surface)
-            panel.imshow(np.ma.masked_invalid(shade), cmap="gray", vmin=0, vmax=1, aspect="auto")
-            for i, j in np.ndindex(surface.shape):
-                text = "–" if np.isnan(surface[i, j]) else f"{surface[i, j]:.4f}"
-                colour = "black" if np.isnan(surface[i, j]) else cell_text_colour(float(shade[i, j]))
-                panel.text(j, i, text, ha="center", va="center", fontsize=7, color=colour)
+            texts = [["–" if np.isnan(value) else f"{value:.4f}" for value in line] for line in surface]
+            grey_cells(panel, shade, texts, *([f"{level:g}" for level in axis] for axis in levels))
             for i, j in chosen:
                 for edge, width in (("black", 2.6), ("white", 1.0)):
-                    panel.add_patch(_box(i, j, edge, width))
-            panel.set_yticks(range(len(levels[0])), [f"{level:g}" for level in levels[0]])
-            panel.set_xticks(range(len(levels[1])), [f"{level:g}" for level in levels[1]])
+                    box = Rectangle((j - 0.46, i - 0.44), 0.92, 0.88, fill=False, edgecolor=edge, linewidth=width)
+                    panel.add_patch(box)
             panel.set(xlabel=names[1], ylabel=names[0])
-            panel.tick_params(length=0)
-            panel.spines[:].set_visible(False)
             panel.set_title({"val": "validation", "test": "test"}[split])
         job = records[0].job
         seeds = f"seed {job.seed}" if len(records) == 1 else f"mean over {len(records)} seeds"
@@ -131,9 +127,3 @@ def _surface(grids: list, names: list[str], levels: list[list], split: str, metr
 def _shades(surface: np.ndarray) -> np.ndarray:
     low, high = np.nanmin(surface), np.nanmax(surface)
     return np.where(np.isnan(surface), np.nan, 0.3 + 0.7 * (surface - low) / (high - low if high > low else 1))
-
-
-def _box(i: int, j: int, edge: str, width: float):  # type: ignore[no-untyped-def]
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((j - 0.46, i - 0.44), 0.92, 0.88, fill=False, edgecolor=edge, linewidth=width)
