@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 import methods
 from bench.fitting import Candidate, Fitted, Prepared
 from bench.preparation import Progress, Stages, linear_module, loop_options, per_sample_tensors
-from bench.processes import end_with
+from bench.processes import side_by_side
 from bench.protocol import Protocol
 from bench.training import DivergedError, LoopOptions, Stage, Trained, initialise_classifier, train
-from methods.api import LinearMethod, Problem, Split
+from methods.api import LinearMethod
 
 
 def fit_linear(
@@ -54,7 +52,8 @@ def fit_linear(
         extras.append(once[read])
     kept = [stages(_stack_name(positions)) if stages else None for positions in parts]
     if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
-        outcomes = _side_by_side(name, chosen, prepared, options, seed, extras, processes, protocol.threads, kept)
+        stack = partial(_train_one_of, name, chosen, prepared, options, seed, extras, kept, protocol.threads)
+        outcomes = side_by_side(stack, len(parts), processes, forked=protocol.threads == 1)
     else:
         outcomes = []
         for number, part in enumerate(chosen):
@@ -106,70 +105,19 @@ def _train_stack(
         return error
 
 
-def _side_by_side(
+def _train_one_of(
     name: str,
     stacks: list[list[dict[str, Any]]],
     prepared: Prepared,
     options: LoopOptions,
     seed: int,
     extras: list[dict[str, Tensor]],
-    processes: int,
-    threads: int,
     stages: list[Stage | None],
-) -> list[Trained | DivergedError]:
-    """One process per stack. Arrays travel as files that every process maps into memory, not as copies.
-
-    When a process is killed, the stacks are trained here one after the other; kept ones go on from where they were.
-    """
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    arrays = {
-        split: (prepared.splits[split].x.numpy(), prepared.splits[split].y.numpy())
-        for split in prepared.splits
-        if split != "test"
-    }
-    parallel = Parallel(n_jobs=min(processes, len(stacks)), mmap_mode="c")
-    try:
-        return parallel(
-            delayed(_in_another_process)(
-                name,
-                part,
-                prepared.problem,
-                arrays,
-                {key: value.numpy() for key, value in extra.items()},
-                options,
-                seed,
-                threads,
-                kept,
-                os.getpid(),
-            )
-            for part, extra, kept in zip(stacks, extras, stages, strict=True)
-        )
-    except BrokenProcessPool:
-        return [
-            _train_stack(name, part, prepared, options, seed, extra, None, kept)
-            for part, extra, kept in zip(stacks, extras, stages, strict=True)
-        ]
-
-
-def _in_another_process(
-    name: str,
-    points: list[dict[str, Any]],
-    problem: Problem,
-    arrays: dict[str, tuple[np.ndarray, np.ndarray]],
-    per_sample: dict[str, np.ndarray],
-    options: LoopOptions,
-    seed: int,
     threads: int,
-    kept: Stage | None,
-    parent: int,
+    number: int,
 ) -> Trained | DivergedError:
-    end_with(parent)
     torch.set_num_threads(threads)
-    splits = {split: Split(torch.from_numpy(x), torch.from_numpy(y)) for split, (x, y) in arrays.items()}
-    extra = {key: torch.from_numpy(value) for key, value in per_sample.items()}
-    return _train_stack(name, points, Prepared(problem, splits), options, seed, extra, None, kept)
+    return _train_stack(name, stacks[number], prepared, options, seed, extras[number], None, stages[number])
 
 
 def _stack_name(positions: list[int]) -> str:

@@ -26,7 +26,7 @@ from methods.api import Batch
 CALLS_BEFORE_RECORDING = 3
 """Recording costs about as much as three steps."""
 
-Gradients = tuple[Tensor, ...]
+Gradients = Sequence[Tensor]
 
 
 class FoldedLinear(torch.autograd.Function):
@@ -73,7 +73,8 @@ def stacked_linear(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
     """
     models, outputs, inputs = weight.shape
     flat = weight.reshape(models * outputs, inputs)
-    out = flat @ x.T if bias is None else torch.addmm(bias.reshape(-1, 1), flat, x.T)
+    columns = x.T.contiguous()
+    out = flat @ columns if bias is None else torch.addmm(bias.reshape(-1, 1), flat, columns)
     return out.view(models, outputs, x.shape[0]).transpose(1, 2)
 
 
@@ -122,32 +123,29 @@ class Stack:
 
     def losses_and_gradients(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> tuple[Tensor, Gradients]:
         """[K] losses of the models on one batch, and the gradient of every stacked parameter, in their order."""
+        y = y.T.contiguous().T  # as what is computed of the models lies, see stacked_linear
         rows = x.shape[0]
         self._calls[rows] = self._calls.get(rows, 0) + 1
-        inputs = [*self.parameters.values(), *self.buffers.values(), x, y, *extra.values()]
         if self.stackable and rows not in self._recorded and self._calls[rows] > CALLS_BEFORE_RECORDING:
-
-            def flat(*tensors: Tensor) -> Sequence[Tensor]:
-                given = iter(tensors)
-                parameters, buffers = (dict(zip(d, given, strict=False)) for d in (self.parameters, self.buffers))
-                losses, gradients = self._evaluate(
-                    parameters, buffers, next(given), next(given), dict(zip(extra, given, strict=False))
-                )
-                return (losses, *gradients)
-
-            # Recording runs the operations once: the noise it draws is given back.
-            with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-                self._recorded[rows] = record(flat, inputs)
+            self._recorded[rows] = self._record(x, y, extra)
         replay = self._recorded.get(rows)
         if replay is None:
-            return self._evaluate(self.parameters, self.buffers, x, y, extra)
+            return self._evaluate(x, y, extra)
         with torch.no_grad():  # the backward pass is part of the recording
-            losses, *gradients = replay(*inputs)
-        return losses, tuple(gradients)
+            losses, *gradients = replay(x, y, *extra.values())
+        return losses, gradients
 
-    def _evaluate(
-        self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor, extra: dict[str, Tensor]
-    ) -> tuple[Tensor, Gradients]:
+    def _record(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> Callable[..., Sequence[Tensor]]:
+        def flat(x: Tensor, y: Tensor, *rows: Tensor) -> Sequence[Tensor]:
+            losses, gradients = self._evaluate(x, y, dict(zip(extra, rows, strict=True)))
+            return (losses, *gradients)
+
+        # Recording runs the operations once: the noise it draws is given back.
+        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+            return record(flat, [x, y, *extra.values()], list(self.parameters.values()))
+
+    def _evaluate(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        parameters, buffers = self.parameters, self.buffers
         if self.linear:
             z = stacked_linear(parameters["classifier.weight"], parameters["classifier.bias"], x)
         else:

@@ -2,36 +2,67 @@
 
 vmap and autograd decide on every call anew which operations to run; for small batches that costs more than the
 operations. The recorder stands below both, at the level of plain tensor operations, and writes down what they run, the
-backward pass included. The replayed operations are the same, and so are the numbers.
+backward pass included. What is replayed is what ran, less what would give the same again: the same numbers, bit for
+bit.
+
+* An operation on constants alone (hyper-parameters, the ones that a backward pass starts from) is not repeated: its
+  result is kept.
+* Views of tensors that stay in their place (parameters) are made once.
+* An operation asked for twice on the same tensors runs once.
+
+Tensors that some operation changes in place are left out of all three.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-READS_A_VALUE = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.default)
-VIEWS_THAT_CHANGE_NOTHING = (torch.ops.aten.detach.default, torch.ops.aten.alias.default)
+ATEN = torch.ops.aten
+READS_A_VALUE = (ATEN._local_scalar_dense.default, ATEN.equal.default)
+MADE_FROM_A_SHAPE = (
+    ATEN.ones_like.default,
+    ATEN.zeros_like.default,
+    ATEN.full_like.default,
+    ATEN.new_zeros.default,
+    ATEN.new_ones.default,
+    ATEN.new_full.default,
+)
+"""Their values are the same whatever their tensor argument holds."""
+
+
+WRITTEN_IN_PLACE = {
+    ATEN.mm.default: ATEN.mm.out,
+    ATEN.bmm.default: ATEN.bmm.out,
+    ATEN.addmm.default: ATEN.addmm.out,
+    ATEN.baddbmm.default: ATEN.baddbmm.out,
+}
+LARGE_BYTES = 2**18
 
 
 class ReadsAValueError(RuntimeError):
     """The function looked at a tensor's value, so that a recording would not hold for other values."""
 
 
-class _Recorder(TorchDispatchMode):
-    def __init__(self, inputs: Sequence[Tensor]) -> None:
+class _Call(NamedTuple):
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    out: Any
+
+
+class _Listener(TorchDispatchMode):
+    """Lists the operations that run; their tensors stay alive, so that no two have the same id."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.graph = fx.Graph()
-        self.root = torch.nn.Module()
-        self.nodes: dict[int, fx.Node] = {}
-        self.kept: list[Tensor] = []  # recorded tensors stay alive, so that no two have the same id
-        for position, value in enumerate(inputs):
-            self._remember(value, self.graph.placeholder(f"input_{position}"))
+        self.calls: list[_Call] = []
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -43,44 +74,157 @@ class _Recorder(TorchDispatchMode):
         if func in READS_A_VALUE:
             raise ReadsAValueError(f"{func} reads a tensor's value")
         out = func(*args, **(kwargs or {}))
-        if func in VIEWS_THAT_CHANGE_NOTHING:
-            self._remember(out, self._node(args[0]))
-            return out
-        node = self.graph.call_function(func, self._named(args), self._named(kwargs or {}))
-        if isinstance(out, Tensor):
-            self._remember(out, node)
-        elif isinstance(out, tuple | list):
-            for position, value in enumerate(out):
-                if isinstance(value, Tensor):
-                    self._remember(value, self.graph.call_function(operator.getitem, (node, position)))
+        self.calls.append(_Call(func, args, kwargs or {}, out))
         return out
+
+
+class _Writer:
+    """Writes listed operations down as a graph of the inputs."""
+
+    def __init__(self, inputs: Sequence[Tensor], in_place: Sequence[Tensor], calls: Sequence[_Call]) -> None:
+        self.graph = fx.Graph()
+        self.root = torch.nn.Module()
+        self.same: dict[int, int] = {}  # a tensor's id: the id of an earlier one that holds the same
+        self.shown: dict[Hashable, int] = {}
+        self.nodes: dict[int, fx.Node] = {}
+        self.calls: dict[fx.Node, _Call] = {}
+        self.written: dict[str, list[fx.Node]] = {}  # what an operation on given nodes gave
+        self.changed = {_storage(call.args[0]) for call in calls if call.function._schema.is_mutable}
+        varying = [*inputs, *in_place]
+        self.varying = {id(value) for value in varying}
+        self.staying = {id(value) for value in in_place if _storage(value) not in self.changed}
+        self._show(varying)
+        for position, value in enumerate(inputs):
+            self.nodes[id(value)] = self.graph.placeholder(f"input_{position}")
+        for call in calls:
+            self._write(call)
+
+    def node(self, value: Tensor) -> fx.Node:
+        """The node of a tensor; a constant, or a view that stays in its place, becomes a buffer of the graph."""
+        if self._id(value) not in self.nodes:
+            self.nodes[self._id(value)] = self._buffer(value)
+        return self.nodes[self._id(value)]
+
+    def reuse_memory(self) -> None:
+        """Large products are written where the recorded ones lie, not to new memory in every step."""
+        for node in list(self.graph.nodes):
+            if node.target not in WRITTEN_IN_PLACE:
+                continue
+            value = self.calls[node].out
+            if value.nbytes >= LARGE_BYTES and value.is_contiguous():
+                with self.graph.inserting_before(node):
+                    node.kwargs = {**node.kwargs, "out": self._buffer(value)}
+                node.target = WRITTEN_IN_PLACE[node.target]
+
+    def call_by_binding(self) -> None:
+        """An operation's name in ``torch`` costs Python half of what the operation's own handle does."""
+        for node in self.graph.nodes:
+            if isinstance(node.target, torch._ops.OpOverload) and not node.target._schema.is_mutable:
+                node.target = _binding(self.calls[node]) or node.target
+
+    def _write(self, call: _Call) -> None:
+        function, args, kwargs, out = call
+        outs = [value for value in tree_leaves(out) if isinstance(value, Tensor)]
+        tensors = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
+        self._show(tensors)
+        if function.is_view and isinstance(out, Tensor) and _place(out) in self.shown:
+            self.same[id(out)] = self.shown[_place(out)]
+            return
+        self._show(outs)
+        repeatable = torch.Tag.nondeterministic_seeded not in function.tags and not any(
+            _storage(value) in self.changed for value in (*tensors, *outs)
+        )
+        vary = [self._id(value) for value in tensors if self._id(value) in self.varying]
+        if repeatable and (not vary or function in MADE_FROM_A_SHAPE):
+            return  # a constant; it gets a node where something else needs it
+        if repeatable and function is ATEN.mul.Scalar and args[1] == 1:  # vmap's and autograd's, not an author's
+            self.same[id(out)] = self._id(args[0])
+            return
+        self.varying |= {id(value) for value in outs}
+        if repeatable and function.is_view and self.staying.issuperset(vary):
+            self.staying |= {id(value) for value in outs}
+            return
+        named_args, named_kwargs = self._named(args), self._named(kwargs)
+        key = repr((function, named_args, named_kwargs))
+        if not repeatable or key not in self.written:
+            node = self.graph.call_function(function, named_args, named_kwargs)
+            self.calls[node] = call
+            several = () if isinstance(out, Tensor) else enumerate(out)
+            parts = [self.graph.call_function(operator.getitem, (node, i)) for i, value in several if value is not None]
+            self.written[key] = parts or [node]
+        for value, part in zip(outs, self.written[key], strict=True):
+            self.nodes[self._id(value)] = part
 
     def _named(self, value: Any) -> Any:
         """Tensors in an argument replaced by the nodes that stand for them."""
         if isinstance(value, Tensor):
-            return self._node(value)
+            return self.node(value)
         if isinstance(value, tuple | list):
             return type(value)(self._named(part) for part in value)
         if isinstance(value, dict):
             return {key: self._named(part) for key, part in value.items()}
         return value
 
-    def _node(self, value: Tensor) -> fx.Node:
-        if id(value) not in self.nodes:
-            name = f"constant_{len(self.kept)}"
-            self.root.register_buffer(name, value, persistent=False)
-            self._remember(value, self.graph.get_attr(name))
-        return self.nodes[id(value)]
+    def _buffer(self, value: Tensor) -> fx.Node:
+        name = f"tensor_{sum(1 for _ in self.root.buffers())}"
+        self.root.register_buffer(name, value.detach(), persistent=False)
+        return self.graph.get_attr(name)
 
-    def _remember(self, value: Tensor, node: fx.Node) -> None:
-        self.nodes[id(value)] = node
-        self.kept.append(value)
+    def _id(self, value: Tensor) -> int:
+        return self.same.get(id(value), id(value))
+
+    def _show(self, values: Sequence[Tensor]) -> None:
+        for value in values:
+            self.shown.setdefault(_place(value), self._id(value))
 
 
-def record(function: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor]) -> Callable[..., Sequence[Tensor]]:
-    """A function of tensors shaped like ``inputs`` that runs the operations ``function(*inputs)`` ran."""
-    recorder = _Recorder(inputs)
-    with recorder:
+def record(
+    function: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor], in_place: Sequence[Tensor] = ()
+) -> Callable[..., Sequence[Tensor]]:
+    """A function of tensors shaped like ``inputs`` that runs the operations ``function(*inputs)`` ran.
+
+    ``in_place`` are further tensors that the function looks at: their values change from call to call, their place does
+    not. All others count as constants. What the function returned holds until it is called again.
+    """
+    with _Listener() as listener:
         outputs = function(*inputs)
-    recorder.graph.output(tuple(recorder.nodes[id(value)] for value in outputs))
-    return fx.GraphModule(recorder.root, recorder.graph)
+    writer = _Writer(inputs, in_place, listener.calls)
+    writer.graph.output(tuple(writer.node(value) for value in outputs))
+    writer.graph.eliminate_dead_code(_has_an_effect)
+    writer.reuse_memory()
+    writer.call_by_binding()
+    return fx.GraphModule(writer.root, writer.graph)
+
+
+def _has_an_effect(node: fx.Node) -> bool:
+    """Besides its value: the noise it draws, the tensor it changes."""
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return node.op != "call_function"
+    return node.target._schema.is_mutable or torch.Tag.nondeterministic_seeded in node.target.tags
+
+
+def _binding(call: _Call) -> Callable[..., Any] | None:
+    """The function or method of ``torch`` that runs exactly this operation, found by listening to it."""
+    name = call.function._schema.name.removeprefix("aten::")
+    binding = getattr(torch, name, None) or getattr(Tensor, name, None)
+    try:
+        with torch.no_grad(), _Listener() as listener:
+            binding(*call.args, **call.kwargs)  # type: ignore[misc]
+    except (TypeError, RuntimeError):
+        return None
+    if len(listener.calls) != 1 or listener.calls[0].function is not call.function:
+        return None
+    ran, asked = (tree_leaves((one.args, one.kwargs)) for one in (listener.calls[0], call))
+    return binding if len(ran) == len(asked) and all(map(_equal, ran, asked)) else None
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return one is other or (not isinstance(one, Tensor) and type(one) is type(other) and one == other)
+
+
+def _storage(value: Tensor) -> int:
+    return value.untyped_storage()._cdata
+
+
+def _place(value: Tensor) -> Hashable:
+    return _storage(value), value.dtype, value.storage_offset(), value.shape, value.stride()

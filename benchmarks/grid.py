@@ -18,7 +18,6 @@ from statistics import median
 
 import numpy as np
 import torch
-from joblib.externals.loky import get_reusable_executor
 from sklearn import metrics as scikit
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -126,7 +125,6 @@ def stacked(points: list[dict], prepared: Prepared, validation: Split) -> tuple[
     fitted = fit_linear("FLEM-D", points, prepared, Protocol(), 0, processes=2)
     hamming = [evaluate(validation.y, one.scores(validation.x), 0.0)["hamming"] or 0.0 for one in fitted.candidates]
     taken = time.perf_counter() - start
-    get_reusable_executor().shutdown(wait=True)
     return taken, hamming, fitted.stacks
 
 

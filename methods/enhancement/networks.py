@@ -17,9 +17,9 @@ class BatchNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        centred = x - x.mean(0)
-        scale = torch.rsqrt(centred.square().mean(0) + self.eps) * self.weight
-        return torch.addcmul(self.bias, centred, scale)
+        # Layer normalisation of the transposed is batch normalisation, as one operation on a whole stack.
+        normalised = F.layer_norm(x.T, x.shape[:1], eps=self.eps).T
+        return torch.addcmul(self.bias, normalised, self.weight)
 
 
 class ResidualBlock(nn.Module):
