@@ -19,14 +19,13 @@ class NormQueue:
 
     def __init__(self, models: int, device: torch.device, dtype: torch.dtype) -> None:
         self.norms = torch.full((models, QUEUE_LENGTH), -torch.inf, device=device, dtype=dtype)
-        self.norms[:, -1] = torch.inf  # overwritten at the fifth append
-        self.next_slot = 0
+        self.norms[:, -1] = torch.inf  # leaves at the fifth append
 
     def scale(self, norm: Tensor) -> Tensor:
         """[K] factors for the gradients whose norms are ``norm`` [K]; appends the norms to the queues."""
         largest = self.norms.amax(1)
         # 1e-6 as in torch.nn.utils.clip_grad_norm_
         factor = (FACTOR * largest / (norm + 1e-6)).clamp(max=1.0)
-        self.norms[:, self.next_slot] = torch.minimum(norm, 2 * largest).clamp(max=1.0)
-        self.next_slot = (self.next_slot + 1) % QUEUE_LENGTH
+        new = torch.minimum(norm, 2 * largest).clamp(max=1.0)
+        self.norms.copy_(torch.cat([self.norms[:, 1:], new.unsqueeze(1)], 1))
         return factor

@@ -135,6 +135,10 @@ class Stack:
             losses, *gradients = replay(x, y, *extra.values())
         return losses, gradients
 
+    def is_recorded(self, rows: int) -> bool:
+        """Whether batches of so many rows run as a recording."""
+        return rows in self._recorded
+
     def _record(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> Callable[..., Sequence[Tensor]]:
         def flat(x: Tensor, y: Tensor, *rows: Tensor) -> Sequence[Tensor]:
             losses, gradients = self._evaluate(x, y, dict(zip(extra, rows, strict=True)))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from bench.blocks import rows_at_once
 from bench.clipping import NormQueue
+from bench.cuda_graph import CapturedFunction
 from bench.optimiser import Adam
 from bench.stack import Stack, stacked_linear
 from bench.streams import generator, seed_noise, shuffled_batches, stream_seed
@@ -185,7 +186,7 @@ def _run(
     device, models = training.x.device, stack.size
     if training.x.shape[0] < 2:
         raise ValueError(f"training needs at least two rows; there are {training.x.shape[0]}")
-    step = _Step(stack, options)
+    step = _Step(stack, options, training, extra or {})
     state = _State(stack)
     if kept and (before := kept.load()) is not None:
         _restore(before, state, step)
@@ -198,14 +199,11 @@ def _run(
                 else shuffled_batches(training.x.shape[0], options.batch_size, seed, stage, epoch)
             )
             total = torch.zeros(models, dtype=torch.float64, device=device)
-            for number, index in enumerate(order):
+            there = torch.cat(list(order)).to(device)
+            for number, index in enumerate(there.split([len(index) for index in order])):
                 seed_noise(stream_seed(seed, stage, "noise", epoch, number), device)
-                index = index.to(device, non_blocking=True)
-                x = training.x.index_select(0, index)
-                y = training.y.index_select(0, index).to(x.dtype)
-                rows = {name: value.index_select(0, index) for name, value in (extra or {}).items()}
-                total += step(x, y, rows) * len(index)
-            loss = total / sum(len(index) for index in order)
+                total += step(index) * len(index)
+            loss = total / len(there)
             state.epoch = epoch
             state.losses.append(loss.tolist())
             state.alive &= loss.isfinite()
@@ -276,7 +274,6 @@ def _saved(state: _State, step: _Step) -> dict[str, Any]:
         "diverged": state.diverged,
         "losses": state.losses,
         "hamming": state.hamming,
-        "next slots": [queue.next_slot for _, queue in step.clip_groups],
     }
 
 
@@ -285,8 +282,6 @@ def _restore(saved: dict[str, Any], state: _State, step: _Step) -> None:
         tensor.copy_(saved["tensors"][name])
     state.epoch, state.diverged = saved["epoch"], saved["diverged"]
     state.losses, state.hamming = saved["losses"], saved["hamming"]
-    for (_, queue), slot in zip(step.clip_groups, saved["next slots"], strict=True):
-        queue.next_slot = slot
 
 
 def _changing(state: _State, step: _Step) -> dict[str, Tensor]:
@@ -302,10 +297,16 @@ def _changing(state: _State, step: _Step) -> dict[str, Tensor]:
 
 
 class _Step:
-    """One step of the stack: forward, backward, per-model clipping, one fused AMSGrad-AdamW update."""
+    """One step of the stack: forward, backward, per-model clipping, one fused AMSGrad-AdamW update.
 
-    def __init__(self, stack: Stack, options: LoopOptions) -> None:
+    On a GPU the step of a recorded batch size is captured as a CUDA graph; the odd last batch of an epoch has its own.
+    """
+
+    def __init__(self, stack: Stack, options: LoopOptions, training: Split, extra: Mapping[str, Tensor]) -> None:
         self.stack = stack
+        self.training = training
+        self.extra = extra
+        self.captured: dict[int, CapturedFunction] = {}
         self.optimiser = Adam(
             stack.parameters,
             learning_rate=options.learning_rate,
@@ -322,7 +323,19 @@ class _Step:
             for positions in clip_groups(list(stack.parameters), options.clip)
         ]
 
-    def __call__(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> Tensor:
+    def __call__(self, index: Tensor) -> Tensor:
+        """[K] losses on the training rows of ``index``, before the update."""
+        rows = len(index)
+        if rows not in self.captured:
+            if not (index.is_cuda and self.stack.is_recorded(rows)):
+                return self._run(index)
+            self.captured[rows] = CapturedFunction(self._run, index)
+        return self.captured[rows](index)
+
+    def _run(self, index: Tensor) -> Tensor:
+        x = self.training.x.index_select(0, index)
+        y = self.training.y.index_select(0, index).to(x.dtype)
+        extra = {name: value.index_select(0, index) for name, value in self.extra.items()}
         losses, given = self.stack.losses_and_gradients(x, y, extra)
         # The fused optimiser walks memory and expects a gradient laid out like its parameter.
         gradients = [gradient.contiguous() for gradient in given]

@@ -21,27 +21,29 @@ from bench.preparation import linear_module, loop_options, per_sample_tensors
 from bench.protocol import Protocol
 from bench.stack import Stack
 from benchmarks.grid import GRID, problem_of, simulated
+from methods.api import Split
 
 ROWS, BATCH = 2501, 64
 ALONE = ("BCE", "FL", "CB", "R-FL", "DB", "BS", "FLEM-S", "FLEM-T", "FLEM-D")
 STACKED = ("FLEM-S", "FLEM-T", "FLEM-D")
 STEPS, ROUNDS = 39, 9
-Step = Callable[[Tensor, Tensor, dict[str, Tensor]], object]
+Step = Callable[[Tensor], object]
+"""Of the rows at these positions."""
 
 
 def run(full: bool) -> dict[str, object]:
     torch.set_num_threads(1)
     train = simulated(ROWS, 0)
     prepared = Prepared(problem_of(train), {"train": train})
-    steps: dict[str, tuple[Step, dict[str, Tensor]]] = {"bare": (_bare(train.x.shape[1], train.y.shape[1]), {})}
+    steps: dict[str, Step] = {"bare": _bare(train)}
     for name in ALONE:
         steps[name] = _step_of(name, [{}], prepared)
     for name in STACKED:
         steps[f"{name} x 8"] = _step_of(name, GRID[:8], prepared)
     times: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(ROUNDS + 1):
-        for name, (step, extra) in steps.items():
-            taken = _timed(step, train.x, train.y, extra)
+        for name, step in steps.items():
+            taken = _timed(step)
             if number:  # the first round records the operations
                 times[name].append(taken)
     torch.set_num_threads(2)
@@ -57,29 +59,28 @@ def run(full: bool) -> dict[str, object]:
     }
 
 
-def _timed(step: Step, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> float:
+def _timed(step: Step) -> float:
     """Seconds a step, batches gathered as the loop does."""
     order = torch.randperm(ROWS).split(BATCH)[:STEPS]
     start = time.perf_counter()
     for index in order:
-        rows = {name: value.index_select(0, index) for name, value in extra.items()}
-        step(x.index_select(0, index), y.index_select(0, index).to(x.dtype), rows)
+        step(index)
     return (time.perf_counter() - start) / len(order)
 
 
-def _step_of(name: str, points: list[dict], prepared: Prepared) -> tuple[Step, dict[str, Tensor]]:
+def _step_of(name: str, points: list[dict], prepared: Prepared) -> Step:
     protocol = Protocol()
     defaults = methods.listing(name).defaults
     chosen = [methods.options(name, defaults, point) for point in points]
     extra = per_sample_tensors(name, chosen[0], prepared, protocol, 0)
     modules = [linear_module(name, point, prepared, 0) for point in chosen]
-    x = prepared.splits["train"].x
-    stack = Stack(modules, linear=True, stackable=True, device=x.device, dtype=x.dtype)
-    return training._Step(stack, loop_options(protocol, ROWS)), extra
+    train = prepared.splits["train"]
+    stack = Stack(modules, linear=True, stackable=True, device=train.x.device, dtype=train.x.dtype)
+    return training._Step(stack, loop_options(protocol, ROWS), train, extra)
 
 
-def _bare(features: int, labels: int) -> Step:
-    weight, bias = torch.zeros(1, labels, features), torch.zeros(1, labels)
+def _bare(train: Split) -> Step:
+    weight, bias = torch.zeros(1, train.y.shape[1], train.x.shape[1]), torch.zeros(1, train.y.shape[1])
     adam = Adam(
         {"weight": weight, "bias": bias},
         learning_rate=1e-3,
@@ -90,7 +91,8 @@ def _bare(features: int, labels: int) -> Step:
         amsgrad=True,
     )
 
-    def step(x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> None:
+    def step(index: Tensor) -> None:
+        x = train.x.index_select(0, index)
         z = torch.addmm(bias[0], x, weight[0].T)
         adam.step([(z.T @ x)[None], z.sum(0)[None]])
 

@@ -187,7 +187,7 @@ def test_released_training_trajectory(golden: dict, number: int, monkeypatch: py
 
     def spy(queue: NormQueue, norm: Tensor) -> Tensor:
         factor = scale(queue, norm)
-        norms.append(queue.norms[0, queue.next_slot - 1].item())
+        norms.append(queue.norms[0, -1].item())
         return factor
 
     monkeypatch.setattr(NormQueue, "scale", spy)
@@ -209,7 +209,8 @@ def test_optimiser_groups(golden: dict) -> None:
 
     method = loaded(golden, "FLEM-D")
     stack = Stack([method], linear=True, stackable=True, device=torch.device("cpu"), dtype=torch.float64)
-    step = training._Step(stack, training.LoopOptions())
+    nothing = Split(torch.empty(0), torch.empty(0))
+    step = training._Step(stack, training.LoopOptions(), nothing, {})
     groups, optimiser = golden["flem"]["optimizer_groups"], step.optimiser
     assert len(optimiser.groups) == len(groups)
     for group, reference in zip(optimiser.groups, groups, strict=True):

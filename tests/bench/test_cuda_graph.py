@@ -1,0 +1,87 @@
+"""The branch that a GPU takes, on the CPU: a stand-in for CUDA graphs lists operations while it "captures" and runs
+them again, on the same memory, at each replay. As on a GPU, capturing changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import methods
+from bench import training
+from bench.training import Trained
+from methods.api import LinearMethod, Split
+from tests.conftest import problem_of, random_split
+
+
+class Capture(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Any, tuple, dict, Any]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        changes = func._schema.is_mutable
+        out = kwargs.get("out", args[0]) if changes else func(*args, **kwargs)
+        self.calls.append((func, args, kwargs, out))
+        return out if func._schema.returns else None
+
+    def replay(self) -> None:
+        for func, args, kwargs, out in self.calls:
+            found = func(*args, **kwargs)
+            if not func._schema.is_mutable and not func.is_view:
+                for place, value in zip(tree_leaves(out), tree_leaves(found), strict=True):
+                    if isinstance(place, Tensor):
+                        place.copy_(value)
+
+
+@pytest.fixture
+def captures(monkeypatch: pytest.MonkeyPatch) -> list[Capture]:
+    made: list[Capture] = []
+
+    @contextmanager
+    def capturing(graph: Capture) -> Iterator[None]:
+        made.append(graph)
+        with graph:
+            yield
+
+    fork = torch.random.fork_rng
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Capture)
+    monkeypatch.setattr(torch.cuda, "graph", capturing)
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: fork(devices=[]))
+    return made
+
+
+def trained(name: str, points: int) -> Trained:
+    data = random_split(75, 6, 5, seed=0, dtype=torch.float64)  # four batches of 16 and an odd one of 11
+    numeric = [key for key, value in methods.listing(name).defaults.items() if isinstance(value, float)]
+    torch.manual_seed(0)
+    made = [methods.create(name, problem_of(data), **dict.fromkeys(numeric, 0.1 * (k + 1))) for k in range(points)]
+    modules = [module.double() for module in made if isinstance(module, LinearMethod)]
+    extra = {
+        key: torch.rand(75, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+        for key in ("target", "weight")
+    }
+    options = training.LoopOptions(epochs=6, batch_size=16)
+    return training.train(modules, data, Split(data.x[:20], data.y[:20]), options, 0, extra=extra)
+
+
+@pytest.mark.parametrize("name", ["BCE", "R-FL", "VALEN", "FLEM-D", "FLEM-S", "FLEM-T"])
+def test_captured_steps_equal_launched_ones(name: str, captures: list[Capture]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "is_cuda", False)
+        plain = trained(name, 2)
+    assert not captures
+    found = trained(name, 2)
+    assert len(captures) == 2  # full batches, and the odd last one
+    assert found.epochs == plain.epochs
+    assert found.losses == plain.losses
+    for key, value in plain.parameters.items():
+        assert torch.equal(found.parameters[key], value), key
