@@ -34,6 +34,7 @@ def loop_options(protocol: Protocol, rows: int) -> LoopOptions:
         bias_weight_decay=protocol.bias_weight_decay,
         amsgrad=protocol.amsgrad,
         clip=protocol.clip_in_force,
+        tf32=protocol.precision == "tf32",
     )
 
 

@@ -25,7 +25,8 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     selection: Literal["hamming"] = "hamming"
     stack: int = 8
     threads: int = 1
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "tf32", "float64"] = "float32"
+    """tf32: float32, but a GPU's matrix products in training may round their factors to 10 bits; metrics never do."""
 
     @property
     def clip_in_force(self) -> Literal["joint", "separate", "none"]:

@@ -7,7 +7,8 @@ It trains side networks alone too (``train_module``), which is what ``prepare`` 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, Protocol
@@ -57,6 +58,8 @@ class LoopOptions:
     decoupled_decay: bool = True
     """False: the decay is part of the gradient (Adam with L2), which some recovery networks ask for."""
     clip: Clip = "joint"
+    tf32: bool = False
+    """Whether a GPU may round the factors of the steps' matrix products to 10 bits."""
 
 
 class DivergedError(RuntimeError):
@@ -200,9 +203,10 @@ def _run(
             )
             total = torch.zeros(models, dtype=torch.float64, device=device)
             there = torch.cat(list(order)).to(device)
-            for number, index in enumerate(there.split([len(index) for index in order])):
-                seed_noise(stream_seed(seed, stage, "noise", epoch, number), device)
-                total += step(index) * len(index)
+            with _products_in(options.tf32):
+                for number, index in enumerate(there.split([len(index) for index in order])):
+                    seed_noise(stream_seed(seed, stage, "noise", epoch, number), device)
+                    total += step(index) * len(index)
             loss = total / len(there)
             state.epoch = epoch
             state.losses.append(loss.tolist())
@@ -239,6 +243,15 @@ def _run(
         hamming=[list(curve) for curve in zip(*state.hamming, strict=True)] or [[] for _ in range(models)],
         diverged=state.diverged,
     )
+
+
+@contextmanager
+def _products_in(tf32: bool) -> Iterator[None]:
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = False  # metrics, the validation Hamming loss among them
 
 
 class _State:

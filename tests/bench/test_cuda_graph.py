@@ -15,6 +15,8 @@ from torch.utils._pytree import tree_leaves
 
 import methods
 from bench import training
+from bench.preparation import loop_options
+from bench.protocol import Protocol
 from bench.training import Trained
 from methods.api import LinearMethod, Split
 from tests.conftest import problem_of, random_split
@@ -59,7 +61,10 @@ def captures(monkeypatch: pytest.MonkeyPatch) -> list[Capture]:
     return made
 
 
-def trained(name: str, points: int) -> Trained:
+OPTIONS = training.LoopOptions(epochs=6, batch_size=16)
+
+
+def trained(name: str, points: int, options: training.LoopOptions = OPTIONS) -> Trained:
     data = random_split(75, 6, 5, seed=0, dtype=torch.float64)  # four batches of 16 and an odd one of 11
     numeric = [key for key, value in methods.listing(name).defaults.items() if isinstance(value, float)]
     torch.manual_seed(0)
@@ -69,8 +74,30 @@ def trained(name: str, points: int) -> Trained:
         key: torch.rand(75, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
         for key in ("target", "weight")
     }
-    options = training.LoopOptions(epochs=6, batch_size=16)
     return training.train(modules, data, Split(data.x[:20], data.y[:20]), options, 0, extra=extra)
+
+
+def test_tf32_is_for_steps_that_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, set[bool]] = {"step": set(), "metric": set()}
+    run, hamming = training._Step._run, training.stacked_hamming
+
+    def step(self: training._Step, index: Tensor) -> Tensor:
+        seen["step"].add(torch.backends.cuda.matmul.allow_tf32)
+        return run(self, index)
+
+    def metric(*args: Any, **kwargs: Any) -> Tensor:
+        seen["metric"].add(torch.backends.cuda.matmul.allow_tf32)
+        return hamming(*args, **kwargs)
+
+    monkeypatch.setattr(training._Step, "_run", step)
+    monkeypatch.setattr(training, "stacked_hamming", metric)
+    for asked in (False, True):
+        seen["step"].clear()
+        options = training.LoopOptions(epochs=1, tf32=asked)
+        assert loop_options(Protocol(precision="tf32" if asked else "float32"), 75).tf32 is asked
+        trained("BCE", 1, options)
+        assert seen == {"step": {asked}, "metric": {False}}
+    assert not torch.backends.cuda.matmul.allow_tf32
 
 
 @pytest.mark.parametrize("name", ["BCE", "R-FL", "VALEN", "FLEM-D", "FLEM-S", "FLEM-T"])
