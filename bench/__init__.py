@@ -1,3 +1,36 @@
-"""Benchmark harness for multi-label learning: every comparison table of FLEM (IJCAI-22), computed afresh."""
+"""Benchmark harness for multi-label learning: every comparison table of FLEM (IJCAI-22), computed afresh.
+
+``bench.estimator`` and ``bench.load`` use its methods from Python; see ``bench.estimation``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.estimation import MultiLabelClassifier
 
 __version__ = "0.1.0"
+__all__ = ["estimator", "load"]
+
+
+def estimator(
+    method: str,
+    options: dict[str, Any] | None = None,
+    *,
+    protocol: str = "small",
+    seed: int = 0,
+    device: str = "cpu",
+) -> MultiLabelClassifier:
+    """A method as a scikit-learn classifier; the parameters are those of ``bench.estimation.MultiLabelClassifier``."""
+    from bench.estimation import MultiLabelClassifier
+
+    return MultiLabelClassifier(method, options, protocol, seed, device)
+
+
+def load(path: str | Path) -> MultiLabelClassifier:
+    """A model that ``save`` or ``bench fit`` wrote."""
+    from bench.estimation import load
+
+    return load(path)
