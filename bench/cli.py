@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from bench import __version__
 from bench.cli_comparing import compare, plot, report, stats
 from bench.cli_data import DataFolder, data_app
+from bench.cli_models import fit, predict
 from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, export, known, show, status, table
 from bench.errors import UsageError
 
@@ -32,7 +33,7 @@ app = App(
     version_flags=["--version"],
 )
 app.command(data_app)
-for verb in (status, show, table, compare, stats, plot, report, export):
+for verb in (status, show, table, compare, stats, plot, report, export, fit, predict):
     app.command(verb)
 
 

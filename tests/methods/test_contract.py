@@ -146,13 +146,13 @@ def test_classifier_starts_and_batches_run_alike_whatever_the_side_network(
     seen: dict[str, list] = {"start": [], "order": []}
     original = training._Step.__call__
 
-    def spy(step: training._Step, x: torch.Tensor, y: torch.Tensor, extra: dict) -> torch.Tensor:
+    def spy(step: training._Step, index: torch.Tensor) -> torch.Tensor:
         if "classifier.weight" not in step.stack.parameters:
-            return original(step, x, y, extra)  # a recovery network, which has a stream of its own
+            return original(step, index)  # a recovery network, which has a stream of its own
         if not seen["order"]:
             seen["start"].append(step.stack.parameters["classifier.weight"][0].detach().clone())
-        seen["order"].append(x.clone())
-        return original(step, x, y, extra)
+        seen["order"].append(index.clone())
+        return original(step, index)
 
     monkeypatch.setattr(training._Step, "__call__", spy)
 
