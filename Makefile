@@ -1,6 +1,8 @@
 # make demo     install, run every method on the embedded data set, print the ranked tables   (SEEDS=3 for three seeds)
 # make test     install, then style, types and tests
 # make bench    the performance ratios, in minutes (bench-full: every model timed; bench-check: what moved since)
+# make reference        every record of docs/results.md again, in hours, resumable: BENCH_DATA=FOLDER:FOLDER make reference
+# make reference-check  a part of them in minutes, compared with the committed ones byte for byte
 # make chaos    50 runs that are killed and go on; a quarter of an hour
 
 PYTHON ?= python3
@@ -11,7 +13,7 @@ DEMO_RESULTS := results/runs/demo
 # torch first and by its pinned version: a looser request brings several gigabytes of GPU libraries
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check-code bench bench-full bench-check chaos clean
+.PHONY: demo test check-code bench bench-full bench-check reference reference-check chaos clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m bench run --datasets yeast --seeds $$(seq -s ' ' 0 $$(($(SEEDS) - 1))) --jobs auto --results $(DEMO_RESULTS)
@@ -33,6 +35,15 @@ bench-full: $(VENV)/.test
 
 bench-check: $(VENV)/.test
 	$(BIN)/python -m benchmarks --check startup steps ranking_metrics mlknn grid
+
+reference: $(VENV)/.test
+	$(BIN)/python -m benchmarks.reference run
+	$(BIN)/python -m benchmarks.reference pack
+	$(BIN)/python -m benchmarks.results_page
+
+reference-check: $(VENV)/.test
+	$(BIN)/python -m benchmarks.reference run --subset --results results/reference/check
+	$(BIN)/python -m benchmarks.reference check --results results/reference/check
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'

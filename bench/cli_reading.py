@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.tables import Style
 
 DEFAULT_RESULTS = "results/runs"
+REFERENCE = Path("results/reference")
 
 Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
 Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())]
@@ -132,7 +133,9 @@ def table(
         raise UsageError(f"--digits must be from 1 to 10, not {digits}.")
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
-    config = configuration.load()
+    committed = origin == "reference"
+    # The committed records have rows of their own, which a bench.toml beside them names.
+    config = configuration.load(REFERENCE if committed else None)
     if number == 1:
         from bench.dataset_table import dataset_frame, render_datasets
         from bench.datasets import data_folders
@@ -159,8 +162,7 @@ def table(
         choice = Choice(methods or ABLATION, datasets or ["VOC07"], seeds)
         if len(choice.datasets or ()) != 1:
             raise UsageError("Table 6 is of one data set; name one with --datasets.")
-    committed = origin == "reference"
-    folder = Path("results/reference") if committed else Path(results)
+    folder = REFERENCE if committed else Path(results)
     entries, tables, _ = collected(metrics, folder, data, config, committed, choice, style)
     if number == 6:
         tables = [ablation(tables)]

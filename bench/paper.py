@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-CITATION = "Zhao, Zhang, Wang, Geng: Fusion Label Enhancement for Multi-Label Learning, IJCAI 2022"
+CITATION = "Zhao, An, Xu, Geng: Fusion Label Enhancement for Multi-Label Learning, IJCAI 2022"
 AVERAGE = "Avg. Rank"
 
 

@@ -20,6 +20,7 @@ import msgspec
 
 from bench.errors import UsageError
 from bench.files import write_atomically
+from bench.packed import PACKED, unpacked
 
 SCHEMA = 1
 Status = Literal["done", "failed"]
@@ -129,7 +130,9 @@ class Store:
         return path
 
     def records(self) -> Iterator[tuple[Path, Record | CorruptRecordError]]:
-        """Every record of the folder, with what is wrong in place of one that cannot be trusted."""
+        """Every record of the folder, packed ones first, with what is wrong in place of one that cannot be trusted."""
+        if (packed := self.folder / PACKED).is_file():
+            yield from unpacked(packed)
         for path in self.paths():
             yield path, readable(path)
 

@@ -1,4 +1,4 @@
-"""Fusion label enhancement (Zhao, Zhang, Wang, Geng, IJCAI 2022) and its two ablations.
+"""Fusion label enhancement (Zhao, An, Xu, Geng, IJCAI 2022) and its two ablations.
 
 Symbols are the paper's: alpha weighs the enhancement strategy in the estimator's loss (eq. 8), beta the label
 distribution loss in the classifier's (eq. 10). The released code has the two names exchanged.

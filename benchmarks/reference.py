@@ -1,0 +1,144 @@
+"""The reference run: ``python -m benchmarks.reference run|pack|check [--subset] [--results FOLDER]``.
+
+run     every job of the reference, in resumable parts; what is done is not done again
+pack    the records into results/reference/records.jsonl.xz, and the tables they give
+check   a fresh run's results against the committed ones, byte for byte and to four digits
+
+Data folders come from BENCH_DATA. Rows of its own are in results/reference/bench.toml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import config as configuration
+from bench.collect import collect
+from bench.datasets import data_folders
+from bench.kept import read_scores
+from bench.metric_catalogue import PAPER_METRICS
+from bench.packed import digest_of, pack, unpacked
+from bench.plan import rows_of
+from bench.records import Record, Store
+from bench.render import render_all
+from bench.tables import comparison
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "results/reference"
+SMALL = ["yeast", "emotions", "scene", "birds", "medical", "enron"]
+LIKE_THE_PAPER = ["VOC07tv", "Reuters", "COCO18"]
+LARGE = ["bibtex", "corel5k", "tmc2007_500"]
+OWN_ROWS = ["FLEM-D legacy", "FLEM-I separate"]
+ENHANCEMENT = ["FCM", "KM", "LP", "ML", "GLLE"]
+FIVE, THREE = range(5), range(3)
+PARTS: list[tuple[list[str], range, list[str] | None]] = [
+    (["VOC07tv", *SMALL], range(1), None),
+    (LIKE_THE_PAPER, range(1), None),
+    ([*LIKE_THE_PAPER, "yeast", "scene"], range(1), OWN_ROWS),
+    ([*LIKE_THE_PAPER, *SMALL], THREE, None),
+    (LARGE, range(1), None),
+    ([*LIKE_THE_PAPER, *SMALL], FIVE, None),
+    ([*LIKE_THE_PAPER, "yeast", "scene"], FIVE, OWN_ROWS),
+    (["emotions", "birds", "yeast", "scene"], THREE, ENHANCEMENT),
+    (LARGE, THREE, None),
+]
+"""(data sets, seeds, rows; None for the table's): what matters most comes first."""
+SUBSET: list[tuple[list[str], range, list[str] | None]] = [
+    (["yeast", "emotions"], range(1), ["ML-KNN", "RAKEL", "FL", "CB", "R-FL", "DB", "BS", "BCE", "FLEM-I", "FLEM-II"]),
+    (["VOC07tv"], range(1), ["LEVI", "VALEN", "FLEM-I separate"]),
+]
+"""Under ten minutes on two cores."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reference", description=__doc__)
+    parser.add_argument("what", choices=("run", "pack", "check"))
+    parser.add_argument("--subset", action="store_true", help="the part that takes under ten minutes")
+    parser.add_argument("--results", type=Path, default=FOLDER / "runs", help="the folder of the fresh records")
+    given = parser.parse_args()
+    results = given.results.resolve()
+    if given.what == "run":
+        run(results, SUBSET if given.subset else PARTS)
+    elif given.what == "pack":
+        write(results)
+    else:
+        sys.exit(check(results))
+
+
+def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]]) -> None:
+    for datasets, seeds, rows in parts:
+        command = [sys.executable, "-m", "bench", "run", "--results", str(results), "--jobs", "auto", "--datasets"]
+        command += [*datasets, "--seeds", *map(str, seeds), *(["--methods", *rows] if rows else [])]
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        done = subprocess.run(command, cwd=FOLDER, check=False, env={**os.environ, "PYTHONPATH": path})
+        if done.returncode not in (0, 1):
+            sys.exit(done.returncode)
+
+
+def write(results: Path) -> None:
+    """The packed records and, of what they hold, every table in Markdown and LaTeX."""
+    store, config = Store(results), configuration.load(FOLDER)
+    records = [record for _, record in store.records() if isinstance(record, Record) and record.status == "done"]
+    path = pack(records, FOLDER)
+    manifest = store.manifest()
+    Store(FOLDER).write_manifest(manifest)
+    entries = collect(Store(FOLDER), config, data_folders(config, None), committed=True)
+    tables = [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in PAPER_METRICS]
+    for form, suffix in (("markdown", "md"), ("latex", "tex")):
+        (FOLDER / f"tables.{suffix}").write_text(render_all(tables, form, "page"), encoding="utf-8")
+    (FOLDER / "measured.json").write_text(json.dumps(measured(store), indent=1, sort_keys=True) + "\n")
+    print(f"{len(records)} records, {path.stat().st_size / 1e6:.2f} MB")
+
+
+def measured(store: Store) -> dict[str, dict[str, float]]:
+    """{data set: what only the kept test scores tell}: the label density, and how far RAKEL's scores are saturated."""
+    found: dict[str, dict[str, float]] = {}
+    for path in sorted(store.folder.glob("*@*/RAKEL/seed-0.scores.npz")):
+        kept = read_scores(path)
+        highest = kept.scores.max(1, keepdims=True)
+        found[path.parts[-3].partition("@")[0]] = {
+            "density": float(kept.y.mean()),
+            "saturated": float((np.minimum(kept.scores, 1 - kept.scores) < 1e-6).mean()),
+            "tied at the top": float(((kept.scores == highest).sum(1) > 1).mean()),
+        }
+    return found
+
+
+def check(results: Path) -> int:
+    """Compare; 1 where a metric differs in its four printed digits."""
+    committed = {record.job: record for _, record in unpacked(FOLDER / "records.jsonl.xz")}
+    outcome: Counter[str] = Counter()
+    for _, record in Store(results).records():
+        before = committed.get(record.job) if isinstance(record, Record) else None
+        if not isinstance(record, Record) or record.result is None or before is None or before.result is None:
+            outcome["not comparable"] += 1
+            continue
+        if digest_of(record.result) == digest_of(before.result):
+            outcome["byte for byte"] += 1
+            continue
+        different = list(differences(before.result, record.result))
+        outcome["equal to four digits" if not different else "different"] += 1
+        for metric, old, new in different:
+            print(f"{record.job}: {metric} was {old:.4f} and is {new:.4f}")
+    print(", ".join(f"{count} {name}" for name, count in outcome.items()) or "there is nothing to compare")
+    return int(outcome["different"] > 0 or not outcome)
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
+    for metric in PAPER_METRICS:
+        old, new = before["test"][metric.key], now["test"][metric.key]
+        if (old is None) != (new is None) or (old is not None and f"{old:.4f}" != f"{new:.4f}"):
+            yield metric.title, old, new
+
+
+if __name__ == "__main__":
+    main()
