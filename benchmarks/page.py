@@ -30,6 +30,7 @@ def write(results: dict) -> None:
         *_steps(results.get("steps")),
         *_enhancement(results.get("enhancement")),
         *_memory(results.get("memory")),
+        *_nus_memory(results.get("nus_memory")),
         *_large_data(results.get("large_data")),
         *_startup(results.get("startup")),
         "No GPU has been measured.",
@@ -115,11 +116,7 @@ def _grid(grid: dict | None) -> list[str]:
         "and elementwise work on [8, 64, 128] and [8, 64, 20] values. Tenfold has not been reached where the plain side "
         "has the machine to itself.",
         "",
-        "What paid, in order: replaying recorded steps instead of vmap and autograd; one product for all models' layers "
-        "on the shared input; two processes of one thread instead of one of two; values laid out [model, unit, row]; "
-        "the fused optimiser called directly; no compiler import. What did not: torch's fused batch normalisation "
-        "(faster, but its rounding depends on the stack's size), its backward pass in closed form (no difference), weight gradients and updates in cache-sized blocks "
-        "(a tenth of that part at best), two Python threads (they wait for each other).",
+        "What paid, what did not, and what remains: [benchmarks/NOTES.md](../benchmarks/NOTES.md).",
         "",
     ]
 
@@ -156,6 +153,29 @@ def _memory(memory: dict | None) -> list[str]:
         "",
         f"A run on simulated canonical files of {memory['feature_files_mb']:.0f} MB peaks at {peaks} of resident memory, "
         f"mapped files included: 1.5 times the files plus {constant:.0f} MB, most of which is PyTorch itself.",
+        "",
+    ]
+
+
+def _nus_memory(found: dict | None) -> list[str]:
+    if not found:
+        return []
+    finished = {
+        name: "yes" if done else f"no, stopped after {found['seconds'][name]:.0f} s"
+        for name, done in found["finished"].items()
+    }
+    lines = [
+        f"| {name} | {found['own_gib'][name]:.2f} | {found['with_mapped_files_gib'][name]:.2f} | {finished[name]} |"
+        for name in found["own_gib"]
+    ]
+    return [
+        "Every method on simulated data of NUS-WIDE's size, 146000 x 2048 and 81 labels, its grid included, for one epoch. The features "
+        "(1.7 GB) are mapped files, whose pages the system may drop; a method that was stopped had its blocks and batches "
+        "in memory, but may not have come to its last part.",
+        "",
+        "| method | memory of its own, GiB | with pages of mapped files | one epoch done |",
+        "|---|---:|---:|---|",
+        *lines,
         "",
     ]
 
