@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 NAMES = (
-    "startup", "steps", "ranking_metrics", "mlknn", "memory", "nus_memory", "large_data", "enhancement", "costs", "null",
-    "runner", "grid",
+    "startup", "steps", "ranking_metrics", "mlknn", "memory", "nus_memory", "large_data", "enhancement", "costs",
+    "null", "runner", "grid",
 )  # fmt: skip
 NOISE = 1.4
 """Ratios of two runs on a shared machine differ by up to this factor without anything having changed."""
