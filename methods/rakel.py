@@ -10,6 +10,13 @@ from math import comb
 
 import numpy as np
 import torch
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+
+# Not where they are used: their first import draws from the random module, which is seeded there.
+from skmultilearn.ensemble import RakelD
+from skmultilearn.problem_transform import LabelPowerset
 from torch import Tensor
 
 from methods.api import Method, Split, register
@@ -64,18 +71,12 @@ class RAKEL(Method):
 
     def _base_learner(self) -> object:
         if self.base == "gaussian_nb":
-            from sklearn.naive_bayes import GaussianNB
-
             return GaussianNB(var_smoothing=1e-9)
         if self.base == "logistic":
-            from sklearn.linear_model import LogisticRegression
-
             return LogisticRegression(max_iter=1000)
         raise ValueError(f"RAKEL's base is 'gaussian_nb' or 'logistic', not {self.base!r}")
 
     def _fit_disjoint(self, x: np.ndarray, y: np.ndarray) -> None:
-        from skmultilearn.ensemble import RakelD
-
         self.model = RakelD(
             base_classifier=self._base_learner(),
             base_classifier_require_dense=[True, True],
@@ -84,9 +85,6 @@ class RAKEL(Method):
         self.model.fit(x, y)
 
     def _fit_overlapping(self, x: np.ndarray, y: np.ndarray) -> None:
-        from sklearn.dummy import DummyClassifier
-        from skmultilearn.problem_transform import LabelPowerset
-
         c, k = self.problem.labels, min(self.k, self.problem.labels)
         wanted = min(2 * c, comb(c, k))
         if comb(c, k) <= 4 * wanted:

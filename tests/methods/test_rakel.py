@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,3 +66,20 @@ def test_unknown_options_are_one_sentence() -> None:
     for options in ({"variant": "other"}, {"base": "tree"}, {"k": 0}):
         with pytest.raises(ValueError, match="RAKEL's"):
             fitted(**options)
+
+
+def test_the_first_fit_of_a_process_is_as_every_other() -> None:
+    """The first import of scikit-multilearn draws from the random module, which the sets of labels are drawn from."""
+    program = (
+        "import methods, torch\n"
+        "from tests.conftest import problem_of, random_split\n"
+        "split = random_split(60, 5, 9, seed=0)\n"
+        "for _ in range(2):\n"
+        "    model = methods.create('RAKEL', problem_of(split))\n"
+        "    model.fit(split, 7)\n"
+        "    print([sorted(map(int, labels)) for labels in model.model.classifier_.partition_])\n"
+    )
+    root = Path(__file__).parent.parent.parent
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    first, second = done.stdout.splitlines()
+    assert first == second
