@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.base import ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 import methods
+from methods import rakel
 from methods.api import Method
 from tests.conftest import problem_of, random_split
 
@@ -31,7 +34,7 @@ def test_disjoint_scores_are_summed_class_probabilities() -> None:
     train, test = random_split(80, 5, 7, seed=0), random_split(20, 5, 7, seed=1)
     y = train.y.numpy()
     expected = np.zeros((20, 7))
-    partition = method.model.classifier_.partition_
+    partition = [labels for labels, _ in method.models]
     assert sorted(label for labels in partition for label in labels) == list(range(7))
     assert max(len(labels) for labels in partition) == 3
     for labels in partition:
@@ -44,12 +47,38 @@ def test_disjoint_scores_are_summed_class_probabilities() -> None:
     np.testing.assert_allclose(scores.numpy(), expected, atol=1e-9)
 
 
+def test_disjoint_sets_equal_scikit_multilearn() -> None:
+    from skmultilearn.ensemble import RakelD
+
+    train, test = random_split(80, 5, 7, seed=0), random_split(20, 5, 7, seed=1)
+    _, scores = fitted()
+    with rakel._seeded_global_random(3):
+        reference = RakelD(GaussianNB(), base_classifier_require_dense=[True, True], labelset_size=3)
+        reference.fit(train.x.numpy(), train.y.numpy())
+    expected = np.asarray(reference.predict_proba(test.x.numpy()).todense())
+    np.testing.assert_allclose(scores.numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("base", [GaussianNB(), LogisticRegression()])
+def test_a_powerset_equals_scikit_multilearn(base: ClassifierMixin, monkeypatch: pytest.MonkeyPatch) -> None:
+    from skmultilearn.problem_transform import LabelPowerset
+
+    monkeypatch.setattr(rakel, "ROWS_AT_ONCE", 7)
+    train, test = random_split(80, 5, 4, seed=0), random_split(20, 5, 4, seed=1)
+    x, y, rows = train.x.numpy(), train.y.numpy(), test.x.numpy()
+    ours, theirs = rakel.LabelPowerset(clone(base), x, y), LabelPowerset(clone(base), require_dense=[True, True])
+    theirs.fit(x, y)
+    np.testing.assert_allclose(ours.probabilities(rows), theirs.predict_proba(rows).toarray(), atol=1e-12)
+    assert np.array_equal(ours.predicted(rows), theirs.predict(rows).toarray())
+
+
 @pytest.mark.parametrize("base", ["gaussian_nb", "logistic"])
 def test_overlapping_sets_are_distinct_and_scores_are_vote_shares(base: str) -> None:
     method, scores = fitted(variant="overlapping", base=base)
     subsets = [tuple(labels) for labels, _ in method.models]
     assert len(subsets) == len(set(subsets)) == 14
-    share = scores.numpy() * np.maximum(method.models_with_label, 1)
+    sets_with_label = np.bincount([label for labels in subsets for label in labels], minlength=7)
+    share = scores.numpy() * np.maximum(sets_with_label, 1)
     np.testing.assert_allclose(share, share.round(), atol=1e-9)
 
 
@@ -77,7 +106,7 @@ def test_the_first_fit_of_a_process_is_as_every_other() -> None:
         "for _ in range(2):\n"
         "    model = methods.create('RAKEL', problem_of(split))\n"
         "    model.fit(split, 7)\n"
-        "    print([sorted(map(int, labels)) for labels in model.model.classifier_.partition_])\n"
+        "    print([sorted(map(int, labels)) for labels, _ in model.models])\n"
     )
     root = Path(__file__).parent.parent.parent
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
