@@ -69,7 +69,27 @@ def pair(records: Records, row: str, other: str) -> str:
         "metric", "jobs", "equal", f"{row} better", "mean difference", "median of its size", "largest",
         f"deviation of {other} over seeds",
     ]  # fmt: skip
-    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True) + "\n"
+    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True) + "\n\n" + same_epoch(records, row, other)
+
+
+def same_epoch(records: Records, row: str, other: str) -> str:
+    """How much of the distance is the choice of the epoch: a last digit of validation Hamming loss can move it far."""
+    metric = PAPER_METRICS[3]
+    sizes: dict[bool, list[float]] = {True: [], False: []}
+    for (dataset, name, seed), record in records.items():
+        beside = records.get((dataset, other, seed))
+        if name != row or beside is None or record.result is None or beside.result is None:
+            continue
+        ours, theirs = test_value(record, metric), test_value(beside, metric)
+        if ours is not None and theirs is not None:
+            same = record.result["selected"]["epoch"] == beside.result["selected"]["epoch"]
+            sizes[same].append(abs(ours - theirs))
+    said = f"Both chose the same epoch in {len(sizes[True])} of {len(sizes[True]) + len(sizes[False])} jobs"
+    if sizes[True]:
+        said += f"; there {metric.title} differs by {max(sizes[True]):.5f} at most"
+    if sizes[False]:
+        said += f"; in the others by {max(sizes[False]):.5f} at most"
+    return said + ".\n"
 
 
 def seed_deviation(records: Records, dataset: str, row: str, metric: Metric) -> float | None:
