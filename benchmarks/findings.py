@@ -5,15 +5,14 @@ Records are given as {(data set, row, seed): Record}; values are of the test spl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, median, stdev
 from typing import Any
-
-from tabulate import tabulate
 
 from bench import paper
 from bench.metric_catalogue import PAPER_METRICS, Metric
 from bench.printed_claims import BASELINES, VARIANTS
+from bench.prose import Grid, as_text
 from bench.records import Record
 
 Records = Mapping[tuple[str, str, int], Record]
@@ -27,7 +26,7 @@ def by_job(records: Iterable[Record]) -> dict[tuple[str, str, int], Record]:
     }
 
 
-def test_value(record: Record, metric: Metric) -> float | None:
+def on_test(record: Record, metric: Metric) -> float | None:
     assert record.result is not None
     value = record.result["test"][metric.key]
     return None if value is None else float(value)
@@ -37,28 +36,27 @@ def datasets_of(records: Records) -> list[str]:
     return list(dict.fromkeys(dataset for dataset, _, _ in records))
 
 
-def differences(records: Records, row: str, other: str, metric: Metric) -> dict[str, list[float]]:
-    """{data set: row - other, one for each seed that both have}."""
-    found: dict[str, list[float]] = {}
+def pairs(records: Records, row: str, other: str, metric: Metric) -> Iterator[tuple[Record, Record, float]]:
+    """(record of row, record of other, their difference) for each data set and seed where both have a value."""
     for (dataset, name, seed), record in records.items():
         beside = records.get((dataset, other, seed))
         if name != row or beside is None:
             continue
-        ours, theirs = test_value(record, metric), test_value(beside, metric)
+        ours, theirs = on_test(record, metric), on_test(beside, metric)
         if ours is not None and theirs is not None:
-            found.setdefault(dataset, []).append(ours - theirs)
-    return found
+            yield record, beside, ours - theirs
 
 
 def pair(records: Records, row: str, other: str) -> str:
     """How far two rows are apart in every metric, beside what seeds alone do to the first."""
     lines = []
     for metric in PAPER_METRICS:
-        found = differences(records, row, other, metric)
-        every = [value for values in found.values() for value in values]
+        found = [(record.job.dataset, value) for record, _, value in pairs(records, row, other, metric)]
+        every = [value for _, value in found]
         if not every:
             return f"There are no records of both {row} and {other}.\n"
-        spread = [deviation for dataset in found if (deviation := seed_deviation(records, dataset, other, metric))]
+        datasets = dict.fromkeys(dataset for dataset, _ in found)
+        spread = [deviation for dataset in datasets if (deviation := seed_deviation(records, dataset, other, metric))]
         better = sum((value < 0) == metric.lower_is_better for value in every if value)
         lines.append([
             metric.title, len(every), sum(value == 0 for value in every), better, f"{mean(every):+.5f}",
@@ -69,21 +67,18 @@ def pair(records: Records, row: str, other: str) -> str:
         "metric", "jobs", "equal", f"{row} better", "mean difference", "median of its size", "largest",
         f"deviation of {other} over seeds",
     ]  # fmt: skip
-    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True) + "\n\n" + same_epoch(records, row, other)
+    return _table(headers, lines) + "\n" + same_epoch(records, row, other)
 
 
 def same_epoch(records: Records, row: str, other: str) -> str:
     """How much of the distance is the choice of the epoch: a last digit of validation Hamming loss can move it far."""
     metric = PAPER_METRICS[3]
     sizes: dict[bool, list[float]] = {True: [], False: []}
-    for (dataset, name, seed), record in records.items():
-        beside = records.get((dataset, other, seed))
-        if name != row or beside is None or record.result is None or beside.result is None:
-            continue
-        ours, theirs = test_value(record, metric), test_value(beside, metric)
-        if ours is not None and theirs is not None:
-            same = record.result["selected"]["epoch"] == beside.result["selected"]["epoch"]
-            sizes[same].append(abs(ours - theirs))
+    for record, beside, value in pairs(records, row, other, metric):
+        assert record.result is not None
+        assert beside.result is not None
+        same = record.result["selected"]["epoch"] == beside.result["selected"]["epoch"]
+        sizes[same].append(abs(value))
     said = f"Both chose the same epoch in {len(sizes[True])} of {len(sizes[True]) + len(sizes[False])} jobs"
     if sizes[True]:
         said += f"; there {metric.title} differs by {max(sizes[True]):.5f} at most"
@@ -93,7 +88,7 @@ def same_epoch(records: Records, row: str, other: str) -> str:
 
 
 def seed_deviation(records: Records, dataset: str, row: str, metric: Metric) -> float | None:
-    values = [test_value(record, metric) for (d, r, _), record in records.items() if (d, r) == (dataset, row)]
+    values = [on_test(record, metric) for (d, r, _), record in records.items() if (d, r) == (dataset, row)]
     known = [value for value in values if value is not None]
     return stdev(known) if len(known) > 1 else None
 
@@ -112,11 +107,10 @@ def margins(records: Records) -> str:
             max(sign * values[row] for row in VARIANTS) - max(sign * values[row] for row in BASELINES)
             for values in printed.values()
         ]
-        rows = {(d, r) for d, r, _ in records if r != "ML-KNN"}  # which has no random part
-        spread = [s for d, r in sorted(rows) if (s := seed_deviation(records, d, r, metric)) is not None]
-        searched = [
-            s for d, r in sorted(rows) if r in VARIANTS and (s := seed_deviation(records, d, r, metric)) is not None
-        ]
+        rows = sorted({(d, r) for d, r, _ in records if r != "ML-KNN"})  # which has no random part
+        deviations = [(r, s) for d, r in rows if (s := seed_deviation(records, d, r, metric)) is not None]
+        spread = [deviation for _, deviation in deviations]
+        searched = [deviation for row, deviation in deviations if row in VARIANTS]
         lines.append([
             metric.title, f"{median(gain):.4f}", f"{min(gain):.4f} to {max(gain):.4f}",
             f"{median(spread):.4f}" if spread else "–", f"{median(searched):.4f}" if searched else "–",
@@ -126,7 +120,7 @@ def margins(records: Records) -> str:
         "metric", "median margin claimed", "lowest to highest", "median deviation over seeds, all rows",
         "of FLEM's variants", "margins below two of these deviations",
     ]  # fmt: skip
-    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True) + "\n"
+    return _table(headers, lines)
 
 
 def selection(records: Records, rows: Sequence[str] = VARIANTS) -> str:
@@ -162,7 +156,7 @@ def selection(records: Records, rows: Sequence[str] = VARIANTS) -> str:
         "metric", "jobs", "loss by choosing on Hamming", "jobs where its own metric is better", "where it is worse",
         "loss against the best in hindsight",
     ]  # fmt: skip
-    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True) + "\n"
+    return _table(headers, lines)
 
 
 def nothing_predicted(records: Records, measured: Mapping[str, Mapping[str, float]]) -> str:
@@ -173,11 +167,11 @@ def nothing_predicted(records: Records, measured: Mapping[str, Mapping[str, floa
         record, density = records.get((dataset, "ML-KNN", 0)), measured.get(dataset, {}).get("density")
         if record is None or density is None:
             continue
-        value = test_value(record, metric)
+        value = on_test(record, metric)
         assert value is not None
         lines.append([dataset, f"{density:.4f}", f"{value:.4f}", f"{100 * (1 - value / density):.0f} %"])
     headers = ["data set", "no label predicted", "ML-KNN", "lower by"]
-    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True) + "\n"
+    return _table(headers, lines)
 
 
 def saturation(records: Records, measured: Mapping[str, Mapping[str, float]]) -> str:
@@ -189,7 +183,7 @@ def saturation(records: Records, measured: Mapping[str, Mapping[str, float]]) ->
         beside = records.get((dataset, "BCE", 0))
         if record is None or beside is None or "saturated" not in facts:
             continue
-        ours, theirs = test_value(record, ranking), test_value(beside, ranking)
+        ours, theirs = on_test(record, ranking), on_test(beside, ranking)
         assert ours is not None
         assert theirs is not None
         lines.append([
@@ -197,7 +191,7 @@ def saturation(records: Records, measured: Mapping[str, Mapping[str, float]]) ->
             f"{theirs:.4f}",
         ])  # fmt: skip
     headers = ["data set", "scores within 1e-6 of 0 or 1", "rows whose highest score ties", "ranking loss", "of BCE"]
-    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True) + "\n"
+    return _table(headers, lines)
 
 
 def costs_and_ranks(records: Records, averages: Mapping[str, Mapping[str, str]]) -> str:
@@ -214,4 +208,8 @@ def costs_and_ranks(records: Records, averages: Mapping[str, Mapping[str, str]])
         if row in ratios
     ]
     headers = ["method", *(f"mean rank, {metric}" for metric in averages), "fitting time, in BCE's"]
-    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True) + "\n"
+    return _table(headers, lines)
+
+
+def _table(headers: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
+    return as_text([Grid(headers, [list(map(str, line)) for line in lines])], "pipe")

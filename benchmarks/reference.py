@@ -26,14 +26,15 @@ from bench.collect import collect
 from bench.datasets import data_folders
 from bench.kept import read_scores
 from bench.metric_catalogue import PAPER_METRICS
-from bench.packed import digest_of, pack, unpacked
+from bench.packed import PACKED, digest_of, pack, unpacked
 from bench.plan import rows_of
-from bench.records import Record, Store
+from bench.records import Manifest, Record, Store
 from bench.render import render_all
 from bench.tables import comparison
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results/reference"
+RECOVERY = FOLDER / "recovery"
 SMALL = ["yeast", "emotions", "scene", "birds", "medical", "enron"]
 LIKE_THE_PAPER = ["VOC07tv", "Reuters", "COCO18"]
 LARGE = ["bibtex", "corel5k", "tmc2007_500"]
@@ -67,36 +68,54 @@ def main() -> None:
     given = parser.parse_args()
     results = given.results.resolve()
     if given.what == "run":
-        run(results, SUBSET if given.subset else PARTS)
+        run(results, SUBSET if given.subset else PARTS, recovery=not given.subset)
     elif given.what == "pack":
         write(results)
     else:
         sys.exit(check(results))
 
 
-def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]]) -> None:
+def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]], recovery: bool) -> None:
     for datasets, seeds, rows in parts:
-        command = [sys.executable, "-m", "bench", "run", "--results", str(results), "--jobs", "auto", "--datasets"]
-        command += [*datasets, "--seeds", *map(str, seeds), *(["--methods", *rows] if rows else [])]
-        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        done = subprocess.run(command, cwd=FOLDER, check=False, env={**os.environ, "PYTHONPATH": path})
-        if done.returncode not in (0, 1):
-            sys.exit(done.returncode)
+        options = ["--datasets", *datasets, "--seeds", *map(str, seeds), *(["--methods", *rows] if rows else [])]
+        _bench("run", results, options)
+    if recovery:
+        _bench("recover", recovery_runs(results), [])
+
+
+def recovery_runs(results: Path) -> Path:
+    """The folder of the recovery track's records, beside the others'."""
+    return results.with_name(f"recovery-{results.name}")
+
+
+def _bench(verb: str, results: Path, options: list[str]) -> None:
+    command = [sys.executable, "-m", "bench", verb, "--results", str(results), "--jobs", "auto", *options]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(command, cwd=FOLDER, check=False, env={**os.environ, "PYTHONPATH": path})
+    if done.returncode not in (0, 1):
+        sys.exit(done.returncode)
 
 
 def write(results: Path) -> None:
     """The packed records and, of what they hold, every table in Markdown and LaTeX."""
-    store, config = Store(results), configuration.load(FOLDER)
-    records = [record for _, record in store.records() if isinstance(record, Record) and record.status == "done"]
-    path = pack(records, FOLDER)
-    manifest = store.manifest()
-    Store(FOLDER).write_manifest(manifest)
+    store, config, manifest = Store(results), configuration.load(FOLDER), _packed(results, FOLDER)
+    if (recovery := recovery_runs(results)).is_dir():
+        _packed(recovery, RECOVERY)
     entries = collect(Store(FOLDER), config, data_folders(config, None), committed=True)
     tables = [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in PAPER_METRICS]
     for form, suffix in (("markdown", "md"), ("latex", "tex")):
         (FOLDER / f"tables.{suffix}").write_text(render_all(tables, form, "page"), encoding="utf-8")
     (FOLDER / "measured.json").write_text(json.dumps(measured(store), indent=1, sort_keys=True) + "\n")
+
+
+def _packed(runs: Path, folder: Path) -> Manifest:
+    """Pack what is done of the records, with what was asked for of them."""
+    store = Store(runs)
+    records = [record for _, record in store.records() if isinstance(record, Record) and record.status == "done"]
+    path = pack(records, folder)
+    Store(folder).write_manifest(store.manifest())
     print(f"{len(records)} records, {path.stat().st_size / 1e6:.2f} MB")
+    return store.manifest()
 
 
 def measured(store: Store) -> dict[str, dict[str, float]]:
@@ -115,7 +134,7 @@ def measured(store: Store) -> dict[str, dict[str, float]]:
 
 def check(results: Path) -> int:
     """Compare; 1 where a metric differs in its four printed digits."""
-    committed = {record.job: record for _, record in unpacked(FOLDER / "records.jsonl.xz")}
+    committed = {record.job: record for _, record in unpacked(FOLDER / PACKED)}
     outcome: Counter[str] = Counter()
     for _, record in Store(results).records():
         before = committed.get(record.job) if isinstance(record, Record) else None

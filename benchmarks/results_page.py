@@ -23,10 +23,9 @@ from bench.render import render_all
 from bench.significance import significance
 from bench.tables import ABLATION, Table, ablation, comparison, paper_table
 from benchmarks import findings
-from benchmarks.reference import FOLDER, ROOT
+from benchmarks.reference import FOLDER, RECOVERY, ROOT
 
 PAGE = ROOT / "docs/results.md"
-RECOVERY = FOLDER / "recovery"
 STAND_IN = "VOC07tv=VOC07"
 
 HEAD = """# Results
