@@ -132,16 +132,17 @@ def checked_stand_ins(given: Sequence[str], config: Config) -> dict[str, str]:
 def not_compared(tables: Sequence[Table], frame: pd.DataFrame, manifest: Manifest) -> list[str]:
     """What has no counterpart on the other side, or no value on ours, and why."""
     beside = set(frame["paper_dataset"])
-    reasons = []
+    without: dict[str, list[str]] = {}
     for name in dict.fromkeys(cell.dataset for cell in paper.printed_cells() if cell.table == 2):
         if name not in beside and name != paper.AVERAGE:
-            why = manifest.missing.get(name)
-            reasons.append(f"{name}: {'its data are not here' if why else 'no record of it or of a stand-in for it'}.")
+            why = "no data here" if name in manifest.missing else "no record, nor of a stand-in"
+            without.setdefault(why, []).append(name)
     table = tables[0]
     compared = set(frame["dataset"])
     for column in table.columns:
         if table.sources.get(column, column) not in compared and column not in manifest.missing:
-            reasons.append(f"{column}: not a set of the paper, and not named as a stand-in by --beside.")
+            without.setdefault("not of the paper, and not named as a stand-in by --beside", []).append(column)
+    reasons = [f"{', '.join(names)}: {why}." for why, names in without.items()]
     rows = {cell.method for cell in paper.comparison_table(2)}
     other = [row for row in (*table.ranked, *table.extra) if row not in rows]
     if other:

@@ -5,6 +5,7 @@ Records are given as {(data set, row, seed): Record}; values are of the test spl
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, median, stdev
 from typing import Any
@@ -14,8 +15,12 @@ from bench.metric_catalogue import PAPER_METRICS, Metric
 from bench.printed_claims import BASELINES, VARIANTS
 from bench.prose import Grid, as_text
 from bench.records import Record
+from bench.resampling import Resampled
+from bench.statistics import ALPHA, nemenyi
 
 Records = Mapping[tuple[str, str, int], Record]
+CHEAP = 2.0
+"""Multiples of BCE's fitting time under which a method counts as cheap."""
 
 
 def by_job(records: Iterable[Record]) -> dict[tuple[str, str, int], Record]:
@@ -72,19 +77,25 @@ def pair(records: Records, row: str, other: str) -> str:
 
 def same_epoch(records: Records, row: str, other: str) -> str:
     """How much of the distance is the choice of the epoch: a last digit of validation Hamming loss can move it far."""
-    metric = PAPER_METRICS[3]
-    sizes: dict[bool, list[float]] = {True: [], False: []}
-    for record, beside, value in pairs(records, row, other, metric):
+    same, others = by_epoch(records, row, other)
+    said = f"Both chose the same epoch in {len(same)} of {len(same) + len(others)} jobs"
+    if same:
+        said += f"; there {PAPER_METRICS[3].title} differs by {max(same):.5f} at most"
+    if others:
+        said += f"; in the others by {max(others):.5f} at most"
+    return said + ".\n"
+
+
+def by_epoch(records: Records, row: str, other: str) -> tuple[list[float], list[float]]:
+    """Sizes of the difference in macro average precision where both chose the same epoch, and where not."""
+    same: list[float] = []
+    others: list[float] = []
+    for record, beside, value in pairs(records, row, other, PAPER_METRICS[3]):
         assert record.result is not None
         assert beside.result is not None
-        same = record.result["selected"]["epoch"] == beside.result["selected"]["epoch"]
-        sizes[same].append(abs(value))
-    said = f"Both chose the same epoch in {len(sizes[True])} of {len(sizes[True]) + len(sizes[False])} jobs"
-    if sizes[True]:
-        said += f"; there {metric.title} differs by {max(sizes[True]):.5f} at most"
-    if sizes[False]:
-        said += f"; in the others by {max(sizes[False]):.5f} at most"
-    return said + ".\n"
+        equal = record.result["selected"]["epoch"] == beside.result["selected"]["epoch"]
+        (same if equal else others).append(abs(value))
+    return same, others
 
 
 def seed_deviation(records: Records, dataset: str, row: str, metric: Metric) -> float | None:
@@ -93,34 +104,67 @@ def seed_deviation(records: Records, dataset: str, row: str, metric: Metric) -> 
     return stdev(known) if len(known) > 1 else None
 
 
+def seed_deviations(records: Records) -> str:
+    """The median over rows of what seeds do, on each data set that has more than one."""
+    lines = []
+    for dataset in datasets_of(records):
+        here = {key: record for key, record in records.items() if key[0] == dataset}
+        count = len({seed for _, _, seed in here})
+        every = [[deviation for _, deviation in deviations(here, metric)] for metric in PAPER_METRICS]
+        if all(every):
+            lines.append([dataset, count, *(f"{median(one):.4f} ({max(one):.4f})" for one in every)])
+    return _table(["data set", "seeds", *(f"{metric.title}, median row (largest)" for metric in PAPER_METRICS)], lines)
+
+
 def margins(records: Records) -> str:
     """What seeds do to a number, beside the margins that the paper's first places rest on."""
     lines = []
     for metric in PAPER_METRICS:
-        assert metric.paper_table is not None
-        printed: dict[str, dict[str, float]] = {}
-        for cell in paper.comparison_table(metric.paper_table):
-            if cell.value:
-                printed.setdefault(cell.dataset, {})[cell.method] = float(cell.value)
-        sign = -1 if metric.lower_is_better else 1
-        gain = [
-            max(sign * values[row] for row in VARIANTS) - max(sign * values[row] for row in BASELINES)
-            for values in printed.values()
-        ]
-        rows = sorted({(d, r) for d, r, _ in records if r != "ML-KNN"})  # which has no random part
-        deviations = [(r, s) for d, r in rows if (s := seed_deviation(records, d, r, metric)) is not None]
-        spread = [deviation for _, deviation in deviations]
-        searched = [deviation for row, deviation in deviations if row in VARIANTS]
+        claimed = printed_margins(metric)
+        every = deviations(records, metric)
+        spread = [deviation for _, deviation in every]
+        searched = [deviation for row, deviation in every if row in VARIANTS]
+        below, count = margins_below(records, metric)
         lines.append([
-            metric.title, f"{median(gain):.4f}", f"{min(gain):.4f} to {max(gain):.4f}",
+            metric.title, f"{median(claimed):.4f}", f"{min(claimed):.4f} to {max(claimed):.4f}",
             f"{median(spread):.4f}" if spread else "–", f"{median(searched):.4f}" if searched else "–",
-            f"{sum(value < 2 * median(searched) for value in gain)} of {len(gain)}" if searched else "–",
+            "–" if below is None else f"{below} of {count}",
         ])  # fmt: skip
     headers = [
         "metric", "median margin claimed", "lowest to highest", "median deviation over seeds, all rows",
         "of FLEM's variants", "margins below two of these deviations",
     ]  # fmt: skip
     return _table(headers, lines)
+
+
+def printed_margins(metric: Metric) -> list[float]:
+    """Of each of the paper's data sets: how far its best FLEM variant is ahead of its best baseline."""
+    assert metric.paper_table is not None
+    values: dict[str, dict[str, float]] = {}
+    for cell in paper.comparison_table(metric.paper_table):
+        if cell.value:
+            values.setdefault(cell.dataset, {})[cell.method] = float(cell.value)
+    sign = -1 if metric.lower_is_better else 1
+    return [
+        max(sign * of_set[row] for row in VARIANTS) - max(sign * of_set[row] for row in BASELINES)
+        for of_set in values.values()
+    ]
+
+
+def deviations(records: Records, metric: Metric) -> list[tuple[str, float]]:
+    """(row, deviation over seeds) of each data set and row that has more than one; not ML-KNN, which draws nothing."""
+    rows = sorted({(dataset, row) for dataset, row, _ in records if row != "ML-KNN"})
+    found = [(row, seed_deviation(records, dataset, row, metric)) for dataset, row in rows]
+    return [(row, deviation) for row, deviation in found if deviation is not None]
+
+
+def margins_below(records: Records, metric: Metric) -> tuple[int | None, int]:
+    """How many of the printed margins are below two deviations of FLEM's variants here, and how many there are."""
+    claimed = printed_margins(metric)
+    searched = [deviation for row, deviation in deviations(records, metric) if row in VARIANTS]
+    if not searched:
+        return None, len(claimed)
+    return sum(margin < 2 * median(searched) for margin in claimed), len(claimed)
 
 
 def selection(records: Records, rows: Sequence[str] = VARIANTS) -> str:
@@ -140,9 +184,9 @@ def selection(records: Records, rows: Sequence[str] = VARIANTS) -> str:
                 continue
             chosen = record.result["test"][metric.key]
 
-            def on_validation(point: dict[str, Any], metric: Metric = metric, sign: int = sign) -> float:
-                value = point["val"][metric.key]
-                return float("inf") if value is None else sign * value
+            def on_validation(point: dict[str, Any], key: str = metric.key, sign: int = sign) -> tuple[float, float]:
+                value = point["val"][key]
+                return (float("inf") if value is None else sign * value), point["val"]["ranking"]  # ties as in fitting
 
             best = min(points, key=on_validation)["test"][metric.key]
             own.append(sign * (chosen - best))
@@ -194,20 +238,66 @@ def saturation(records: Records, measured: Mapping[str, Mapping[str, float]]) ->
     return _table(headers, lines)
 
 
-def costs_and_ranks(records: Records, averages: Mapping[str, Mapping[str, str]]) -> str:
-    """What a practitioner weighs: {metric: {row: mean rank}} beside what a job costs, as multiples of BCE's."""
+def within(found: Sequence[Resampled], control: str) -> str:
+    """On how many data sets the control is shown to be better / worse / neither than each method."""
+    counts: dict[str, dict[str, Counter[str]]] = {}
+    for one in found:
+        for metric in PAPER_METRICS:
+            for interval in one.intervals.get(metric.key, []):
+                said = "–" if interval.p >= ALPHA else "better" if gain(metric, interval.difference) > 0 else "worse"
+                counts.setdefault(interval.method, {}).setdefault(metric.key, Counter())[said] += 1
+    lines = [
+        [method, *(_better_worse(by_metric.get(metric.key, Counter())) for metric in PAPER_METRICS)]
+        for method, by_metric in counts.items()
+    ]
+    return _table([f"{control} against", *(metric.title for metric in PAPER_METRICS)], lines)
+
+
+def _better_worse(said: Counter[str]) -> str:
+    return f"{said['better']} / {said['worse']} / {said['–']}"
+
+
+def gain(metric: Metric, difference: float) -> float:
+    """How much better the control is, of a method's value minus the control's."""
+    return difference if metric.lower_is_better else -difference
+
+
+def fitting_times(records: Records) -> dict[str, float]:
+    """{row: what a job's fitting takes, its whole grid included, in multiples of BCE's on the same set and seed}."""
     ratios: dict[str, list[float]] = {}
     for (dataset, row, seed), record in records.items():
         beside = records.get((dataset, "BCE", seed))
         if beside is not None:
             ratios.setdefault(row, []).append(record.cost["fit_seconds"] / beside.cost["fit_seconds"])
-    rows = list(next(iter(averages.values()), {}))
-    lines = [
-        [row, *(found.get(row, "–") for found in averages.values()), f"{median(ratios[row]):.1f}"]
-        for row in rows
-        if row in ratios
-    ]
-    headers = ["method", *(f"mean rank, {metric}" for metric in averages), "fitting time, in BCE's"]
+    return {row: median(values) for row, values in ratios.items()}
+
+
+def costs_and_ranks(times: Mapping[str, float], ranks: Mapping[str, Mapping[str, float]]) -> str:
+    """What a practitioner weighs: {metric: {row: mean rank}} beside what a job costs."""
+    rows = [row for row in next(iter(ranks.values()), {}) if row in times]
+    lines = [[row, *(f"{found[row]:.1f}" for found in ranks.values()), f"{times[row]:.2g}"] for row in rows]
+    headers = ["method", *(f"mean rank, {metric}" for metric in ranks), "fitting time, in BCE's"]
+    return _table(headers, lines)
+
+
+def cheap_and_dear(times: Mapping[str, float], ranks: Mapping[str, Mapping[str, float]], blocks: int) -> str:
+    """The best of the methods that cost little beside the best of the others, and whether ranks tell them apart."""
+    lines = []
+    for metric, found in ranks.items():
+        groups = [[row for row in found if (times[row] < CHEAP) == cheap] for cheap in (True, False)]
+        if not all(groups):
+            continue
+        cheap, dear = (min(group, key=lambda row: found[row]) for group in groups)
+        rows = list(found)
+        p = nemenyi(list(found.values()), blocks)[rows.index(cheap), rows.index(dear)]
+        said = "yes" if p < ALPHA else "no"
+        lines.append([
+            metric, f"{cheap} {found[cheap]:.1f}", f"{dear} {found[dear]:.1f}", f"{times[dear]:.0f}",
+            f"{said} (p {p:.2f})",
+        ])  # fmt: skip
+    headers = [
+        "metric", f"best under {CHEAP:.0f} times BCE's time", "best of the others", "its time, in BCE's", "told apart",
+    ]  # fmt: skip
     return _table(headers, lines)
 
 

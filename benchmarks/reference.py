@@ -19,22 +19,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from bench import config as configuration
-from bench.collect import collect
-from bench.datasets import data_folders
+from bench.collect import Entry, collect
+from bench.config import Config
 from bench.kept import read_scores
 from bench.metric_catalogue import PAPER_METRICS
 from bench.packed import PACKED, digest_of, pack, unpacked
 from bench.plan import rows_of
 from bench.records import Manifest, Record, Store
 from bench.render import render_all
+from bench.resampling import RESAMPLED, resampled
 from bench.tables import comparison
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results/reference"
 RECOVERY = FOLDER / "recovery"
+DELICIOUS = FOLDER / "delicious"
+"""983 labels: one seed, and four grid points of FLEM, by the bench.toml there."""
+MEASURED = "measured.json"
+"""What only kept scores tell, which are not committed; so too"""
+WITHIN = "within.jsonl"
+"""what test instances and seeds decide between CONTROL and the others, a line a data set."""
+CONTROL = "FLEM-D"
 SMALL = ["yeast", "emotions", "scene", "birds", "medical", "enron"]
 LIKE_THE_PAPER = ["VOC07tv", "Reuters", "COCO18"]
 LARGE = ["bibtex", "corel5k", "tmc2007_500"]
@@ -68,30 +78,32 @@ def main() -> None:
     given = parser.parse_args()
     results = given.results.resolve()
     if given.what == "run":
-        run(results, SUBSET if given.subset else PARTS, recovery=not given.subset)
+        run(results, SUBSET if given.subset else PARTS, beyond=not given.subset)
     elif given.what == "pack":
         write(results)
     else:
         sys.exit(check(results))
 
 
-def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]], recovery: bool) -> None:
+def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]], beyond: bool) -> None:
+    """The parts; ``beyond`` them the recovery track, and delicious."""
     for datasets, seeds, rows in parts:
         options = ["--datasets", *datasets, "--seeds", *map(str, seeds), *(["--methods", *rows] if rows else [])]
         _bench("run", results, options)
-    if recovery:
-        _bench("recover", recovery_runs(results), [])
+    if beyond:
+        _bench("recover", runs_beside(results, RECOVERY), [])
+        _bench("run", runs_beside(results, DELICIOUS), ["--datasets", "delicious", "--seeds", "0"], DELICIOUS)
 
 
-def recovery_runs(results: Path) -> Path:
-    """The folder of the recovery track's records, beside the others'."""
-    return results.with_name(f"recovery-{results.name}")
+def runs_beside(results: Path, packed: Path) -> Path:
+    """Where the fresh records lie that are packed into a folder of its own: beside the others'."""
+    return results.with_name(f"{packed.name}-{results.name}")
 
 
-def _bench(verb: str, results: Path, options: list[str]) -> None:
+def _bench(verb: str, results: Path, options: list[str], settings: Path = FOLDER) -> None:
     command = [sys.executable, "-m", "bench", verb, "--results", str(results), "--jobs", "auto", *options]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(command, cwd=FOLDER, check=False, env={**os.environ, "PYTHONPATH": path})
+    done = subprocess.run(command, cwd=settings, check=False, env={**os.environ, "PYTHONPATH": path})
     if done.returncode not in (0, 1):
         sys.exit(done.returncode)
 
@@ -99,13 +111,17 @@ def _bench(verb: str, results: Path, options: list[str]) -> None:
 def write(results: Path) -> None:
     """The packed records and, of what they hold, every table in Markdown and LaTeX."""
     store, config, manifest = Store(results), configuration.load(FOLDER), _packed(results, FOLDER)
-    if (recovery := recovery_runs(results)).is_dir():
-        _packed(recovery, RECOVERY)
-    entries = collect(Store(FOLDER), config, data_folders(config, None), committed=True)
+    for folder in (RECOVERY, DELICIOUS):
+        if (runs := runs_beside(results, folder)).is_dir():
+            _packed(runs, folder)
+    entries = committed(Store(FOLDER), config)
     tables = [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in PAPER_METRICS]
     for form, suffix in (("markdown", "md"), ("latex", "tex")):
         (FOLDER / f"tables.{suffix}").write_text(render_all(tables, form, "page"), encoding="utf-8")
-    (FOLDER / "measured.json").write_text(json.dumps(measured(store), indent=1, sort_keys=True) + "\n")
+    rows = [*tables[0].ranked, "BCE"]
+    (FOLDER / MEASURED).write_text(json.dumps(measured(store), indent=1, sort_keys=True) + "\n")
+    within = resampled(committed(store, config), rows, CONTROL, RESAMPLED)
+    (FOLDER / WITHIN).write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in within))
 
 
 def _packed(runs: Path, folder: Path) -> Manifest:
@@ -130,6 +146,11 @@ def measured(store: Store) -> dict[str, dict[str, float]]:
             "tied at the top": float(((kept.scores == highest).sum(1) > 1).mean()),
         }
     return found
+
+
+def committed(store: Store, config: Config) -> list[Entry]:
+    """The records as they were made, whatever data sets are here."""
+    return collect(store, replace(config, datasets={}), [], committed=True)
 
 
 def check(results: Path) -> int:

@@ -1,31 +1,56 @@
-"""``python -m benchmarks.results_page``: docs/results.md from the committed records; no number is typed."""
+"""``python -m benchmarks.results_page``: docs/results.md, docs/ranks.svg and the README's table from the committed records;
+no number is typed."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from bench import config as configuration
-from bench.collect import Entry, collect
+from bench.choice import Choice, chosen
+from bench.collect import Entry
 from bench.compare import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.config import Config
 from bench.metric_catalogue import PAPER_METRICS, RECOVERY_METRICS
+from bench.packed import PACKED
 from bench.plan import rows_of
-from bench.printed_claims import claims, claims_grid
+from bench.printed_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_grid
 from bench.prose import as_text
-from bench.records import Store
+from bench.records import Manifest, Store
 from bench.recovery_plan import rows_of as recovery_rows
 from bench.recovery_summary import against_floors, floor_counts
 from bench.render import render_all
-from bench.significance import significance
+from bench.report.rank_figures import rank_heat_map
+from bench.report.style import encoded
+from bench.resampling import Resampled
+from bench.significance import complete_values, significance
+from bench.statistics import friedman
 from bench.tables import ABLATION, Table, ablation, comparison, paper_table
 from benchmarks import findings
-from benchmarks.reference import FOLDER, RECOVERY, ROOT
+from benchmarks.in_short import in_short
+from benchmarks.reference import (
+    CONTROL,
+    DELICIOUS,
+    ENHANCEMENT,
+    FOLDER,
+    MEASURED,
+    OWN_ROWS,
+    RECOVERY,
+    ROOT,
+    WITHIN,
+    committed,
+)
 
 PAGE = ROOT / "docs/results.md"
+PICTURE = ROOT / "docs/ranks.svg"
+README = ROOT / "README.md"
+DEMO = "<!-- demo -->", "<!-- /demo -->"
 STAND_IN = "VOC07tv=VOC07"
 
 HEAD = """# Results
@@ -44,6 +69,12 @@ other sets are classic ones that the paper does not use. Every number is written
 [the records](../results/reference/); a test fails where page and records disagree.
 
 {inventory}
+
+## In short
+
+{in_short}
+
+![ranks of the paper's twelve methods and plain BCE by four metrics](ranks.svg)
 """
 
 BESIDE = """## 1. The tables
@@ -56,9 +87,24 @@ test photographs (2006 official validation ones), the network (EfficientNet-Lite
 the size of validation (502 in place of 2510). The paper is one run without a deviation.
 """
 
+FEW_POINTS = """### delicious
+
+983 labels: one seed, and of FLEM's sixteen grid points the four with alpha and beta in 0.001 and 0.01. Not counted below.
+"""
+
 CLAIMS = """## 2. The paper's claims
 
-A claim is counted in cells (a data set and a metric) that hold it, in print and here. It holds where the share here is that in print.
+A claim is counted in cells (a data set and a metric) that hold it, in print and here. It holds where the share here is that in print;
+in part where its interval, from resampled data sets (rough with as few as these), lies above what methods without a difference would give.
+"""
+
+ON_EACH_SET = """### On each data set
+
+On how many sets FLEM-D is shown to be better / worse / neither, with test instances resampled and seeds counted
+([how](statistics.md); a set with one seed speaks of the trained models only): {sets}.
+
+{within}
+### Over data sets
 """
 
 STATISTICS = """Whether FLEM-D differs from the others, over data sets ([what these numbers are](statistics.md)); values are means
@@ -106,6 +152,10 @@ The margin of the best FLEM variant over the best baseline, in the paper's colum
 number here (the median of all sets and rows).
 
 {margins}
+
+The deviation over seeds on each set:
+
+{deviations}
 """
 
 SELECTION = """## 5. What selection on validation Hamming loss costs
@@ -118,10 +168,14 @@ value would choose. Positive: the metric is worse by choosing on Hamming loss. T
 
 PRACTICE = """## 6. What to use
 
-Mean ranks over the sets on which all thirteen rows have values, plain BCE ranked with the others, and the median time of fitting, the
-whole grid included, in multiples of BCE's on the same set and seed.
+Mean ranks over the {blocks} sets on which all thirteen rows have values, plain BCE ranked with the others, and the median time of fitting,
+the whole grid included, in multiples of BCE's on the same set and seed.
 
 {costs}
+
+What the dearer methods add to the cheaper ones, by Nemenyi's test:
+
+{cheap}
 """
 
 OPEN = """## 7. What is not answered
@@ -145,32 +199,81 @@ The recovery track ([what it is](enhancement.md#the-recovery-track)) on sets who
 
 
 def main() -> None:
-    PAGE.write_text(page(), encoding="utf-8")
+    reference = read()
+    PAGE.write_text(page(reference), encoding="utf-8")
+    PICTURE.write_bytes(picture(reference))
+    README.write_text(with_demo(README.read_text(encoding="utf-8"), reference), encoding="utf-8")
 
 
-def page() -> str:
-    config, store = configuration.load(FOLDER), Store(FOLDER)
-    entries = committed(store, config)
-    manifest, order = store.manifest(), list(rows_of(config))
-    tables = [comparison(entries, metric, config, manifest, order) for metric in PAPER_METRICS]
+@dataclass(frozen=True)
+class Reference:
+    """The committed records."""
+
+    config: Config
+    entries: list[Entry]
+    manifest: Manifest
+
+    def tables(self, choice: Choice, ranked: Sequence[str] | None = None) -> list[Table]:
+        """A table a metric, of some of the records; ``ranked`` rows instead of the paper's twelve."""
+        config = self.config
+        if ranked is not None:
+            config = replace(config, tables=replace(config.tables, ranked=list(ranked)))
+        entries, manifest = chosen(self.entries, self.manifest, choice)
+        return [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in PAPER_METRICS]
+
+    def compared(self) -> list[str]:
+        """The rows of the paper, and those that stand under its rule."""
+        return [*self.config.tables.ranked, *self.config.tables.extra]
+
+    def with_bce(self) -> list[Table]:
+        """Plain BCE ranked with the paper's twelve."""
+        rows = [*self.config.tables.ranked, "BCE"]
+        return self.tables(Choice(rows=rows), rows)
+
+
+def read(folder: Path = FOLDER) -> Reference:
+    config, store = configuration.load(folder), Store(folder)
+    return Reference(config, committed(store, config), store.manifest())
+
+
+def picture(reference: Reference) -> bytes:
+    tables = reference.with_bce()
+    return encoded(rank_heat_map(tables, tables[0].ranked), "svg")
+
+
+def with_demo(readme: str, reference: Reference) -> str:
+    """The README with the first table of ``make demo``, which is a part of the reference run."""
+    first, *_ = reference.tables(Choice(rows=reference.compared(), datasets=["yeast"], seeds=[0]))
+    before, rest = readme.split(DEMO[0])
+    _, after = rest.split(DEMO[1])
+    return f"{before}{DEMO[0]}\n```\n{render_all([first], 'terminal')}```\n{DEMO[1]}{after}"
+
+
+def page(reference: Reference) -> str:
+    config, entries = reference.config, reference.entries
+    tables = reference.tables(Choice(rows=reference.compared()))
     beside = comparison_frame(tables, checked_stand_ins([STAND_IN], config))
-    measured = json.loads((FOLDER / "measured.json").read_text())
+    measured = json.loads((FOLDER / MEASURED).read_text())
+    within = [msgspec.json.decode(line, type=Resampled) for line in (FOLDER / WITHIN).read_bytes().splitlines()]
     found = findings.by_job(entry.record for entry in entries if entry.record)
-    ranked_with_bce = replace(config, tables=replace(config.tables, ranked=[*config.tables.ranked, "BCE"]))
-    averages = {
-        metric.title: comparison(entries, metric, ranked_with_bce, manifest, order).averages for metric in PAPER_METRICS
-    }
-    photographs = [_only(table, "VOC07tv") for table in tables]
+    ranks, blocks = mean_ranks(reference.with_bce())
+    photographs = reference.tables(Choice(rows=[*ABLATION, *OWN_ROWS, "BCE"], datasets=["VOC07tv"]))
+    claimed = claims([paper_table(metric, config) for metric in PAPER_METRICS], tables)
+    times = findings.fitting_times(found)
+    short = in_short(found, claimed, tables, within, times, CONTROL)
     parts = [
-        HEAD.format(origin=origin(entries), inventory=inventory(entries)),
+        HEAD.format(origin=origin(entries), inventory=inventory(entries), in_short=short),
         BESIDE,
-        render_comparison(beside, config, "markdown", not_compared(tables, beside, manifest)),
+        render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
         "### All four metrics (Tables 2 to 5)\n",
         render_all(tables, "markdown"),
         "### The ablation (Table 6), on VOC07tv\n",
         render_all([ablation(photographs)], "markdown"),
+        *enhancement(reference),
+        *few_points(),
         CLAIMS,
-        as_text([claims_grid(claims([paper_table(metric, config) for metric in PAPER_METRICS], tables))], "pipe"),
+        as_text([claims_grid(claimed)], "pipe"),
+        ON_EACH_SET.format(within=findings.within(within, CONTROL), sets=", ".join(_with_instances(within))),
         STATISTICS,
         *(statistics(table) for table in tables),
         FINDINGS.format(
@@ -181,9 +284,13 @@ def page() -> str:
             saturation=findings.saturation(found, measured),
             legacy=findings.pair(found, "FLEM-D legacy", "FLEM-D"),
         ),
-        SEEDS.format(margins=findings.margins(found)),
+        SEEDS.format(margins=findings.margins(found), deviations=findings.seed_deviations(found)),
         SELECTION.format(selection=findings.selection(found)),
-        PRACTICE.format(costs=findings.costs_and_ranks(found, averages)),
+        PRACTICE.format(
+            costs=findings.costs_and_ranks(times, ranks),
+            cheap=findings.cheap_and_dear(times, ranks, blocks),
+            blocks=blocks,
+        ),
         OPEN,
     ]
     if RECOVERY.is_dir():
@@ -191,15 +298,38 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def committed(store: Store, config: Config) -> list[Entry]:
-    """The records as they were made, whatever data sets are here."""
-    return collect(store, replace(config, datasets={}), [], committed=True)
+def enhancement(reference: Reference) -> list[str]:
+    """The older label-enhancement methods on the sets that they were run on, ranked with the newer ones."""
+    rows = [*ENHANCEMENT, *LABEL_ENHANCEMENT, *VARIANTS]
+    sets = list(dict.fromkeys(one.job.full_dataset for one in reference.entries if one.job.row in ENHANCEMENT))
+    if not sets:
+        return []
+    tables = reference.tables(Choice(rows=[*rows, "BCE"], datasets=sets), rows)
+    return ["### Older label enhancement\n", render_all(tables, "markdown")]
 
 
-def _only(table: Table, column: str) -> Table:
-    """The ablation's rows on one data set."""
-    frame = table.frame[(table.frame["dataset"] == column) & table.frame["row"].isin(ABLATION)]
-    return dataclasses.replace(table, frame=frame, columns=[column])
+def few_points() -> list[str]:
+    """delicious, from a folder of its own."""
+    if not (DELICIOUS / PACKED).is_file():
+        return []
+    reference = read(DELICIOUS)
+    return [FEW_POINTS, origin(reference.entries) + "\n", render_all(reference.tables(Choice()), "markdown")]
+
+
+def _with_instances(within: list[Resampled]) -> list[str]:
+    return [f"{one.dataset.partition('@')[0]} ({one.instances} test instances)" for one in within]
+
+
+def mean_ranks(tables: list[Table]) -> tuple[dict[str, dict[str, float]], int]:
+    """{metric: {row: mean rank}} of the ranked rows, ties sharing theirs, and over how many complete data sets."""
+    found, blocks = {}, 0
+    for table in tables:
+        assert table.metric is not None
+        values, _ = complete_values(table, table.ranked)
+        test = friedman(values.to_numpy(dtype=float), table.metric.lower_is_better)
+        found[table.metric.title] = dict(zip(table.ranked, test.mean_ranks, strict=True))
+        blocks = test.blocks
+    return found, blocks
 
 
 def origin(entries: list[Entry]) -> str:

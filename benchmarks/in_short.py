@@ -1,0 +1,99 @@
+"""The first lines of docs/results.md: what its sections come to, each number from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from bench.metric_catalogue import PAPER_METRICS
+from bench.printed_claims import Claim
+from bench.ranking import printed
+from bench.resampling import Resampled
+from bench.statistics import ALPHA
+from bench.tables import Table
+from benchmarks import findings
+from benchmarks.findings import Records
+
+
+def in_short(
+    records: Records,
+    claimed: Sequence[Claim],
+    tables: Sequence[Table],
+    within: Sequence[Resampled],
+    times: Mapping[str, float],
+    control: str,
+) -> str:
+    return "\n".join([
+        first_places(claimed[0]),
+        beside_bce(tables, within, control),
+        same_methods(records),
+        seeds(records),
+        cost(times, control),
+    ])  # fmt: skip
+
+
+def first_places(claim: Claim) -> str:
+    low, high = claim.interval or (0.0, 1.0)
+    return (
+        f"- **First places.** A FLEM variant is first in {claim.here} cells (a data set and a metric; 95 % interval "
+        f"over data sets {low:.0%} to {high:.0%}), printed {claim.in_print}. Three of twelve methods that do not "
+        f"differ would be first in {float(claim.chance):.0%}."
+    )
+
+
+def beside_bce(tables: Sequence[Table], within: Sequence[Resampled], control: str) -> str:
+    said: Counter[str] = Counter()
+    for table in tables:
+        assert table.metric is not None
+        for column in table.columns:
+            own, plain = (table.cell(row, column) for row in (control, "BCE"))
+            if own and plain and own["state"] == plain["state"] == "value":
+                difference = Decimal(printed(plain["mean"])) - Decimal(printed(own["mean"]))
+                better = findings.gain(table.metric, float(difference))
+                said["better" if better > 0 else "worse" if better < 0 else "level"] += 1
+    shown: Counter[str] = Counter()
+    for one in within:
+        for metric in PAPER_METRICS:
+            for interval in one.intervals.get(metric.key, []):
+                if interval.method == "BCE" and interval.p < ALPHA:
+                    shown["better" if findings.gain(metric, interval.difference) > 0 else "worse"] += 1
+    return (
+        f"- **Plain BCE**, which the paper leaves out: {control} is better in {said['better']} of {said.total()} "
+        f"cells, worse in {said['worse']}, equal as printed in {said['level']}. Test instances and seeds tell the two "
+        f"apart in {shown.total()}: {control} is better in {shown['better']} of these."
+    )
+
+
+def same_methods(records: Records) -> str:
+    metric = PAPER_METRICS[3].title
+    text = [
+        f"{row} and {other} by {max(same):.5f} at most in {len(same)} of {len(same) + len(others)} jobs"
+        for row, other in (("FLEM-I", "BCE"), ("CB", "FL"))
+        for same, others in [findings.by_epoch(records, row, other)]
+        if same
+    ]
+    return f"- **Two names, one method.** Where both chose the same epoch, {metric} differs between {', '.join(text)}."
+
+
+def seeds(records: Records) -> str:
+    text = [
+        f"{below} of {count} by {metric.title}"
+        for metric in PAPER_METRICS
+        for below, count in [findings.margins_below(records, metric)]
+        if below is not None
+    ]
+    if not text:
+        return "- **Seeds.** No set has more than one seed yet."
+    return (
+        "- **Seeds.** The paper's margins of the best FLEM variant over the best baseline are below two deviations "
+        f"over seeds (the median of FLEM's variants here) in {', '.join(text)}."
+    )
+
+
+def cost(times: Mapping[str, float], control: str) -> str:
+    cheap = [row for row, value in times.items() if value < findings.CHEAP and row != "BCE"]
+    return (
+        f"- **Cost.** Fitting {control} with its grid takes {times[control]:.0f} times BCE's fitting; "
+        f"{', '.join(cheap)} take less than {findings.CHEAP:.0f} times."
+    )
