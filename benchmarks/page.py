@@ -57,7 +57,20 @@ def _steps(steps: dict | None) -> list[str]:
         f"{name} {steps['milliseconds'][f'{name} x 8']:.1f} ms ({ratio:.2f} of FLEM-D)"
         for name, ratio in steps["to_flem_d"].items()
     )
-    return [*lines, "", f"A stack of eight, as FLEM's grid trains: {stacked}.", ""]
+    lines += ["", f"A stack of eight, as FLEM's grid trains: {stacked}.", ""]
+    sizes, shares = steps["stack_ms_a_model"], steps["share_of_validation"]
+    return [
+        *lines,
+        "FLEM-D in stacks of other sizes, ms a model and step: "
+        + ", ".join(f"{milliseconds:.1f} in a stack of {size}" for size, milliseconds in sizes.items())
+        + f". The fastest a model is a stack of {min(sizes, key=sizes.__getitem__)}; a grid of sixteen is two stacks of "
+        "eight, so that two cores have one each.",
+        "",
+        "Validation after an epoch, on as many rows as are trained on, takes "
+        + " and ".join(f"{share:.1%} of an epoch of {name}" for name, share in shares.items())
+        + ".",
+        "",
+    ]
 
 
 def _rows(results: dict) -> list[str]:

@@ -39,7 +39,7 @@ seeds or more make them sharper.
 | command | what it gives |
 |---|---|
 | `bench table` | ranked tables; best bold, second underlined; `±` is the deviation over seeds |
-| `bench compare` | ours beside the printed values, the difference also in deviations over seeds (`sd`), what the paper's claims come to, and what cannot be compared and why |
+| `bench compare` | ours beside the printed values, the difference also in deviations over seeds (`sd`), what the paper's claims come to (with a rough 95 % interval over resampled data sets, and what methods without a difference would give), and what cannot be compared and why |
 | `bench plot` | critical differences, ranks, difference to the paper, cost, learning curves, grid surface, recovered distributions, reliability: vector files, readable in grey |
 | `bench report` | all of it as one HTML page that needs no network |
 | `bench export` | the records as flat tables ([schema](../results/README.md#flat-tables)) |

@@ -1,7 +1,8 @@
 """What a step of each method costs against a bare linear step, and against BCE's, at VOC07's size; one thread.
 
 The bare step is what none can do without: the logits of a batch, a given gradient carried back to the weights, and the
-fused AMSGrad-AdamW update. Each method is one model; FLEM also as the stack of eight that its grid trains in.
+fused AMSGrad-AdamW update. Each method is one model; FLEM also as the stack of eight that its grid trains in, FLEM-D as
+stacks of other sizes. What validation costs is measured beside a step.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from methods.api import Split
 ROWS, BATCH = 2501, 64
 ALONE = ("BCE", "FL", "CB", "R-FL", "DB", "BS", "FLEM-S", "FLEM-T", "FLEM-D")
 STACKED = ("FLEM-S", "FLEM-T", "FLEM-D")
+SIZES = (1, 2, 4, 8, 16)
 STEPS, ROUNDS = 39, 9
 Step = Callable[[Tensor], object]
 """Of the rows at these positions."""
@@ -40,12 +42,15 @@ def run(full: bool) -> dict[str, object]:
         steps[name] = _step_of(name, [{}], prepared)
     for name in STACKED:
         steps[f"{name} x 8"] = _step_of(name, GRID[:8], prepared)
+    for size in SIZES:
+        steps.setdefault(f"FLEM-D x {size}", _step_of("FLEM-D", GRID[:size], prepared))
     times: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(ROUNDS + 1):
         for name, step in steps.items():
             taken = _timed(step)
             if number:  # the first round records the operations
                 times[name].append(taken)
+    validation = {name: _validation(len(points), train) for name, points in (("BCE", [{}]), ("FLEM-D x 8", GRID[:8]))}
     torch.set_num_threads(2)
     milliseconds = {name: median(values) * 1e3 for name, values in times.items()}
     return {
@@ -56,7 +61,26 @@ def run(full: bool) -> dict[str, object]:
             name: median(a / b for a, b in zip(times[f"{name} x 8"], times["FLEM-D x 8"], strict=True))
             for name in STACKED
         },
+        "stack_ms_a_model": {str(size): milliseconds[f"FLEM-D x {size}"] / size for size in SIZES},
+        "share_of_validation": {
+            name: seconds / (seconds + len(range(0, ROWS, BATCH)) * median(times[name]))
+            for name, seconds in validation.items()
+        },
     }
+
+
+def _validation(models: int, split: Split) -> float:
+    """Seconds of the validation after an epoch, on as many rows as are trained on."""
+    parameters = {
+        "classifier.weight": torch.randn(models, split.y.shape[1], split.x.shape[1]),
+        "classifier.bias": torch.zeros(models, split.y.shape[1]),
+    }
+    taken = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        training.stacked_hamming(parameters, split, cut=0.0)
+        taken.append(time.perf_counter() - start)
+    return median(taken)
 
 
 def _timed(step: Step) -> float:
