@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bench import paper
 from bench.config import Config
 from bench.protocol import Protocol
 from bench.records import Manifest
@@ -43,7 +44,9 @@ def _rank_note(table: Table, config: Config) -> str:
     absent = [row for row in config.tables.ranked if row not in table.ranked]
     missing = f" (not here: {', '.join(absent)})" if absent else ""
     rule = "; rows under the rule are unranked" if table.extra else ""
-    return f"Ranks are among the {count} of the paper's methods that are here{missing}{rule}."
+    papers = {cell.method for cell in paper.comparison_table(2)}
+    of_whom = "of the paper's methods" if papers.issuperset(table.ranked) else "ranked rows"
+    return f"Ranks are among the {count} {of_whom} that are here{missing}{rule}."
 
 
 def _incomplete_note(table: Table) -> list[str]:

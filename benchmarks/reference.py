@@ -34,6 +34,7 @@ from bench.records import Manifest, Record, Store
 from bench.render import render_all
 from bench.resampling import RESAMPLED, resampled
 from bench.tables import comparison
+from benchmarks.findings import LIKE_THE_PAPER
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results/reference"
@@ -46,7 +47,6 @@ WITHIN = "within.jsonl"
 """what test instances and seeds decide between CONTROL and the others, a line a data set."""
 CONTROL = "FLEM-D"
 SMALL = ["yeast", "emotions", "scene", "birds", "medical", "enron"]
-LIKE_THE_PAPER = ["VOC07tv", "Reuters", "COCO18"]
 LARGE = ["bibtex", "corel5k", "tmc2007_500"]
 OWN_ROWS = ["FLEM-D legacy", "FLEM-I separate"]
 ENHANCEMENT = ["FCM", "KM", "LP", "ML", "GLLE"]

@@ -148,8 +148,8 @@ gradient path to what it weighs. `FLEM-D legacy` is that (`interaction = "legacy
 
 SEEDS = """## 4. What a seed does
 
-The margin of the best FLEM variant over the best baseline, in the paper's columns, beside the standard deviation over the seeds of a
-number here (the median of all sets and rows).
+The margin of the best FLEM variant over the best baseline, in the paper's columns, beside the standard deviation over seeds of a
+number on the sets here that are most like the paper's (the median over {near} and rows).
 
 {margins}
 
@@ -284,7 +284,11 @@ def page(reference: Reference) -> str:
             saturation=findings.saturation(found, measured),
             legacy=findings.pair(found, "FLEM-D legacy", "FLEM-D"),
         ),
-        SEEDS.format(margins=findings.margins(found), deviations=findings.seed_deviations(found)),
+        SEEDS.format(
+            near=", ".join(findings.LIKE_THE_PAPER),
+            margins=findings.margins(found),
+            deviations=findings.seed_deviations(found),
+        ),
         SELECTION.format(selection=findings.selection(found)),
         PRACTICE.format(
             costs=findings.costs_and_ranks(times, ranks),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bench import config
 from bench.choice import Choice, chosen
@@ -214,6 +215,14 @@ def test_digits_and_exact_ranks(settings: config.Config) -> None:
     assert everyone.extra == []
     assert [everyone.text(row, "a") for row in ("FL", "CB", "BCE")] == ["0.1234(2)", "0.1234(2)", "0.1000(1)"]
     assert "Ranks are among all 3 rows." in everyone.notes
+
+
+def test_ranked_rows_of_ones_own_are_not_called_the_papers(settings: config.Config) -> None:
+    entries = [entry("FL", "a", 0, 0.12), entry("BCE", "a", 0, 0.1)]
+    for ranked, said in ((["FL"], "the 1 of the paper's methods"), (["FL", "BCE"], "the 2 ranked rows")):
+        chosen_rows = replace(settings, tables=replace(settings.tables, ranked=ranked))
+        notes = comparison(entries, HAMMING, chosen_rows, Manifest(), ["BCE"]).notes
+        assert any(note.startswith(f"Ranks are among {said} that are here") for note in notes)
 
 
 def test_the_papers_ablation_is_as_printed() -> None:
