@@ -31,6 +31,7 @@ from bench.metrics import evaluate
 from bench.plan import recipe
 from bench.protocol import Protocol
 from bench.streams import stream_seed
+from bench.threads import threads
 from methods.api import Method, Split
 
 FORMAT = "flem-bench"
@@ -206,7 +207,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         train = Split(self._tensors[TRAINING_X], self._tensors[TRAINING_Y])
         model = methods.create(self.method, problem_of("", train, self._protocol().fidelity), **self.options_)
         assert isinstance(model, Method)
-        model.fit(train, stream_seed(self.seed, "fit") % 2**32)
+        with threads(self._protocol().threads):
+            model.fit(train, stream_seed(self.seed, "fit") % 2**32)
         self._scorer = model.scores
 
     def _as_given(self, columns: np.ndarray) -> np.ndarray:
@@ -258,9 +260,10 @@ def load(path: str | Path) -> MultiLabelClassifier:
 def _fitted(
     name: str, points: list[dict[str, Any]], prepared: Prepared, protocol: Protocol, seed: int, gradient: bool
 ) -> Fitted:
-    if gradient:
-        return fit_linear(name, points, prepared, protocol, seed)
-    return fit_method(name, points, prepared, seed)
+    with threads(protocol.threads):
+        if gradient:
+            return fit_linear(name, points, prepared, protocol, seed)
+        return fit_method(name, points, prepared, seed)
 
 
 def _chosen(fitted: Fitted, validation: Split | None) -> tuple[int, dict[str, float | None]]:

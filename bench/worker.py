@@ -33,6 +33,7 @@ from bench.plan import Job, source_of, state_of
 from bench.preparation import Progress
 from bench.protocol import Protocol
 from bench.records import Record, Status, Store
+from bench.threads import threads
 
 Computed = tuple[dict[str, Any], dict[str, bytes]]
 """A record's result, and the files to keep beside it."""
@@ -111,7 +112,7 @@ def _committed(job: Job, store: Store, device: str, keep: list[str], compute: Co
     clock = _Clock()
     peak_memory.start_anew()
     try:
-        with _threads(job.protocol.threads):
+        with threads(job.protocol.threads):
             result, files = compute(clock)
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -342,21 +343,3 @@ class _Clock:
         now = time.perf_counter()
         self.stages[stage] = now - self._last
         self._last = now
-
-
-class _threads:
-    """Torch, BLAS and OpenMP keep to the protocol's number of threads: results do not depend on who else runs."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __enter__(self) -> None:
-        from threadpoolctl import threadpool_limits
-
-        self.before = torch.get_num_threads()
-        torch.set_num_threads(self.count)
-        self.limits = threadpool_limits(limits=self.count)
-
-    def __exit__(self, *error: object) -> None:
-        self.limits.restore_original_limits()
-        torch.set_num_threads(self.before)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -15,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bench
 import methods
+from bench import estimation
 from bench.errors import UsageError
 from bench.fit_linear import fit_linear
 from bench.fitting import Prepared, select
@@ -88,6 +90,24 @@ def test_what_is_fitted_is_what_the_harness_fits() -> None:
     assert model.validation_ == found[chosen]
     expected = fitted.candidates[chosen].scores(test.x.float()).numpy()
     np.testing.assert_allclose(model.decision_function(arrays[2][0]), expected, atol=1e-6)
+
+
+def test_fitting_keeps_to_the_protocols_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def counted(*given: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return fit_linear(*given)
+
+    monkeypatch.setattr(estimation, "fit_linear", counted)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        bench.estimator("BCE", protocol="quick").fit(*data())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1]
 
 
 def test_the_usual_tools_of_scikit_learn() -> None:
