@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from bench.cli_data import DataFolder
 from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, collected, known
-from bench.errors import UsageError
+from bench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from bench.report.pictures import Material
@@ -128,9 +128,16 @@ def stats(
     else:
         entries, tables, _ = collected(metrics, Path(results), data, config, choice=Choice(None, datasets, seeds))
     given = tables[0].ranked if methods is None else methods
-    for row in (*given, control):
-        known(row, (*tables[0].ranked, *tables[0].extra), "row")
+    there = (*tables[0].ranked, *tables[0].extra)
+    for row in given:
+        known(row, there, "row")
+    if control not in there:
+        raise UsageError(
+            f"there is no row {control!r}; {did_you_mean(control, there)} --control names the row to compare with."
+        )
     rows = list(dict.fromkeys([*given, control]))
+    if left_out := [row for row in there if row not in rows and methods is None]:
+        print(f"Not compared, because unranked: {', '.join(left_out)}; --methods names the rows to compare.\n")
     within = resampled(entries, rows, control, [one.key for one in metrics if one.key in RESAMPLED])
     if within:
         print(as_text([explanation(control)]))

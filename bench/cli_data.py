@@ -65,7 +65,7 @@ def prepare(
     difficult
         PASCAL VOC: whether objects marked difficult count.
     network
-        Photographs: imagenet_resnet50 (the paper's, the default), imagenet_<torchvision name>, efficientnet-lite2.
+        Photographs: imagenet_resnet50 (the paper's, the default), imagenet_NAME (of torchvision), efficientnet-lite2.
     image_size
         Photographs: pixels of the square that efficientnet-lite2 sees.
     words

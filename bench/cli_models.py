@@ -48,7 +48,8 @@ def predict(
     model
         A file that `bench fit` wrote.
     file
-        Features: a .npz with X, a .npy, or a .csv of numbers.
+        Features: a .npz with X, a .npy, or a .csv of numbers. Columns of a .csv with a header are found by their
+        names where the training set named its features (a .csv, an .npz with feature_names), else taken by place.
     output
         A .csv or .npz to write. Default: the terminal.
     probabilities

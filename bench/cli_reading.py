@@ -32,10 +32,13 @@ def status(*, results: str = DEFAULT_RESULTS) -> int:
     results
         The folder of the records.
     """
+    from bench import config as configuration
+    from bench.datasets import data_folders
     from bench.records import Store
     from bench.status import show_status
 
-    return show_status(Store(Path(results)))
+    config = configuration.load()
+    return show_status(Store(Path(results)), config, data_folders(config, None))
 
 
 def show(

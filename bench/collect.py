@@ -76,7 +76,9 @@ class _Expected:
         key = self._parts(record.job.row, record.protocol)
         if key is None:
             return ("its row",)
-        data = self._data(record.job.full_dataset)
+        data, protocol = self._data(record.job.full_dataset)
+        if protocol is not None and protocol != record.protocol:
+            return ("protocol",)  # bench.toml names another for this data set since
         return changed_parts(record, {**key, "seed": record.job.seed, "data": data or record.key.get("data")})
 
     def _parts_of(self, row_name: str, protocol_name: str) -> dict[str, Any] | None:
@@ -97,13 +99,15 @@ class _Expected:
         except UsageError:
             return None
 
-    def _data_of(self, full_name: str) -> str | None:
-        """None where the data are not here: then they cannot have changed under us."""
+    def _data_of(self, full_name: str) -> tuple[str | None, str | None]:
+        """Fingerprint and protocol's name; None where the data are not here: then they cannot have changed under us."""
         try:
             if self.recovery:
                 path = ldl.resolve(full_name, self.folders)
-                return provenance.data_fingerprint((path,), ldl.__name__)
+                return provenance.data_fingerprint((path,), ldl.__name__), None
             source = resolve(full_name, self.config, self.folders)
         except UsageError:
-            return None
-        return provenance.data_fingerprint(source.files, source.module) if isinstance(source, Source) else None
+            return None, None
+        if not isinstance(source, Source):
+            return None, None
+        return provenance.data_fingerprint(source.files, source.module), source.protocol

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets import canonical
+from bench.datasets import OWN_NUMBERS, canonical
 from bench.datasets.base import SPLITS
 from bench.datasets.raw import RawSet
 from bench.errors import UsageError
@@ -50,7 +50,7 @@ def prepare(
     elif raw.kind == "image":
         extractor, own = _image(raw, folder, choice, report)
     else:
-        extractor, own = "vector", {}
+        extractor, own = OWN_NUMBERS, {"names": list(raw.feature_names)}
         x = {split: np.asarray(raw.splits[split].items, dtype=np.float32) for split in SPLITS}
         canonical.save_features(folder, raw.stem, extractor, x)
     canonical.save_labels(folder, raw.stem, {split: raw.splits[split].y for split in SPLITS}, raw.label_names)

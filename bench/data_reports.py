@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from bench import config as configuration
@@ -15,6 +16,7 @@ from bench.datasets import Missing, Source, available, canonical, data_folders, 
 from bench.datasets.base import SPLITS, Dataset
 from bench.datasets.sources import ORIGINS, known_origin, origin, parsed
 from bench.errors import UsageError
+from bench.notes import describe_protocol
 
 FACTS = {"train": "N_train", "val": "N_val", "test": "N_test"}
 
@@ -96,6 +98,8 @@ def prepare_source(
     rows = parsed(name, Path(raw) if raw else default, Path(ids) if ids else None, difficult)
     sizes = ", ".join(f"{split} {len(rows.splits[split].y)}" for split in SPLITS)
     print(f"{name}: {sizes}; {len(rows.label_names)} labels; {rows.split_rule}", flush=True)
+    for note in rows.notes:
+        print(f"note: {note}", flush=True)
     source = known_origin(name)
     licence = source.licence if source else "not stated"
     choice = FeatureChoice(network, words, best_device(device), image_size)
@@ -119,7 +123,7 @@ def verify_source(name: str, data: str | None) -> int:
 
 
 def _checksum_faults(source: Source) -> list[str]:
-    recorded = _card(source).get("sha256", {})
+    recorded = card_of(source).get("sha256", {})
     if recorded:
         print(f"{source.full_name}: {len(recorded)} files against the checksums of their card")
     folder = source.files[0].parent
@@ -144,7 +148,8 @@ def _table_faults(dataset: Dataset) -> list[str]:
     return [f"{what}: {here} here, {there} in Table 1" for what, here, there in pairs if here != there]
 
 
-def _card(source: Source) -> dict[str, Any]:
+def card_of(source: Source) -> dict[str, Any]:
+    """What `bench data prepare` wrote down of a canonical set; {} of others."""
     if source.module != canonical.__name__:
         return {}
     stem = source.files[0].name.partition("_train_features_")[0]
@@ -158,7 +163,8 @@ def show_card(name: str, data: str | None) -> int:
     labels = len(dataset.label_names)
     print(f"{dataset.full_name}: {dataset.provenance}")
     _show_origin(source, config)
-    print(f"protocol     {source.protocol}")
+    settings = msgspec.to_builtins(config.protocols[source.protocol])
+    print(f"protocol     {source.protocol}: {describe_protocol(settings)}")
     print(f"split rule   {dataset.split_rule}; the same for every seed of a job")
     for split in SPLITS:
         arrays = dataset.splits[split]
@@ -184,7 +190,7 @@ def show_card(name: str, data: str | None) -> int:
 
 
 def _show_origin(source: Source, config: Config) -> None:
-    card = _card(source)
+    card = card_of(source)
     known = ORIGINS.get(source.name)
     if card.get("licence") or known:
         print(f"licence      {card.get('licence') or (known.licence if known else '')}")

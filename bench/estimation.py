@@ -143,6 +143,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             "classes": self.classes_.tolist(),
             "one label": self.one_label_,
             "label_names": self.label_names_,
+            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
         }
         content = save({k: v.contiguous() for k, v in self._tensors.items()}, {FORMAT: json.dumps(about)})
         write_atomically(Path(path), content)
@@ -245,11 +246,13 @@ def load(path: str | Path) -> MultiLabelClassifier:
     except FileNotFoundError as error:
         raise UsageError(f"the model {path} is missing.") from error
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise UsageError(f"{path} is no model that `bench fit` or `save` wrote ({error}).") from error
+        raise UsageError(f"{path} is no model that `bench fit` or `save` wrote.") from error
     model = MultiLabelClassifier(**about["parameters"])
     model.options_, model.epoch_, model.cut_ = about["options"], about["epoch"], about["cut"]
     model.validation_, model.label_names_ = about["validation"], about["label_names"]
     model.classes_, model.one_label_ = np.array(about["classes"]), about["one label"]
+    if names := about.get("feature_names"):
+        model.feature_names_in_ = np.array(names, dtype=object)
     model.n_features_in_ = tensors[WEIGHT if WEIGHT in tensors else TRAINING_X].shape[1]
     model._tensors, model._scorer = tensors, None
     if WEIGHT not in tensors:

@@ -11,7 +11,7 @@ from bench.paper import printed_size
 
 
 def show_methods(check: bool) -> int:
-    """Names, families, options and origins, read without importing; with ``check`` everything is imported."""
+    """Names, families, options and origins, read without importing; with ``check`` every method is tried."""
     import methods
 
     config = configuration.load()
@@ -19,10 +19,9 @@ def show_methods(check: bool) -> int:
     for name, listing in methods.listings().items():
         problem = listing.problems[0] if listing.problems else ""
         if check and not problem:
-            try:
-                methods.method_class(name)
-            except methods.BrokenMethodError as error:
-                problem = str(error)
+            from bench.method_check import fault
+
+            problem = fault(name) or ""
         origin = "" if listing.origin == "built-in" else f" [{listing.origin}]"
         state = f"  cannot be used: {problem}" if problem else "  ok" if check else ""
         broken += bool(problem)

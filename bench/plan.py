@@ -90,7 +90,9 @@ def named_rows(rows: dict[str, Row], names: Iterable[str] | None) -> list[Row]:
     for name in names:
         match = name if name in rows else next((row for row in rows if row.casefold() == name.casefold()), None)
         if match is None:
-            raise UsageError(f"there is no method or row {name!r}; {did_you_mean(name, rows)}")
+            faults = [found.problems[0] for found in methods.listings().values() if found.problems]
+            unreadable = f" What cannot be used: {'; '.join(faults)}." if faults else ""
+            raise UsageError(f"there is no method or row {name!r}; {did_you_mean(name, rows)}{unreadable}")
         chosen[match] = rows[match]
     return list(chosen.values())
 

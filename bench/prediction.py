@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import bench
 from bench import config as configuration
-from bench.datasets import data_folders, present
+from bench.data_reports import card_of
+from bench.datasets import OWN_NUMBERS, Source, data_folders, npz, present
 from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.metric_catalogue import PAPER_METRICS
 from bench.metrics import evaluate
 from bench.plan import named_rows, rows_of
+from bench.training import DivergedError
 
 
 def fit(dataset: str, row: str, model: Path, seed: int, device: str, data: str | None) -> None:
     """Train a row on a set's training split, choose on its validation split, save, and say how good it is."""
     import torch
 
+    if not model.parent.is_dir():
+        raise UsageError(f"the folder {model.parent} of the model {model.name} does not exist.")
     config = configuration.load()
     source = present(dataset, config, data_folders(config, data))
     (chosen,) = named_rows(rows_of(config), [row])
@@ -34,13 +40,16 @@ def fit(dataset: str, row: str, model: Path, seed: int, device: str, data: str |
     classifier = bench.estimator(
         chosen.base, dict(chosen.options) or None, protocol=source.protocol, seed=seed, device=device
     )
-    splits = found.splits
-    classifier.fit(splits["train"].x, splits["train"].y, (splits["val"].x, splits["val"].y), found.label_names)
+    parts = {split: (_with_names(arrays.x, source), arrays.y) for split, arrays in found.splits.items()}
+    try:
+        classifier.fit(*parts["train"], parts["val"], found.label_names)
+    except (ValueError, DivergedError) as error:
+        raise UsageError(f"{row} cannot be fitted on {found.full_name}: {error}.") from error
     classifier.save(model)
-    test = torch.from_numpy(classifier.predict_proba(splits["test"].x))
-    on_test = evaluate(torch.from_numpy(splits["test"].y), test, 0.5)
+    x, y = parts["test"]
+    on_test = evaluate(torch.from_numpy(y), torch.from_numpy(classifier.predict_proba(x)), 0.5)
     at = "" if classifier.epoch_ is None else f", epoch {classifier.epoch_}"
-    print(f"{row} on {found.full_name}, {len(splits['train'].y)} rows: {_settings(classifier.options_)}{at}")
+    print(f"{row} on {found.full_name}, {len(parts['train'][1])} rows: {_settings(classifier.options_)}{at}")
     for metric in PAPER_METRICS:
         on_validation = classifier.validation_[metric.key]
         print(f"  {metric.title}: {_value(on_validation)} on validation, {_value(on_test[metric.key])} on test")
@@ -50,10 +59,12 @@ def fit(dataset: str, row: str, model: Path, seed: int, device: str, data: str |
 def predict(model: Path, file: Path, output: Path | None, probabilities: bool) -> None:
     """Write one line a row: 0 or 1 for every label, or its probability."""
     classifier = bench.load(model)
-    x = read_features(file)
+    names = [str(name) for name in getattr(classifier, "feature_names_in_", [])]
+    x = read_features(file, names)
     if x.shape[1] != classifier.n_features_in_:
         raise UsageError(f"{file} has {x.shape[1]} features; {model} was trained on {classifier.n_features_in_}.")
-    found = classifier.predict_proba(x) if probabilities else classifier.predict(x)
+    named = pd.DataFrame(x, columns=names) if names else x
+    found = classifier.predict_proba(named) if probabilities else classifier.predict(named)
     found = found.reshape(len(x), -1)[:, -len(classifier.label_names_) :]
     if output is not None and output.suffix == ".npz":
         stream = io.BytesIO()
@@ -70,8 +81,21 @@ def predict(model: Path, file: Path, output: Path | None, probabilities: bool) -
         write_atomically(output, text.getvalue().encode())
 
 
-def read_features(path: Path) -> np.ndarray:
+def _with_names(x: np.ndarray, source: Source) -> Any:
+    """The features as a frame where the set names them, so that a file's columns can be found by their names."""
+    names: list[str] = []
+    if source.extractor == OWN_NUMBERS:
+        names = card_of(source).get("features", {}).get("names", [])
+    elif source.module == npz.__name__:
+        with np.load(source.files[0], allow_pickle=False) as archive:
+            names = npz._names(archive)
+    return pd.DataFrame(x, columns=names) if len(names) == len(set(names)) == x.shape[1] else x
+
+
+def read_features(path: Path, names: Sequence[str] = ()) -> np.ndarray:
     """[N, D] float32 of a .npz with X (dense or CSR), of a .npy, or of a .csv of numbers with or without a header.
+
+    Columns of a .csv with a header are found by ``names`` where these are given, others are taken by their place.
 
     Raises
     ------
@@ -79,7 +103,11 @@ def read_features(path: Path) -> np.ndarray:
     """
     if not path.is_file():
         raise UsageError(f"the file {path} is missing.")
-    readers = {".npz": _from_npz, ".npy": lambda file: np.load(file, allow_pickle=False), ".csv": _from_csv}
+    readers = {
+        ".npz": _from_npz,
+        ".npy": lambda file: np.load(file, allow_pickle=False),
+        ".csv": lambda file: _from_csv(file, names),
+    }
     if path.suffix not in readers:
         raise UsageError(f"{path} is not one of {', '.join(readers)}.")
     try:
@@ -104,17 +132,27 @@ def _from_npz(path: Path) -> Any:
         return sparse.csr_matrix(parts, shape=tuple(archive["X_shape"])).toarray()
 
 
-def _from_csv(path: Path) -> list[list[float]]:
+def _from_csv(path: Path, names: Sequence[str]) -> list[list[float]]:
     rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    if rows and not all(map(_is_number, rows[0])):
-        rows = rows[1:]
-    for number, row in enumerate(rows):
+    if not rows:
+        raise ValueError("it is empty")
+    header = None if all(map(_is_number, rows[0])) else rows[0]
+    columns = list(range(len(rows[0])))
+    if header is not None and names:
+        missing = [name for name in names if name not in header]
+        if missing:
+            raise ValueError(f"it has no column {missing[0]!r}, which the model was trained on")
+        columns = [header.index(name) for name in names]
+    found = []
+    for line, row in enumerate(rows[header is not None :], start=1 + (header is not None)):
         if len(row) != len(rows[0]):
-            raise ValueError(f"row {number} has {len(row)} columns, the first has {len(rows[0])}")
-        wrong = [column for column, value in enumerate(row) if not _is_number(value)]
+            raise ValueError(f"line {line} has {len(row)} columns, the first has {len(rows[0])}")
+        wrong = [column for column in columns if not _is_number(row[column])]
         if wrong:
-            raise ValueError(f"row {number}, column {wrong[0]} is {row[wrong[0]]!r}, no number")
-    return [[float(value) for value in row] for row in rows]
+            name = header[wrong[0]] if header else wrong[0]
+            raise ValueError(f"line {line}, column {name} is {row[wrong[0]]!r}, no number")
+        found.append([float(row[column]) for column in columns])
+    return found
 
 
 def _is_number(text: str) -> bool:

@@ -1,20 +1,23 @@
-"""``bench status``: done, failed, running and missing jobs of a results folder. Imports neither torch nor methods."""
+"""``bench status``: done, failed, running, missing and stale jobs of a results folder. Imports no torch."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from itertools import product
+from pathlib import Path
 from statistics import median
 
 from bench.claims import Running, running
+from bench.collect import collect
+from bench.config import Config
 from bench.errors import UsageError
-from bench.records import CorruptRecordError, JobName, Record, Store
+from bench.records import JobName, Record, Store
 from bench.wording import duration
 
 
-def show_status(store: Store) -> int:
-    """Print the counts, the running jobs with their epochs, what failed, and how long the rest may take.
+def show_status(store: Store, config: Config, folders: list[Path]) -> int:
+    """Print the counts, the running jobs with their epochs, what failed or is stale, and how long the rest may take.
 
     Raises
     ------
@@ -22,13 +25,10 @@ def show_status(store: Store) -> int:
     """
     if not store.folder.is_dir():
         raise UsageError(f"there are no records in {store.folder}; run `python -m bench run` first.")
-    records: dict[JobName, Record] = {}
-    corrupt = []
-    for _, found in store.records():
-        if isinstance(found, CorruptRecordError):
-            corrupt.append(str(found))
-        else:
-            records[found.job] = found
+    entries = collect(store, config, folders)
+    records = {entry.job: entry.record for entry in entries if entry.record is not None}
+    corrupt = [entry.note for entry in entries if entry.state == "corrupt"]
+    stale = [entry for entry in entries if entry.state == "stale"]
     manifest = store.manifest()
     wanted = {
         JobName(*dataset.partition("@")[::2], row, seed)
@@ -36,17 +36,20 @@ def show_status(store: Store) -> int:
     }
     now = running(store)
     at_work = {one.job for one in now}
-    done = [record for record in records.values() if record.status == "done"]
-    failed = [record for record in records.values() if record.status == "failed"]
+    done = [entry.record for entry in entries if entry.state == "done" and entry.record is not None]
+    failed = [entry.record for entry in entries if entry.state == "failed" and entry.record is not None]
     missing = [job for job in wanted if job not in records and str(job) not in at_work]
     print(
         f"{store.folder}: {len(done)} done, {len(now)} running, {len(failed)} failed, {len(missing)} missing"
+        + (f", {len(stale)} stale" if stale else "")
         + (f", {len(corrupt)} corrupt" if corrupt else "")
     )
     for one in now:
         print(f"running  {describe(one)}")
     for record in sorted(failed, key=lambda record: record.job):
         print(f"failed   {record.job}: {(record.failure or {}).get('message', '')}")
+    for entry in sorted(stale, key=lambda entry: entry.job):
+        print(f"stale    {entry.job}: {entry.note}")
     for sentence in corrupt:
         print(f"corrupt  {sentence}")
     seconds = time_left(done, missing, now, manifest.expected_seconds)

@@ -23,6 +23,7 @@ from bench.claims import Claim, claimed
 from bench.config import Config
 from bench.datasets import ldl
 from bench.datasets.base import Dataset
+from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
@@ -34,6 +35,7 @@ from bench.preparation import Progress
 from bench.protocol import Protocol
 from bench.records import Record, Status, Store
 from bench.threads import threads
+from bench.training import DivergedError
 
 Computed = tuple[dict[str, Any], dict[str, bytes]]
 """A record's result, and the files to keep beside it."""
@@ -117,7 +119,7 @@ def _committed(job: Job, store: Store, device: str, keep: list[str], compute: Co
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        message = _message(error, job)
         seconds = time.perf_counter() - started
         return commit_failure(job, store, device, seconds, type(error).__name__, message, traceback.format_exc())
     seconds = time.perf_counter() - started
@@ -137,6 +139,15 @@ def _committed(job: Job, store: Store, device: str, keep: list[str], compute: Co
         cost["stacks_that_did_not_fit"] = clock.too_large
     store.write(_record(job, "done", device, cost, result=result, kept=stored, asked=keep))
     return Outcome(job, "done", seconds)
+
+
+def _message(error: BaseException, job: Job) -> str:
+    """The failure in one sentence; where the method's own code may be at fault, what is wrong with that."""
+    from bench.method_check import described, fault
+
+    if isinstance(error, DivergedError | MemoryError | OSError | UsageError):
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return fault(job.base, job.points[0]) or described(error, job.base)
 
 
 def commit_failure(

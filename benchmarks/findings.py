@@ -205,8 +205,8 @@ def selection(records: Records, rows: Sequence[str] = VARIANTS) -> str:
                 sum(value < 0 for value in own), f"{mean(bound):.5f}",
             ])  # fmt: skip
     headers = [
-        "metric", "jobs", "loss by choosing on Hamming", "jobs where its own metric is better", "where it is worse",
-        "loss against the best in hindsight",
+        "metric", "jobs", "worse by choosing on Hamming", "its own better in", "its own worse in",
+        "worse than the best in hindsight",
     ]  # fmt: skip
     return _table(headers, lines)
 

@@ -73,7 +73,8 @@ def same_methods(records: Records) -> str:
         for same, others in [findings.by_epoch(records, row, other)]
         if same
     ]
-    return f"- **Two names, one method.** Where both chose the same epoch, {metric} differs between {', '.join(text)}."
+    beginning = f"- **Two names, nearly one method.** Where both chose the same epoch, {metric} differs between"
+    return f"{beginning} {', '.join(text)}."
 
 
 def seeds(records: Records) -> str:
@@ -84,7 +85,7 @@ def seeds(records: Records) -> str:
         if below is not None
     ]
     if not text:
-        return "- **Seeds.** No set has more than one seed yet."
+        return f"- **Seeds.** None of {', '.join(findings.LIKE_THE_PAPER)} has more than one seed yet."
     return (
         "- **Seeds.** The paper's margins of the best FLEM variant over the best baseline are below two deviations "
         f"over seeds (the median of FLEM's variants on {', '.join(findings.LIKE_THE_PAPER)}) in {', '.join(text)}."

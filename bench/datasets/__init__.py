@@ -18,6 +18,9 @@ from bench.datasets.base import Dataset
 from bench.datasets.folders import walk
 from bench.errors import UsageError, did_you_mean
 
+OWN_NUMBERS = "vector"
+"""The extractor's name of features that a user's file gives as numbers."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -78,7 +81,7 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
     stem = _same(name, stems)
     if stem is not None:
         extractor, folder = _choose(stem, extractor, stems[stem])
-        return _canonical(stem, stem, extractor, folder, "paper")
+        return _canonical(stem, stem, extractor, folder, _protocol_of(extractor))
     archive = _same(name, archives)
     if archive is not None:
         places = archives[archive]
@@ -107,7 +110,7 @@ def available(config: Config, folders: list[Path]) -> list[Source | Missing]:
     stems, archives = scan(tuple(folders))
     for stem, extractors in stems.items():
         if stem not in taken:
-            found += [_canonical(stem, stem, e, places[0], "paper") for e, places in extractors.items()]
+            found += [_canonical(stem, stem, e, places[0], _protocol_of(e)) for e, places in extractors.items()]
     found += [_archive(name, places[0], "") for name, places in archives.items() if name not in taken]
     return found
 
@@ -141,7 +144,7 @@ def _registered(name: str, extractor: str, entry: DatasetEntry, folders: list[Pa
         if extractor not in ("", yeast.EXTRACTOR):
             raise UsageError(f"{name} has the features {yeast.EXTRACTOR!r} only, not {extractor!r}.")
         return Source(name, yeast.EXTRACTOR, entry.protocol, (yeast.file(),), yeast.__name__, lambda: yeast.load(name))
-    places = _places(entry, folders)
+    places = _places(name, entry, folders)
     if not places:
         if extractor:
             raise UsageError(f"{name}@{extractor} is not in {_listed(folders)}: {_how(name, entry)}")
@@ -151,11 +154,11 @@ def _registered(name: str, extractor: str, entry: DatasetEntry, folders: list[Pa
     return _canonical(name, stem, wanted, folder, entry.protocol)
 
 
-def _places(entry: DatasetEntry, folders: list[Path]) -> dict[str, list[tuple[str, Path]]]:
-    """{extractor: [(stem, folder)]} of a registered set."""
+def _places(name: str, entry: DatasetEntry, folders: list[Path]) -> dict[str, list[tuple[str, Path]]]:
+    """{extractor: [(stem, folder)]} of a registered set, found by its stems, else by its name."""
     stems, _ = scan(tuple(folders))
     places: dict[str, list[tuple[str, Path]]] = {}
-    for stem in entry.stems:
+    for stem in entry.stems or [name]:
         for extractor, found in stems.get(stem, {}).items():
             places.setdefault(extractor, []).extend((stem, folder) for folder in found)
     return places
@@ -165,7 +168,7 @@ def _each_extractor(name: str, config: Config, folders: list[Path]) -> list[Sour
     entry = config.datasets[name]
     if entry.source == "river":
         return [_registered(name, "", entry, folders)]
-    places = _places(entry, folders)
+    places = _places(name, entry, folders)
     if not places:
         return [Missing(name, _how(name, entry))]
     return [
@@ -174,7 +177,7 @@ def _each_extractor(name: str, config: Config, folders: list[Path]) -> list[Sour
 
 
 def _how(name: str, entry: DatasetEntry) -> str:
-    stem, extractor = entry.stems[0], entry.extractor or "<extractor>"
+    stem, extractor = (*entry.stems, name)[0], entry.extractor or "<extractor>"
     return (
         f"{entry.get}; put {stem}_<split>_features_{extractor}.npy and {stem}_<split>_labels.npz "
         f"(train, val, test) into the data folder"
@@ -194,6 +197,11 @@ def _choose(name: str, wanted: str, extractors: dict[str, list[Path]]) -> tuple[
     return extractor, places[0]
 
 
+def _protocol_of(extractor: str) -> str:
+    """Of a set that is not registered: features that are a user's own numbers are of any scale and often few."""
+    return "small" if extractor == OWN_NUMBERS else "paper"
+
+
 def _canonical(name: str, stem: str, extractor: str, folder: Path, protocol: str) -> Source:
     files = canonical.files(folder, stem, extractor)
     return Source(
@@ -209,7 +217,10 @@ def _archive(name: str, path: Path, extractor: str) -> Source:
 
 def _by_path(path: Path) -> Source:
     if path.suffix != ".npz":
-        raise UsageError(f"{path} is not a data file that can be read; give a .npz file, or a name with --data FOLDER.")
+        raise UsageError(
+            f"{path} is not a data file that can be read; give a .npz file, or a name with --data FOLDER. "
+            "`bench data prepare NAME --raw FILE` makes data of CSV, ARFF and MATLAB files."
+        )
     if not path.is_file():
         raise UsageError(f"the data file {path} does not exist.")
     return _archive(path.stem, path, "")

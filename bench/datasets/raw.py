@@ -35,6 +35,8 @@ class RawSet:
     source: str
     """What was read, for the card."""
     notes: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    """Of a user's numbers, where the file names them."""
 
 
 def label_matrix(rows: Sequence[Iterable[str]], label_names: Sequence[str], where: str) -> np.ndarray:

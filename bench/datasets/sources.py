@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -176,4 +176,4 @@ def parsed(name: str, raw: Path, ids: Path | None = None, difficult: Literal["ab
             f"--raw {raw} is not what a set of your own is made from: a .csv, a .mat, or a folder with Mulan's .xml "
             f"and .arff; and {name!r} is none of the registered {', '.join(ORIGINS)}."
         )
-    return RawSet(name, found.kind, found.label_names, found.splits, found.split_rule, found.source, found.notes)
+    return replace(found, stem=name)

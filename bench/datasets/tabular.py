@@ -40,15 +40,17 @@ def parse(path: Path) -> RawSet:
     kinds = [name for name in ("file", "text") if name in columns]
     features = [name for name in columns if name not in ("file", "text", "labels", "split")]
     if len(kinds) > 1 or "labels" not in columns or not (kinds or features):
+        shown = ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")
         raise UsageError(
-            f"{path} needs the column labels, and the column file or text or columns of numbers, separated by commas; "
-            f"it has {', '.join(columns) or 'no column at all'}."
+            f"{path} needs the column labels (names joined by ;), and the column file or text or columns of numbers, "
+            f"separated by commas; it has {shown or 'no column at all'}. Where each label has a column of 0 and 1, "
+            "save features and labels as the arrays X and Y of an .npz file instead (numpy.savez)."
         )
     labels = [[name.strip() for name in (row["labels"] or "").split(";") if name.strip()] for row in rows]
     names = sorted({name for row in labels for name in row})
     if len(names) < 2:
         raise UsageError(f"{path} names {len(names)} labels; multi-label learning needs at least two (joined by ;).")
-    y = label_matrix(labels, names, str(path))
+    y, notes = label_matrix(labels, names, str(path)), _suspicious(names)
     index, rule = _splits(path, rows) if "split" in columns else split_rows(len(rows), None)
     if not kinds:
         x = _numbers(path, rows, features)
@@ -59,6 +61,8 @@ def parse(path: Path) -> RawSet:
             {split: RawSplit([str(row) for row in part], x[part], y[part]) for split, part in index.items()},
             rule,
             path.name,
+            notes,
+            tuple(features),
         )
     photographs = kinds == ["file"]
     items = [path.parent / (row["file"] or "") for row in rows] if photographs else [row["text"] or "" for row in rows]
@@ -67,7 +71,14 @@ def parse(path: Path) -> RawSet:
         split: RawSplit([ids[row] for row in part], [items[row] for row in part], y[part])
         for split, part in index.items()
     }
-    return RawSet(path.stem, "image" if photographs else "text", names, splits, rule, path.name)
+    return RawSet(path.stem, "image" if photographs else "text", names, splits, rule, path.name, notes)
+
+
+def _suspicious(names: list[str]) -> tuple[str, ...]:
+    with_commas = [name for name in names if "," in name]
+    if not with_commas:
+        return ()
+    return (f"{len(with_commas)} label names hold a comma, such as {with_commas[0]!r}: labels are joined by ; here.",)
 
 
 def _complete(path: Path, line: int, row: dict, columns: int) -> None:
@@ -88,11 +99,13 @@ def _numbers(path: Path, rows: list[dict[str, str]], features: list[str]) -> np.
         for column, name in enumerate(features):
             try:
                 x[number, column] = float(row[name])
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError):
+                x[number, column] = np.nan
+            if not np.isfinite(x[number, column]):
                 raise UsageError(
-                    f"{path} has no column file or text, so its columns are features; in row {number + 1} "
-                    f"{name} is {row[name]!r}, not a number."
-                ) from error
+                    f"{path} has no column file or text, so its columns are features; in line {number + 2} "
+                    f"{name} is {row[name]!r}, not a finite number."
+                )
     return x
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bench import config
-from bench.datasets import Missing, Source, available, canonical, data_folders, npz, resolve, scan, yeast
+from bench.datasets import OWN_NUMBERS, Missing, Source, available, canonical, data_folders, npz, resolve, scan, yeast
 from bench.datasets.base import SplitArrays
 from bench.errors import UsageError
 
@@ -102,6 +103,21 @@ def test_several_extractors_must_be_chosen_among(tmp_path: Path, settings: confi
     assert found("Tiny@e2", settings, tmp_path).extractor == "e2"
     with pytest.raises(UsageError, match=r"no features 'e3'; did you mean 'e[12]'"):
         resolve("Tiny@e3", settings, [tmp_path])
+
+
+def test_a_registered_set_without_stems_is_found_by_its_name(tmp_path: Path, settings: config.Config) -> None:
+    write(tmp_path)
+    entries = {**settings.datasets, "Tiny": config.DatasetEntry(protocol="small")}
+    registered = replace(settings, datasets=entries)
+    assert found("Tiny", registered, tmp_path).protocol == "small"
+    absent = resolve("Tiny", registered, [])
+    assert isinstance(absent, Missing)
+    assert "Tiny_<split>_features_<extractor>.npy" in absent.get
+
+
+def test_a_users_own_numbers_are_scaled_and_trained_long_enough(tmp_path: Path, settings: config.Config) -> None:
+    write(tmp_path, extractor=OWN_NUMBERS)
+    assert found("Tiny", settings, tmp_path).protocol == "small"
 
 
 def test_registered_name_wins_over_a_file_which_its_path_reaches(tmp_path: Path, settings: config.Config) -> None:

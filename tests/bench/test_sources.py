@@ -396,8 +396,10 @@ def test_csv_of_texts_with_and_without_a_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("words,labels\nx,a;b\n", "so its columns are features; in row 1 words is 'x', not a number"),
+        ("words,labels\nx,a;b\n", "so its columns are features; in line 2 words is 'x', not a finite number"),
+        ("wide,labels\n1,a;b\nnan,b\n", "in line 3 wide is 'nan', not a finite number"),
         ("labels\na;b\n", "columns of numbers, separated by commas; it has labels"),
+        ("wide,sun,rain\n1,0,1\n", "save features and labels as the arrays X and Y of an .npz file"),
         ("text,labels\nx,a\n", "names 1 labels"),
         ("text,labels\nbread, oven,food\nx,a;b\n", "line 2: 3 fields under 2 columns; text with commas"),
         ("text,labels,split\nx,a;b\n", "line 2: 2 fields under 3 columns"),
@@ -411,6 +413,12 @@ def test_faults_in_csv_are_one_sentence(tmp_path: Path, text: str, message: str)
     (tmp_path / "mine.csv").write_text(text)
     with pytest.raises(UsageError, match=message):
         tabular.parse(tmp_path / "mine.csv")
+
+
+def test_labels_joined_by_commas_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("wide,labels\n" + '1,"a,b"\n2,b\n' * 5)
+    (note,) = tabular.parse(tmp_path / "mine.csv").notes
+    assert note == "1 label names hold a comma, such as 'a,b': labels are joined by ; here."
 
 
 def test_csv_of_numbers(tmp_path: Path) -> None:

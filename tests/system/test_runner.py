@@ -245,3 +245,19 @@ def test_a_claim_excludes_others_and_goes_with_its_process(tmp_path: Path) -> No
 
 def test_durations_read_well() -> None:
     assert [duration(seconds) for seconds in (5, 600, 7200)] == ["5 s", "10 min", "2.0 h"]
+
+
+def test_records_of_another_protocol_are_stale(tmp_path: Path) -> None:
+    lines = [f"{i % 7},{i % 5},{'a;b' if i % 3 else 'b'}" for i in range(60)]
+    (tmp_path / "things.csv").write_text("\n".join(["x,y,labels", *lines]))
+    assert bench("data", "prepare", "things", "--raw", "things.csv", "--to", "data", cwd=tmp_path).returncode == 0
+    assert bench("run", "--datasets", "things", "--data", "data", "--methods", "BCE", cwd=tmp_path).returncode == 0
+    assert "stale" not in bench("status", cwd=tmp_path).stdout
+    (tmp_path / "bench.toml").write_text('data = ["data"]\n[datasets.things]\nprotocol = "paper"\n')
+    status = bench("status", cwd=tmp_path).stdout
+    assert "0 done, 0 running, 0 failed, 0 missing, 1 stale" in status
+    assert "stale    things@vector BCE seed 0: protocol changed since" in status
+    assert "stale" in bench("table", cwd=tmp_path).stdout
+    assert (
+        "stale (protocol)" in bench("run", "--datasets", "things", "--methods", "BCE", "--dry-run", cwd=tmp_path).stdout
+    )
