@@ -128,7 +128,8 @@ def test_what_sets_decide_counts_in_the_metrics_direction() -> None:
 
 def test_times_are_multiples_of_bces_on_the_same_seed() -> None:
     records = findings.by_job([
-        record("BCE", 0, [2.0] * 4), record("FL", 0, [3.0] * 4), record("BCE", 1, [4.0] * 4), record("FL", 1, [10.0] * 4),
+        record("BCE", 0, [2.0] * 4), record("FL", 0, [3.0] * 4),
+        record("BCE", 1, [4.0] * 4), record("FL", 1, [10.0] * 4),
     ])  # fmt: skip
     assert findings.fitting_times(records) == {"BCE": 1.0, "FL": 2.0}
 
