@@ -16,7 +16,8 @@ def show_methods(check: bool) -> int:
 
     config = configuration.load()
     broken = 0
-    for name, listing in methods.listings().items():
+    by_family = sorted(methods.listings().items(), key=lambda found: (found[1].family, found[0].casefold()))
+    for name, listing in by_family:
         problem = listing.problems[0] if listing.problems else ""
         if check and not problem:
             from bench.method_check import fault
