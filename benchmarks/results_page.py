@@ -51,152 +51,14 @@ from benchmarks.reference import (
 PAGE = ROOT / "docs/results.md"
 PICTURE = ROOT / "docs/ranks.svg"
 README = ROOT / "README.md"
+TEMPLATE = Path(__file__).with_suffix(".md")
+"""The page's prose, with names in braces where something is computed."""
 DEMO = "<!-- demo -->", "<!-- /demo -->"
 STAND_IN = "VOC07tv=VOC07"
-
-HEAD = """# Results
-
-```sh
-BENCH_DATA=FOLDER:FOLDER make reference         # everything on this page again, in hours; it goes on where it was stopped
-BENCH_DATA=FOLDER:FOLDER make reference-check   # a part of it, in minutes, compared with the committed results byte for byte
-```
-
-{origin}
-
-None of the paper's features were published, so no column here reproduces a printed one to the digit. Reuters is the paper's
-documents, split sizes and kind of features (XML-CNN, trained by us). VOC07tv is real VOC2007 photographs, but the official validation
-photographs stand in for the test ones, and EfficientNet-Lite2 for ResNet-50. COCO18 is COCO photographs with 18 of the 80 labels. The
-other sets are classic ones that the paper does not use, from Mulan, with its train and test rows where it has them. Every number is
-written by `python -m benchmarks.results_page` from [the records](../results/reference/); a test fails where page and records disagree.
-
-## In short
-
-{in_short}
-
-![ranks of the paper's twelve methods and plain BCE by four metrics](ranks.svg)
-"""
-
-BESIDE = """## 1. The tables
-
-{inventory}
-Validation rows are a fifth of the training rows where a set has none. `python -m bench data card NAME` shows the fingerprint of yours.
-
-### Beside the paper
-
-What differs in Reuters: the features. Table 1's sizes are met (5827/1943/3019, 90 topics), and so is their kind, but the network's
-word vectors (GloVe 6B, 50 dimensions), its settings and its seed are ours; the paper gives none of them. What differs in VOC07tv: the
-test photographs (2006 official validation ones), the network (EfficientNet-Lite2, 1280 features, in place of ResNet-50 with 2048) and
-the size of validation (502 in place of 2510). The paper is one run without a deviation. The last line of each table is Spearman's
-correlation of the methods' ranks here with their printed ranks.
-"""
 
 FEW_POINTS = """### delicious
 
 983 labels: one seed, and of FLEM's sixteen grid points the four with alpha and beta in 0.001 and 0.01. Not counted below.
-"""
-
-CLAIMS = """## 2. The paper's claims
-
-A claim is counted in cells (a data set and a metric) that hold it, in print and here. It holds where the share here is that in print;
-in part where its interval, from resampled data sets (rough with as few as these), lies above what methods without a difference would give.
-"""
-
-ON_EACH_SET = """### On each data set
-
-On how many sets FLEM-D is shown to be better / worse / neither, with test instances resampled and seeds counted
-([how](statistics.md); a set with one seed speaks of the trained models only): {sets}.
-
-{within}
-### Over data sets
-"""
-
-STATISTICS = """Whether FLEM-D differs from the others and from plain BCE, over data sets ([what these numbers are](statistics.md)); values are means
-over seeds, not rounded, and equal ones share their mean rank, so that mean ranks differ from the average ranks of section 1.
-"""
-
-FINDINGS = """## 3. What the tables hide
-
-### FLEM-I is plain BCE, but for the clip
-
-Without the label distribution loss nothing of the estimator g reaches the classifier, except through the norm by which the gradients
-of both are clipped together. `FLEM-I separate` clips them apart (`clip = "separate"`).
-
-{joint}
-{separate}
-### CB is FL, but for eps and the clip
-
-Under Adam a constant weight of a label's loss cancels from the update of a linear classifier, whose labels share no parameter; what is
-left is eps, rounding, and the clip on the joint norm. CB multiplies FL's loss by such weights. A difference in the last digit of
-validation Hamming loss can then choose another epoch, and that moves the other metrics much more.
-
-{class_balanced}
-### ML-KNN predicts something
-
-The paper's Hamming losses of ML-KNN equal the label density, which is what predicting nothing gives, on six of its eight sets (AAPD,
-Reuters, COCO14, COCO17, CUB, NUS). Ours, on test data:
-
-{nothing}
-### RAKEL's pattern is saturation
-
-The printed RAKEL has a ranking loss near its Hamming loss. Posteriors of Gaussian naive Bayes on many features are 0 or 1 in most
-places, and ties among the highest scores count against the ranking metrics.
-
-{saturation}
-### The interaction loss had no gradient
-
-In the code that was public when the paper's tables were made, the weight of the interaction loss (eq. 7) was computed without a
-gradient path to what it weighs. `FLEM-D legacy` is that (`interaction = "legacy"`), FLEM-D the mended one.
-
-{legacy}
-"""
-
-SEEDS = """## 4. What a seed does
-
-The margin of the best FLEM variant over the best baseline, in the paper's columns, beside the standard deviation over seeds of a
-number on the sets here that are most like the paper's (the median over {near} and rows).
-
-{margins}
-
-The deviation over seeds on each set:
-
-{deviations}
-"""
-
-SELECTION = """## 5. What selection on validation Hamming loss costs
-
-FLEM's grids: the point that validation Hamming loss chooses, as in every table, against the point that each metric's own validation
-value would choose. Positive: the metric is worse by choosing on Hamming loss. "Its own" counts the jobs in which the metric's own
-choice is better or worse on test data; "in hindsight" is the best grid point by test data, which no rule can know. The epoch is
-chosen by Hamming loss either way.
-
-{selection}
-"""
-
-PRACTICE = """## 6. What to use
-
-Mean ranks over the {blocks} sets on which all thirteen rows have values, and the median time of fitting, the whole grid included, in
-multiples of BCE's on the same set and seed (beside other work, so rough). These ranks are not those of section 1, which follow the
-paper: here plain BCE is ranked too, values are not rounded, and equal ones share their mean rank.
-
-{costs}
-
-The best of the cheap beside the best of the dear, and whether Nemenyi's test tells their ranks apart:
-
-{cheap}
-"""
-
-OPEN = """## 7. What is not answered
-
-The paper's own columns, but for a stand-in of two: its features are not public, and AAPD's training texts, the photographs of VOC12,
-COCO14, COCO17 and CUB, and NUS-WIDE were not at hand. On a machine that has the raw data this answers it:
-
-```sh
-for name in AAPD Reuters VOC07 VOC12 COCO14 COCO17 CUB NUS; do python -m bench data prepare $name; done
-python -m bench run --datasets all --seeds 0 1 2 3 4 --jobs auto
-python -m bench table && python -m bench compare && python -m bench stats
-```
-
-Nothing here was run on a GPU.
 """
 
 RECOVERED = """## Does label enhancement recover the label distribution?
@@ -270,64 +132,54 @@ def page(reference: Reference) -> str:
     photographs = reference.tables(ablated, style=Style(show_ranks=False))
     claimed = claims([paper_table(metric, config) for metric in PAPER_METRICS], tables)
     times = findings.fitting_times(found)
-    short = in_short(found, claimed, tables, within, times, CONTROL)
-    parts = [
-        HEAD.format(origin=origin(entries), in_short=short),
-        BESIDE.format(inventory=inventory(entries)),
-        render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
-        "### All four metrics (Tables 2 to 5)\n",
-        render_all(tables, "markdown"),
-        "### The ablation (Table 6), on VOC07tv\n",
-        render_all([ablation(photographs)], "markdown"),
-        *enhancement(reference),
-        *few_points(),
-        CLAIMS,
-        as_text([claims_grid(claimed)], "pipe"),
-        ON_EACH_SET.format(within=findings.within(within, CONTROL), sets=", ".join(_with_instances(within))),
-        STATISTICS,
-        *(statistics(table) for table in with_bce),
-        FINDINGS.format(
-            joint=findings.pair(found, "FLEM-I", "BCE"),
-            separate=findings.pair(found, "FLEM-I separate", "BCE"),
-            class_balanced=findings.pair(found, "CB", "FL"),
-            nothing=findings.nothing_predicted(found, measured),
-            saturation=findings.saturation(found, measured),
-            legacy=findings.pair(found, "FLEM-D legacy", "FLEM-D"),
-        ),
-        SEEDS.format(
-            near=", ".join(findings.LIKE_THE_PAPER),
-            margins=findings.margins(found),
-            deviations=findings.seed_deviations(found),
-        ),
-        SELECTION.format(selection=findings.selection(found)),
-        PRACTICE.format(
-            costs=findings.costs_and_ranks(times, ranks),
-            cheap=findings.cheap_and_dear(times, ranks, blocks),
-            blocks=blocks,
-        ),
-        OPEN,
-    ]
-    if RECOVERY.is_dir():
-        parts.append(recovered(config))
-    return "\n".join(parts)
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        origin=origin(entries),
+        in_short=in_short(found, claimed, tables, within, times, CONTROL),
+        inventory=inventory(entries),
+        comparison=render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
+        tables=render_all(tables, "markdown"),
+        ablation=render_all([ablation(photographs)], "markdown"),
+        enhancement=enhancement(reference),
+        few_points=few_points(),
+        claims=as_text([claims_grid(claimed)], "pipe"),
+        within=findings.within(within, CONTROL),
+        sets=", ".join(_with_instances(within)),
+        statistics="\n".join(statistics(table) for table in with_bce),
+        joint=findings.pair(found, "FLEM-I", "BCE"),
+        separate=findings.pair(found, "FLEM-I separate", "BCE"),
+        class_balanced=findings.pair(found, "CB", "FL"),
+        nothing=findings.nothing_predicted(found, measured),
+        saturation=findings.saturation(found, measured),
+        legacy=findings.pair(found, "FLEM-D legacy", "FLEM-D"),
+        near=", ".join(findings.LIKE_THE_PAPER),
+        margins=findings.margins(found),
+        deviations=findings.seed_deviations(found),
+        selection=findings.selection(found),
+        blocks=blocks,
+        costs=findings.costs_and_ranks(times, ranks),
+        cheap=findings.cheap_and_dear(times, ranks, blocks),
+        recovered=recovered(config),
+    )
 
 
-def enhancement(reference: Reference) -> list[str]:
+def enhancement(reference: Reference) -> str:
     """The older label-enhancement methods on the sets that they were run on, ranked with the newer ones."""
     rows = [*ENHANCEMENT, *LABEL_ENHANCEMENT, *VARIANTS]
     sets = list(dict.fromkeys(one.job.full_dataset for one in reference.entries if one.job.row in ENHANCEMENT))
     if not sets:
-        return []
+        return ""
     tables = reference.tables(Choice(rows=[*rows, "BCE"], datasets=sets), rows)
-    return ["### Older label enhancement\n", render_all(tables, "markdown")]
+    return f"### Older label enhancement\n\n{render_all(tables, 'markdown')}\n"
 
 
-def few_points() -> list[str]:
+def few_points() -> str:
     """delicious, from a folder of its own."""
     if not (DELICIOUS / PACKED).is_file():
-        return []
+        return ""
     reference = read(DELICIOUS)
-    return [FEW_POINTS, origin(reference.entries) + "\n", render_all(reference.tables(Choice()), "markdown")]
+    return "\n".join(
+        [FEW_POINTS, origin(reference.entries) + "\n", render_all(reference.tables(Choice()), "markdown"), ""]
+    )
 
 
 def _with_instances(within: list[Resampled]) -> list[str]:
@@ -388,11 +240,13 @@ def statistics(table: Table) -> str:
 
 
 def recovered(config: Config) -> str:
+    if not (RECOVERY / PACKED).is_file():
+        return ""
     store = Store(RECOVERY)
     entries = committed(store, config)
     names = list(recovery_rows(config))
     tables = [comparison(entries, metric, config, store.manifest(), names) for metric in RECOVERY_METRICS]
-    parts = [RECOVERED, origin(entries) + "\n", verdict(tables), against_floors(tables, "pipe")]
+    parts = ["", RECOVERED, origin(entries) + "\n", verdict(tables), against_floors(tables, "pipe")]
     return "\n".join([*parts, render_all(tables, "markdown")])
 
 
