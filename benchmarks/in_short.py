@@ -63,7 +63,8 @@ def beside_bce(tables: Sequence[Table], within: Sequence[Resampled], control: st
         f"- **Plain BCE**, which the paper leaves out: {control} is better in {said['better']} of {said.total()} "
         f"cells, worse in {said['worse']}, equal as printed in {said['level']}. With test instances and seeds moving, "
         f"{control} is shown to be better in {shown['better']} of them and worse in {shown['worse']}, twelve methods "
-        f"being compared with it on each set (a set with one seed speaks of the trained models only). Over the sets Wilcoxon's test of this pair alone gives "
+        f"being compared with it on each set (one with a single seed speaks of the trained models only). "
+        f"Over the sets Wilcoxon's test of this pair alone gives "
         f"{', '.join(pair_over_sets(table, control, 'BCE') for table in tables)}."
     )
 
