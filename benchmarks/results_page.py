@@ -158,6 +158,9 @@ def page(reference: Reference) -> str:
         blocks=blocks,
         costs=findings.costs_and_ranks(times, ranks),
         cheap=findings.cheap_and_dear(times, ranks, blocks),
+        neighbours_first=", ".join(ranked_on(tables[0], "ML-KNN", range(1, 2))) or "none",
+        neighbours_last=", ".join(ranked_on(tables[0], "ML-KNN", range(10, 13))) or "none",
+        labelsets_last=len(ranked_on(tables[0], "RAKEL", range(12, 13))),
         recovered=recovered(config),
     )
 
@@ -184,6 +187,12 @@ def few_points() -> str:
 
 def _with_instances(within: list[Resampled]) -> list[str]:
     return [f"{one.dataset.partition('@')[0]} ({one.instances} test instances)" for one in within]
+
+
+def ranked_on(table: Table, row: str, ranks: range) -> list[str]:
+    """The data sets on which the row has one of the ranks."""
+    cells = {column: table.cell(row, column) for column in table.columns}
+    return [column for column, cell in cells.items() if cell is not None and cell["rank"] in ranks]
 
 
 def mean_ranks(tables: list[Table]) -> tuple[dict[str, dict[str, float]], int]:
