@@ -50,6 +50,14 @@ def fault(name: str, options: dict[str, Any] | None = None) -> str | None:
         return described(error, name)
 
 
+def explained(error: BaseException, name: str, options: dict[str, Any]) -> str:
+    """Why a job of the method failed: its error, or where that tells nothing of the method's file, what a trial finds."""
+    known = name in methods.listings()  # a floor of the recovery track is no method
+    return (
+        described(error, name) if not known or _lines(error, name) else fault(name, options) or described(error, name)
+    )
+
+
 def described(error: BaseException, name: str) -> str:
     """The error in one sentence, with the line of the method's file that it came from."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -57,11 +65,15 @@ def described(error: BaseException, name: str) -> str:
         text = NO_BRANCHES
     elif "must only return Tensors" in text:
         text = f"{ONE_NUMBER}; it returned something else, or nothing"
+    lines = _lines(error, name)
+    return f"{lines[-1]}: {text}" if lines else text
+
+
+def _lines(error: BaseException, name: str) -> list[str]:
+    """The lines of the method's file that the error passed through, the last one last."""
     file = methods.listings()[name].file if name in methods.listings() else None
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if file and frame.filename == str(file)
-    ]
-    return f"{file.name}, line {lines[-1]}: {text}" if file and lines else text
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{file.name}, line {frame.lineno}" for frame in frames if file and frame.filename == str(file)]
 
 
 def _few_rows() -> Prepared:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import methods
-from bench.method_check import fault
+from bench.fitting import problem_of
+from bench.method_check import explained, fault
 from methods import api
+from methods.api import Split
 
 METHOD = """
 import torch
@@ -85,6 +88,22 @@ def test_a_grid_over_what_is_no_option_is_told(written) -> None:
     text = METHOD.replace("shift=0.5", 'shift=0.5, grid={"shfit": [1.0]}')
     written(text, "return batch.z.mean()", "checked_grid")
     assert "has no option 'shfit'; did you mean 'shift'?" in (fault("Mine") or "")
+
+
+def test_a_jobs_error_is_told_as_it_was_where_it_names_the_method() -> None:
+    """Not as the trial on a few rows would: k = 30 is too many there, whatever the job's rows were."""
+    train = Split(torch.rand(20, 3), torch.zeros(20, 2, dtype=torch.int8))
+    model = methods.create("ML-KNN", problem_of("", train, "official"), k=30)
+    with pytest.raises(ValueError, match="there are 20") as raised:
+        model.fit(train, 0)
+    assert "more than k = 30 training rows; there are 20" in explained(raised.value, "ML-KNN", {"k": 30})
+
+
+def test_an_error_that_tells_nothing_of_the_method_is_looked_into(written) -> None:
+    written(METHOD, "return batch.z.mean(dim=1)", "checked_opaque")
+    error = RuntimeError("The size of tensor a (3) must match the size of tensor b (64)")
+    assert "a scalar tensor; it returned one of the shape [12]" in explained(error, "Mine", {})
+    assert explained(error, "uniform", {}) == str(error)
 
 
 @pytest.mark.parametrize("name", ["BCE", "DB", "FLEM-T", "RAKEL"])
