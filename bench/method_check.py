@@ -41,21 +41,18 @@ def fault(name: str, options: dict[str, Any] | None = None) -> str | None:
             torch.manual_seed(0)
             prepared = _few_rows()
             chosen = methods.options(name, entry.defaults, options or {})
-            return (
-                _linear(name, cls, chosen, prepared)
-                if issubclass(cls, LinearMethod)
-                else _other(name, chosen, prepared)
-            )
+            if issubclass(cls, LinearMethod):
+                return _linear(name, cls, chosen, prepared)
+            return _other(name, chosen, prepared)
     except Exception as error:
         return described(error, name)
 
 
 def explained(error: BaseException, name: str, options: dict[str, Any]) -> str:
-    """Why a job of the method failed: its error, or where that tells nothing of the method's file, what a trial finds."""
-    known = name in methods.listings()  # a floor of the recovery track is no method
-    return (
-        described(error, name) if not known or _lines(error, name) else fault(name, options) or described(error, name)
-    )
+    """Why a job of the method failed: its error, or what a trial finds where that does not touch the method's file."""
+    opaque = name in methods.listings() and not _lines(error, name)  # a floor of the recovery track is no method
+    found = fault(name, options) if opaque else None
+    return found or described(error, name)
 
 
 def described(error: BaseException, name: str) -> str:
