@@ -150,7 +150,7 @@ def test_networks_shape_and_initial_weights() -> None:
         expected = math.sqrt(2 / (layer.in_features + layer.out_features))
         assert float(layer.weight.detach().std()) == pytest.approx(expected, rel=0.05)
     bound = math.sqrt(6 / 640)  # xavier uniform
-    assert float(wide.encoder.weight.abs().max()) == pytest.approx(bound, rel=0.02)
+    assert float(wide.encoder.weight.detach().abs().max()) == pytest.approx(bound, rel=0.02)
     assert (wide.encoder.bias == 0).all()
 
 
