@@ -73,12 +73,10 @@ class _Expected:
         self._data = cache(self._data_of)
 
     def changed(self, record: Record) -> tuple[str, ...]:
-        key = self._parts(record.job.row, record.protocol)
+        data, protocol = self._data(record.job.full_dataset)
+        key = self._parts(record.job.row, protocol or record.protocol)
         if key is None:
             return ("its row",)
-        data, protocol = self._data(record.job.full_dataset)
-        if protocol is not None and protocol != record.protocol:
-            return ("protocol",)  # bench.toml names another for this data set since
         return changed_parts(record, {**key, "seed": record.job.seed, "data": data or record.key.get("data")})
 
     def _parts_of(self, row_name: str, protocol_name: str) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -124,19 +124,22 @@ def in_words(found: list[Resampled], metric: Metric, detail: bool) -> list[Block
     return said
 
 
+def shown(interval: Interval, metric: Metric) -> Literal["better", "worse"] | None:
+    """What the control is shown to be on that data set; None where the two are not told apart."""
+    if interval.p >= ALPHA:
+        return None
+    return "better" if (interval.difference > 0) == metric.lower_is_better else "worse"
+
+
 def verdict(one: Resampled, metric: Metric) -> str:
     """Which methods the control is better and worse than there, and which cannot be told apart from it."""
     found = one.intervals[metric.key]
     if not found:
         return f"no method shares a seed with {one.control} and has a value."
-    sign = 1 if metric.lower_is_better else -1
     groups: dict[str, list[str]] = {"better than": [], "worse than": [], "not told apart from": []}
+    words_for = {"better": "better than", "worse": "worse than", None: "not told apart from"}
     for interval in found:
-        if interval.p >= ALPHA:
-            group = "not told apart from"
-        else:
-            group = "better than" if sign * interval.difference > 0 else "worse than"
-        groups[group].append(interval.method)
+        groups[words_for[shown(interval, metric)]].append(interval.method)
     said = "; ".join(f"{words} {', '.join(methods)}" for words, methods in groups.items() if methods)
     alone = [interval.method for interval in found if interval.seeds == 1]
     if len(alone) == len(found):

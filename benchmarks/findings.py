@@ -15,7 +15,7 @@ from bench.metric_catalogue import PAPER_METRICS, Metric
 from bench.printed_claims import BASELINES, VARIANTS
 from bench.prose import Grid, as_text
 from bench.records import Record
-from bench.resampling import Resampled
+from bench.resampling import Resampled, shown
 from bench.statistics import ALPHA, nemenyi
 
 Records = Mapping[tuple[str, str, int], Record]
@@ -129,11 +129,11 @@ def margins(records: Records) -> str:
         claimed = printed_margins(metric)
         every = deviations(of_sets(records, LIKE_THE_PAPER), metric)
         spread = [deviation for _, deviation in every]
-        searched = [deviation for row, deviation in every if row in VARIANTS]
+        searched = searched_deviation(records, metric)
         below, count = margins_below(records, metric)
         lines.append([
             metric.title, f"{median(claimed):.4f}", f"{min(claimed):.4f} to {max(claimed):.4f}",
-            f"{median(spread):.4f}" if spread else "–", f"{median(searched):.4f}" if searched else "–",
+            f"{median(spread):.4f}" if spread else "–", "–" if searched is None else f"{searched:.4f}",
             "–" if below is None else f"{below} of {count}",
         ])  # fmt: skip
     headers = [
@@ -164,15 +164,21 @@ def deviations(records: Records, metric: Metric) -> list[tuple[str, float]]:
     return [(row, deviation) for row, deviation in found if deviation is not None]
 
 
+def searched_deviation(records: Records, metric: Metric) -> float | None:
+    """The median deviation over seeds of FLEM's variants on the sets most like the paper's."""
+    near = deviations(of_sets(records, LIKE_THE_PAPER), metric)
+    found = [deviation for row, deviation in near if row in VARIANTS]
+    return median(found) if found else None
+
+
 def margins_below(records: Records, metric: Metric) -> tuple[int | None, int]:
     """How many of the printed margins are below two deviations of FLEM's variants on the sets most like the paper's,
     and how many there are."""
     claimed = printed_margins(metric)
-    near = of_sets(records, LIKE_THE_PAPER)
-    searched = [deviation for row, deviation in deviations(near, metric) if row in VARIANTS]
-    if not searched:
+    searched = searched_deviation(records, metric)
+    if searched is None:
         return None, len(claimed)
-    return sum(margin < 2 * median(searched) for margin in claimed), len(claimed)
+    return sum(margin < 2 * searched for margin in claimed), len(claimed)
 
 
 def selection(records: Records, rows: Sequence[str] = VARIANTS) -> str:
@@ -248,12 +254,7 @@ def saturation(records: Records, measured: Mapping[str, Mapping[str, float]]) ->
 
 def within(found: Sequence[Resampled], control: str) -> str:
     """On how many data sets the control is shown to be better / worse / neither than each method."""
-    counts: dict[str, dict[str, Counter[str]]] = {}
-    for one in found:
-        for metric in PAPER_METRICS:
-            for interval in one.intervals.get(metric.key, []):
-                said = "–" if interval.p >= ALPHA else "better" if gain(metric, interval.difference) > 0 else "worse"
-                counts.setdefault(interval.method, {}).setdefault(metric.key, Counter())[said] += 1
+    counts = shown_on_sets(found)
     lines = [
         [method, *(_better_worse(by_metric.get(metric.key, Counter())) for metric in PAPER_METRICS)]
         for method, by_metric in counts.items()
@@ -261,8 +262,19 @@ def within(found: Sequence[Resampled], control: str) -> str:
     return _table([f"{control} against", *(metric.title for metric in PAPER_METRICS)], lines)
 
 
-def _better_worse(said: Counter[str]) -> str:
-    return f"{said['better']} / {said['worse']} / {said['–']}"
+def shown_on_sets(found: Sequence[Resampled]) -> dict[str, dict[str, Counter[str | None]]]:
+    """{method: {metric key: on how many sets the control is shown to be "better", "worse", or neither (None)}}."""
+    counts: dict[str, dict[str, Counter[str | None]]] = {}
+    for one in found:
+        for metric in PAPER_METRICS:
+            for interval in one.intervals.get(metric.key, []):
+                of_method = counts.setdefault(interval.method, {})
+                of_method.setdefault(metric.key, Counter())[shown(interval, metric)] += 1
+    return counts
+
+
+def _better_worse(said: Counter[str | None]) -> str:
+    return f"{said['better']} / {said['worse']} / {said[None]}"
 
 
 def gain(metric: Metric, difference: float) -> float:

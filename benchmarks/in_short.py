@@ -11,7 +11,7 @@ from bench.printed_claims import BASELINES, Claim
 from bench.ranking import printed
 from bench.resampling import Resampled
 from bench.significance import complete_values, probability
-from bench.statistics import ALPHA, wilcoxon_p
+from bench.statistics import wilcoxon_p
 from bench.tables import Table
 from benchmarks import findings
 from benchmarks.findings import Records
@@ -53,12 +53,7 @@ def beside_bce(tables: Sequence[Table], within: Sequence[Resampled], control: st
                 difference = Decimal(printed(plain["mean"])) - Decimal(printed(own["mean"]))
                 better = findings.gain(table.metric, float(difference))
                 said["better" if better > 0 else "worse" if better < 0 else "level"] += 1
-    shown: Counter[str] = Counter()
-    for one in within:
-        for metric in PAPER_METRICS:
-            for interval in one.intervals.get(metric.key, []):
-                if interval.method == "BCE" and interval.p < ALPHA:
-                    shown["better" if findings.gain(metric, interval.difference) > 0 else "worse"] += 1
+    shown: Counter[str | None] = sum(findings.shown_on_sets(within).get("BCE", {}).values(), Counter())
     return (
         f"- **Plain BCE**, which the paper leaves out: {control} is better in {said['better']} of {said.total()} "
         f"cells, worse in {said['worse']}, equal as printed in {said['level']}. With test instances and seeds moving, "
