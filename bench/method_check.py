@@ -57,13 +57,18 @@ def explained(error: BaseException, name: str, options: dict[str, Any]) -> str:
 
 def described(error: BaseException, name: str) -> str:
     """The error in one sentence, with the line of the method's file that it came from."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    text = first_line(error)
     if isinstance(error, ReadsAValueError) or any(words in str(error) for words in LOOKS_AT_A_VALUE):
         text = NO_BRANCHES
     elif "must only return Tensors" in text:
         text = f"{ONE_NUMBER}; it returned something else, or nothing"
     lines = _lines(error, name)
     return f"{lines[-1]}: {text}" if lines else text
+
+
+def first_line(error: BaseException) -> str:
+    """What the error says, without what it may add below; its type where it says nothing."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _lines(error: BaseException, name: str) -> list[str]:

@@ -143,10 +143,10 @@ def _committed(job: Job, store: Store, device: str, keep: list[str], compute: Co
 
 def _message(error: BaseException, job: Job) -> str:
     """The failure in one sentence; where the method's own code may be at fault, what is wrong with that."""
-    from bench.method_check import explained
+    from bench.method_check import explained, first_line
 
     if isinstance(error, DivergedError | MemoryError | OSError | UsageError):
-        return str(error).splitlines()[0] if str(error) else type(error).__name__
+        return first_line(error)
     return explained(error, job.base, job.points[0])
 
 
