@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
-_divisor = 1
+_divisor: ContextVar[int] = ContextVar("divisor", default=1)
 
 
 @contextmanager
 def smaller_blocks(divisor: int) -> Iterator[None]:
-    """Inside, blocks of rows are this many times smaller; for one thread."""
-    global _divisor
-    before, _divisor = _divisor, divisor
+    """Inside, blocks of rows are this many times smaller; in this thread alone."""
+    before = _divisor.set(divisor)
     try:
         yield
     finally:
-        _divisor = before
+        _divisor.reset(before)
 
 
 def rows_at_once(budget: int, cost_of_row: int) -> int:
     """Rows of a block, at least one, whose cost stays within the budget, both in bytes or both in numbers."""
-    return max(1, budget // _divisor // cost_of_row)
+    return max(1, budget // _divisor.get() // cost_of_row)

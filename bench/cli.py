@@ -54,6 +54,7 @@ def run(
     ] = None,
     fresh: Annotated[bool, Parameter(negative=())] = False,
     retry: Literal["failed"] | None = None,
+    together: int = 1,
     timeout: float | None = None,
     shard: str | None = None,
     backend: Literal["local", "dask", "ray"] = "local",
@@ -89,6 +90,9 @@ def run(
         Run everything again; old records are set aside.
     retry
         "failed" runs what has failed and nothing else.
+    together
+        How many gradient-trained jobs on the same data a process trains in turns, a step each. On a GPU their steps
+        then run side by side and the data are there once; without one nothing is gained. Memory is needed for all.
     timeout
         Seconds a job may take; it is stopped then, and recorded as failed.
     shard
@@ -125,6 +129,7 @@ def run(
         retry == "failed",
         _checked_shard(shard),
         _checked_cluster(backend, address, jobs, timeout),
+        _checked_together(together, backend, timeout),
     )
     if dry_run:
         return show_plan(plan, config, folders, store, options)
@@ -328,6 +333,16 @@ def _checked_cluster(backend: str, address: str | None, jobs: str, timeout: floa
     from bench.cluster import Cluster
 
     return Cluster("dask" if backend == "dask" else "ray", address, 0 if jobs == "1" else _job_count(jobs))
+
+
+def _checked_together(together: int, backend: str, timeout: float | None) -> int:
+    if together < 1:
+        raise UsageError(f"--together must be a number from 1, not {together}.")
+    if together > 1 and backend != "local":
+        raise UsageError("--together is for the processes of this machine; it does not go with --backend.")
+    if together > 1 and timeout is not None:
+        raise UsageError("--timeout stops a job with its process, and so does not go with --together.")
+    return together
 
 
 def _job_count(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -34,6 +35,22 @@ def devices(wanted: str) -> list[str]:
     if device.type == "cuda" and (device.index or 0) >= count:
         raise UsageError(f"the device {wanted!r} is not there; torch sees {count} GPUs.")
     return every if wanted == "cuda" else [wanted]
+
+
+def in_use(device: str) -> AbstractContextManager:
+    """Inside, a GPU is torch's current one, for whose streams CUDA graphs are made."""
+    return torch.cuda.device(device) if device.startswith("cuda") else nullcontext()
+
+
+def own_stream(device: str) -> AbstractContextManager:
+    """Inside, a GPU's work is queued beside that of other threads, not behind it."""
+    return torch.cuda.stream(torch.cuda.Stream(device)) if device.startswith("cuda") else nullcontext()
+
+
+def wait_for(device: str) -> None:
+    """Until a GPU has done all that it was given."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
 
 
 def device_bytes(device: str) -> int:

@@ -26,7 +26,7 @@ from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
-from bench.fitting import Candidate, Fitted, Prepared, minmax_scaled, problem_of, select
+from bench.fitting import Fitted, Prepared, minmax_scaled, problem_of, select
 from bench.metrics import evaluate
 from bench.plan import recipe
 from bench.protocol import Protocol
@@ -273,7 +273,7 @@ def _chosen(fitted: Fitted, validation: Split | None) -> tuple[int, dict[str, fl
     """The grid point with the lowest validation Hamming loss, as in a run, and its metrics."""
     if validation is None:
         return 0, {}
-    usable = [_usable(candidate) for candidate in fitted.candidates]
+    usable = [candidate.usable for candidate in fitted.candidates]
     found: list[dict[str, Any]] = [
         evaluate(validation.y, candidate.scores(validation.x), fitted.cut) if use else {}
         for candidate, use in zip(fitted.candidates, usable, strict=True)
@@ -296,10 +296,6 @@ def _two_values(y: np.ndarray) -> np.ndarray:
         return values
     only = values[0]  # no label anywhere, or all of them
     return np.array([only, only + 1] if only <= 0 else [only - 1, only])
-
-
-def _usable(candidate: Candidate) -> bool:
-    return candidate.diverged is None or bool(candidate.epoch)
 
 
 def _scaled(x: np.ndarray, span: Tensor | None) -> Tensor:

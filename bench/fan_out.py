@@ -1,8 +1,8 @@
-"""Jobs over processes: one loky executor of one process a slot, so that a process that dies takes its own job along and
-nothing else.
+"""Jobs over processes: one loky executor of one process a slot, so that a process that dies takes its own jobs along
+and nothing else.
 
-A job whose process was killed is tried once more, when nothing runs beside it: if it was memory that was lacking, there
-is more of it then. A job that takes too long is stopped with its process, in native code too.
+Jobs whose process was killed are tried once more, each when nothing runs beside it: if it was memory that was lacking,
+there is more of it then. A job that takes too long is stopped with its process, in native code too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bench.bundles import Bundle
 from bench.plan import Job
 from bench.processes import end_with
 from bench.records import JobName
@@ -44,10 +45,10 @@ class _Slot:
         self.device = device
         self.executor: Any = None
         self.future: Future | None = None
-        self.job: Job | None = None
+        self.bundle: Bundle = ()
         self.started = 0.0
 
-    def submit(self, call: Call, job: Job) -> None:
+    def submit(self, call: Call, bundle: Bundle) -> None:
         if self.executor is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
@@ -57,15 +58,15 @@ class _Slot:
                 initargs=(os.getpid(),),
                 env={name: str(self.threads) for name in THREAD_VARIABLES},
             )
-        self.job, self.started = job, time.monotonic()
-        self.future = self.executor.submit(call, job, device=self.device)
+        self.bundle, self.started = bundle, time.monotonic()
+        self.future = self.executor.submit(call, bundle, device=self.device)
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
     def free(self) -> None:
-        self.future, self.job = None, None
+        self.future, self.bundle = None, ()
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -79,21 +80,21 @@ class _Slot:
 
 
 def fan_out(
-    jobs: Sequence[Job],
+    bundles: Sequence[Bundle],
     call: Call,
     devices: Sequence[str],
     timeout: float | None,
     say: Callable[[str], None],
     started: Callable[[Job], None],
 ) -> Iterator[Any]:
-    """What ``call(job, device=device)`` returns for each job as it is done, or a :class:`Lost`.
+    """The members of what ``call(bundle, device=device)`` returns, as bundles are done, or a :class:`Lost` for a job.
 
     Parameters
     ----------
-    jobs: started in this order.
+    bundles: started in this order.
     call: picklable; runs in a worker process.
     devices: one for each worker process.
-    timeout: seconds a job may take; None: any.
+    timeout: seconds a bundle may take; None: any.
     say: told of processes that died, in a sentence.
     started: told when a job starts.
 
@@ -101,9 +102,9 @@ def fan_out(
     ------
     KeyboardInterrupt: after Ctrl-C, when the running jobs are done; at the second one at once.
     """
-    threads = max(job.protocol.threads for job in jobs)
-    slots = [_Slot(threads, device) for device in devices[: len(jobs)]]
-    queue, alone = deque(jobs), deque[Job]()
+    threads = max(job.protocol.threads for bundle in bundles for job in bundle)
+    slots = [_Slot(threads, device) for device in devices[: len(bundles)]]
+    queue, alone = deque(bundles), deque[Bundle]()
     tried_again: set[JobName] = set()
     with _interrupts(say) as interrupted:
         try:
@@ -115,29 +116,32 @@ def fan_out(
                     break
                 wait([slot.future for slot in busy if slot.future], SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for slot in busy:
-                    job, future = slot.job, slot.future
-                    assert job is not None
+                    bundle, future = slot.bundle, slot.future
                     assert future is not None
                     if future.done():
                         error = future.exception()
                         seconds = slot.seconds
                         if error is None:
                             slot.free()
-                            yield future.result()
+                            yield from future.result()
                         elif _process_died(error):
                             slot.stop()
-                            if job.name in tried_again:
-                                yield Lost(job, seconds, "its process was killed twice, the second time running alone")
-                            else:
-                                tried_again.add(job.name)
-                                alone.append(job)
-                                say(f"the process of {job.name} was killed; the job is tried again after the others.")
+                            for job in bundle:
+                                name = job.name
+                                if name not in tried_again:
+                                    tried_again.add(name)
+                                    alone.append((job,))
+                                    say(f"the process of {name} was killed; the job is tried again after the others.")
+                                    continue
+                                message = "its process was killed twice, the second time running alone"
+                                yield Lost(job, seconds, message)
                         else:
                             raise error
                     elif timeout is not None and slot.seconds > timeout:
                         seconds = slot.seconds
                         slot.stop()
-                        yield Lost(job, seconds, f"it took longer than --timeout {timeout:g} seconds and was stopped")
+                        message = f"it took longer than --timeout {timeout:g} seconds and was stopped"
+                        yield from (Lost(job, seconds, message) for job in bundle)
             if interrupted():
                 raise KeyboardInterrupt
         finally:
@@ -147,19 +151,21 @@ def fan_out(
 
 def _assign(
     slots: list[_Slot],
-    queue: deque[Job],
-    alone: deque[Job],
+    queue: deque[Bundle],
+    alone: deque[Bundle],
     call: Call,
     started: Callable[[Job], None],
 ) -> None:
     for slot in slots:
         if slot.future is None and queue:
-            job = queue.popleft()
-            slot.submit(call, job)
-            started(job)
+            _start(slot, queue.popleft(), call, started)
     if alone and not queue and all(slot.future is None for slot in slots):
-        job = alone.popleft()
-        slots[0].submit(call, job)
+        _start(slots[0], alone.popleft(), call, started)
+
+
+def _start(slot: _Slot, bundle: Bundle, call: Call, started: Callable[[Job], None]) -> None:
+    slot.submit(call, bundle)
+    for job in bundle:
         started(job)
 
 

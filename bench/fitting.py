@@ -35,6 +35,11 @@ class Candidate:
     losses: list[float] = field(default_factory=list)
     hamming: list[float] = field(default_factory=list)
 
+    @property
+    def usable(self) -> bool:
+        """Whether there is a model to score with: a diverged one may have been kept before."""
+        return self.diverged is None or bool(self.epoch)
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -44,6 +49,9 @@ class Fitted:
     epochs: int | None
     stacks: list[int]
     """Sizes of the stacks that were trained."""
+
+
+Loaded = tuple[Dataset, Prepared]
 
 
 def prepare(dataset: Dataset, scaling: str, fidelity: str, device: torch.device, dtype: torch.dtype) -> Prepared:

@@ -12,6 +12,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from bench.bundles import bundled, run_bundle
 from bench.claims import tidy
 from bench.cluster import Cluster, over_cluster
 from bench.config import Config
@@ -41,6 +42,8 @@ class RunOptions:
     """(which, of how many): every so-manieth job of the plan."""
     cluster: Cluster | None = None
     """Where the jobs run, if not on this machine."""
+    together: int = 1
+    """Gradient-trained jobs on the same data that a process trains in turns."""
 
 
 def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[tuple[Job, State]]:
@@ -244,10 +247,12 @@ def _outcomes(
         if options.cluster is not None:
             remote = partial(call, store=Store(store.folder.resolve()), device=options.device)
             found: Iterator[Any] = over_cluster(jobs, remote, options.cluster, store, progress.say)
-        elif (len(places) == 1 or spread) and options.timeout is None:
+        elif (len(places) == 1 or spread) and options.together == 1 and options.timeout is None:
             found = _in_this_process(jobs, call, places, progress)
         else:
-            found = fan_out(jobs, call, places, options.timeout, progress.say, progress.start)
+            bundles = bundled(jobs, options.together)
+            several = partial(run_bundle, run=call, config=config, folders=call.keywords["folders"])
+            found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start)
         for outcome in found:
             if isinstance(outcome, Lost):
                 outcome = commit_failure(outcome.job, store, places[0], outcome.seconds, "WorkerLost", outcome.message)

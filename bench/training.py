@@ -22,6 +22,7 @@ from bench.cuda_graph import CapturedFunction
 from bench.optimiser import Adam
 from bench.stack import Stack, stacked_linear
 from bench.streams import generator, seed_noise, shuffled_batches, stream_seed
+from bench.turns import pass_on
 from methods.api import Batch, LinearMethod, Split
 
 Clip = Literal["joint", "separate", "none"]
@@ -203,10 +204,11 @@ def _run(
             )
             total = torch.zeros(models, dtype=torch.float64, device=device)
             there = torch.cat(list(order)).to(device)
-            with _products_in(options.tf32):
-                for number, index in enumerate(there.split([len(index) for index in order])):
-                    seed_noise(stream_seed(seed, stage, "noise", epoch, number), device)
+            for number, index in enumerate(there.split([len(index) for index in order])):
+                seed_noise(stream_seed(seed, stage, "noise", epoch, number), device)
+                with _products_in(options.tf32):
                     total += step(index) * len(index)
+                pass_on()
             loss = total / len(there)
             state.epoch = epoch
             state.losses.append(loss.tolist())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
-from bench.fitting import Candidate, Fitted, Prepared, prepare, select
+from bench.fitting import Candidate, Fitted, Loaded, Prepared, prepare, select
 from bench.metric_catalogue import PAPER_METRICS
 from bench.metrics import evaluate
 from bench.plan import Job, source_of, state_of
@@ -36,6 +36,7 @@ from bench.protocol import Protocol
 from bench.records import Record, Status, Store
 from bench.threads import threads
 from bench.training import DivergedError
+from bench.turns import seconds_of_own
 
 Computed = tuple[dict[str, Any], dict[str, bytes]]
 """A record's result, and the files to keep beside it."""
@@ -55,7 +56,7 @@ class Outcome:
 def run_job(
     job: Job,
     config: Config,
-    folders: list[Any],
+    folders: list[Path],
     store: Store,
     device: str,
     keep: list[str],
@@ -63,20 +64,23 @@ def run_job(
     processes: int = 1,
     again: bool = False,
     fresh: bool = False,
+    load_data: Callable[[], Loaded] | None = None,
+    together: int = 1,
 ) -> Outcome:
     """Run a job and commit its record; a failure is a record too. Only what stops the whole run is raised.
 
     A job that another process holds, or has finished since it was planned, is left alone unless it is to run
-    ``again``. It goes on from its checkpoints, unless it is to start ``fresh``. The device may be "auto".
+    ``again``. It goes on from its checkpoints, unless it is to start ``fresh``. The device may be "auto". Where several
+    run ``together``, ``load_data`` gives them the same data.
     """
     device = devices.best_device(device)
-    started = time.perf_counter()
-    with claimed(store, job.name) as claim:
+    started = seconds_of_own()
+    with claimed(store, job.name) as claim, devices.in_use(device):
         if claim is None:
             return Outcome(job, "elsewhere", 0.0, "another run is at it")
         if not again and state_of(job, store).kind == "done":
             store.clear_unfinished(job.name)
-            return Outcome(job, "elsewhere", 0.0, "another run has done it")
+            return Outcome(job, "elsewhere", 0.0, "it has been done meanwhile")
         if fresh:
             store.clear_unfinished(job.name)
         else:
@@ -87,8 +91,9 @@ def run_job(
             compute: Compute = partial(_recover, job, place, keep)
         else:
             note = _noted(claim, progress)
-            compute = partial(_compute, job, config, folders, place, keep, note, processes, checkpoints)
-        outcome = _committed(job, store, device, keep, compute, started)
+            load_data = load_data or partial(load, job, config, folders, device)
+            compute = partial(_compute, job, load_data, place, keep, note, processes, checkpoints)
+        outcome = _committed(job, store, device, keep, compute, started, together)
         store.clear_unfinished(job.name)  # not before the record is committed
         return outcome
 
@@ -109,7 +114,17 @@ def _noted(claim: Claim, progress: Progress | None) -> Progress:
     return note
 
 
-def _committed(job: Job, store: Store, device: str, keep: list[str], compute: Compute, started: float) -> Outcome:
+def load(job: Job, config: Config, folders: list[Path], device: str) -> Loaded:
+    """The job's data, and what its method sees of them."""
+    dataset = source_of(job, config, folders).load()
+    dtype = torch.float64 if job.protocol.precision == "float64" else torch.float32
+    protocol = job.protocol
+    return dataset, prepare(dataset, protocol.scaling, protocol.fidelity, torch.device(device), dtype)
+
+
+def _committed(
+    job: Job, store: Store, device: str, keep: list[str], compute: Compute, started: float, together: int
+) -> Outcome:
     """Compute the job's result and write its record, or that of its failure."""
     clock = _Clock()
     peak_memory.start_anew()
@@ -120,9 +135,9 @@ def _committed(job: Job, store: Store, device: str, keep: list[str], compute: Co
         raise
     except BaseException as error:
         message = _message(error, job)
-        seconds = time.perf_counter() - started
+        seconds = seconds_of_own() - started
         return commit_failure(job, store, device, seconds, type(error).__name__, message, traceback.format_exc())
-    seconds = time.perf_counter() - started
+    seconds = seconds_of_own() - started
     _make_way(job, store)
     stored = {}
     for kind, content in files.items():
@@ -135,6 +150,8 @@ def _committed(job: Job, store: Store, device: str, keep: list[str], compute: Co
         "peak_memory_bytes": peak_memory.peak_bytes(),
         **devices.peak_memory_of(device),
     }
+    if together > 1:
+        cost["together"] = together  # peaks are of all of them
     if clock.too_large:
         cost["stacks_that_did_not_fit"] = clock.too_large
     store.write(_record(job, "done", device, cost, result=result, kept=stored, asked=keep))
@@ -202,8 +219,7 @@ def _make_way(job: Job, store: Store) -> None:
 
 def _compute(
     job: Job,
-    config: Config,
-    folders: list[Any],
+    load_data: Callable[[], Loaded],
     device: torch.device,
     keep: list[str],
     progress: Progress,
@@ -211,12 +227,10 @@ def _compute(
     checkpoints: Checkpoints,
     clock: _Clock,
 ) -> Computed:
-    dtype = torch.float64 if job.protocol.precision == "float64" else torch.float32
     if device.type == "cuda":
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.cuda.reset_peak_memory_stats(device)
-    dataset = source_of(job, config, folders).load()
-    prepared = prepare(dataset, job.protocol.scaling, job.protocol.fidelity, device, dtype)
+    dataset, prepared = load_data()
     clock.stop("load_seconds")
     while True:
         # Where memory runs out, smaller stacks and blocks are tried; the record says so, for float32 rounds otherwise.
@@ -311,7 +325,7 @@ def _evaluated(job: Job, fitted: Fitted, prepared: Prepared) -> tuple[dict[str, 
 
 
 def _scored(candidate: Candidate, prepared: Prepared, split: str, cut: float) -> tuple[dict[str, Any], Tensor] | None:
-    if candidate.diverged is not None and not candidate.epoch:
+    if not candidate.usable:
         return None
     part = prepared.splits[split]
     scores = candidate.scores(part.x)
@@ -348,9 +362,9 @@ class _Clock:
         self.stages: dict[str, float] = {}
         self.too_large: list[int] = []
         """Stack sizes for which memory ran out."""
-        self._last = time.perf_counter()
+        self._last = seconds_of_own()
 
     def stop(self, stage: str) -> None:
-        now = time.perf_counter()
+        now = seconds_of_own()
         self.stages[stage] = now - self._last
         self._last = now

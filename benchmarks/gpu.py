@@ -3,10 +3,12 @@
 Features and labels are simulated: sizes of Table 1, label densities as usually reported for these sets. What is timed
 is fitting the whole grid for the protocol's epochs, validation Hamming loss included; then one model of every method in
 plain PyTorch, one epoch, times epochs and grid points, on the same GPU (not of LEVI and VALEN, whose recovery networks
-are the larger part). Peaks are of device memory.
+are the larger part). Peaks are of device memory. With ``--together N`` also N seeds of the grid in turns, each on a
+stream of its own, against the same seeds one after another.
 
     python -m benchmarks.gpu                                      # everything; writes benchmarks/gpu.json
     python -m benchmarks.gpu --sets VOC07 --methods BCE FLEM-D    # a part; what is there already stays
+    python -m benchmarks.gpu --together 5 --no-plain              # five seeds at once, and one after another
     python -m benchmarks.gpu --device cpu --scale 0.01            # whether the script runs, in a minute; writes nothing
 """
 
@@ -17,6 +19,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,7 +27,7 @@ from torch import Tensor
 
 import methods
 from bench.config import Row
-from bench.devices import name_of
+from bench.devices import name_of, own_stream
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
 from bench.fitting import Prepared, problem_of
@@ -32,6 +35,7 @@ from bench.paper import dataset_facts
 from bench.plan import recipe
 from bench.preparation import linear_module, per_sample_tensors
 from bench.protocol import Protocol
+from bench.turns import in_turns
 from benchmarks.grid import plain_step
 from methods.api import Batch, Split
 
@@ -70,17 +74,27 @@ def timed(run: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def grid_seconds(name: str, prepared: Prepared, protocol: Protocol) -> float:
+def grid_seconds(name: str, prepared: Prepared, protocol: Protocol, seed: int = 0) -> float:
     points = recipe(Row(name=name, base=name)).points
     device = prepared.splits["train"].x.device
     if methods.listing(name).gradient:
-        return timed(lambda: fit_linear(name, points, prepared, protocol, 0), device)
+        return timed(lambda: fit_linear(name, points, prepared, protocol, seed), device)
 
     def fit_and_score() -> None:
         fitted = fit_method(name, points, prepared, 0)
         fitted.candidates[0].scores(prepared.splits["val"].x)
 
     return timed(fit_and_score, device)
+
+
+def together_seconds(name: str, prepared: Prepared, protocol: Protocol, seeds: int) -> float:
+    device = str(prepared.splits["train"].x.device)
+
+    def one(seed: int) -> None:
+        with own_stream(device):
+            grid_seconds(name, prepared, protocol, seed)
+
+    return timed(lambda: in_turns([partial(one, seed) for seed in range(seeds)]), torch.device(device))
 
 
 def plain_epoch_seconds(name: str, prepared: Prepared, protocol: Protocol) -> float:
@@ -110,12 +124,14 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="share of each set's rows")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--stack", type=int, default=16, help="models of a grid trained together")
+    parser.add_argument("--together", type=int, default=1, help="seeds trained in turns")
     parser.add_argument("--no-plain", action="store_true", help="leave plain PyTorch out")
     given = parser.parse_args()
     device = torch.device(given.device)
     if device.type == "cuda" and not torch.cuda.is_available():
         parser.error("torch sees no GPU; --device cpu --scale 0.01 shows whether the script runs")
     torch.backends.cuda.matmul.allow_tf32 = False
+    torch.set_num_threads(1)
     protocol = Protocol(epochs=given.epochs, stack=given.stack)
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     whole = given.scale == 1 and given.epochs == 30 and device.type == "cuda"
@@ -128,6 +144,10 @@ def main() -> None:
             line: dict[str, float] = {"grid_seconds": grid_seconds(name, prepared, protocol)}
             if device.type == "cuda":
                 line["peak_bytes"] = torch.cuda.max_memory_allocated(device)
+            if given.together > 1 and methods.listing(name).gradient:
+                line["together"] = given.together
+                alone = sum(grid_seconds(name, prepared, protocol, seed) for seed in range(given.together))
+                line["together_ratio"] = alone / together_seconds(name, prepared, protocol, given.together)
             if name not in WITHOUT_PLAIN and not given.no_plain:
                 points = len(recipe(Row(name=name, base=name)).points)
                 line["plain_seconds"] = plain_epoch_seconds(name, prepared, protocol) * given.epochs * points

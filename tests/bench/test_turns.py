@@ -1,0 +1,205 @@
+"""Trainings that take turns are what they are one after another."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+from torch import Tensor
+
+import methods
+from bench import config as configuration
+from bench import training
+from bench.bundles import bundled
+from bench.fit_linear import fit_linear
+from bench.fitting import Fitted, Prepared
+from bench.plan import Job, chosen_rows, make_plan
+from bench.protocol import Protocol
+from bench.turns import in_turns, pass_on, seconds_of_own
+from methods.api import Split
+from tests.bench.test_cuda_graph import Capture, captures  # noqa: F401
+from tests.conftest import problem_of, random_split
+
+PROTOCOL = Protocol(epochs=6, batch_size=16, precision="float64", stack=2)
+NAMES = ("BCE", "DB", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D")
+"""With weights for each row, a network trained before and noise, and networks trained along."""
+
+
+def fitted(name: str, seed: int) -> Fitted:
+    """A small grid in float64; four batches of 16 rows and an odd one of 11."""
+    data = random_split(75, 6, 5, seed=0, dtype=torch.float64)
+    splits = {"train": data, "val": Split(data.x[:20], data.y[:20])}
+    listing = methods.listing(name)
+    numeric = [key for key, value in listing.defaults.items() if isinstance(value, float)][:1]
+    points = [{**listing.defaults, **dict.fromkeys(numeric, value)} for value in ((0.1, 0.2) if numeric else (0.0,))]
+    return fit_linear(name, points, Prepared(problem_of(data), splits), PROTOCOL, seed)
+
+
+def assert_equal(found: Fitted, expected: Fitted) -> None:
+    for one, other in zip(found.candidates, expected.candidates, strict=True):
+        assert (one.epoch, one.losses, one.hamming) == (other.epoch, other.losses, other.hamming)
+        assert one.parameters.keys() == other.parameters.keys()
+        for key, value in one.parameters.items():
+            assert torch.equal(value, other.parameters[key]), key
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The thread of every step, in their order."""
+    taken: list[int] = []
+    step = training._Step.__call__
+
+    def noted(self: training._Step, index: Tensor) -> Tensor:
+        taken.append(threading.get_ident())
+        return step(self, index)
+
+    monkeypatch.setattr(training._Step, "__call__", noted)
+    return taken
+
+
+def test_seeds_and_strategies_in_turns_equal_each_alone(steps: list[int]) -> None:
+    calls = [partial(fitted, name, seed) for name in NAMES for seed in (0, 1)]
+    alone = [call() for call in calls]
+    assert len(set(steps)) == 1
+    steps.clear()
+    for found, expected in zip(in_turns(calls), alone, strict=True):
+        assert_equal(found, expected)
+    threads = list(dict.fromkeys(steps))
+    assert len(threads) == len(calls)
+    assert steps[: len(calls)] == steps[len(calls) : 2 * len(calls)] == threads  # a step each, in a fixed order
+
+
+def test_captured_steps_take_turns_too(captures: list[Capture]) -> None:  # noqa: F811
+    """As on a GPU, on the stand-in for its graphs."""
+    calls = [partial(fitted, name, seed) for name in ("BCE", "FLEM-S", "FLEM-D") for seed in (0, 1)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "is_cuda", False)
+        alone = [call() for call in calls]
+    assert not captures
+    for found, expected in zip(in_turns(calls), alone, strict=True):
+        assert_equal(found, expected)
+    assert len(captures) == 2 * len(calls)  # full batches, and the odd last one
+
+
+def test_each_finds_its_random_numbers_as_it_left_them() -> None:
+    def draw(seed: int) -> list[float]:
+        torch.manual_seed(seed)
+        drawn = []
+        for _ in range(3):
+            drawn.append(torch.rand(()).item())
+            pass_on()
+        return drawn
+
+    alone = [draw(seed) for seed in range(4)]
+    assert in_turns([partial(draw, seed) for seed in range(4)]) == alone
+
+
+def test_who_is_done_leaves_the_round_to_the_others() -> None:
+    order: list[str] = []
+
+    def call(name: str, steps: int) -> str:
+        for _ in range(steps):
+            order.append(name)
+            pass_on()
+        return name
+
+    assert in_turns([partial(call, "a", 1), partial(call, "b", 3), partial(call, "c", 2)]) == ["a", "b", "c"]
+    assert order == ["a", "b", "c", "b", "c", "b"]
+
+
+def test_an_error_waits_for_the_others() -> None:
+    done = []
+
+    def fail() -> None:
+        pass_on()
+        raise ValueError("mine")
+
+    def succeed() -> None:
+        for _ in range(5):
+            pass_on()
+        done.append(True)
+
+    with pytest.raises(ValueError, match="mine"):
+        in_turns([fail, succeed])
+    assert done
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_ctrl_c_ends_every_call_at_its_step(after: int) -> None:
+    ended = []
+
+    def endless(interrupts: bool) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        try:
+            for step in count():
+                if interrupts and step == after:
+                    signal.pthread_kill(main, signal.SIGINT)
+                time.sleep(0.01)
+                pass_on()
+        except KeyboardInterrupt:
+            ended.append(interrupts)
+            raise
+
+    threads = threading.active_count()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            in_turns([partial(endless, True), partial(endless, False)])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert sorted(ended) == ([False, True] if after else [True])  # or before its first
+    assert threading.active_count() == threads
+
+
+def test_the_clock_stands_while_others_have_their_turn() -> None:
+    def work(seconds: float) -> float:
+        start = seconds_of_own()
+        for _ in range(5):
+            time.sleep(seconds)
+            pass_on()
+        return seconds_of_own() - start
+
+    start = time.perf_counter()
+    short, long = in_turns([partial(work, 0.001), partial(work, 0.1)])
+    assert long >= 0.5
+    assert short < 0.25  # half of what the other slept
+    assert short + long <= time.perf_counter() - start
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Job]]:
+    config = configuration.load()
+
+    def planned(*names: str, seeds: tuple[int, ...] = (0, 1)) -> list[Job]:
+        return list(make_plan(config, [], ["yeast"], chosen_rows(config, list(names)), list(seeds)).jobs)
+
+    return planned
+
+
+def described(bundles: list[tuple[Job, ...]]) -> list[list[str]]:
+    return [[f"{job.base} {job.name.seed}" for job in bundle] for bundle in bundles]
+
+
+def test_bundles_are_of_gradient_trained_jobs_on_the_same_data(jobs: Callable[..., list[Job]]) -> None:
+    planned = sorted(jobs("BCE", "ML-KNN", "FLEM-D"), key=lambda job: (job.base, job.name.seed))
+    assert described(bundled(planned, 1)) == [[one] for one in described([tuple(planned)])[0]]
+    assert described(bundled(planned, 3)) == [["BCE 0", "BCE 1", "FLEM-D 0"], ["FLEM-D 1"], ["ML-KNN 0"], ["ML-KNN 1"]]
+
+
+@pytest.mark.parametrize("change", [{"scaling": "none"}, {"fidelity": "paper"}, {"precision": "float64"}])
+def test_jobs_that_see_other_data_are_apart(jobs: Callable[..., list[Job]], change: dict[str, Any]) -> None:
+    one, other = jobs("BCE", "FL", seeds=(0,))
+    assert len(bundled([one, other], 2)) == 1
+    protocol = msgspec.structs.replace(one.protocol, **change)
+    assert protocol != one.protocol
+    assert len(bundled([one, replace(other, protocol=protocol)], 2)) == 2
