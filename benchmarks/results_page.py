@@ -25,7 +25,7 @@ from bench.printed_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_gri
 from bench.prose import Grid, as_text
 from bench.records import Manifest, Record, Store
 from bench.recovery_plan import rows_of as recovery_rows
-from bench.recovery_summary import against_floors, floor_counts
+from bench.recovery_summary import against_floors
 from bench.render import render_all
 from bench.report.rank_figures import rank_heat_map
 from bench.report.style import encoded
@@ -59,11 +59,6 @@ STAND_IN = "VOC07tv=VOC07"
 FEW_POINTS = """### delicious
 
 983 labels: one seed, and of FLEM's sixteen grid points the four with alpha and beta in 0.001 and 0.01. Not counted below.
-"""
-
-RECOVERED = """## Does label enhancement recover the label distribution?
-
-The recovery track ([what it is](enhancement.md#the-recovery-track)) on sets whose true distribution is known.
 """
 
 
@@ -132,9 +127,11 @@ def page(reference: Reference) -> str:
     photographs = reference.tables(ablated, style=Style(show_ranks=False))
     claimed = claims([paper_table(metric, config) for metric in PAPER_METRICS], tables)
     times = findings.fitting_times(found)
+    recovery = committed(Store(RECOVERY), config)
+    recovery_made = recovery_tables(recovery, config)
     return TEMPLATE.read_text(encoding="utf-8").format(
         origin=origin(entries),
-        in_short=in_short(found, claimed, tables, within, times, CONTROL),
+        in_short=in_short(found, claimed, tables, within, times, recovery_made, CONTROL),
         inventory=inventory(entries),
         comparison=render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
         tables=render_all(tables, "markdown"),
@@ -161,7 +158,9 @@ def page(reference: Reference) -> str:
         neighbours_first=", ".join(ranked_on(tables[0], "ML-KNN", range(1, 2))) or "none",
         neighbours_last=", ".join(ranked_on(tables[0], "ML-KNN", range(10, 13))) or "none",
         labelsets_last=len(ranked_on(tables[0], "RAKEL", range(12, 13))),
-        recovered=recovered(config),
+        recovered="\n".join(
+            [origin(recovery) + "\n", against_floors(recovery_made, "pipe"), render_all(recovery_made, "markdown")]
+        ),
     )
 
 
@@ -248,29 +247,10 @@ def statistics(table: Table) -> str:
     return f"**{table.metric.title}**\n\n" + as_text(significance(table, table.ranked, "FLEM-D", None), "pipe")
 
 
-def recovered(config: Config) -> str:
-    if not (RECOVERY / PACKED).is_file():
-        return ""
-    store = Store(RECOVERY)
-    entries = committed(store, config)
-    names = list(recovery_rows(config))
-    tables = [comparison(entries, metric, config, store.manifest(), names) for metric in RECOVERY_METRICS]
-    parts = ["", RECOVERED, origin(entries) + "\n", verdict(tables), against_floors(tables, "pipe")]
-    return "\n".join([*parts, render_all(tables, "markdown")])
-
-
-def verdict(tables: list[Table]) -> str:
-    """Which methods beat the better floor on most sets in every measure, and which in none."""
-    columns = tables[0].columns
-    wins = {row: [floor_counts(table, row)["better"] for table in tables] for row in tables[0].ranked}
-    half = len(columns) / 2
-    most = [row for row, counts in wins.items() if min(counts) > half]
-    none = [row for row, counts in wins.items() if max(counts) == 0]
-    return (
-        f"Better than both floors, by more than two deviations of their own seeds, on more than half of the "
-        f"{len(columns)} sets in all six measures: {', '.join(most) or 'none'}. On no set in any measure: "
-        f"{', '.join(none) or 'none'}.\n"
-    )
+def recovery_tables(entries: list[Entry], config: Config) -> list[Table]:
+    """A table a measure of the recovery track."""
+    names, manifest = list(recovery_rows(config)), Store(RECOVERY).manifest()
+    return [comparison(entries, metric, config, manifest, names) for metric in RECOVERY_METRICS]
 
 
 if __name__ == "__main__":

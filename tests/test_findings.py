@@ -11,13 +11,13 @@ import pytest
 
 from bench import paper
 from bench.bootstrap import Interval
-from bench.metric_catalogue import PAPER_METRICS
+from bench.metric_catalogue import PAPER_METRICS, RECOVERY_METRICS
 from bench.packed import PACKED, unpacked
 from bench.printed_claims import Claim, Count
 from bench.records import JobName, Record
 from bench.resampling import Resampled
-from benchmarks import findings, in_short
-from benchmarks.reference import FOLDER
+from benchmarks import findings, in_short, results_page
+from benchmarks.reference import FOLDER, RECOVERY
 
 HAMMING, RANKING, COVERAGE, PRECISION = PAPER_METRICS
 KEYS = [metric.key for metric in PAPER_METRICS]
@@ -157,3 +157,24 @@ def test_first_places_are_said_with_chance() -> None:
     assert "first in 5 of 40 cells" in said
     assert "5% to 20%" in said
     assert "25%" in said
+
+
+def test_recovery_counts_sets_beyond_two_deviations_of_the_better_floor() -> None:
+    """The line of the page against the committed records by pandas."""
+    lines = [
+        {"dataset": one.job.dataset, "row": one.job.row, "seed": one.job.seed, **one.result["measures"]}
+        for _, one in unpacked(RECOVERY / PACKED)
+        if one.result is not None
+    ]
+    frame = pd.DataFrame(lines)
+    signs = {metric.key: 1 if metric.lower_is_better else -1 for metric in RECOVERY_METRICS}
+    lower = frame[list(signs)] * pd.Series(signs)  # lower is better in every measure
+    grouped = lower.groupby([frame["row"], frame["dataset"]])
+    means, deviations = grouped.mean(), grouped.std(ddof=1)
+    floor = means.loc[["uniform", "logical labels"]].groupby("dataset").min()
+    page = results_page.PAGE.read_text(encoding="utf-8")
+    said = next(line for line in page.splitlines() if line.startswith("- **Label distributions.**"))
+    for row in ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D"):
+        better = ((floor - means.loc[row]) > 2 * deviations.loc[row]).sum()
+        assert f" {row} {better.min()} to {better.max()}" in said
+    assert f"On {frame['dataset'].nunique()} sets" in said
