@@ -296,8 +296,9 @@ class _Lines:
         print(self.line(outcome), flush=True)
 
     def line(self, outcome: Any) -> str:
-        marks = {"done": "", "failed": f" FAILED: {outcome.message}", "elsewhere": f" left alone: {outcome.message}"}
-        mark = marks[outcome.status]
+        said = outcome.message
+        chosen = f" ({said})" if said else ""
+        mark = {"done": chosen, "failed": f" FAILED: {said}", "elsewhere": f" left alone: {said}"}[outcome.status]
         return f"[{self.done}/{self.total}] {outcome.job.name} {outcome.seconds:.1f} s{mark}"
 
 

@@ -155,7 +155,12 @@ def _committed(
     if clock.too_large:
         cost["stacks_that_did_not_fit"] = clock.too_large
     store.write(_record(job, "done", device, cost, result=result, kept=stored, asked=keep))
-    return Outcome(job, "done", seconds)
+    return Outcome(job, "done", seconds, _chosen_in_words(result))
+
+
+def _chosen_in_words(result: dict[str, Any]) -> str:
+    """Of a grid, which point was chosen; nothing where there was no choice."""
+    return ", ".join(f"{name} {value}" for name, value in result.get("selected", {}).get("hyperparameters", {}).items())
 
 
 def _message(error: BaseException, job: Job) -> str:
