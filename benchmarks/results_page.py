@@ -19,7 +19,6 @@ from bench.collect import Entry
 from bench.compare import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.config import Config
 from bench.metric_catalogue import PAPER_METRICS, RECOVERY_METRICS
-from bench.packed import PACKED
 from bench.plan import rows_of
 from bench.printed_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_grid
 from bench.prose import Grid, as_text
@@ -55,11 +54,6 @@ TEMPLATE = Path(__file__).with_suffix(".md")
 """The page's prose, with names in braces where something is computed."""
 DEMO = "<!-- demo -->", "<!-- /demo -->"
 STAND_IN = "VOC07tv=VOC07"
-
-FEW_POINTS = """### delicious
-
-983 labels: one seed, and of FLEM's sixteen grid points the four with alpha and beta in 0.001 and 0.01. Not counted below.
-"""
 
 
 def main() -> None:
@@ -127,17 +121,18 @@ def page(reference: Reference) -> str:
     photographs = reference.tables(ablated, style=Style(show_ranks=False))
     claimed = claims([paper_table(metric, config) for metric in PAPER_METRICS], tables)
     times = findings.fitting_times(found)
-    recovery = committed(Store(RECOVERY), config)
+    few, recovery = read(DELICIOUS), committed(Store(RECOVERY), config)
     recovery_made = recovery_tables(recovery, config)
     return TEMPLATE.read_text(encoding="utf-8").format(
         origin=origin(entries),
+        whole=jobs_and_hours([*entries, *recovery, *few.entries]),
         in_short=in_short(found, claimed, tables, within, times, recovery_made, CONTROL),
         inventory=inventory(entries),
         comparison=render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
         tables=render_all(tables, "markdown"),
         ablation=render_all([ablation(photographs)], "markdown"),
         enhancement=enhancement(reference),
-        few_points=few_points(),
+        few_points="\n".join([origin(few.entries) + "\n", render_all(few.tables(Choice()), "markdown")]),
         claims=as_text([claims_grid(claimed)], "pipe"),
         within=findings.within(within, CONTROL),
         sets=", ".join(_with_instances(within)),
@@ -174,16 +169,6 @@ def enhancement(reference: Reference) -> str:
     return f"### Older label enhancement\n\n{render_all(tables, 'markdown')}\n"
 
 
-def few_points() -> str:
-    """delicious, from a folder of its own."""
-    if not (DELICIOUS / PACKED).is_file():
-        return ""
-    reference = read(DELICIOUS)
-    return "\n".join(
-        [FEW_POINTS, origin(reference.entries) + "\n", render_all(reference.tables(Choice()), "markdown"), ""]
-    )
-
-
 def _with_instances(within: list[Resampled]) -> list[str]:
     return [f"{one.dataset.partition('@')[0]} ({one.instances} test instances)" for one in within]
 
@@ -210,11 +195,15 @@ def origin(entries: list[Entry]) -> str:
     environments = [entry.record.environment for entry in entries if entry.record]
     commits = sorted({str(one["commit"]) for one in environments})
     machines = sorted({f"{one['processor']}, {one['cores']} cores, {_device(one)}" for one in environments})
-    seconds = sum(entry.record.cost["seconds"] for entry in entries if entry.record)
     return (
-        f"Commit {', '.join(commits)}; {'; '.join(machines)}. {len(entries)} jobs took {seconds / 3600:.1f} hours, one "
-        "thread each, beside other work on the same machine."
+        f"Commit {', '.join(commits)}; {'; '.join(machines)}. {jobs_and_hours(entries)}, one thread each, "
+        "beside other work on the same machine."
     )
+
+
+def jobs_and_hours(entries: list[Entry]) -> str:
+    seconds = sum(entry.record.cost["seconds"] for entry in entries if entry.record)
+    return f"{len(entries)} jobs in {seconds / 3600:.1f} hours of computing"
 
 
 def _device(environment: dict[str, Any]) -> str:
