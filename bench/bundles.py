@@ -43,13 +43,16 @@ def _see_the_same(one: Job, other: Job) -> bool:
 def run_bundle(
     jobs: Bundle, run: Callable[..., Outcome], config: Config, folders: list[Path], *, device: str
 ) -> Sequence[Outcome]:
-    """What ``run(job, device=device)`` returns for each job; several are run in turns, on data loaded once."""
+    """What ``run(job, device=device)`` returns for each job; several are run in turns, on data loaded once.
+
+    A job for which memory ran out beside the others runs once more when they are done.
+    """
     if len(jobs) == 1:
         return [run(jobs[0], device=device)]
     from bench import devices
     from bench.threads import threads
     from bench.turns import in_turns
-    from bench.worker import load
+    from bench.worker import forget_peaks, load
 
     device = devices.best_device(device)
 
@@ -59,9 +62,11 @@ def run_bundle(
         devices.wait_for(device)  # other streams than the one it was loaded on read it
         return found
 
-    def run_one(job: Job) -> Outcome:
-        with devices.own_stream(device):
+    def run_one(number: int, job: Job) -> Outcome:
+        with devices.own_stream(device, number):
             return run(job, device=device, load_data=load_once, together=len(jobs))
 
+    forget_peaks(device)
     with threads(jobs[0].protocol.threads):
-        return in_turns([partial(run_one, job) for job in jobs])
+        outcomes = in_turns([partial(run_one, number, job) for number, job in enumerate(jobs)])
+    return [one if one.status != "alone" else run(one.job, device=device) for one in outcomes]

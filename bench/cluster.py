@@ -53,6 +53,8 @@ def over_cluster(
     ------
     UsageError: when the cluster cannot be reached, or its workers lack the folders or the code.
     """
+    from bench.worker import recorded_outcome
+
     with _connected(cluster) as workers:
         _check_workers(jobs, store, cluster, workers)
         waiting = {job.name: job for job in jobs}
@@ -66,7 +68,7 @@ def over_cluster(
                 batch.join(SECONDS_BETWEEN_LOOKS)
                 ended = not batch.is_alive()  # before the look, so that the last look is after the end
                 for name in [name for name in waiting if _stamp(store.path(name)) != stamps[name]]:
-                    yield _outcome(waiting.pop(name), store)
+                    yield recorded_outcome(waiting.pop(name), store)
             for outcome in batch.outcomes:  # what another run was at has no record of ours
                 if outcome.status == "elsewhere" and waiting.pop(outcome.job.name, None):
                     yield outcome
@@ -103,15 +105,6 @@ def _parallel(cluster: Cluster, workers: int, calls: list[Callable[[], Any]]) ->
     with joblib.parallel_config(backend=cluster.backend, n_jobs=workers):
         # One job a task: joblib would otherwise put short ones together, and lose them together.
         return joblib.Parallel(batch_size=1, pre_dispatch="all")(joblib.delayed(one)() for one in calls)
-
-
-def _outcome(job: Job, store: Store) -> Any:
-    from bench.worker import Outcome
-
-    record = store.read(job.name)
-    assert record is not None
-    message = (record.failure or {}).get("message", "")
-    return Outcome(job, record.status, float(record.cost.get("seconds", 0.0)), message)
 
 
 def _stamp(path: Path) -> int:

@@ -74,7 +74,7 @@ class CostModel:
 
     Parameters
     ----------
-    records: what the folder holds; failed ones say nothing.
+    records: what the folder holds; failed ones say nothing, nor do those of jobs that ran in turns with others.
     gpu: whether jobs will run on one; records of the other kind of device are left out.
     typical: {method: {"seconds": coefficients, "memory": coefficients}}; what the harness comes with by default.
     """
@@ -87,7 +87,8 @@ class CostModel:
         self._of_row: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._of_method: dict[str, list[float]] = defaultdict(list)
         for record in records:
-            if record.status != "done" or record.result is None or _on_gpu(record) != gpu:
+            usable = record.status == "done" and _on_gpu(record) == gpu and not record.cost.get("together")
+            if not usable or record.result is None:
                 continue
             shape = self.shapes[record.job.full_dataset] = recorded_shape(record.result)
             points = len(record.result.get("grid", ())) or 1

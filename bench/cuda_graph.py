@@ -6,10 +6,24 @@ shapes are fixed. Random numbers go on from the generator's state at each replay
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor
+
+
+@contextmanager
+def capturing(graph: torch.cuda.CUDAGraph, device: torch.device) -> Iterator[None]:
+    """What is launched inside goes into the graph; torch's own stream for it is of the first device it captured on."""
+    with torch.cuda.device(device), torch.cuda.graph(graph, stream=_stream(device)):
+        yield
+
+
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)
 
 
 class CapturedFunction:
@@ -21,7 +35,7 @@ class CapturedFunction:
     def __init__(self, function: Callable[[Tensor], Tensor], example: Tensor) -> None:
         self.argument = example.clone()
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        with capturing(self.graph, example.device):
             self.result = function(self.argument)
 
     def __call__(self, value: Tensor) -> Tensor:

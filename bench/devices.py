@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
 import torch
 
@@ -42,9 +43,21 @@ def in_use(device: str) -> AbstractContextManager:
     return torch.cuda.device(device) if device.startswith("cuda") else nullcontext()
 
 
-def own_stream(device: str) -> AbstractContextManager:
-    """Inside, a GPU's work is queued beside that of other threads, not behind it."""
-    return torch.cuda.stream(torch.cuda.Stream(device)) if device.startswith("cuda") else nullcontext()
+def own_stream(device: str, number: int) -> AbstractContextManager:
+    """Inside, a GPU's work is queued beside that of other threads, each with a number of its own, not behind it."""
+    return torch.cuda.stream(_stream(device, number)) if device.startswith("cuda") else nullcontext()
+
+
+@cache
+def _stream(device: str, number: int) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)  # libraries keep working memory for every stream that they have seen
+
+
+def forget_peak_memory(device: str) -> None:
+    """A GPU's peak counts from here on."""
+    if device.startswith("cuda"):
+        torch.cuda.init()
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def wait_for(device: str) -> None:

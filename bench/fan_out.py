@@ -86,6 +86,7 @@ def fan_out(
     timeout: float | None,
     say: Callable[[str], None],
     started: Callable[[Job], None],
+    done: Callable[[Job], Any | None],
 ) -> Iterator[Any]:
     """The members of what ``call(bundle, device=device)`` returns, as bundles are done, or a :class:`Lost` for a job.
 
@@ -97,6 +98,7 @@ def fan_out(
     timeout: seconds a bundle may take; None: any.
     say: told of processes that died, in a sentence.
     started: told when a job starts.
+    done: the outcome of a job that its process finished before it died, else None.
 
     Raises
     ------
@@ -127,7 +129,10 @@ def fan_out(
                         elif _process_died(error):
                             slot.stop()
                             for job in bundle:
-                                name = job.name
+                                name, outcome = job.name, done(job)
+                                if outcome is not None:
+                                    yield outcome
+                                    continue
                                 if name not in tried_again:
                                     tried_again.add(name)
                                     alone.append((job,))

@@ -64,10 +64,11 @@ class Total:
         return f"about {duration(self.seconds)} on {places}{left_out}, {self.memory_bytes / 2**30:.1f} GiB of memory"
 
 
-def total(jobs: Iterable[Job], expected: Mapping[JobName, Forecast | None], workers: int) -> Total:
+def total(jobs: Iterable[Job], expected: Mapping[JobName, Forecast | None], workers: int, together: int = 1) -> Total:
+    """Of all jobs on so many processes, each of which has so many jobs at a time."""
     ordered = [expected[job.name] for job in longest_first(jobs, expected)]
     known = [forecast for forecast in ordered if forecast is not None]
-    largest = sorted((forecast.memory_bytes for forecast in known), reverse=True)[:workers]
+    largest = sorted((forecast.memory_bytes for forecast in known), reverse=True)[: workers * together]
     return Total(time_on(workers, [forecast.seconds for forecast in known]), sum(largest), len(ordered) - len(known))
 
 
@@ -75,6 +76,8 @@ def jobs_a_device(jobs: Iterable[Job], records: Iterable[Record], device_bytes: 
     """How many jobs may share a GPU: one, or as many as the measured peaks allow where every row was measured."""
     peaks: dict[tuple[str, str], int] = {}
     for record in records:
+        if record.cost.get("together"):
+            continue  # its peak is that of several jobs
         peak = int(record.cost.get("peak_device_bytes", 0))
         key = record.job.full_dataset, record.job.row
         if peak:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -130,7 +132,8 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
     on = devices(options.device) if options.cluster is None else [options.device]
     places = _places(options, jobs, records, on)
     if options.cluster is None:
-        print(f"{counted(len(jobs))} to run: {total(jobs, expected, len(places)).sentence(len(places))}.", flush=True)
+        forecast = total(jobs, expected, len(places), _together(options, jobs, places))
+        print(f"{counted(len(jobs))} to run: {forecast.sentence(len(places))}.", flush=True)
     _announce(waiting)
     failures, elsewhere = [], 0
     try:
@@ -160,8 +163,14 @@ def _places(options: RunOptions, jobs: list[Job], records: list[Record], devices
     if options.jobs == 0 and devices[0] != "cpu" and options.cluster is None:
         from bench.devices import device_bytes
 
-        return devices * jobs_a_device(jobs, records, min(device_bytes(device) for device in devices))
+        at_once = jobs_a_device(jobs, records, min(device_bytes(device) for device in devices))
+        return devices * max(1, at_once // options.together)
     return list(islice(cycle(devices), wanted_workers(options.jobs, jobs)))
+
+
+def _together(options: RunOptions, jobs: list[Job], places: list[str]) -> int:
+    """Jobs of a bundle: not so many that a process has none."""
+    return min(options.together, math.ceil(len(jobs) / len(places)))
 
 
 def _settle_manifest(
@@ -229,7 +238,16 @@ def _announce(waiting: list[tuple[Job, State]]) -> None:
 def _outcomes(
     jobs: list[Job], config: Config, folders: list[Path], store: Store, options: RunOptions, places: list[str]
 ) -> Iterator[Any]:
-    from bench.worker import commit_failure, run_job
+    from bench.worker import commit_failure, recorded_outcome, run_job
+
+    begin = time.time()
+
+    def done(job: Job) -> Any | None:
+        """The outcome of a job whose record was written since the run began."""
+        path = store.path(job.name)
+        if path.exists() and path.stat().st_mtime >= begin and state_of(job, store).kind == "done":
+            return recorded_outcome(job, store)
+        return None
 
     again = options.fresh or options.keep_required
     call = partial(
@@ -242,17 +260,17 @@ def _outcomes(
         fresh=options.fresh,
     )
     with _progress(len(jobs)) as progress:
+        bundles = bundled(jobs, _together(options, jobs, places))
         # With one grid for several cores, its stacks are spread over them.
         spread = len(jobs) == 1 and jobs[0].gradient and len(jobs[0].points) > jobs[0].protocol.stack
         if options.cluster is not None:
             remote = partial(call, store=Store(store.folder.resolve()), device=options.device)
             found: Iterator[Any] = over_cluster(jobs, remote, options.cluster, store, progress.say)
-        elif (len(places) == 1 or spread) and options.together == 1 and options.timeout is None:
+        elif (len(places) == 1 or spread) and len(bundles) == len(jobs) and options.timeout is None:
             found = _in_this_process(jobs, call, places, progress)
         else:
-            bundles = bundled(jobs, options.together)
             several = partial(run_bundle, run=call, config=config, folders=call.keywords["folders"])
-            found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start)
+            found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start, done)
         for outcome in found:
             if isinstance(outcome, Lost):
                 outcome = commit_failure(outcome.job, store, places[0], outcome.seconds, "WorkerLost", outcome.message)

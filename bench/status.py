@@ -77,4 +77,5 @@ def time_left(
     rest += [expected[one.job] * (1 - one.done / max(1, one.total)) for one in now if one.job in expected]
     if not rest:
         return None
-    return sum(rest) * (median(turned_out) if turned_out else 1.0) / max(1, len(now))
+    processes = {(one.host, one.pid) for one in now}
+    return sum(rest) * (median(turned_out) if turned_out else 1.0) / max(1, len(processes))

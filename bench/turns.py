@@ -24,11 +24,25 @@ class _Round:
     """Who takes part, and whose turn it is."""
 
     def __init__(self, size: int) -> None:
-        self.turns = [threading.Semaphore(int(number == 0)) for number in range(size)]
+        self.turns = [threading.Semaphore(0) for _ in range(size)]
         self.taking_part = list(range(size))
         self.seconds_waited = [0.0] * size
-        self.stopped = False
+        self.begun = self.stopped = False
         self.over = threading.Event()
+
+    def begin(self) -> None:
+        self.turns[self.taking_part[0]].release()
+        self.begun = True
+
+    def stop(self, absent: Sequence[int]) -> None:
+        """Who takes part is interrupted when its turn comes; those who are ``absent`` never wait for one."""
+        self.stopped = True
+        if not self.begun:
+            self.taking_part = [number for number in self.taking_part if number not in absent]
+            if self.taking_part:
+                self.begin()
+            else:
+                self.over.set()
 
     def wait(self, number: int) -> None:
         """
@@ -95,7 +109,7 @@ def in_turns(calls: Sequence[Callable[[], T]]) -> list[T]:
     Raises
     ------
     KeyboardInterrupt: after Ctrl-C, when each call has been interrupted at the end of its step.
-    Exception: the first one that a call raised, when the others are done.
+    Exception: the first one that a call raised; it interrupts the others too.
     """
     if len(calls) == 1:
         return [calls[0]()]
@@ -110,6 +124,7 @@ def in_turns(calls: Sequence[Callable[[], T]]) -> list[T]:
             returned[number] = call()
         except BaseException as error:
             raised[number] = error
+            members.stopped = True
         finally:
             members.leave(number)
 
@@ -117,17 +132,16 @@ def in_turns(calls: Sequence[Callable[[], T]]) -> list[T]:
     try:
         for thread in threads:
             thread.start()
+        members.begin()
         members.over.wait()  # Thread.join takes a thread for ended when Ctrl-C interrupts it
-    except KeyboardInterrupt:
-        members.stopped = True
-        for thread in threads:
-            if thread.ident is None:  # it has a turn to leave to the others
-                thread.start()
+    except BaseException:
+        members.stop([number for number, thread in enumerate(threads) if thread.ident is None])
         members.over.wait()
         raise
     finally:
         for thread in threads:
-            thread.join()
-    for number in sorted(raised):
-        raise raised[number]
+            if thread.ident is not None:
+                thread.join()
+    for error in sorted(raised.values(), key=lambda one: isinstance(one, KeyboardInterrupt)):
+        raise error
     return [returned[number] for number in range(len(calls))]

@@ -49,6 +49,7 @@ class Outcome:
 
     job: Job
     status: str
+    """"done", "failed", "elsewhere" (left to another run), or "alone" (memory ran out beside others)."""
     seconds: float
     message: str = ""
 
@@ -94,7 +95,8 @@ def run_job(
             load_data = load_data or partial(load, job, config, folders, device)
             compute = partial(_compute, job, load_data, place, keep, note, processes, checkpoints)
         outcome = _committed(job, store, device, keep, compute, started, together)
-        store.clear_unfinished(job.name)  # not before the record is committed
+        if outcome.status != "alone":
+            store.clear_unfinished(job.name)  # not before the record is committed
         return outcome
 
 
@@ -126,14 +128,17 @@ def _committed(
     job: Job, store: Store, device: str, keep: list[str], compute: Compute, started: float, together: int
 ) -> Outcome:
     """Compute the job's result and write its record, or that of its failure."""
-    clock = _Clock()
-    peak_memory.start_anew()
+    clock = _Clock(together)
+    if together == 1:
+        forget_peaks(device)
     try:
         with threads(job.protocol.threads):
             result, files = compute(clock)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
+        if together > 1 and ran_out_of_memory(error):
+            return Outcome(job, "alone", seconds_of_own() - started, _message(error, job))
         message = _message(error, job)
         seconds = seconds_of_own() - started
         return commit_failure(job, store, device, seconds, type(error).__name__, message, traceback.format_exc())
@@ -156,6 +161,20 @@ def _committed(
         cost["stacks_that_did_not_fit"] = clock.too_large
     store.write(_record(job, "done", device, cost, result=result, kept=stored, asked=keep))
     return Outcome(job, "done", seconds, _chosen_in_words(result))
+
+
+def forget_peaks(device: str) -> None:
+    """What is measured of memory is measured from here on."""
+    peak_memory.start_anew()
+    devices.forget_peak_memory(device)
+
+
+def recorded_outcome(job: Job, store: Store) -> Outcome:
+    """What the parent learns of a job from its record."""
+    record = store.read(job.name)
+    assert record is not None
+    message = (record.failure or {}).get("message", "") or _chosen_in_words(record.result or {})
+    return Outcome(job, record.status, float(record.cost.get("seconds", 0.0)), message)
 
 
 def _chosen_in_words(result: dict[str, Any]) -> str:
@@ -234,7 +253,6 @@ def _compute(
 ) -> Computed:
     if device.type == "cuda":
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.cuda.reset_peak_memory_stats(device)
     dataset, prepared = load_data()
     clock.stop("load_seconds")
     while True:
@@ -250,7 +268,7 @@ def _compute(
                 result, scores, chosen = _evaluated(job, fitted, prepared)
             break
         except (RuntimeError, MemoryError) as error:
-            if not ran_out_of_memory(error) or stack == 1:
+            if not ran_out_of_memory(error) or stack == 1 or clock.together > 1:
                 raise
             clock.too_large.append(stack)
         gc.collect()  # outside the handler, whose traceback holds the tensors
@@ -363,7 +381,9 @@ def _kept(
 class _Clock:
     """What a job cost on its way."""
 
-    def __init__(self) -> None:
+    def __init__(self, together: int) -> None:
+        self.together = together
+        """Jobs that share the process and its memory."""
         self.stages: dict[str, float] = {}
         self.too_large: list[int] = []
         """Stack sizes for which memory ran out."""

@@ -91,7 +91,7 @@ def together_seconds(name: str, prepared: Prepared, protocol: Protocol, seeds: i
     device = str(prepared.splits["train"].x.device)
 
     def one(seed: int) -> None:
-        with own_stream(device):
+        with own_stream(device, seed):
             grid_seconds(name, prepared, protocol, seed)
 
     return timed(lambda: in_turns([partial(one, seed) for seed in range(seeds)]), torch.device(device))
@@ -155,7 +155,7 @@ def main() -> None:
             print(dataset, name, {key: round(value, 3) for key, value in line.items()}, flush=True)
             if whole:
                 device_name = name_of(str(device))
-                stored.setdefault(device_name, {}).setdefault(dataset, {})[name] = line
+                stored.setdefault(device_name, {}).setdefault(dataset, {}).setdefault(name, {}).update(line)
                 RESULTS.write_text(json.dumps(stored, indent=1) + "\n")
 
 

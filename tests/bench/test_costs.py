@@ -11,14 +11,16 @@ import pytest
 
 import methods
 from bench import config
+from bench.claims import Running
 from bench.costs import CostModel, Forecast, memory_terms, time_on, time_terms, typical_costs
 from bench.datasets import canonical
 from bench.datasets.base import SplitArrays
 from bench.forecast import forecasts, jobs_a_device, longest_first, total
 from bench.plan import Job, chosen_rows, make_plan
 from bench.protocol import Protocol
-from bench.records import Record
+from bench.records import JobName, Record
 from bench.shapes import Shape, shape_of
+from bench.status import time_left
 
 SHAPE = Shape(train=640, evaluated=100, features=50, labels=10)
 TYPICAL = {
@@ -131,3 +133,20 @@ def test_jobs_share_a_gpu_where_all_were_measured() -> None:
     measured.append(record(fl, 1.0, "NVIDIA", peak_device_bytes=20 * 2**30))
     assert jobs_a_device([bce, fl], measured, 80 * 2**30) == 3
     assert jobs_a_device([replace(bce)], measured, 8 * 2**30) == 1
+    in_turns = record(fl, 1.0, "NVIDIA", peak_device_bytes=60 * 2**30, together=3)
+    assert jobs_a_device([bce, fl], [*measured, in_turns], 80 * 2**30) == 3
+    assert jobs_a_device([bce, fl], [measured[0], in_turns], 80 * 2**30) == 1  # FL alone was not measured
+
+
+def test_time_left_is_divided_among_processes_not_jobs() -> None:
+    """Jobs that take turns in one process share its time."""
+    expected = {f"yeast@mulan BCE seed {seed}": 100.0 for seed in range(6)}
+    missing = [JobName("yeast", "mulan", "BCE", seed) for seed in (4, 5)]
+
+    def running(seed: int, pid: int) -> Running:
+        return Running(f"yeast@mulan BCE seed {seed}", "here", pid, 0.0, "epoch", 5, 10)
+
+    in_turns = [running(seed, 1) for seed in range(4)]
+    assert time_left([], missing, in_turns, expected) == 4 * 50 + 2 * 100
+    side_by_side = [running(seed, seed) for seed in range(4)]
+    assert time_left([], missing, side_by_side, expected) == (4 * 50 + 2 * 100) / 4

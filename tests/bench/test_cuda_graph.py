@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import methods
-from bench import training
+from bench import cuda_graph, training
 from bench.preparation import loop_options
 from bench.protocol import Protocol
 from bench.training import Trained
@@ -48,14 +48,14 @@ def captures(monkeypatch: pytest.MonkeyPatch) -> list[Capture]:
     made: list[Capture] = []
 
     @contextmanager
-    def capturing(graph: Capture) -> Iterator[None]:
+    def capturing(graph: Capture, device: torch.device) -> Iterator[None]:
         made.append(graph)
         with graph:
             yield
 
     fork = torch.random.fork_rng
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Capture)
-    monkeypatch.setattr(torch.cuda, "graph", capturing)
+    monkeypatch.setattr(cuda_graph, "capturing", capturing)
     monkeypatch.setattr(torch.Tensor, "is_cuda", True)
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices: fork(devices=[]))
     return made

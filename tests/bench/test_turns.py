@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,12 +19,13 @@ from torch import Tensor
 
 import methods
 from bench import config as configuration
-from bench import training
-from bench.bundles import bundled
+from bench import training, turns, worker
+from bench.bundles import bundled, run_bundle
 from bench.fit_linear import fit_linear
 from bench.fitting import Fitted, Prepared
 from bench.plan import Job, chosen_rows, make_plan
 from bench.protocol import Protocol
+from bench.records import Store
 from bench.turns import in_turns, pass_on, seconds_of_own
 from methods.api import Split
 from tests.bench.test_cuda_graph import Capture, captures  # noqa: F401
@@ -116,21 +118,65 @@ def test_who_is_done_leaves_the_round_to_the_others() -> None:
     assert order == ["a", "b", "c", "b", "c", "b"]
 
 
-def test_an_error_waits_for_the_others() -> None:
+def test_an_error_ends_the_others_at_their_next_step() -> None:
     done = []
 
+    def endless() -> None:
+        while True:
+            done.append("step")
+            pass_on()
+
     def fail() -> None:
-        pass_on()
+        for _ in range(3):
+            pass_on()
         raise ValueError("mine")
 
-    def succeed() -> None:
-        for _ in range(5):
-            pass_on()
-        done.append(True)
-
     with pytest.raises(ValueError, match="mine"):
-        in_turns([fail, succeed])
-    assert done
+        in_turns([endless, fail, endless])
+    assert len(done) == 7
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_thread_that_cannot_be_started_ends_the_round(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        started.append(thread)
+        if len(started) == number:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    threads = threading.active_count()
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with pytest.raises(RuntimeError, match="new thread"):
+        in_turns([pass_on] * 3)
+    assert threading.active_count() == threads
+
+
+def test_a_job_without_memory_beside_the_others_runs_when_they_are_done(
+    jobs: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    taking_turns = []
+    fit = worker._fitted
+
+    def short_of_memory(job: Job, *arguments: Any) -> Fitted:
+        taking_turns.append((job.base, turns._place.get() is not None))
+        if taking_turns[-1] == ("FL", True):
+            raise torch.OutOfMemoryError
+        return fit(job, *arguments)
+
+    monkeypatch.setattr(worker, "_fitted", short_of_memory)
+    config, store = configuration.load(), Store(tmp_path)
+    run = partial(worker.run_job, config=config, folders=[], store=store, keep=[])
+    outcomes = run_bundle(tuple(jobs("FL", "BCE", seeds=(0,), epochs=2)), run, config, [], device="cpu")
+    assert [(one.job.base, one.status) for one in outcomes] == [("FL", "done"), ("BCE", "done")]
+    assert taking_turns == [("FL", True), ("BCE", True), ("FL", False)]
+    of_fl, of_bce = (store.read(one.job.name) for one in outcomes)
+    assert of_fl is not None
+    assert of_bce is not None
+    assert (of_fl.cost.get("together"), of_bce.cost.get("together")) == (None, 2)
+    assert "stacks_that_did_not_fit" not in of_fl.cost
 
 
 @pytest.mark.parametrize("after", [0, 3])
@@ -177,11 +223,11 @@ def test_the_clock_stands_while_others_have_their_turn() -> None:
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Job]]:
+def jobs() -> Callable[..., list[Job]]:
     config = configuration.load()
 
-    def planned(*names: str, seeds: tuple[int, ...] = (0, 1)) -> list[Job]:
-        return list(make_plan(config, [], ["yeast"], chosen_rows(config, list(names)), list(seeds)).jobs)
+    def planned(*names: str, seeds: tuple[int, ...] = (0, 1), epochs: int | None = None) -> list[Job]:
+        return list(make_plan(config, [], ["yeast"], chosen_rows(config, list(names)), list(seeds), epochs).jobs)
 
     return planned
 
