@@ -38,11 +38,6 @@ def devices(wanted: str) -> list[str]:
     return every if wanted == "cuda" else [wanted]
 
 
-def in_use(device: str) -> AbstractContextManager:
-    """Inside, a GPU is torch's current one, for whose streams CUDA graphs are made."""
-    return torch.cuda.device(device) if device.startswith("cuda") else nullcontext()
-
-
 def own_stream(device: str, number: int) -> AbstractContextManager:
     """Inside, a GPU's work is queued beside that of other threads, each with a number of its own, not behind it."""
     return torch.cuda.stream(_stream(device, number)) if device.startswith("cuda") else nullcontext()

@@ -241,6 +241,7 @@ def _outcomes(
     from bench.worker import commit_failure, recorded_outcome, run_job
 
     begin = time.time()
+    folders = [folder.resolve() for folder in folders]
 
     def done(job: Job) -> Any | None:
         """The outcome of a job whose record was written since the run began."""
@@ -253,7 +254,7 @@ def _outcomes(
     call = partial(
         run_job,
         config=config,
-        folders=[folder.resolve() for folder in folders],
+        folders=folders,
         store=store,
         keep=options.keep,
         again=again,
@@ -269,7 +270,7 @@ def _outcomes(
         elif (len(places) == 1 or spread) and len(bundles) == len(jobs) and options.timeout is None:
             found = _in_this_process(jobs, call, places, progress)
         else:
-            several = partial(run_bundle, run=call, config=config, folders=call.keywords["folders"])
+            several = partial(run_bundle, run=call, config=config, folders=folders)
             found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start, done)
         for outcome in found:
             if isinstance(outcome, Lost):

@@ -76,7 +76,7 @@ def run_job(
     """
     device = devices.best_device(device)
     started = seconds_of_own()
-    with claimed(store, job.name) as claim, devices.in_use(device):
+    with claimed(store, job.name) as claim:
         if claim is None:
             return Outcome(job, "elsewhere", 0.0, "another run is at it")
         if not again and state_of(job, store).kind == "done":

@@ -48,9 +48,9 @@ def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path: Path, jobs: str) -> 
     assert "a record could not be written to results/runs: No space left on device." in done.stderr
     assert "Traceback" not in done.stderr
     assert results_of(tmp_path / "results/runs") == {}
+    assert not list((tmp_path / "results").rglob("*.tmp"))
     assert bench(*RUN, cwd=tmp_path).returncode == 0  # with space again, the same command goes on
     assert len(results_of(tmp_path / "results/runs")) == 2
-    assert not list((tmp_path / "results").rglob("*.tmp"))  # which a worker stopped with the run may have left
 
 
 def test_a_checkpoint_that_does_not_fit_costs_nothing_but_itself(tmp_path: Path) -> None:
