@@ -22,11 +22,12 @@ def estimator(
     protocol: str = "small",
     seed: int = 0,
     device: str = "cpu",
+    dataset: str = "",
 ) -> MultiLabelClassifier:
     """A method as a scikit-learn classifier; the parameters are those of ``bench.estimation.MultiLabelClassifier``."""
     from bench.estimation import MultiLabelClassifier
 
-    return MultiLabelClassifier(method, options, protocol, seed, device)
+    return MultiLabelClassifier(method, options, protocol, seed, device, dataset)
 
 
 def load(path: str | Path) -> MultiLabelClassifier:

@@ -14,7 +14,7 @@ from bench import __version__
 from bench.cli_comparing import compare, plot, report, stats
 from bench.cli_data import DataFolder, data_app
 from bench.cli_models import fit, predict
-from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, export, known, show, status, table
+from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, checked_seeds, export, known, show, status, table
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def run(
 
     config = configuration.load()
     folders = data_folders(config, data)
-    chosen_seeds = _checked_seeds(config.run.seeds if seeds is None else seeds)
+    chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
     rows = chosen_rows(config, methods)
     plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, _checked_epochs(epochs))
     store = Store(Path(results))
@@ -194,7 +194,7 @@ def recover(
     known(form, FORMATS, "format")
     config = configuration.load()
     folders = data_folders(config, data)
-    chosen_seeds = _checked_seeds(config.recovery.seeds if seeds is None else seeds)
+    chosen_seeds = checked_seeds(config.recovery.seeds if seeds is None else seeds)
     plan = recovery_plan.make_plan(config, folders, datasets, methods, chosen_seeds, _checked_epochs(epochs))
     store = Store(Path(results))
     options = RunOptions(device, _job_count(jobs), _kept(keep or ["none"]), keep is not None, fresh, epochs)
@@ -288,18 +288,12 @@ def doctor(
 
     config = configuration.load()
     folders = data_folders(config, data)
-    chosen_seeds = _checked_seeds(config.run.seeds if seeds is None else seeds)
+    chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
     plan = make_plan(config, folders, datasets or config.run.datasets, chosen_rows(config, methods), chosen_seeds)
     store = Store(Path(results))
     expected = forecasts(plan.jobs, all_records(store, []), on_gpu(device), config, folders)
     workers = wanted_workers(_job_count(jobs), plan.jobs) if plan.jobs else 1
     return examination.show(examination.examine(plan, expected, config, folders, store, device, workers))
-
-
-def _checked_seeds(seeds: list[int]) -> list[int]:
-    if any(seed < 0 for seed in seeds):
-        raise UsageError(f"a seed cannot be negative: {min(seeds)}.")
-    return list(dict.fromkeys(seeds))
 
 
 def _checked_epochs(epochs: int | None) -> int | None:
@@ -309,7 +303,7 @@ def _checked_epochs(epochs: int | None) -> int | None:
 
 
 def _checked_timeout(seconds: float | None) -> float | None:
-    if seconds is not None and seconds <= 0:
+    if seconds is not None and not seconds > 0:
         raise UsageError(f"--timeout must be a number of seconds above 0, not {seconds:g}.")
     return seconds
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from bench.cli_data import DataFolder
-from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, collected, known
+from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, Origin, collected, known, place, reference_note
 from bench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from bench.config import Config
     from bench.report.pictures import Material
 
 RESAMPLED_AT_ONCE = 2_000_000
@@ -26,6 +27,7 @@ def compare(
     *,
     beside: Names = None,
     form: Annotated[str, Parameter(name="--format")] = "terminal",
+    origin: Origin = "runs",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
@@ -37,12 +39,14 @@ def compare(
         OURS=PAPERS for sets of other names, such as VOC07tv=VOC07.
     form
         terminal, markdown, csv or json.
+    origin
+        runs (your own) or reference (the committed ones).
     results
-        The folder of the records.
+        The folder of your own records.
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    from bench import config as configuration
+    from bench.collect import unusable
     from bench.compare import FORMATS, checked_stand_ins, comparison_frame, not_compared, render_comparison
     from bench.metric_catalogue import PAPER_METRICS
     from bench.printed_claims import claims, claims_grid
@@ -50,12 +54,15 @@ def compare(
     from bench.tables import paper_table
 
     known(form, FORMATS, "format")
-    config = configuration.load()
+    folder, config, committed = place(origin, results)
     stand_ins = checked_stand_ins(beside or [], config)
-    _, tables, manifest = collected(list(PAPER_METRICS), Path(results), data, config)
+    entries, tables, manifest = collected(list(PAPER_METRICS), folder, data, config, committed)
     frame = comparison_frame(tables, stand_ins)
     if frame.empty:
-        raise UsageError(f"{results} has no value of a data set of the paper; --beside OURS=PAPERS names a stand-in.")
+        raise UsageError(
+            f"{folder} has no value of a data set of the paper{_but(unusable(entries))}; --beside OURS=PAPERS names a "
+            "stand-in."
+        )
     reasons = not_compared(tables, frame, manifest)
     colour = form == "terminal" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     print(render_comparison(frame, config, form, reasons, colour), end="")
@@ -63,6 +70,8 @@ def compare(
         found = claims([paper_table(one, config) for one in PAPER_METRICS], tables)
         heading = f"\nThe paper's claims, here on {', '.join(tables[0].columns)}:"
         print(as_text([heading, claims_grid(found)], "pipe" if form == "markdown" else "simple"), end="")
+        if committed:
+            print(f"\n{reference_note(entries)}")
     return 0
 
 
@@ -76,6 +85,7 @@ def stats(
     seeds: Numbers = None,
     intervals: Annotated[bool, Parameter(negative=())] = False,
     source: Literal["ours", "paper"] = "ours",
+    origin: Origin = "runs",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
@@ -99,13 +109,15 @@ def stats(
         Show the intervals behind what is said of each data set.
     source
         ours (from records) or paper (its printed values).
+    origin
+        runs (your own) or reference (the committed ones).
     results
-        The folder of the records.
+        The folder of your own records.
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    from bench import config as configuration
     from bench.choice import Choice
+    from bench.collect import unusable
     from bench.metric_catalogue import PAPER_METRICS, metric_named
     from bench.prose import as_text
     from bench.resampling import RESAMPLED, explanation, in_words, resampled
@@ -116,7 +128,7 @@ def stats(
         raise UsageError(f"--region must be a number from 0, not {region}.")
     if region is not None and metric is None:
         raise UsageError("--region is in a metric's unit; name the metric with --metric.")
-    config = configuration.load()
+    folder, config, committed = place(origin, results)
     metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
     entries: list = []
     if source == "paper":
@@ -126,7 +138,8 @@ def stats(
             raise UsageError("--source paper is of all the paper's data sets, and the paper names no seeds.")
         tables = [paper_table(one, config) for one in metrics]
     else:
-        entries, tables, _ = collected(metrics, Path(results), data, config, choice=Choice(None, datasets, seeds))
+        choice = Choice(None, datasets, seeds)
+        entries, tables, _ = collected(metrics, folder, data, config, committed, choice)
     given = tables[0].ranked if methods is None else methods
     there = (*tables[0].ranked, *tables[0].extra)
     for row in given:
@@ -138,7 +151,12 @@ def stats(
     rows = list(dict.fromkeys([*given, control]))
     if left_out := [row for row in there if row not in rows and methods is None]:
         print(f"Not compared, because unranked: {', '.join(left_out)}; --methods names the rows to compare.\n")
-    within = resampled(entries, rows, control, [one.key for one in metrics if one.key in RESAMPLED])
+    if without := unusable(entry for entry in entries if entry.job.row in rows):
+        print(f"Without {without}: their rows may lack values.\n")
+    # The scores that test instances are resampled from are not committed.
+    within = (
+        [] if committed else resampled(entries, rows, control, [one.key for one in metrics if one.key in RESAMPLED])
+    )
     if within:
         print(as_text([explanation(control)]))
     for table in tables:
@@ -147,6 +165,8 @@ def stats(
         if within and table.metric.key in RESAMPLED:
             said += in_words(within, table.metric, intervals)
         print(as_text(said))
+    if committed and entries:
+        print(f"{reference_note(entries)} What its test instances decide is in docs/results.md.")
     return 0
 
 
@@ -160,6 +180,7 @@ def plot(
     form: Annotated[Literal["svg", "pdf", "png"], Parameter(name="--format")] = "svg",
     output: str = "results/figures",
     source: Literal["ours", "paper"] = "ours",
+    origin: Origin = "runs",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
@@ -188,11 +209,14 @@ def plot(
         The folder of the figures.
     source
         ours (from records) or paper (its printed values; critical-difference and ranks).
+    origin
+        runs (your own) or reference (the committed ones).
     results
-        The folder of the records.
+        The folder of your own records.
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
+    from bench.collect import unusable
     from bench.report.pictures import MAKERS, pictures
     from bench.report.style import encoded
 
@@ -204,7 +228,7 @@ def plot(
         figures = figures or ("critical-difference", "ranks")
         material = _papers_material(metric)
     else:
-        material = _material(metric, methods, datasets, seeds, beside, results, data)
+        material, _ = _material(metric, methods, datasets, seeds, beside, origin, results, data)
     drawn, reasons = 0, {}
     for picture in pictures(material, figures or tuple(MAKERS)):
         try:
@@ -217,7 +241,9 @@ def plot(
         print(path)
         drawn += 1
     if not drawn:
-        raise UsageError("; ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw.")
+        reason = "; ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw."
+        without = unusable(material.entries)
+        raise UsageError(reason + (f" There are {without}." if without else ""))
     for name, reason in reasons.items():
         print(f"not drawn: {name}: {reason}", file=sys.stderr)
     return 0
@@ -232,6 +258,7 @@ def report(
     control: str | None = None,
     beside: Names = None,
     resampling: Literal["auto", "always", "never"] = "auto",
+    origin: Origin = "runs",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
@@ -253,30 +280,35 @@ def report(
         OURS=PAPERS for sets of other names, such as VOC07tv=VOC07.
     resampling
         Whether to resample test instances as `stats` does; auto: where it takes seconds.
+    origin
+        runs (your own) or reference (the committed ones).
     results
-        The folder of the records.
+        The folder of your own records.
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    from bench import config as configuration
+    from bench.collect import unusable
     from bench.metric_catalogue import PAPER_METRICS
     from bench.report.page import page
     from bench.resampling import decisions, resampled
 
-    material = _material(None, methods, datasets, seeds, beside, results, data)
+    material, config = _material(None, methods, datasets, seeds, beside, origin, results, data)
+    committed = origin == "reference"
     if not material.rows:
-        raise UsageError(f"{results} has no value of a ranked row; name rows with --methods.")
+        where = "the reference" if committed else results
+        without = _but(unusable(material.entries))
+        raise UsageError(f"{where} has no value of a ranked row{without}; name rows with --methods.")
     if control is not None:
         known(control, (*material.tables[0].ranked, *material.tables[0].extra), "row")
         material = replace(material, rows=list(dict.fromkeys([*material.rows, control])))
     else:
         control = "FLEM-D" if "FLEM-D" in material.rows else material.rows[0]
     quick = decisions(material.entries, material.rows) <= RESAMPLED_AT_ONCE
-    resample = resampling == "always" or (resampling == "auto" and quick)
+    resample = (resampling == "always" or (resampling == "auto" and quick)) and not committed
     metrics = [metric.key for metric in PAPER_METRICS]
     within = resampled(material.entries, material.rows, control, metrics) if resample else []
-    config = configuration.load()
-    _write(Path(output), page(material, config, results, control, within).encode())
+    shown = reference_note(material.entries) if committed else results
+    _write(Path(output), page(material, config, shown, control, within).encode())
     print(output)
     return 0
 
@@ -287,24 +319,29 @@ def _material(
     datasets: list[str] | None,
     seeds: list[int] | None,
     beside: list[str] | None,
+    origin: str,
     results: str,
     data: str | None,
-) -> Material:
+) -> tuple[Material, Config]:
     """What figures and the report are made of."""
-    from bench import config as configuration
     from bench.choice import Choice
     from bench.compare import checked_stand_ins, comparison_frame
     from bench.metric_catalogue import PAPER_METRICS, metric_named
     from bench.report.pictures import Material
     from bench.significance import rows_with_values
 
-    config = configuration.load()
+    folder, config, committed = place(origin, results)
     stand_ins = checked_stand_ins(beside or [], config)
     metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
-    entries, tables, manifest = collected(metrics, Path(results), data, config, choice=Choice(methods, datasets, seeds))
+    choice = Choice(methods, datasets, seeds)
+    entries, tables, manifest = collected(metrics, folder, data, config, committed, choice)
     rows = list(dict.fromkeys(methods)) if methods else rows_with_values(tables[0], tables[0].ranked)
     frame = comparison_frame([table for table in tables if table.metric.paper_table is not None], stand_ins)
-    return Material(entries, tables, rows, frame, manifest)
+    return Material(entries, tables, rows, frame, manifest), config
+
+
+def _but(without: str) -> str:
+    return f", but {without}" if without else ""
 
 
 def _papers_material(metric: str | None) -> Material:

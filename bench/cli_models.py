@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bench.cli_data import DataFolder
+from bench.cli_reading import checked_seeds
 
 
 def fit(dataset: str, method: str, *, model: str, seed: int = 0, device: str = "auto", data: DataFolder = None) -> int:
@@ -30,6 +31,7 @@ def fit(dataset: str, method: str, *, model: str, seed: int = 0, device: str = "
     """
     from bench import prediction
 
+    checked_seeds([seed])
     prediction.fit(dataset, method, Path(model), seed, device, data)
     return 0
 

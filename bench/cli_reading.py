@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -12,16 +12,28 @@ from bench.cli_data import DataFolder
 from bench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.choice import Choice
+    from bench.collect import Entry
     from bench.config import Config
     from bench.records import Manifest
     from bench.tables import Style
 
 DEFAULT_RESULTS = "results/runs"
-REFERENCE = Path("results/reference")
+REFERENCE = Path(__file__).parent.parent / "results/reference"
 
-Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
-Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())]
+Origin = Annotated[Literal["runs", "reference"], Parameter(name="--from")]
+
+
+def _some(kind: Any, given: list | None) -> None:
+    """An option without a value (of an unset shell variable, say) is a mistake, not everything or nothing."""
+    if given is not None and not given:
+        raise ValueError("It needs at least one value.")
+
+
+Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=(), validator=_some)]
+Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=(), validator=_some)]
 
 
 def status(*, results: str = DEFAULT_RESULTS) -> int:
@@ -87,7 +99,7 @@ def table(
     include: Literal["extra"] | None = None,
     fit: Literal["column", "page"] = "column",
     source: Literal["ours", "paper"] = "ours",
-    origin: Annotated[Literal["runs", "reference"], Parameter(name="--from")] = "runs",
+    origin: Origin = "runs",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
@@ -125,7 +137,6 @@ def table(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    from bench import config as configuration
     from bench.choice import Choice
     from bench.metric_catalogue import PAPER_METRICS, metric_named
     from bench.render import FORMATS, render_all
@@ -136,9 +147,7 @@ def table(
         raise UsageError(f"--digits must be from 1 to 10, not {digits}.")
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
-    committed = origin == "reference"
-    # The committed records have rows of their own, which a bench.toml beside them names.
-    config = configuration.load(REFERENCE if committed else None)
+    folder, config, committed = place(origin, results)
     if number == 1:
         from bench.dataset_table import dataset_frame, render_datasets
         from bench.datasets import data_folders
@@ -165,16 +174,27 @@ def table(
         choice = Choice(methods or ABLATION, datasets or ["VOC07"], seeds)
         if len(choice.datasets or ()) != 1:
             raise UsageError("Table 6 is of one data set; name one with --datasets.")
-    folder = REFERENCE if committed else Path(results)
     entries, tables, _ = collected(metrics, folder, data, config, committed, choice, style)
     if number == 6:
         tables = [ablation(tables)]
     if committed:
-        note = _reference_note(entries)
+        note = reference_note(entries)
         for made in tables:
             made.notes.append(note)
     print(render_all(tables, form, fit), end="")
     return 1 if any(entry.state == "corrupt" for entry in entries) else 0
+
+
+def place(origin: str, results: str) -> tuple[Path, Config, bool]:
+    """(folder, configuration, whether the records are the committed ones) of what ``--from`` and ``--results`` say."""
+    from bench import config as configuration
+
+    if origin == "runs":
+        return Path(results), configuration.load(), False
+    if results != DEFAULT_RESULTS:
+        raise UsageError("--from reference and --results exclude each other.")
+    # The committed records have rows of their own, which a bench.toml beside them names.
+    return REFERENCE, configuration.load(REFERENCE), True
 
 
 def collected(
@@ -246,7 +266,7 @@ def export(
     return 0
 
 
-def _reference_note(entries: list) -> str:
+def reference_note(entries: Sequence[Entry]) -> str:
     from bench.collect import SOURCE_PARTS
 
     changed = [part for part in SOURCE_PARTS if any(part in entry.changed for entry in entries)]
@@ -259,3 +279,10 @@ def known(word: str, words: tuple[str, ...], what: str) -> None:
     """Refuse a word that is not among those that there are."""
     if word not in words:
         raise UsageError(f"there is no {what} {word!r}; {did_you_mean(word, words)}")
+
+
+def checked_seeds(seeds: list[int]) -> list[int]:
+    """Each seed once; none is negative."""
+    if any(seed < 0 for seed in seeds):
+        raise UsageError(f"a seed cannot be negative: {min(seeds)}.")
+    return list(dict.fromkeys(seeds))

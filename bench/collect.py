@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from bench.errors import UsageError
 from bench.plan import changed_parts, in_force, job_key, recipe, rows_of
 from bench.protocol import Protocol
 from bench.records import CorruptRecordError, JobName, Manifest, Record, Store, job_of
+from bench.wording import counted
 
 SOURCE_PARTS = ("method", "loop", "metrics")
 
@@ -40,6 +43,13 @@ class Entry:
         found = self.record.result["measures" if self.record.track == "recovery" else "test"].get(metric)
         return None if found is None else float(found)
 
+    def kept(self, name: str) -> Path | None:
+        """Where what was kept beside the record lies; None where nothing was, or it was left behind by a copy."""
+        if self.record is None or name not in self.record.kept:
+            return None
+        path = self.path.with_name(self.record.kept[name])
+        return path if path.is_file() else None
+
 
 def collect(store: Store, config: Config, folders: list[Path], committed: bool = False) -> list[Entry]:
     """Every record of the folder; stale ones name the parts of their key that changed.
@@ -58,6 +68,17 @@ def collect(store: Store, config: Config, folders: list[Path], committed: bool =
         note = f"{', '.join(stale)} changed since" if stale else (record.failure or {}).get("message", "")
         entries.append(Entry(record.job, state, note, record, path, changed))
     return entries
+
+
+def unusable(entries: Iterable[Entry]) -> str:
+    """The records that give no value, counted, with what changed under stale ones; empty where there are none."""
+    counts = Counter((entry.state, entry.note if entry.state == "stale" else "") for entry in entries)
+    said = [
+        counted(count, f"{state} record") + (f" ({note})" if note else "")
+        for (state, note), count in counts.items()
+        if state != "done"
+    ]
+    return ", ".join(said)
 
 
 class _Expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -122,7 +123,7 @@ def _build(raw: dict[str, Any], path: Path) -> Config:
     data = [data] if isinstance(data, str) else data
     return Config(
         data=_convert(data, list[str], "data", path),
-        run=_convert(raw.get("run", {}), RunDefaults, "run", path),
+        run=_run_defaults(raw, path),
         protocols={name: _protocol(name, raw["protocols"], path) for name in raw.get("protocols", {})},
         tables=_convert(raw.get("tables", {}), Tables, "tables", path),
         recovery=_convert(raw.get("recovery", {}), Recovery, "recovery", path),
@@ -130,6 +131,16 @@ def _build(raw: dict[str, Any], path: Path) -> Config:
         datasets=_datasets(raw, path),
         path=str(path),
     )
+
+
+def _run_defaults(raw: dict[str, Any], path: Path) -> RunDefaults:
+    defaults = _convert(raw.get("run", {}), RunDefaults, "run", path)
+    for key in ("datasets", "seeds"):
+        if not getattr(defaults, key):
+            raise UsageError(f"{path}: run.{key} is empty; a run needs at least one.")
+    if not defaults.checkpoint_seconds >= 0:
+        raise UsageError(f"{path}: run.checkpoint_seconds must be at least 0, not {defaults.checkpoint_seconds}.")
+    return defaults
 
 
 def _datasets(raw: dict[str, Any], path: Path) -> dict[str, DatasetEntry]:
@@ -145,8 +156,20 @@ def _datasets(raw: dict[str, Any], path: Path) -> dict[str, DatasetEntry]:
     return entries
 
 
-def _protocol(name: str, tables: dict[str, Any], path: Path, seen: tuple[str, ...] = ()) -> Protocol:
-    return _convert(_inherited(name, tables, path, seen), Protocol, f"protocols.{name}", path)
+LEAST = {"epochs": 1, "minimum_steps": 0, "batch_size": 2, "stack": 1, "threads": 1, "weight_decay": 0}
+POSITIVE = ("learning_rate", "eps")
+
+
+def _protocol(name: str, tables: dict[str, Any], path: Path) -> Protocol:
+    protocol = _convert(_inherited(name, tables, path, ()), Protocol, f"protocols.{name}", path)
+    for key in (*LEAST, *POSITIVE):
+        value = getattr(protocol, key)
+        if not (math.isfinite(value) and (value > 0 if key in POSITIVE else value >= LEAST[key])):
+            least = "a number above 0" if key in POSITIVE else f"at least {LEAST[key]}"
+            raise UsageError(f"{path}: protocols.{name}.{key} must be {least}, not {value}.")
+    if not all(0 <= beta < 1 for beta in protocol.betas):
+        raise UsageError(f"{path}: protocols.{name}.betas must be from 0 to below 1, not {list(protocol.betas)}.")
+    return protocol
 
 
 def _inherited(name: str, tables: dict[str, Any], path: Path, seen: tuple[str, ...]) -> dict[str, Any]:

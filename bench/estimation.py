@@ -59,6 +59,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         gives small sets enough steps; "paper" does neither.
     seed: of initial weights, batches, noise and of the rows held out for validation.
     device: auto, cpu, cuda or cuda:N.
+    dataset: the data set's name, where it is one that a method has published constants for (R-FL and DB; otherwise
+        nothing depends on it).
 
     Attributes
     ----------
@@ -77,12 +79,14 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         protocol: str = "small",
         seed: int = 0,
         device: str = "cpu",
+        dataset: str = "",
     ) -> None:
         self.method = method
         self.options = options
         self.protocol = protocol
         self.seed = seed
         self.device = device
+        self.dataset = dataset
 
     def fit(
         self, X: Any, y: Any, validation: float | tuple[Any, Any] | None = None, label_names: list[str] | None = None
@@ -180,7 +184,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         options = dict(self.options or {})
         made = recipe(Row(name=self.method, base=self.method, options=options))
         points = made.points if validation else [made.options]
-        problem = problem_of("", prepared["train"], protocol.fidelity)
+        problem = problem_of(self.dataset, prepared["train"], protocol.fidelity)
         fitted = _fitted(self.method, points, Prepared(problem, prepared), protocol, self.seed, made.listing.gradient)
         chosen, self.validation_ = _chosen(fitted, prepared.get("val"))
         best = fitted.candidates[chosen]
@@ -206,7 +210,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
     def _fit_again(self) -> None:
         """The model of a method that is no linear classifier, from its training rows: the same as before."""
         train = Split(self._tensors[TRAINING_X], self._tensors[TRAINING_Y])
-        model = methods.create(self.method, problem_of("", train, self._protocol().fidelity), **self.options_)
+        problem = problem_of(self.dataset, train, self._protocol().fidelity)
+        model = methods.create(self.method, problem, **self.options_)
         assert isinstance(model, Method)
         with threads(self._protocol().threads):
             model.fit(train, stream_seed(self.seed, "fit") % 2**32)

@@ -37,7 +37,7 @@ def frames(entries: list[Entry]) -> dict[str, pd.DataFrame]:
             lines["metrics"] += [{**name, "split": split, "metric": metric, "value": found[metric]} for metric in found]
         for number, point in enumerate(result.get("grid", ())):
             lines["grid"] += _point({**name, "point": number}, point)
-            curves = point["curves"]
+            curves = point.get("curves") or {"loss": [], "hamming": []}  # packed records have none
             for epoch, loss in enumerate(curves["loss"]):
                 hamming = curves["hamming"][epoch] if epoch < len(curves["hamming"]) else None
                 lines["curves"].append(

@@ -25,6 +25,7 @@ from bench.records import JobName
 
 Call = Callable[..., Any]
 SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_FOR_A_KILL = 10.0
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -69,11 +70,14 @@ class _Slot:
         self.future, self.bundle = None, ()
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it does; it is gone when this returns."""
         if self.executor is not None:
-            for pid in list(self.executor._processes or ()):
+            processes = dict(self.executor._processes or {})
+            for pid in processes:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            for process in processes.values():
+                process.join(SECONDS_FOR_A_KILL)
             self.executor.shutdown(wait=False, kill_workers=True)
         self.executor = None
         self.free()

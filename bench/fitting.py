@@ -82,7 +82,8 @@ def problem_of(dataset: str, train: Split, fidelity: str) -> Problem:
 
 
 def minmax_scaled(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Each feature to [0, 1] by its range in ``train``; other splits are clipped, constant features become 0."""
+    """Each feature to [0, 1] by its range in ``train``, where a constant one becomes 0; other splits are clipped, so
+    that of a feature constant in ``train`` a larger value becomes up to 1 and meets a weight that was never trained."""
     low, high = arrays["train"].min(0), arrays["train"].max(0)
     spread = np.where(high > low, high - low, 1).astype(np.float32)
     return {split: np.clip((x - low) / spread, 0, 1).astype(np.float32, copy=False) for split, x in arrays.items()}

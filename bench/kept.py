@@ -24,7 +24,7 @@ class KeptScores:
     """What one job's chosen model says of the N test instances."""
 
     scores: np.ndarray
-    """[N, c] float32."""
+    """[N, c] float32, or float64 where the method's scores are (ML-KNN, RAKEL)."""
     y: np.ndarray
     """[N, c] int8, positive where 1."""
     cut: float

@@ -21,6 +21,7 @@ def notes_of(
 ) -> list[str]:
     """What stands under a table of classifiers."""
     notes = [_seed_note(entries), *_protocol_notes(entries, config, manifest, labels)]
+    notes += _own_rows_note([*table.ranked, *table.extra], config)
     if table.ranked and table.show_ranks:
         notes.append(_rank_note(table, config))
         notes += _incomplete_note(table)
@@ -79,6 +80,23 @@ def _protocol_notes(entries: list[Entry], config: Config, manifest: Manifest, la
             continue
         notes.append(f"Protocol {name} ({', '.join(columns)}): {describe_protocol(settings)}")
     return notes
+
+
+def _own_rows_note(shown: list[str], config: Config) -> list[str]:
+    """What the rows that bench.toml sets are, where they depart from their method or from the protocol."""
+    said = []
+    for name in shown:
+        row = config.rows.get(name)
+        if row is None:
+            continue
+        settings = {**row.options, "clip": row.clip, "fidelity": row.fidelity}
+        parts = [f"{key} {value}" for key, value in settings.items() if value is not None]
+        if row.grid is not None:
+            points = [f"{option} {' or '.join(map(str, values))}" for option, values in row.grid.items()]
+            parts.append(f"the grid {', '.join(points)}" if points else "no grid")
+        if parts:
+            said.append(f"{name} {'has' if row.base == name else f'is {row.base} with'} {', '.join(parts)}")
+    return [f"Rows of bench.toml: {'; '.join(said)}."] if said else []
 
 
 def recovery_notes(table: Table, entries: list[Entry], manifest: Manifest, labels: dict[str, str]) -> list[str]:

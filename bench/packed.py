@@ -53,13 +53,13 @@ def _without_curves(point: dict[str, Any]) -> dict[str, Any]:
 
 def unpacked(path: Path) -> Iterator[tuple[Path, Record]]:
     """The records of a packed file, each with the path that its own file would have."""
-    from bench.records import Record
+    from bench.records import Record, Store
 
     try:
         lines = lzma.decompress(path.read_bytes()).splitlines()
         records = [msgspec.json.decode(line, type=Record) for line in lines]
     except (OSError, lzma.LZMAError, msgspec.DecodeError) as error:
         raise UsageError(f"{path} cannot be read ({error}); take it from the repository again.") from error
+    store = Store(path.parent)
     for record in records:
-        job = record.job
-        yield path.parent / job.full_dataset / job.row / f"seed-{job.seed}.json", record
+        yield store.path(record.job), record

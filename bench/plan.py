@@ -70,6 +70,11 @@ def rows_of(config: Config) -> dict[str, Row]:
     for name in order:
         if name in config.rows:
             rows[name] = config.rows[name]
+            if name in registered and rows[name].base != name:
+                raise UsageError(
+                    f"{config.path}: methods.{name} is a registered method's name, and cannot have the base "
+                    f"{rows[name].base!r}; give the row another name."
+                )
         elif name in registered:
             rows[name] = Row(name=name, base=name)
     return rows

@@ -15,6 +15,7 @@ import bench
 from bench import config as configuration
 from bench.data_reports import card_of
 from bench.datasets import OWN_NUMBERS, Source, data_folders, npz, present
+from bench.datasets.checks import CSR, checked_csr, repeated
 from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.metric_catalogue import PAPER_METRICS
@@ -38,7 +39,12 @@ def fit(dataset: str, row: str, model: Path, seed: int, device: str, data: str |
         )
     found = source.load()
     classifier = bench.estimator(
-        chosen.base, dict(chosen.options) or None, protocol=source.protocol, seed=seed, device=device
+        chosen.base,
+        dict(chosen.options) or None,
+        protocol=source.protocol,
+        seed=seed,
+        device=device,
+        dataset=found.name,
     )
     parts = {split: (_with_names(arrays.x, source), arrays.y) for split, arrays in found.splits.items()}
     try:
@@ -111,7 +117,10 @@ def read_features(path: Path, names: Sequence[str] = ()) -> np.ndarray:
     if path.suffix not in readers:
         raise UsageError(f"{path} is not one of {', '.join(readers)}.")
     try:
-        x = np.asarray(readers[path.suffix](path), dtype=np.float32)
+        x = np.asarray(readers[path.suffix](path))
+        if np.issubdtype(x.dtype, np.complexfloating):
+            raise UsageError(f"{path} holds {x.dtype} values; features are real numbers.")
+        x = x.astype(np.float32, copy=False)
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise UsageError(f"{path} cannot be read as features ({str(error).splitlines()[0]}).") from error
     if x.ndim != 2 or not x.size:
@@ -126,10 +135,7 @@ def _from_npz(path: Path) -> Any:
     with np.load(path, allow_pickle=False) as archive:
         if "X" in archive:
             return archive["X"]
-        from scipy import sparse
-
-        parts = tuple(archive[name] for name in ("X_data", "X_indices", "X_indptr"))
-        return sparse.csr_matrix(parts, shape=tuple(archive["X_shape"])).toarray()
+        return checked_csr([archive[name] for name in CSR], f"{path}: the CSR arrays of X").toarray()
 
 
 def _from_csv(path: Path, names: Sequence[str]) -> list[list[float]]:
@@ -138,6 +144,8 @@ def _from_csv(path: Path, names: Sequence[str]) -> list[list[float]]:
         raise ValueError("it is empty")
     header = None if all(map(_is_number, rows[0])) else rows[0]
     columns = list(range(len(rows[0])))
+    if header is not None and (twice := repeated(header)) is not None:
+        raise ValueError(f"it has two columns of the name {twice!r}")
     if header is not None and names:
         missing = [name for name in names if name not in header]
         if missing:

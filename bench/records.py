@@ -204,9 +204,12 @@ def read_record(path: Path) -> Record:
     if checksum != _checksum(body):
         raise CorruptRecordError(f"the record {path} does not match its checksum; it was edited or damaged")
     try:
-        return msgspec.convert(body, Record)
+        record = msgspec.convert(body, Record)
     except msgspec.ValidationError as error:
         raise CorruptRecordError(f"the record {path} is incomplete: {error}") from error
+    if path != Store(path.parents[2]).path(record.job):  # a copy beside its original would count as another seed
+        raise CorruptRecordError(f"the record {path} is that of {record.job}, which its name is not; remove it")
+    return record
 
 
 def _checksum(body: dict[str, Any]) -> str:

@@ -97,9 +97,8 @@ def _one_set(
 
 
 def _kept(entry: Entry) -> KeptScores | None:
-    if entry.record is None or SCORES not in entry.record.kept:
-        return None
-    return read_scores(entry.path.with_name(entry.record.kept[SCORES]))
+    path = entry.kept(SCORES)
+    return None if path is None else read_scores(path)
 
 
 def explanation(control: str) -> str:

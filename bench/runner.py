@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.bundles import bundled, run_bundle
-from bench.claims import tidy
+from bench.claims import abandoned, tidy
 from bench.cluster import Cluster, over_cluster
 from bench.config import Config
 from bench.costs import Forecast
@@ -23,6 +21,7 @@ from bench.errors import UsageError
 from bench.fan_out import Lost, fan_out
 from bench.forecast import forecasts, jobs_a_device, longest_first, total
 from bench.plan import Job, Plan, State, folder_protocols, state_of, stored_form
+from bench.progress import Lines, progress_of
 from bench.records import JobName, Manifest, Record, Store, readable
 from bench.wording import counted, duration
 
@@ -57,10 +56,18 @@ def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[t
         if state.kind == "done" and fresh:
             state = State("stale", ("--fresh",), record=state.record)
         elif state.kind == "done" and state.record is not None:
-            lacking = tuple(kind for kind in required if kind not in state.record.asked)
+            lacking = tuple(
+                kind for kind in required if kind not in state.record.asked or _gone(kind, state.record, store)
+            )
             state = State("incomplete", lacking, record=state.record) if lacking else state
         states.append((job, state))
     return states
+
+
+def _gone(kind: str, record: Record, store: Store) -> bool:
+    """Whether what was kept of a kind is not beside its record any more."""
+    names = [name for what, name in record.kept.items() if what.partition(".")[0] == kind]
+    return any(not store.path(record.job).with_name(name).is_file() for name in names)
 
 
 def describe(states: list[tuple[Job, State]]) -> str:
@@ -71,6 +78,7 @@ def describe(states: list[tuple[Job, State]]) -> str:
 
 def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
     """What a run would do and how long it would take, without doing it."""
+    _refuse_other_protocols(plan, config, store, options)
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(states, options)
     jobs = [job for job, _ in waiting]
@@ -148,6 +156,9 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
         )
         return INTERRUPTED
     except OSError as error:
+        for job, _ in waiting:
+            if abandoned(store, job.name):  # stopped with the run
+                store.clear_temporaries(job.name)
         raise UsageError(f"a record could not be written to {store.folder}: {error.strerror or error}.") from error
     for failed in failures:
         print(f"failed: {failed.job.name}: {failed.message} (record {store.path(failed.job.name)})", flush=True)
@@ -180,24 +191,8 @@ def _settle_manifest(
     options: RunOptions,
     expected: Mapping[JobName, Forecast | None],
 ) -> None:
-    """Refuse to mix protocols in a folder, and note what was asked for."""
-    before = store.manifest()
-    if before.protocols and before.track != plan.track:
-        raise UsageError(
-            f"{store.folder} holds records of the {before.track} track; use --results FOLDER for another one."
-        )
-    protocols = folder_protocols(config, plan.jobs, options.epochs)
-    for name, settings in protocols.items():
-        known = before.protocols.get(name)
-        settings = stored_form(**settings)
-        if known is not None and known != settings and not options.fresh:
-            changed = ", ".join(
-                f"{key} {known.get(key)} -> {value}" for key, value in settings.items() if known.get(key) != value
-            )
-            raise UsageError(
-                f"the records in {store.folder} were made under another protocol {name!r} ({changed}); "
-                "use --results FOLDER for a new one, or --fresh to run them again."
-            )
+    """Note what was asked for, in a folder of one protocol."""
+    before, protocols = _refuse_other_protocols(plan, config, store, options)
     store.write_manifest(
         Manifest(
             protocols={**before.protocols, **protocols},
@@ -216,6 +211,30 @@ def _settle_manifest(
             },
         )
     )
+
+
+def _refuse_other_protocols(
+    plan: Plan, config: Config, store: Store, options: RunOptions
+) -> tuple[Manifest, dict[str, Any]]:
+    """(the folder's manifest, the plan's protocols), where the two can share a folder."""
+    before = store.manifest()
+    if before.protocols and before.track != plan.track:
+        raise UsageError(
+            f"{store.folder} holds records of the {before.track} track; use --results FOLDER for another one."
+        )
+    protocols = folder_protocols(config, plan.jobs, options.epochs)
+    for name, settings in protocols.items():
+        known = before.protocols.get(name)
+        settings = stored_form(**settings)
+        if known is not None and known != settings and not options.fresh:
+            changed = ", ".join(
+                f"{key} {known.get(key)} -> {value}" for key, value in settings.items() if known.get(key) != value
+            )
+            raise UsageError(
+                f"the records in {store.folder} were made under another protocol {name!r} ({changed}); "
+                "use --results FOLDER for a new one, or --fresh to run them again."
+            )
+    return before, protocols
 
 
 def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
@@ -260,7 +279,7 @@ def _outcomes(
         again=again,
         fresh=options.fresh,
     )
-    with _progress(len(jobs)) as progress:
+    with progress_of(len(jobs)) as progress:
         bundles = bundled(jobs, _together(options, jobs, places))
         # With one grid for several cores, its stacks are spread over them.
         spread = len(jobs) == 1 and jobs[0].gradient and len(jobs[0].points) > jobs[0].protocol.stack
@@ -279,7 +298,7 @@ def _outcomes(
             yield outcome
 
 
-def _in_this_process(jobs: list[Job], call: Callable[..., Any], places: list[str], progress: _Lines) -> Iterator[Any]:
+def _in_this_process(jobs: list[Job], call: Callable[..., Any], places: list[str], progress: Lines) -> Iterator[Any]:
     for job in jobs:
         progress.start(job)
         yield call(job, device=places[0], progress=progress.epoch, processes=len(places))
@@ -292,66 +311,3 @@ def wanted_workers(wanted: int, jobs: list[Job]) -> int:
     from joblib import cpu_count
 
     return max(1, cpu_count() // max(job.protocol.threads for job in jobs))
-
-
-class _Lines:
-    """Progress as plain lines, for logs and pipes."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.done = 0
-
-    def start(self, job: Job) -> None:
-        pass
-
-    def epoch(self, what: str, done: int, total: int) -> None:
-        pass
-
-    def say(self, sentence: str) -> None:
-        print(sentence, flush=True)
-
-    def finish(self, outcome: Any) -> None:
-        self.done += 1
-        print(self.line(outcome), flush=True)
-
-    def line(self, outcome: Any) -> str:
-        said = outcome.message
-        chosen = f" ({said})" if said else ""
-        mark = {"done": chosen, "failed": f" FAILED: {said}", "elsewhere": f" left alone: {said}"}[outcome.status]
-        return f"[{self.done}/{self.total}] {outcome.job.name} {outcome.seconds:.1f} s{mark}"
-
-
-class _Bars(_Lines):
-    """Progress on a terminal: a bar of jobs, and one of the running job's epochs."""
-
-    def __init__(self, total: int, display: Any) -> None:
-        super().__init__(total)
-        self.display = display
-        self.jobs = display.add_task("jobs", total=total)
-        self.current = display.add_task("", total=None, visible=False)
-
-    def start(self, job: Job) -> None:
-        self.display.update(self.current, description=str(job.name), total=None, completed=0, visible=True)
-
-    def say(self, sentence: str) -> None:
-        self.display.console.print(sentence, highlight=False)
-
-    def epoch(self, what: str, done: int, total: int) -> None:
-        self.display.update(self.current, completed=done, total=total)
-
-    def finish(self, outcome: Any) -> None:
-        self.done += 1
-        self.display.update(self.jobs, completed=self.done)
-        self.display.console.print(self.line(outcome), highlight=False)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[_Lines]:
-    if not sys.stdout.isatty():
-        yield _Lines(total)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, transient=True) as display:
-        yield _Bars(total, display)

@@ -143,6 +143,8 @@ def page(reference: Reference) -> str:
         nothing=findings.nothing_predicted(found, measured),
         saturation=findings.saturation(found, measured),
         legacy=findings.pair(found, "FLEM-D legacy", "FLEM-D"),
+        mapped=findings.pair(found, "R-FL VOC", "R-FL"),
+        scaled=findings.pair(found, "DB VOC", "DB"),
         near=", ".join(findings.LIKE_THE_PAPER),
         margins=findings.margins(found),
         deviations=findings.seed_deviations(found),

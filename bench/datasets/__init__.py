@@ -14,7 +14,8 @@ from pathlib import Path
 
 from bench.config import Config, DatasetEntry
 from bench.datasets import canonical, npz, yeast
-from bench.datasets.base import Dataset
+from bench.datasets.base import SPLITS, Dataset
+from bench.datasets.checks import check_labels_file, checked_archive
 from bench.datasets.folders import walk
 from bench.errors import UsageError, did_you_mean
 
@@ -204,15 +205,19 @@ def _protocol_of(extractor: str) -> str:
 
 def _canonical(name: str, stem: str, extractor: str, folder: Path, protocol: str) -> Source:
     files = canonical.files(folder, stem, extractor)
-    return Source(
-        name, extractor, protocol, files, canonical.__name__, lambda: canonical.load(name, folder, stem, extractor)
-    )
+
+    def load() -> Dataset:
+        for split in SPLITS:
+            check_labels_file(folder / canonical.label_file(stem, split))
+        return canonical.load(name, folder, stem, extractor)
+
+    return Source(name, extractor, protocol, files, canonical.__name__, load)
 
 
 def _archive(name: str, path: Path, extractor: str) -> Source:
     if extractor not in ("", npz.EXTRACTOR):
         raise UsageError(f"{name} has the features {npz.EXTRACTOR!r} only, not {extractor!r}.")
-    return Source(name, npz.EXTRACTOR, "small", (path,), npz.__name__, lambda: npz.load(name, path))
+    return Source(name, npz.EXTRACTOR, "small", (path,), npz.__name__, lambda: npz.load(name, checked_archive(path)))
 
 
 def _by_path(path: Path) -> Source:

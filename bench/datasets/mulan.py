@@ -58,7 +58,7 @@ def read_label_names(path: Path) -> list[str]:
 
 def read_arff(path: Path, label_names: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """(features [N, D] float32, labels [N, c] int8). Nominal values that are numbers count as these, others
-    by their place in the declaration.
+    by their place in the declaration. What a sparse row leaves out is 0, or a nominal attribute's first value.
 
     Raises
     ------
@@ -81,6 +81,8 @@ def read_arff(path: Path, label_names: list[str]) -> tuple[np.ndarray, np.ndarra
         raise UsageError(f"{path}: the label {missing[0]!r} is not among its attributes.")
     numbers = {column: _numbers(kind) for column, (_, kind) in enumerate(read["attributes"]) if isinstance(kind, list)}
     table = np.zeros((len(read["data"]), len(attributes)), dtype=np.float64)
+    for column, values in numbers.items():
+        table[:, column] = next(iter(values.values()))
     for row, values in enumerate(read["data"]):
         for column, value in values.items() if sparse else enumerate(values):
             if value is None:

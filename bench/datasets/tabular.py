@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.base import SPLITS
+from bench.datasets.checks import repeated
 from bench.datasets.npz import split_rows
 from bench.datasets.raw import RawSet, RawSplit, label_matrix
 from bench.errors import UsageError
@@ -29,14 +30,17 @@ def parse(path: Path) -> RawSet:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
             columns = reader.fieldnames or []
-            rows = []
+            rows, lines = [], []
             for row in reader:
                 _complete(path, reader.line_num, row, len(columns))
                 rows.append(row)
+                lines.append(reader.line_num)
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 ({error}); save it as UTF-8.") from error
     except (OSError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read as CSV ({error}); is a quotation mark missing?") from error
+    if (twice := repeated(columns)) is not None:
+        raise UsageError(f"{path} has two columns of the name {twice!r}; rename or remove one.")
     kinds = [name for name in ("file", "text") if name in columns]
     features = [name for name in columns if name not in ("file", "text", "labels", "split")]
     if len(kinds) > 1 or "labels" not in columns or not (kinds or features):
@@ -51,9 +55,9 @@ def parse(path: Path) -> RawSet:
     if len(names) < 2:
         raise UsageError(f"{path} names {len(names)} labels; multi-label learning needs at least two (joined by ;).")
     y, notes = label_matrix(labels, names, str(path)), _suspicious(names)
-    index, rule = _splits(path, rows) if "split" in columns else split_rows(len(rows), None)
+    index, rule = _splits(path, rows, lines) if "split" in columns else split_rows(len(rows), None)
     if not kinds:
-        x = _numbers(path, rows, features)
+        x = _numbers(path, rows, lines, features)
         return RawSet(
             path.stem,
             "vector",
@@ -93,7 +97,7 @@ def _complete(path: Path, line: int, row: dict, columns: int) -> None:
             raise UsageError(f"{path}, line {line}: the column {name} is empty.")
 
 
-def _numbers(path: Path, rows: list[dict[str, str]], features: list[str]) -> np.ndarray:
+def _numbers(path: Path, rows: list[dict[str, str]], lines: list[int], features: list[str]) -> np.ndarray:
     x = np.empty((len(rows), len(features)), dtype=np.float32)
     for number, row in enumerate(rows):
         for column, name in enumerate(features):
@@ -103,14 +107,14 @@ def _numbers(path: Path, rows: list[dict[str, str]], features: list[str]) -> np.
                 x[number, column] = np.nan
             if not np.isfinite(x[number, column]):
                 raise UsageError(
-                    f"{path} has no column file or text, so its columns are features; in line {number + 2} "
+                    f"{path} has no column file or text, so its columns are features; in line {lines[number]} "
                     f"{name} is {row[name]!r}, not a finite number."
                 )
     return x
 
 
-def _splits(path: Path, rows: list[dict[str, str]]) -> tuple[dict[str, np.ndarray], str]:
-    for number, row in enumerate(rows, start=2):
+def _splits(path: Path, rows: list[dict[str, str]], lines: list[int]) -> tuple[dict[str, np.ndarray], str]:
+    for number, row in zip(lines, rows, strict=True):
         if row["split"] not in SPLITS:
             raise UsageError(f"{path}, line {number}: the split {row['split']!r} is not train, val or test.")
     return {

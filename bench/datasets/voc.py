@@ -6,6 +6,7 @@ present. In the class lists of ImageSets/Main 1 is present, 0 only difficult, -1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -32,21 +33,23 @@ def parse(raw: Path, year: int, difficult: Difficult = "absent") -> RawSet:
     Parameters
     ----------
     raw: a folder or archive with ``ImageSets/Main`` and, for photographs or XML labels, ``JPEGImages``/``Annotations``;
-        any folders above them do not matter.
+        folders above them do not matter, except that what lies in another year's (``VOC2012``) is left out.
     """
     files = {
         _tail(name): content.decode("utf-8")
-        for name, content in members(raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt"))
+        for name, content in members(
+            raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt") and _of_year(name, year)
+        )
     }
     lists = {split: files.get(f"{split}.txt", "").split() for split in ("train", "val", "test")}
     needed = ("train", "val", "test") if year == 2007 else ("train", "val")
     for split in needed:
         if not lists[split]:
-            raise UsageError(f"{raw} has no list ImageSets/Main/{split}.txt.")
+            raise UsageError(f"{raw} has no list ImageSets/Main/{split}.txt of VOC{year}.")
     ids = [one for split in needed for one in lists[split]]
     y = from_class_lists(files, needed, ids, difficult, str(raw))
     if y is None:
-        y = from_annotations(raw, ids, difficult)
+        y = from_annotations(raw, year, ids, difficult)
     notes: tuple[str, ...] = (f"objects marked difficult count as {difficult}",)
     if year == 2007:
         wanted, rule = lists, "the official train, val and test"
@@ -59,7 +62,7 @@ def parse(raw: Path, year: int, difficult: Difficult = "absent") -> RawSet:
         }
         rule = f"official val is test; {VOC12_VALIDATION} of official train held out by default_rng(0).permutation"
         notes += ("the paper has 5516 training images, one fewer than the official list leaves",)
-    images = image_paths(raw, ids)
+    images = image_paths(raw, year, ids)
     return RawSet(f"VOC{year}", "image", CLASSES, by_ids(ids, images, y, wanted, str(raw)), rule, raw.name, notes)
 
 
@@ -82,12 +85,13 @@ def from_class_lists(
     return y
 
 
-def from_annotations(raw: Path, ids: Sequence[str], difficult: Difficult) -> np.ndarray:
+def from_annotations(raw: Path, year: int, ids: Sequence[str], difficult: Difficult) -> np.ndarray:
     """[N, 20] labels from ``Annotations/<id>.xml``; entities are never expanded."""
     from defusedxml import ElementTree
 
     found: dict[str, list[str]] = {}
-    for name, content in members(raw, lambda name: "Annotations/" in name and name.endswith(".xml")):
+    wanted = members(raw, lambda name: "Annotations/" in name and name.endswith(".xml") and _of_year(name, year))
+    for name, content in wanted:
         try:
             root = ElementTree.fromstring(content)
         except Exception as error:  # malformed, or refused because it declares entities
@@ -103,10 +107,17 @@ def from_annotations(raw: Path, ids: Sequence[str], difficult: Difficult) -> np.
     return label_matrix([found[one] for one in ids], CLASSES, f"{raw}, Annotations")
 
 
-def image_paths(raw: Path, ids: Sequence[str]) -> list[Path]:
+def image_paths(raw: Path, year: int, ids: Sequence[str]) -> list[Path]:
     """The photographs of a folder, by id; in an archive there are none yet, and the paths are where they would be."""
-    folder = next((one for one in sorted(raw.rglob("JPEGImages")) if one.is_dir()), None) if raw.is_dir() else None
+    found = sorted(raw.rglob("JPEGImages")) if raw.is_dir() else []
+    of_year = (one for one in found if one.is_dir() and _of_year(one.relative_to(raw).as_posix(), year))
+    folder = next(of_year, None)
     return [(folder or raw / "JPEGImages") / f"{one}.jpg" for one in ids]
+
+
+def _of_year(name: str, year: int) -> bool:
+    """Whether a path lies in the year's own folder, or in none of any year: both may be in one VOCdevkit."""
+    return all(int(found) == year for found in re.findall(r"(?:^|/)VOC(\d{4})/", name))
 
 
 def _tail(name: str) -> str:

@@ -4,7 +4,8 @@ Word embeddings, convolutions of several widths, dynamic max pooling into chunks
 ReLU, one sigmoid output a label, binary cross-entropy. Trained on the training split alone, stopped early by the
 validation split's loss; the features of all splits are the bottleneck's activations, dropout off.
 
-Texts are padded to the next of a few lengths instead of one long length, which is the same network on less padding.
+Texts are padded to the next of a few lengths instead of one long length. Pooling divides the padded length, so a short
+text's features are not those that one long length would give; all splits are padded by the same rule.
 """
 
 from __future__ import annotations

@@ -166,8 +166,8 @@ def _kept(by_row: dict[str, list[Entry]], name: str, read: Callable[..., Kept]) 
     found = {}
     for row, entries in by_row.items():
         for entry in entries:
-            if entry.record is not None and name in entry.record.kept:
-                found[row] = read(entry.path.with_name(entry.record.kept[name]))
+            if (path := entry.kept(name)) is not None:
+                found[row] = read(path)
                 break
     return found
 

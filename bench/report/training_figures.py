@@ -66,7 +66,8 @@ def learning_curves(records: Sequence[Record]) -> Figure:
 def _curves(record: Record) -> dict[int, dict]:
     """{number of the point in the grid: its curves}, of those that trained for two epochs or more."""
     points = (record.result or {}).get("grid", ())
-    return {n: point["curves"] for n, point in enumerate(points) if len(point["curves"].get("hamming", ())) > 1}
+    found = {n: point.get("curves", {}) for n, point in enumerate(points)}  # packed records have none
+    return {n: curves for n, curves in found.items() if len(curves.get("hamming", ())) > 1}
 
 
 def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:

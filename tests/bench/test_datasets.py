@@ -255,6 +255,58 @@ def test_npz_faults_are_one_sentence(tmp_path: Path, changes: dict, sentence: st
     assert "\n" not in str(error.value)
 
 
+def csr(**changes: np.ndarray) -> dict[str, np.ndarray]:
+    from scipy import sparse
+
+    x = sparse.csr_matrix(arrays(rows=50).x)
+    parts = {"X_data": x.data, "X_indices": x.indices, "X_indptr": x.indptr, "X_shape": np.array(x.shape)}
+    return {**parts, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (csr(X_indices=csr()["X_indices"] + 1), "indices must be < 3"),
+        (csr(X_indices=csr()["X_indices"] - 1), "indices must be >= 0"),
+        (csr(X_indptr=csr()["X_indptr"][np.r_[0, 2, 1, 3:51]]), "indptr must be a non-decreasing sequence"),
+        (csr(X_shape=np.array([50, 2])), "indices must be < 2"),
+        ({"X": np.zeros((0, 3)), "Y": np.zeros((0, 4))}, "has no rows"),
+        ({"X": np.full((50, 3), 1j)}, "X holds complex128 values; features are real numbers"),
+        ({"test_idx": np.arange(5)}, "has test_idx but no train_idx"),
+        ({"train_idx": np.arange(40), "val_idx": np.arange(40, 50)}, "has train_idx and val_idx but no test_idx"),
+        ({"val_idx": np.arange(5)}, "has val_idx but no train_idx and test_idx"),
+    ],
+)
+def test_what_a_reader_would_misread_is_refused(
+    tmp_path: Path, settings: config.Config, changes: dict, sentence: str
+) -> None:
+    base = {} if "X_data" in changes else {"X": arrays(rows=50).x}
+    np.savez(tmp_path / "bad.npz", **{"Y": arrays(rows=50).y, **base, **changes})
+    with pytest.raises(UsageError) as error:
+        found(str(tmp_path / "bad.npz"), settings, tmp_path).load()
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_whole_archives_pass(tmp_path: Path, settings: config.Config) -> None:
+    """CSR features; and all rows listed as train beside an empty test split, as files without an official one do."""
+    np.savez(tmp_path / "sparse.npz", Y=arrays(rows=50).y, **csr())  # type: ignore[arg-type]
+    write_npz(tmp_path / "dense.npz", train_idx=np.arange(50), test_idx=np.arange(0))
+    sparse, dense = (found(str(tmp_path / f"{name}.npz"), settings, tmp_path).load() for name in ("sparse", "dense"))
+    np.testing.assert_array_equal(sparse.splits["test"].x, dense.splits["test"].x)
+    assert "60/20/20" in dense.split_rule
+
+
+def test_labels_out_of_bounds_are_refused(tmp_path: Path, settings: config.Config) -> None:
+    write(tmp_path)
+    path = tmp_path / "Tiny_val_labels.npz"
+    with np.load(path) as archive:
+        parts = dict(archive)
+    np.savez(path, **{**parts, "indices": parts["indices"] + 1})
+    with pytest.raises(UsageError, match=r"the arrays of the label file .* do not fit together"):
+        found("Tiny", settings, tmp_path).load()
+
+
 def test_npz_without_labels_or_features_and_torn_ones(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", X=np.zeros((3, 2)))
     with pytest.raises(UsageError, match="no array Y"):

@@ -92,6 +92,17 @@ def test_what_is_fitted_is_what_the_harness_fits() -> None:
     np.testing.assert_allclose(model.decision_function(arrays[2][0]), expected, atol=1e-6)
 
 
+def test_a_data_sets_published_constants_are_used_under_its_name() -> None:
+    """DB has mu .3 and lambda 5 on VOC07 (Wu et al.), .2 and 2 elsewhere."""
+    train = random_split(130, 8, 4, seed=130)
+    x, y = train.x.numpy().astype(np.float32), train.y.numpy()
+    by_name = bench.estimator("DB", protocol="paper", dataset="VOC07").fit(x, y).decision_function(x)
+    by_hand = bench.estimator("DB", {"mu": 0.3, "negative_scale": 5.0}, protocol="paper").fit(x, y)
+    elsewhere = bench.estimator("DB", protocol="paper").fit(x, y).decision_function(x)
+    np.testing.assert_array_equal(by_name, by_hand.decision_function(x))
+    assert np.abs(by_name - elsewhere).max() > 0.01
+
+
 def test_fitting_keeps_to_the_protocols_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 

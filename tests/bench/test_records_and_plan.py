@@ -67,6 +67,26 @@ def test_damaged_records_are_one_sentence(tmp_path: Path, damage: object, senten
     assert str(path) in str(error.value)
 
 
+def test_a_record_under_another_name_does_not_count(tmp_path: Path) -> None:
+    """A file manager's copy is no other seed, and another row's record not this one's."""
+    store = Store(tmp_path)
+    path = store.write(record())
+    copies = (path.with_name("seed-0 (1).json"), tmp_path / "yeast@mulan/BCE/seed-0.json")
+    for copy in copies:
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    read = dict(store.records())
+    assert read.pop(path) == record()
+    assert set(read) == set(copies)
+    assert all("is that of yeast@mulan FL seed 0, which its name is not" in str(one) for one in read.values())
+
+
+def test_a_registered_name_keeps_its_method(settings: config.Config) -> None:
+    own = msgspec.structs.replace(settings, rows={"BCE": config.Row(name="BCE", base="FL")})
+    with pytest.raises(UsageError, match=r"methods\.BCE is a registered method's name, and cannot have the base 'FL'"):
+        plan.rows_of(own)
+
+
 def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
     store.write(record())

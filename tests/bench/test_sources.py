@@ -200,6 +200,25 @@ def test_voc2012_from_annotations(tmp_path: Path, difficult: voc.Difficult) -> N
             assert path == folder / f"VOCdevkit/VOC2012/JPEGImages/{one}.jpg"
 
 
+def test_one_devkit_may_hold_both_years(tmp_path: Path) -> None:
+    """The ids of these imitations are the same in both years, their objects are not."""
+    folder, objects = voc_folder(tmp_path, 2012, 300, 50)
+    voc_folder(tmp_path, 2007, 20, 10)
+    lists = folder / "VOCdevkit/VOC2007/ImageSets/Main"
+    *first, last = (lists / "val.txt").read_text().split()
+    (lists / "val.txt").write_text("\n".join(first))
+    (lists / "test.txt").write_text(last)
+    raw = voc.parse(folder, 2012)
+    assert sizes(raw) == {"train": (100, 20), "val": (200, 20), "test": (50, 20)}
+    for part in raw.splits.values():
+        for one, path, y in zip(part.ids, part.items, part.y, strict=True):
+            assert {voc.CLASSES[j] for j in np.flatnonzero(y)} == {name for name, hard in objects[one] if not hard}
+            assert path == folder / f"VOCdevkit/VOC2012/JPEGImages/{one}.jpg"
+    assert sizes(voc.parse(folder, 2007)) == {"train": (20, 20), "val": (9, 20), "test": (1, 20)}
+    with pytest.raises(UsageError, match=r"has no list ImageSets/Main/train\.txt of VOC2008"):
+        voc.parse(folder, 2008)
+
+
 def test_voc_faults_are_one_sentence(tmp_path: Path) -> None:
     folder, _ = voc_folder(tmp_path, 2012, 300, 50)
     bomb = '<!DOCTYPE a [<!ENTITY b "c">]><annotation><object><name>&b;</name></object></annotation>'
@@ -210,7 +229,7 @@ def test_voc_faults_are_one_sentence(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(UsageError, match="has neither class lists nor Annotations"):
         voc.parse(folder, 2012)
-    with pytest.raises(UsageError, match=r"has no list ImageSets/Main/test\.txt"):
+    with pytest.raises(UsageError, match=r"has no list ImageSets/Main/train\.txt of VOC2007"):
         voc.parse(folder, 2007)
 
 
@@ -349,6 +368,16 @@ def test_sparse_arff_and_label_hierarchies(tmp_path: Path) -> None:
     np.testing.assert_array_equal(y[:3], [[1, 0, 0], [0, 1, 1], [0, 0, 1]])
 
 
+def test_what_a_sparse_arff_leaves_out_is_a_nominal_attributes_first_value(tmp_path: Path) -> None:
+    (tmp_path / "set.arff").write_text(
+        "@relation r\n@attribute x numeric\n@attribute k {2,0}\n@attribute a {1,0}\n@attribute b {0,1}\n"
+        "@data\n{0 3.5, 3 1}\n{1 0, 2 0}\n"
+    )
+    x, y = mulan.read_arff(tmp_path / "set.arff", ["a", "b"])
+    np.testing.assert_array_equal(x, [[3.5, 2], [0, 0]])
+    np.testing.assert_array_equal(y, [[1, 1], [0, 0]])
+
+
 @pytest.mark.parametrize(
     ("arff", "message"),
     [
@@ -407,6 +436,8 @@ def test_csv_of_texts_with_and_without_a_split(tmp_path: Path) -> None:
         ("text,labels\n ,a;b\n", "line 2: the column text is empty"),
         ("", "it has no column at all"),
         ("text,labels,split\nx,a;b,training\n", "line 2: the split 'training' is not train, val or test"),
+        ("f,f,labels\n1,2,a\n3,4,b\n", "two columns of the name 'f'"),
+        ("f,labels\n1,a\n\nx,b\n", "in line 4 f is 'x', not a finite number"),
     ],
 )
 def test_faults_in_csv_are_one_sentence(tmp_path: Path, text: str, message: str) -> None:

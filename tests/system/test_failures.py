@@ -26,11 +26,25 @@ def full(descriptor):
     flush(descriptor)
 os.fsync = full
 """
+SLOW_DISK = """
+import errno, glob, os, time
+flush = os.fsync
+def full(descriptor):
+    path = os.readlink(f"/proc/self/fd/{descriptor}")
+    while "/FL/.seed-0.json" in path:
+        time.sleep(0.1)
+    if "/BCE/.seed-0.json" in path:
+        while not glob.glob(path.split("/BCE/")[0] + "/FL/.seed-0.json.*.tmp"):
+            time.sleep(0.1)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    flush(descriptor)
+os.fsync = full
+"""
 
 
-def on_a_full_disk(folder: Path, part: str, *arguments: str) -> subprocess.CompletedProcess:
+def on_a_full_disk(folder: Path, flushing: str, *arguments: str) -> subprocess.CompletedProcess:
     (folder / "full").mkdir(exist_ok=True)
-    (folder / "full/sitecustomize.py").write_text(FULL_DISK.format(part=part))
+    (folder / "full/sitecustomize.py").write_text(flushing)
     return subprocess.run(
         [sys.executable, "-m", "bench", *arguments],
         cwd=folder,
@@ -43,7 +57,7 @@ def on_a_full_disk(folder: Path, part: str, *arguments: str) -> subprocess.Compl
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path: Path, jobs: str) -> None:
-    done = on_a_full_disk(tmp_path, "seed-0.json", *RUN, "--jobs", jobs)
+    done = on_a_full_disk(tmp_path, FULL_DISK.format(part="seed-0.json"), *RUN, "--jobs", jobs)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "a record could not be written to results/runs: No space left on device." in done.stderr
     assert "Traceback" not in done.stderr
@@ -53,9 +67,17 @@ def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path: Path, jobs: str) -> 
     assert len(results_of(tmp_path / "results/runs")) == 2
 
 
+def test_what_a_stopped_job_had_half_written_goes_with_the_run(tmp_path: Path) -> None:
+    """BCE finds the disk full while FL flushes its record, which does not end."""
+    done = on_a_full_disk(tmp_path, SLOW_DISK, *RUN, "--jobs", "2")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "No space left on device" in done.stderr
+    assert not list((tmp_path / "results").rglob("*.tmp"))
+
+
 def test_a_checkpoint_that_does_not_fit_costs_nothing_but_itself(tmp_path: Path) -> None:
     (tmp_path / "bench.toml").write_text("[run]\ncheckpoint_seconds = 0.01\n")
-    done = on_a_full_disk(tmp_path, ".checkpoint", *RUN)
+    done = on_a_full_disk(tmp_path, FULL_DISK.format(part=".checkpoint"), *RUN)
     assert done.returncode == 0, done.stderr
     assert "could not be written: No space left on device" in done.stderr
     assert len(results_of(tmp_path / "results/runs")) == 2

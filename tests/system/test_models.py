@@ -63,9 +63,11 @@ def test_mistakes_are_one_sentence(folder: Path) -> None:
     (folder / "few.csv").write_text("1,2\n3,4\n")
     (folder / "words.csv").write_text("1,2,3,4,5\n1,2,three,4,5\n")
     (folder / "notes.txt").write_text("")
+    (folder / "twins.csv").write_text("a,b,c,d,a\n1,2,3,4,5\n")
     for arguments, message in (
         (("predict", "warm.safetensors", "few.csv"), "few.csv has 2 features; warm.safetensors was trained on 5."),
         (("predict", "warm.safetensors", "words.csv"), "line 2, column 2 is 'three', no number"),
+        (("predict", "warm.safetensors", "twins.csv"), "it has two columns of the name 'a'"),
         (("predict", "warm.safetensors", "notes.txt"), "notes.txt is not one of .npz, .npy, .csv."),
         (("predict", "warm.safetensors", "gone.npy"), "the file gone.npy is missing."),
         (("predict", "mine.npz", "mine.npy"), "mine.npz is no model that `bench fit` or `save` wrote"),

@@ -15,6 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench import cli_reading
+from bench.errors import UsageError
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -214,7 +217,9 @@ WRONG = {
     "metric": (["table", "--metric", "haming"], "did you mean 'hamming'"),
     "format": (["table", "--format", "word"], "there is no format 'word'"),
     "no records": (["table"], "there are no records in results/runs"),
-    "no reference": (["table", "--from", "reference"], "without reference records"),
+    "two origins": (["table", "--from", "reference", "--results", "x"], "--from reference and --results exclude"),
+    "no value": (["table", "--methods"], "--methods. It needs at least one value"),
+    "negative seed": (["fit", "yeast", "BCE", "--model", "m", "--seed", "-1"], "a seed cannot be negative: -1"),
     "data folder": (["run", "--data", "nowhere"], "the data folder nowhere, given by --data, does not exist"),
     "device": (["run", "--device", "gpu0"], "there is no device 'gpu0'"),
     "absent device": (["run", "--device", "cuda:7"], "is not there"),
@@ -226,6 +231,12 @@ WRONG = {
     "keep": (["run", "--keep", "none", "scores"], "cannot be combined"),
     "paper metric": (["table", "--source", "paper", "--metric", "micro-f1"], "the paper has no table of Micro F1"),
 }
+
+
+def test_an_installation_without_reference_records_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_reading, "REFERENCE", tmp_path / "gone")
+    with pytest.raises(UsageError, match="without reference records"):
+        cli_reading.table(origin="reference")
 
 
 @pytest.mark.parametrize("mistake", WRONG)

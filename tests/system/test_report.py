@@ -294,3 +294,50 @@ def test_names_roles_and_headings_for_a_screen_reader(opened: Any) -> None:
     assert opened.evaluate("document.documentElement.lang") == "en"
     without_scope = "all => all.filter(one => !one.scope).length"
     assert opened.eval_on_selector_all("th", without_scope) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("compare", "--beside", "VOC07tv=VOC07"), "FLEM-D is better than the seven other baselines"),
+        (("stats", "--metric", "hamming"), "Nemenyi: mean ranks must differ by"),
+        (("table", "--metric", "hamming"), "Rows of bench.toml: FLEM-D legacy is FLEM-D with interaction legacy"),
+    ],
+)
+def test_the_committed_records_are_compared_from_anywhere(
+    tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    done = bench(*arguments, "--from", "reference", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sentence in done.stdout
+    assert "Reference records, made at commit " in done.stdout
+
+
+def test_the_committed_records_are_drawn_reported_and_exported(tmp_path: Path) -> None:
+    assert bench("plot", "ranks", "--from", "reference", cwd=tmp_path).stdout == "results/figures/ranks.svg\n"
+    assert bench("report", "--from", "reference", cwd=tmp_path).stdout == "results/report.html\n"
+    assert "Reference records, made at commit " in (tmp_path / "results/report.html").read_text()
+    done = bench("export", "all.sqlite", "--results", str(ROOT / "results/reference"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with sqlite3.connect(tmp_path / "all.sqlite") as database:
+        assert database.execute("select count(*) from jobs where row = 'FLEM-D'").fetchone()[0] == 36
+        assert database.execute("select count(*) from curves").fetchone() == (0,)
+
+
+def test_stale_records_and_lost_scores_are_named(ran: Path, tmp_path: Path) -> None:
+    shutil.copytree(ran / "results", tmp_path / "results")
+    done = bench("stats", "--metric", "hamming", "--methods", "FL", "CB", "BCE", "--control", "FL", cwd=tmp_path)
+    assert "Without 2 stale records (method changed since): their rows may lack values." in done.stdout
+    for path in (tmp_path / "results/runs/yeast@mulan/BCE").glob("seed-*.scores.npz"):
+        path.unlink()
+    done = bench("stats", "--metric", "hamming", "--methods", "FL", "BCE", "--control", "FL", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Scores of BCE were kept for 0 of 2 seeds" in done.stdout
+    again = ("run", "--methods", "BCE", "--seeds", "0", "1", "--epochs", "2")
+    assert "2 jobs: 2 done." in bench(*again, cwd=tmp_path).stdout
+    asked = bench(*again, "--keep", "scores", cwd=tmp_path)
+    assert "2 lack what --keep asks for; they run again" in asked.stdout
+    assert len(list((tmp_path / "results/runs/yeast@mulan/BCE").glob("seed-*.scores.npz"))) == 2
+    other = bench("run", "--methods", "BCE", "--epochs", "3", "--dry-run", cwd=tmp_path)
+    assert other.returncode == 2
+    assert "were made under another protocol 'small' (epochs 2 -> 3)" in other.stderr

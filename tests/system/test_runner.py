@@ -95,8 +95,8 @@ def test_jobs_in_turns_equal_jobs_alone_and_are_tried_alone_when_killed(tmp_path
 def test_what_a_killed_bundle_had_finished_is_not_run_again(tmp_path: Path) -> None:
     store = Store(tmp_path / "results/runs")  # FLEM-D's grid is two stacks, so it takes twice as many steps
     process = start(tmp_path, "run", "--methods", "BCE", "FLEM-D", "--epochs", "20", "--together", "2", "--fresh")
-    wait_for(lambda: [path for path in store.paths() if "BCE" in path.parts])
-    (left,) = running(store)
+    wait_for(lambda: [path for path in store.paths() if "BCE" in path.parts] and len(running(store)) == 1)
+    (left,) = running(store)  # a job's record is there before its claim is gone, hence both conditions
     os.kill(left.pid, signal.SIGKILL)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
