@@ -24,6 +24,8 @@ from torch import Tensor, fx
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from bench.torchscript import compiled
+
 ATEN = torch.ops.aten
 READS_A_VALUE = (ATEN._local_scalar_dense.default, ATEN.equal.default)
 MADE_FROM_A_SHAPE = (
@@ -116,12 +118,6 @@ class _Writer:
                     node.kwargs = {**node.kwargs, "out": self._buffer(value)}
                 node.target = WRITTEN_IN_PLACE[node.target]
 
-    def call_by_binding(self) -> None:
-        """An operation's name in ``torch`` costs Python half of what the operation's own handle does."""
-        for node in self.graph.nodes:
-            if isinstance(node.target, torch._ops.OpOverload) and not node.target._schema.is_mutable:
-                node.target = _binding(self.calls[node]) or node.target
-
     def _write(self, call: _Call) -> None:
         function, args, kwargs, out = call
         outs = [value for value in tree_leaves(out) if isinstance(value, Tensor)]
@@ -192,8 +188,7 @@ def record(
     writer.graph.output(tuple(writer.node(value) for value in outputs))
     writer.graph.eliminate_dead_code(_has_an_effect)
     writer.reuse_memory()
-    writer.call_by_binding()
-    return fx.GraphModule(writer.root, writer.graph)
+    return compiled(writer.root, writer.graph) or fx.GraphModule(writer.root, writer.graph)
 
 
 def _has_an_effect(node: fx.Node) -> bool:
@@ -201,25 +196,6 @@ def _has_an_effect(node: fx.Node) -> bool:
     if not isinstance(node.target, torch._ops.OpOverload):
         return node.op != "call_function"
     return node.target._schema.is_mutable or torch.Tag.nondeterministic_seeded in node.target.tags
-
-
-def _binding(call: _Call) -> Callable[..., Any] | None:
-    """The function or method of ``torch`` that runs exactly this operation, found by listening to it."""
-    name = call.function._schema.name.removeprefix("aten::")
-    binding = getattr(torch, name, None) or getattr(Tensor, name, None)
-    try:
-        with torch.no_grad(), _Listener() as listener:
-            binding(*call.args, **call.kwargs)  # type: ignore[misc]
-    except (TypeError, RuntimeError):
-        return None
-    if len(listener.calls) != 1 or listener.calls[0].function is not call.function:
-        return None
-    ran, asked = (tree_leaves((one.args, one.kwargs)) for one in (listener.calls[0], call))
-    return binding if len(ran) == len(asked) and all(map(_equal, ran, asked)) else None
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return one is other or (not isinstance(one, Tensor) and type(one) is type(other) and one == other)
 
 
 def _storage(value: Tensor) -> int:

@@ -32,4 +32,9 @@ def test_the_picture_and_the_records_agree(reference: Reference) -> None:
     assert drawn_by
     if drawn_by[1].decode() != matplotlib.__version__:
         pytest.skip(f"the committed picture was drawn by matplotlib {drawn_by[1].decode()}, another than is installed")
-    assert written == results_page.picture(reference), "run python -m benchmarks.results_page"
+    assert outlines(written) == outlines(results_page.picture(reference)), "run python -m benchmarks.results_page"
+
+
+def outlines(svg: bytes) -> bytes:
+    """Without the glyphs' numbers: a system's DejaVu Sans has others than matplotlib's copy of it."""
+    return re.sub(rb"DejaVuSans-[0-9a-f]+", b"glyph", svg)

@@ -140,8 +140,13 @@ def test_one_step_of_a_stack_is_autograd_on_each_module(
             torch.testing.assert_close(gradient[k], expected, atol=1e-12, rtol=1e-9)
 
 
+@pytest.mark.parametrize("labels", [6, 8])
 @pytest.mark.parametrize("size", [1, 2, 5, 16])
-def test_grid_of_16_whatever_the_stack_size(size: int, data: Split, validation: Split) -> None:
+def test_grid_of_16_whatever_the_stack_size(labels: int, size: int) -> None:
+    data, validation = random_split(100, 8, labels, 0), random_split(40, 8, labels, 1)
+    if not rounds_alike(size, data):
+        assert labels == 6
+        pytest.skip("this processor's matrix product rounds by the number of rows, which FLEM's optimiser blows up")
     points = [{"alpha": a, "beta": b} for a in (1e-4, 1e-3, 1e-2, 1e-1) for b in (1e-4, 1e-3, 1e-2, 1e-1)]
     whole = training.train(models("FLEM-D", data, points), data, validation, OPTIONS, seed=0)
     for start in range(0, 16, size):
@@ -152,6 +157,17 @@ def test_grid_of_16_whatever_the_stack_size(size: int, data: Split, validation: 
             first = F.linear(validation.x, one["classifier.weight"][k], one["classifier.bias"][k])
             second = F.linear(validation.x, other["classifier.weight"][start + k], other["classifier.bias"][start + k])
             torch.testing.assert_close(first, second, atol=1e-10, rtol=0)
+
+
+def rounds_alike(size: int, data: Split) -> bool:
+    """Whether this machine's product gives stacks of ``size`` classifiers the bits that it gives all 16 in one.
+
+    MKL does on Intel's processors; on AMD's only where the rows are a multiple of four.
+    """
+    weight = torch.randn(16, data.y.shape[1], data.x.shape[1], dtype=data.x.dtype)
+    whole = stacking.stacked_linear(weight, None, data.x)
+    parts = [stacking.stacked_linear(part, None, data.x) for part in weight.split(size)]
+    return torch.equal(torch.cat(parts), whole)
 
 
 def test_traced_steps_equal_untraced_ones(data: Split, validation: Split, monkeypatch: pytest.MonkeyPatch) -> None:
