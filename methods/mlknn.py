@@ -54,10 +54,5 @@ class MLKNN(Method):
     def _neighbour_counts(self, x: Tensor, exclude_self: bool) -> Tensor:
         """[len(x), c] int64: how many of each row's k nearest training rows carry each label."""
         y = self.train.y.to(torch.int64)
-        blocks = []
-        for start in range(0, x.shape[0], ROWS_PER_BLOCK):
-            block = x[start : start + ROWS_PER_BLOCK].double()
-            own = torch.arange(start, start + block.shape[0], device=x.device) if exclude_self else None
-            nearest = nearest_rows(block, self.train.x, self.k, own)
-            blocks.append(y[nearest].sum(1))
-        return torch.cat(blocks)
+        nearest = nearest_rows(x, self.train.x, self.k, leave_out_own=exclude_self)
+        return torch.cat([y[rows].sum(1) for rows in nearest.split(ROWS_PER_BLOCK)])

@@ -12,26 +12,28 @@ ROWS_PER_BLOCK = 512
 COLUMNS_PER_BLOCK = 16384
 
 
-def nearest_rows(queries: Tensor, rows: Tensor, k: int, own: Tensor | None = None) -> Tensor:
+def nearest_rows(queries: Tensor, rows: Tensor, k: int, *, leave_out_own: bool = False) -> Tensor:
     """[Q, k] indices of the ``rows`` nearest to each query, nearest first, ties to the lowest index.
 
-    ``own`` [Q] names for each query a row to leave out. Queries are float64; rows of any type are converted block
-    by block.
+    ``leave_out_own``: the queries are the rows themselves, and none is its own neighbour. Distances are float64; what
+    is of another type is converted block by block.
     """
-    best_distance = queries.new_empty(queries.shape[0], 0)
-    best_index = torch.empty(queries.shape[0], 0, dtype=torch.int64, device=queries.device)
+    distance = queries.new_empty(queries.shape[0], 0, dtype=torch.float64)
+    index = torch.empty(queries.shape[0], 0, dtype=torch.int64, device=queries.device)
     for start in range(0, rows.shape[0], COLUMNS_PER_BLOCK):
-        block = rows[start : start + COLUMNS_PER_BLOCK].double()
-        # |q|^2 is the same for all rows and left out.
-        distance = torch.addmm(block.square().sum(1), queries, block.T, alpha=-2)
-        if own is not None:
-            here = (own >= start) & (own < start + block.shape[0])
-            distance[here.nonzero().squeeze(1), own[here] - start] = torch.inf
-        index = torch.arange(start, start + block.shape[0], device=rows.device).expand_as(distance)
-        distance, position = smallest(torch.cat([best_distance, distance], 1), k)
-        best_index = torch.cat([best_index, index], 1).gather(1, position)
-        best_distance = distance
-    return best_index
+        columns = rows[start : start + COLUMNS_PER_BLOCK].double()
+        norms = columns.square().sum(1)
+        found = []
+        for first in range(0, queries.shape[0], ROWS_PER_BLOCK):
+            # |q|^2 is the same for all rows and left out.
+            block = torch.addmm(norms, queries[first : first + ROWS_PER_BLOCK].double(), columns.T, alpha=-2)
+            if leave_out_own:
+                block.diagonal(first - start).fill_(torch.inf)
+            found.append(smallest(block, k))
+        nearest, position = (torch.cat(parts) for parts in zip(*found, strict=True))
+        distance, order = smallest(torch.cat([distance, nearest], 1), k)
+        index = torch.cat([index, position + start], 1).gather(1, order)
+    return index
 
 
 def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -51,12 +53,7 @@ def nearest_neighbours(x: Tensor, k: int) -> Tensor:
     """[N, k] indices of each row's nearest other rows, nearest first, ties to the lowest index."""
     if x.shape[0] <= k:
         raise ValueError(f"{k} neighbours of each row need more than {k} rows; there are {x.shape[0]}")
-    blocks = []
-    for start in range(0, x.shape[0], ROWS_PER_BLOCK):
-        block = x[start : start + ROWS_PER_BLOCK].double()
-        own = torch.arange(start, start + block.shape[0], device=x.device)
-        blocks.append(nearest_rows(block, x, k, own))
-    return torch.cat(blocks)
+    return nearest_rows(x, x, k, leave_out_own=True)
 
 
 def squared_distances(x: Tensor) -> Iterator[tuple[slice, Tensor]]:

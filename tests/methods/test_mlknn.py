@@ -59,6 +59,7 @@ def naive(x: np.ndarray, y: np.ndarray, queries: np.ndarray, k: int, s: float) -
 def test_naive(integers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks, and integer features full of equal distances, which go to the lowest row."""
     monkeypatch.setattr("methods.mlknn.ROWS_PER_BLOCK", 7)
+    monkeypatch.setattr("methods.enhancement.neighbours.ROWS_PER_BLOCK", 7)
     monkeypatch.setattr("methods.enhancement.neighbours.COLUMNS_PER_BLOCK", 11)
     random = np.random.default_rng(0)
     x = random.integers(0, 3, (45, 4)).astype(float) if integers else random.random((45, 4))
@@ -89,6 +90,6 @@ def test_fewer_rows_than_neighbours_is_one_sentence() -> None:
 
 def test_own_row_is_left_out() -> None:
     rows = torch.rand(20, 3, dtype=torch.float64)
-    nearest = nearest_rows(rows, rows, 4, torch.arange(20))
+    nearest = nearest_rows(rows, rows, 4, leave_out_own=True)
     assert not (nearest == torch.arange(20).unsqueeze(1)).any()
     assert (nearest_rows(rows, rows, 1).squeeze(1) == torch.arange(20)).all()
