@@ -1,4 +1,7 @@
-"""``python -m benchmarks [--full] [NAME ...]``: measure, print, and store benchmarks/results.json."""
+"""``python -m benchmarks [--full] [NAME ...]``: measure, print, and store benchmarks/results.json.
+
+What another processor measures goes into a file of its own beside it, and into the last part of docs/performance.md.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning th
 import argparse
 import importlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +24,7 @@ NAMES = (
 NOISE = 1.4
 """Ratios of two runs on a shared machine differ by up to this factor without anything having changed."""
 RESULTS = Path(__file__).with_name("results.json")
+ELSEWHERE = "results-*.json"
 
 
 def main() -> None:
@@ -40,24 +45,40 @@ def main() -> None:
     from benchmarks.machine import facts
 
     torch.set_num_threads(2)
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    here = stored_here()
+    results = read(here)
     wanted = given.names or NAMES
     if given.check:
-        sys.exit(check(results, wanted, given.full))
+        sys.exit(check(results or read(RESULTS), wanted, given.full))
     if "grid" in wanted or "machine" not in results:  # the grid's shares are of the machine as it was beside it
         results["machine"] = facts()
         show("machine", results["machine"])
     for name in wanted:
         results[name] = importlib.import_module(f"benchmarks.{name}").run(given.full)
         show(name, results[name])
-        store(results)
+        store(here, results)
     if "grid" in wanted:
         results["grid"] |= shares(results["grid"], results["machine"])
         show("grid, shares of the machine", shares(results["grid"], results["machine"]))
-    store(results)
-    page.write(results)
-    scaling_page.write(results)
-    statistics_page.write(results)
+    store(here, results)
+    page.write(read(RESULTS), [read(path) for path in sorted(RESULTS.parent.glob(ELSEWHERE))])
+    if here == RESULTS:
+        scaling_page.write(results)
+        statistics_page.write(results)
+
+
+def stored_here() -> Path:
+    """The file of this processor's measurements."""
+    from bench.provenance import environment
+
+    processor = str(environment("cpu")["processor"])
+    if read(RESULTS).get("machine", {}).get("processor", processor) == processor:
+        return RESULTS
+    return RESULTS.with_name(ELSEWHERE.replace("*", "-".join(re.findall("[a-z0-9]+", processor.lower()))))
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def check(stored: dict, wanted: Sequence[str], full: bool) -> int:
@@ -83,8 +104,8 @@ def ratios(values: object, path: str = "") -> dict[str, float]:
     return {path: float(values)} if named and isinstance(values, int | float) else {}
 
 
-def store(results: dict) -> None:
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+def store(path: Path, results: dict) -> None:
+    path.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def shares(grid: dict, machine: dict) -> dict[str, float]:
