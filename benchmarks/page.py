@@ -14,9 +14,9 @@ def write(results: dict, elsewhere: Sequence[dict]) -> None:
     lines = [
         "# Performance",
         "",
-        "Written by `make bench` from `benchmarks/results.json`. Ratios are of one run, ours and the other side by side;",
-        "seconds of a shared machine vary by half and more between runs. Of the grid, the median of three rounds (lowest to",
-        "highest), in which both sides take turns.",
+        "Written by `make bench` from `benchmarks/results*.json`, a file a processor. Ratios are of one run, ours and the other",
+        "side by side; seconds of a shared machine vary by half and more between runs. Of the grid, the median of three rounds",
+        "(lowest to highest), in which both sides take turns.",
         "",
         *_ratios(results),
         *_grid(results.get("grid")),

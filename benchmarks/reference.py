@@ -1,8 +1,9 @@
-"""The reference run: ``python -m benchmarks.reference run|pack|check [--subset] [--results FOLDER]``.
+"""The reference run: ``python -m benchmarks.reference run|pack|elsewhere|check [--subset] [--results FOLDER]``.
 
-run     every job of the reference, in resumable parts; what is done is not done again
-pack    the records into results/reference/records.jsonl.xz, and the tables they give
-check   a fresh run's results against the committed ones, byte for byte and to four digits
+run        every job of the reference, in resumable parts; what is done is not done again
+pack       the records into results/reference/records.jsonl.xz, and the tables they give
+elsewhere  the same of another processor, into results/reference/another-processor, for what it does to results
+check      a fresh run's results against the committed ones, byte for byte and to four digits
 
 Data folders come from BENCH_DATA. Rows of its own are in results/reference/bench.toml.
 """
@@ -41,6 +42,8 @@ FOLDER = ROOT / "results/reference"
 RECOVERY = FOLDER / "recovery"
 DELICIOUS = FOLDER / "delicious"
 """983 labels: one seed, and four grid points of FLEM, by the bench.toml there."""
+ANOTHER_PROCESSOR = FOLDER / "another-processor"
+"""One seed of what data were at hand there."""
 MEASURED = "measured.json"
 """What only kept scores tell, which are not committed; so too"""
 WITHIN = "within.jsonl"
@@ -73,7 +76,7 @@ SUBSET: list[tuple[list[str], range, list[str] | None]] = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reference", description=__doc__)
-    parser.add_argument("what", choices=("run", "pack", "check"))
+    parser.add_argument("what", choices=("run", "pack", "elsewhere", "check"))
     parser.add_argument("--subset", action="store_true", help="the part that takes under ten minutes")
     parser.add_argument("--results", type=Path, default=FOLDER / "runs", help="the folder of the fresh records")
     given = parser.parse_args()
@@ -82,6 +85,8 @@ def main() -> None:
         run(results, SUBSET if given.subset else PARTS, beyond=not given.subset)
     elif given.what == "pack":
         write(results)
+    elif given.what == "elsewhere":
+        _packed(results, ANOTHER_PROCESSOR)
     else:
         sys.exit(check(results))
 
@@ -158,6 +163,7 @@ def check(results: Path) -> int:
     """Compare; 1 where a metric differs in its four printed digits."""
     committed = {record.job: record for _, record in unpacked(FOLDER / PACKED)}
     outcome: Counter[str] = Counter()
+    elsewhere: set[str] = set()
     for _, record in Store(results).records():
         before = committed.get(record.job) if isinstance(record, Record) else None
         if not isinstance(record, Record) or record.result is None or before is None or before.result is None:
@@ -170,7 +176,12 @@ def check(results: Path) -> int:
         outcome["equal to four digits" if not different else "different"] += 1
         for metric, old, new in different:
             print(f"{record.job}: {metric} was {old:.4f} and is {new:.4f}")
+        there, here = (one.environment["processor"] for one in (before, record))
+        if there != here:
+            elsewhere.add(f"{there}, and here on {here}")
     print(", ".join(f"{count} {name}" for name, count in outcome.items()) or "there is nothing to compare")
+    for two in sorted(elsewhere):
+        print(f"Those that differ were computed on {two}: see docs/results.md, what another processor does.")
     return int(outcome["different"] > 0 or not outcome)
 
 

@@ -19,6 +19,7 @@ from bench.collect import Entry
 from bench.compare import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.config import Config
 from bench.metric_catalogue import PAPER_METRICS, RECOVERY_METRICS
+from bench.packed import PACKED, unpacked
 from bench.plan import rows_of
 from bench.printed_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_grid
 from bench.prose import Grid, as_text
@@ -32,9 +33,10 @@ from bench.resampling import Resampled
 from bench.significance import complete_values, significance
 from bench.statistics import friedman
 from bench.tables import ABLATION, PAPERS_STYLE, Style, Table, ablation, comparison, paper_table
-from benchmarks import findings
+from benchmarks import findings, processors
 from benchmarks.in_short import in_short
 from benchmarks.reference import (
+    ANOTHER_PROCESSOR,
     CONTROL,
     DELICIOUS,
     ENHANCEMENT,
@@ -123,10 +125,16 @@ def page(reference: Reference) -> str:
     times = findings.fitting_times(found)
     few, recovery = read(DELICIOUS), committed(Store(RECOVERY), config)
     recovery_made = recovery_tables(recovery, config)
+    there = findings.by_job(record for _, record in unpacked(ANOTHER_PROCESSOR / PACKED))
     return TEMPLATE.read_text(encoding="utf-8").format(
         origin=origin(entries),
         whole=jobs_and_hours([*entries, *recovery, *few.entries]),
-        in_short=in_short(found, claimed, tables, within, times, recovery_made, CONTROL),
+        in_short="\n".join(
+            [
+                in_short(found, claimed, tables, within, times, recovery_made, CONTROL),
+                processors.in_short(found, there, VARIANTS),
+            ]
+        ),
         inventory=inventory(entries),
         comparison=render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
         tables=render_all(tables, "markdown"),
@@ -148,6 +156,8 @@ def page(reference: Reference) -> str:
         near=", ".join(findings.LIKE_THE_PAPER),
         margins=findings.margins(found),
         deviations=findings.seed_deviations(found),
+        elsewhere=processors.summary(found, there, reference.compared()),
+        distances_elsewhere=processors.compared(found, there, reference.compared()),
         selection=findings.selection(found),
         blocks=blocks,
         costs=findings.costs_and_ranks(times, ranks),

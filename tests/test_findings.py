@@ -16,8 +16,8 @@ from bench.packed import PACKED, unpacked
 from bench.printed_claims import Claim, Count
 from bench.records import JobName, Record
 from bench.resampling import Resampled
-from benchmarks import findings, in_short, results_page
-from benchmarks.reference import FOLDER, RECOVERY
+from benchmarks import findings, in_short, processors, results_page
+from benchmarks.reference import ANOTHER_PROCESSOR, FOLDER, RECOVERY
 
 HAMMING, RANKING, COVERAGE, PRECISION = PAPER_METRICS
 KEYS = [metric.key for metric in PAPER_METRICS]
@@ -56,6 +56,57 @@ def test_a_pair_is_compared_seed_by_seed(committed: tuple[findings.Records, pd.D
             metric.title, str(len(difference)), str((difference == 0).sum()), str(better.sum()),
             f"{difference.mean():+.5f}", f"{difference.abs().median():.5f}",
         ]  # fmt: skip
+
+
+def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[findings.Records, pd.DataFrame]) -> None:
+    records, frame = committed
+    others = [one for _, one in unpacked(ANOTHER_PROCESSOR / PACKED)]
+    there = pd.DataFrame([{**one.result["test"], **_of(one)} for one in others if one.result])
+    here = frame.merge(pd.DataFrame([_of(one) for one in records.values()]), on=JOB)
+    both = here.merge(there, on=JOB, suffixes=("", " there"))
+    assert len(both) == len(others) > 0
+    rows = sorted(set(both["row"]))
+    found = findings.by_job(others)
+    _, *lines = cells(processors.compared(records, found, rows))
+    assert [line[0] for line in lines] == rows
+    digits = [both[key].map("{:.4f}".format) == both[f"{key} there"].map("{:.4f}".format) for key in KEYS]
+    both["four digits"] = np.logical_and.reduce(digits)
+    both["alike"] = both["digest"] == both["digest there"]
+    both["chosen alike"] = (both["point"] == both["point there"]) & (both["epoch"] == both["epoch there"])
+    for line in lines:
+        group = both[both["row"] == line[0]]
+        hamming, precision = ((group[key] - group[f"{key} there"]).abs() for key in (KEYS[0], KEYS[3]))
+        spread = frame[(frame["row"] == line[0]) & frame["dataset"].isin(group["dataset"])].groupby("dataset")[KEYS[3]]
+        assert line[1:] == [
+            str(len(group)), str(group["alike"].sum()), str(group["four digits"].sum()),
+            str(group["chosen alike"].sum()), f"{hamming.max():.4f}", f"{precision.median():.4f}",
+            f"{precision.max():.4f}", f"{spread.std().median():.4f}",
+        ]  # fmt: skip
+    said = processors.summary(records, found, rows)
+    assert f"{both['alike'].sum()} equal the reference byte for byte, {both['four digits'].sum()} in the four" in said
+    same = both.groupby("row")["four digits"]
+    all_of, none_of = (list(one.index[one]) for one in (same.all(), ~same.any()))
+    assert said.endswith(f": all of {', '.join(all_of) or 'no row'}, none of {', '.join(none_of) or 'no row'}.")
+    own = both["row"].isin(["FLEM-D", "FLEM-S"])
+    moved = (both[KEYS[3]] - both[f"{KEYS[3]} there"]).abs()[own]
+    short = processors.in_short(records, found, ["FLEM-D", "FLEM-S"])
+    for part in (
+        f"in {both['four digits'][own].sum()} of {own.sum()} jobs of FLEM-D, FLEM-S",
+        f"in {both['four digits'][~own].sum()} of {(~own).sum()} of the others",
+        f"{moved.median():.4f} at the median, {moved.max():.4f} at most",
+    ):
+        assert part in short
+
+
+JOB = ["dataset", "row", "seed"]
+
+
+def _of(one: Record) -> dict[str, Any]:
+    assert one.result is not None
+    chosen = one.result["selected"]
+    choice = {key: str(chosen.get(key)) for key in ("point", "epoch")}  # None for methods without epochs
+    values = (one.job.dataset, one.job.row, one.job.seed)
+    return {**dict(zip(JOB, values, strict=True)), **choice, "digest": one.result["result_sha256"]}
 
 
 def test_deviations_are_those_of_pandas(committed: tuple[findings.Records, pd.DataFrame]) -> None:
