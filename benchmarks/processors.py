@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from bench.metric_catalogue import PAPER_METRICS
+from bench.metric_catalogue import PAPER_METRICS, Metric
 from bench.packed import digest_of
 from bench.prose import Grid, as_text
 from bench.records import Record
@@ -17,25 +17,24 @@ from benchmarks.reference import differences
 
 HAMMING, PRECISION = PAPER_METRICS[0], PAPER_METRICS[3]
 
+Pairs = list[tuple[Record, Record]]
+"""A job's record here, and its record there."""
+
 
 def compared(here: Records, there: Records, rows: Sequence[str]) -> str:
     """A line a row of the tables: how many jobs came out the same, and how far the others are apart."""
     lines = []
     for row in rows:
-        pairs = [(here[job], record) for job, record in there.items() if job[1] == row and job in here]
+        pairs = pairs_of(here, there, [row])
         if not pairs:
             continue
-        apart = [_apart(one, other) for one, other in pairs]
-        deviations = [
-            deviation
-            for dataset in {record.job.dataset for _, record in pairs}
-            if (deviation := seed_deviation(here, dataset, row, PRECISION)) is not None
-        ]
+        precision = distances(pairs, PRECISION)
+        datasets = {record.job.dataset for _, record in pairs}
+        deviations = [one for dataset in datasets if (one := seed_deviation(here, dataset, row, PRECISION)) is not None]
         lines.append([
             row, len(pairs), sum(_bytes_alike(*pair) for pair in pairs), sum(_digits_alike(*pair) for pair in pairs),
-            sum(_choice(one) == _choice(other) for one, other in pairs), f"{max(one for one, _ in apart):.4f}",
-            f"{median(one for _, one in apart):.4f}", f"{max(one for _, one in apart):.4f}",
-            f"{median(deviations):.4f}" if deviations else "–",
+            sum(_choice(one) == _choice(other) for one, other in pairs), f"{max(distances(pairs, HAMMING)):.4f}",
+            f"{median(precision):.4f}", f"{max(precision):.4f}", f"{median(deviations):.4f}" if deviations else "–",
         ])  # fmt: skip
     headers = [
         "row", "jobs", "equal byte for byte", "to four digits", "same point and epoch chosen",
@@ -46,27 +45,24 @@ def compared(here: Records, there: Records, rows: Sequence[str]) -> str:
 
 
 def summary(here: Records, there: Records, rows: Sequence[str]) -> str:
-    """How many jobs, on how many sets and where, came out the same; and of which rows all did, or none."""
-    pairs = [(here[job], record) for job, record in there.items() if job in here and job[1] in rows]
+    """How many jobs, on how many sets and where, came out the same; and of which rows all did."""
+    pairs = pairs_of(here, there, rows)
     alike, digits = sum(_bytes_alike(*pair) for pair in pairs), sum(_digits_alike(*pair) for pair in pairs)
+    same = {one.job.row for one, _ in pairs} - {one.job.row for one, other in pairs if not _digits_alike(one, other)}
     places = sorted({str(record.environment["processor"]) for _, record in pairs})
     hours = sum(record.cost["seconds"] for _, record in pairs) / 3600
-    by_row = {row: [_digits_alike(*pair) for pair in pairs if pair[0].job.row == row] for row in rows}
-    all_of = [row for row, same in by_row.items() if same and all(same)]
-    none_of = [row for row, same in by_row.items() if same and not any(same)]
     return (
         f"{len(pairs)} jobs on {len({record.job.dataset for _, record in pairs})} sets, on {', '.join(places)}, in "
         f"{hours:.1f} hours. {alike} equal the reference byte for byte, {digits} in the four printed digits of all "
-        f"metrics: all of {', '.join(all_of) or 'no row'}, none of {', '.join(none_of) or 'no row'}."
+        f"metrics, all of {', '.join(row for row in rows if row in same) or 'no row'} among them."
     )
 
 
 def in_short(here: Records, there: Records, rows: Sequence[str]) -> str:
     """The same in two lines, for some rows beside all others."""
-    pairs = [(here[job], record) for job, record in there.items() if job in here]
-    own = [pair for pair in pairs if pair[0].job.row in rows]
-    others = [pair for pair in pairs if pair[0].job.row not in rows]
-    moved = [precision for _, precision in (_apart(*pair) for pair in own)]
+    own = pairs_of(here, there, rows)
+    others = pairs_of(here, there, list({row for _, row, _ in there} - set(rows)))
+    moved = distances(own, PRECISION)
     same = [f"{sum(_digits_alike(*pair) for pair in some)} of {len(some)}" for some in (own, others)]
     return (
         f"- **Another processor** gives the same four digits, with the same seed, in {same[0]} jobs of "
@@ -75,26 +71,24 @@ def in_short(here: Records, there: Records, rows: Sequence[str]) -> str:
     )
 
 
-def _apart(one: Record, other: Record) -> tuple[float, float]:
-    """Distances in Hamming loss and in macro average precision."""
-    hamming, precision = (
-        abs((on_test(one, metric) or 0.0) - (on_test(other, metric) or 0.0)) for metric in (HAMMING, PRECISION)
-    )
-    return hamming, precision
+def pairs_of(here: Records, there: Records, rows: Sequence[str]) -> Pairs:
+    return [(here[job], record) for job, record in there.items() if job in here and job[1] in rows]
+
+
+def distances(pairs: Pairs, metric: Metric) -> list[float]:
+    """On test data, of the pairs that have a value in both places."""
+    values = [(on_test(one, metric), on_test(other, metric)) for one, other in pairs]
+    return [abs(one - other) for one, other in values if one is not None and other is not None]
 
 
 def _bytes_alike(one: Record, other: Record) -> bool:
-    assert one.result is not None
-    assert other.result is not None
-    return digest_of(one.result) == digest_of(other.result)
+    return one.result is not None and other.result is not None and digest_of(one.result) == digest_of(other.result)
 
 
 def _digits_alike(one: Record, other: Record) -> bool:
-    assert one.result is not None
-    assert other.result is not None
-    return not list(differences(one.result, other.result))
+    return one.result is not None and other.result is not None and not list(differences(one.result, other.result))
 
 
-def _choice(record: Record) -> tuple[int, int]:
-    assert record.result is not None
-    return record.result["selected"].get("point"), record.result["selected"].get("epoch")
+def _choice(record: Record) -> tuple[int | None, int | None] | None:
+    chosen = record.result and record.result["selected"]
+    return (chosen.get("point"), chosen.get("epoch")) if chosen else None
