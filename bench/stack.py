@@ -24,7 +24,7 @@ from bench.tracing import record
 from methods.api import Batch
 
 CALLS_BEFORE_RECORDING = 3
-"""Recording costs about as much as three steps."""
+"""Recording costs as much as three to fourteen steps: the smaller they are, the more."""
 
 Gradients = Sequence[Tensor]
 

@@ -69,9 +69,12 @@ def _call(node: fx.Node) -> str:
 def _arguments(node: fx.Node) -> list[tuple[str, Any, str]]:
     """What a node gives its operation: ("name=" where it is given by name, value, the operation's type for it)."""
     operation: Any = node.target
-    types = {argument.name: str(argument.type) for argument in operation._schema.arguments}
+    arguments = operation._schema.arguments
+    types = {argument.name: str(argument.type) for argument in arguments}
+    # By what is given by name alone TorchScript tells std of a tensor from std with a correction.
+    left_out = {one.name: one.default_value for one in arguments if one.kwarg_only and one.has_default_value()}
     in_order = [("", value, kind) for value, kind in zip(node.args, types.values(), strict=False)]
-    return in_order + [(f"{name}=", value, types[name]) for name, value in node.kwargs.items()]
+    return in_order + [(f"{name}=", value, types[name]) for name, value in {**left_out, **node.kwargs}.items()]
 
 
 def _written(value: Any, kind: str = "") -> str:
@@ -80,14 +83,15 @@ def _written(value: Any, kind: str = "") -> str:
         return str(value)
     if isinstance(value, torch.device):
         return f'torch.device("{value}")'
+    if isinstance(value, bool) and "bool" not in kind:
+        raise _CannotBeWrittenError(value)  # TorchScript makes a 1 of it: an integer where Python has a truth value
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, list | tuple):
-        parts = f"[{', '.join(map(_written, value))}]"
-        # of these alone TorchScript would not know what the list is of
-        return f"torch.jit.annotate({kind}, {parts})" if not value or None in value else parts
+        parts = f"[{', '.join(_written(part, kind) for part in value)}]"
+        return f"torch.jit.annotate({kind}, {parts})" if kind else parts
     raise _CannotBeWrittenError(value)
 
 
@@ -104,7 +108,7 @@ def _is(schema: str, node: fx.Node) -> bool:
     what Python does: make a tensor of it.
     """
     operation: Any = node.target
-    expected = str(operation._schema)
-    if any(isinstance(value, bool | int | float) and kind == "Tensor" for _, value, kind in _arguments(node)):
-        return schema.partition("(")[0] == expected.partition("(")[0].replace(".Tensor", ".Scalar")
-    return schema == expected
+    if any(isinstance(value, int | float) and kind == "Tensor" for _, value, kind in _arguments(node)):
+        variant = operation._overloadname.replace("default", "Tensor").replace("Tensor", "Scalar")
+        return schema.partition("(")[0] == f"{operation._schema.name}.{variant}"
+    return schema == str(operation._schema)

@@ -3,7 +3,7 @@
 vmap and autograd decide on every call anew which operations to run; for small batches that costs more than the
 operations. The recorder stands below both, at the level of plain tensor operations, and writes down what they run, the
 backward pass included. What is replayed is what ran, less what would give the same again: the same numbers, bit for
-bit.
+bit, wherever torch does not choose its operations by whether somebody listens (a few of linear algebra, in last bits).
 
 * An operation on constants alone (hyper-parameters, the ones that a backward pass starts from) is not repeated: its
   result is kept.
@@ -76,6 +76,9 @@ class _Listener(TorchDispatchMode):
         if func in READS_A_VALUE:
             raise ReadsAValueError(f"{func} reads a tensor's value")
         out = func(*args, **(kwargs or {}))
+        values = [value for value in tree_leaves(out) if value is not None]
+        if not all(isinstance(value, Tensor) for value in values) or not (values or func._schema.is_mutable):
+            raise ReadsAValueError(f"{func} reads a tensor's value")  # what else would it say, or be there for
         self.calls.append(_Call(func, args, kwargs or {}, out))
         return out
 
@@ -91,7 +94,7 @@ class _Writer:
         self.nodes: dict[int, fx.Node] = {}
         self.calls: dict[fx.Node, _Call] = {}
         self.written: dict[str, list[fx.Node]] = {}  # what an operation on given nodes gave
-        self.changed = {_storage(call.args[0]) for call in calls if call.function._schema.is_mutable}
+        self.changed = {_storage(value) for call in calls for value in _changed_by(call)}
         varying = [*inputs, *in_place]
         self.varying = {id(value) for value in varying}
         self.staying = {id(value) for value in in_place if _storage(value) not in self.changed}
@@ -133,8 +136,9 @@ class _Writer:
         vary = [self._id(value) for value in tensors if self._id(value) in self.varying]
         if repeatable and (not vary or function in MADE_FROM_A_SHAPE):
             return  # a constant; it gets a node where something else needs it
-        if repeatable and function is ATEN.mul.Scalar and args[1] == 1:  # vmap's and autograd's, not an author's
-            self.same[id(out)] = self._id(args[0])
+        if repeatable and function is ATEN.mul.Scalar and args[1] == 1 and _alike(out, args[0]):
+            # vmap's and autograd's multiplications, not an author's
+            self.same[id(out)] = self.shown[_place(out)] = self._id(args[0])
             return
         self.varying |= {id(value) for value in outs}
         if repeatable and function.is_view and self.staying.issuperset(vary):
@@ -145,9 +149,9 @@ class _Writer:
         if not repeatable or key not in self.written:
             node = self.graph.call_function(function, named_args, named_kwargs)
             self.calls[node] = call
-            several = () if isinstance(out, Tensor) else enumerate(out)
+            several = () if isinstance(out, Tensor | None) else enumerate(out)
             parts = [self.graph.call_function(operator.getitem, (node, i)) for i, value in several if value is not None]
-            self.written[key] = parts or [node]
+            self.written[key] = parts or [node][: len(outs)]
         for value, part in zip(outs, self.written[key], strict=True):
             self.nodes[self._id(value)] = part
 
@@ -196,6 +200,18 @@ def _has_an_effect(node: fx.Node) -> bool:
     if not isinstance(node.target, torch._ops.OpOverload):
         return node.op != "call_function"
     return node.target._schema.is_mutable or torch.Tag.nondeterministic_seeded in node.target.tags
+
+
+def _changed_by(call: _Call) -> list[Tensor]:
+    """The tensors that an operation writes to."""
+    arguments = call.function._schema.arguments
+    given = {**dict(zip((argument.name for argument in arguments), call.args, strict=False)), **call.kwargs}
+    written = [given.get(one.name) for one in arguments if one.alias_info is not None and one.alias_info.is_write]
+    return [value for value in tree_leaves(written) if isinstance(value, Tensor)]
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and one.stride() == other.stride()
 
 
 def _storage(value: Tensor) -> int:

@@ -58,6 +58,18 @@ def summary(here: Records, there: Records, rows: Sequence[str]) -> str:
     )
 
 
+def choices(here: Records, there: Records, rows: Sequence[str]) -> str:
+    """How far apart jobs are at most, where both places chose the same grid point and epoch, and where not."""
+    pairs = pairs_of(here, there, rows)
+    same = [pair for pair in pairs if _choice(pair[0]) == _choice(pair[1])]
+    others = [pair for pair in pairs if _choice(pair[0]) != _choice(pair[1])]
+    said = f"{PRECISION.title} is {max(distances(same, PRECISION)):.4f} apart at most in {len(same)} jobs with the same"
+    if others:
+        rows_of_others = ", ".join(row for row in rows if row in {one.job.row for one, _ in others})
+        said += f", {max(distances(others, PRECISION)):.4f} in the {len(others)} others (of {rows_of_others})"
+    return f"{said}."
+
+
 def in_short(here: Records, there: Records, rows: Sequence[str]) -> str:
     """The same in two lines, for some rows beside all others."""
     own = pairs_of(here, there, rows)

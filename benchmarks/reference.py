@@ -177,7 +177,7 @@ def check(results: Path) -> int:
         for metric, old, new in different:
             print(f"{record.job}: {metric} was {old:.4f} and is {new:.4f}")
         there, here = (one.environment["processor"] for one in (before, record))
-        if there != here:
+        if different and there != here:
             elsewhere.add(f"{there}, and here on {here}")
     print(", ".join(f"{count} {name}" for name, count in outcome.items()) or "there is nothing to compare")
     for two in sorted(elsewhere):

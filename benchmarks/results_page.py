@@ -132,7 +132,7 @@ def page(reference: Reference) -> str:
         in_short="\n".join(
             [
                 in_short(found, claimed, tables, within, times, recovery_made, CONTROL),
-                processors.in_short(found, there, VARIANTS),
+                processors.in_short(found, there, [*VARIANTS, "FLEM-I", "FLEM-II"]),
             ]
         ),
         inventory=inventory(entries),
@@ -158,6 +158,7 @@ def page(reference: Reference) -> str:
         deviations=findings.seed_deviations(found),
         elsewhere=processors.summary(found, there, reference.compared()),
         distances_elsewhere=processors.compared(found, there, reference.compared()),
+        choices_elsewhere=processors.choices(found, there, reference.compared()),
         selection=findings.selection(found),
         blocks=blocks,
         costs=findings.costs_and_ranks(times, ranks),

@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 
 from methods.api import Method, Split, register
-from methods.enhancement.neighbours import nearest_rows
-
-ROWS_PER_BLOCK = 512
+from methods.enhancement.neighbours import ROWS_PER_BLOCK, nearest_rows
 
 
 @register(

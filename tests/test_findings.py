@@ -89,6 +89,12 @@ def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[find
     own = both["row"].isin(["FLEM-D", "FLEM-S"])
     moved = (both[KEYS[3]] - both[f"{KEYS[3]} there"]).abs()[own]
     short = processors.in_short(records, found, ["FLEM-D", "FLEM-S"])
+    same, distance = both["chosen alike"], (both[KEYS[3]] - both[f"{KEYS[3]} there"]).abs()
+    assert processors.choices(records, found, rows) == (
+        f"{PRECISION.title} is {distance[same].max():.4f} apart at most in {same.sum()} jobs with the same, "
+        f"{distance[~same].max():.4f} in the {(~same).sum()} others (of "
+        f"{', '.join(sorted(set(both['row'][~same])))})."
+    )
     for part in (
         f"in {both['four digits'][own].sum()} of {own.sum()} jobs of FLEM-D, FLEM-S",
         f"in {both['four digits'][~own].sum()} of {(~own).sum()} of the others",

@@ -16,8 +16,11 @@ def nearest_rows(queries: Tensor, rows: Tensor, k: int, *, leave_out_own: bool =
     """[Q, k] indices of the ``rows`` nearest to each query, nearest first, ties to the lowest index.
 
     ``leave_out_own``: the queries are the rows themselves, and none is its own neighbour. Distances are float64; what
-    is of another type is converted block by block.
+    is of another type is converted block by block. Where there are fewer than k neighbours, all are returned.
     """
+    k = min(k, rows.shape[0] - leave_out_own)
+    if queries.shape[0] == 0:
+        return torch.empty(0, k, dtype=torch.int64, device=queries.device)
     distance = queries.new_empty(queries.shape[0], 0, dtype=torch.float64)
     index = torch.empty(queries.shape[0], 0, dtype=torch.int64, device=queries.device)
     for start in range(0, rows.shape[0], COLUMNS_PER_BLOCK):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, fx
 
 import methods
 from bench import stack as stacking
-from bench import tracing
+from bench import torchscript, tracing
 from bench.torchscript import compiled
 from methods.api import LinearMethod
 from tests.conftest import problem_of, random_split
@@ -79,6 +78,10 @@ def every_kind_of_argument(x: Tensor) -> list[Tensor]:
         torch.nn.functional.layer_norm(x, [6]),
         x.clamp(max=1e-300),
         (1 - x) * 0.1 + 2 ** x.abs(),
+        x // 2,
+        x[order, order],
+        x.std(),
+        x.var(1, correction=0),
         x.div(x.abs() + 1, rounding_mode="floor"),
         x.cumsum(1).to(torch.int32).contiguous(memory_format=torch.contiguous_format),
     ]
@@ -101,33 +104,56 @@ def drawing_in_vain(x: Tensor) -> list[Tensor]:
     return [x + torch.rand(x.shape)]
 
 
+def with_a_truth_value(x: Tensor) -> list[Tensor]:
+    return [x * ~((x > 0) & True), torch.where((x > 0) * True, x, 0.0), (x > 0) ** True]
+
+
+def with_a_truth_value_in_place(x: Tensor) -> list[Tensor]:
+    positive = x > 0
+    positive &= True
+    return [torch.where(positive, x, 2 * x)]
+
+
 @pytest.mark.parametrize(
     "function",
     [
         pytest.param(adding_a_complex_multiple, id="an argument without a word for it"),
         pytest.param(drawing_in_vain, id="an operation that it leaves out"),
+        pytest.param(with_a_truth_value, id="a truth value, which it takes for 1"),
+        pytest.param(with_a_truth_value_in_place, id="a truth value in an operation in place"),
     ],
 )
 def test_what_it_cannot_tell_is_called_from_python(function: Function, made: list) -> None:
     recorded = tracing.record(function, [torch.zeros(3)])
     assert made[0][0] is None
-    assert torch.equal(seeded(recorded, [torch.ones(3)])[0], seeded(function, [torch.ones(3)])[0])
+    x = torch.tensor([1.0, -1.0, 2.0])
+    found, expected = seeded(recorded, [x]), seeded(function, [x])
+    assert all(map(torch.equal, found, expected))
+    assert [value.dtype for value in found] == [value.dtype for value in expected]
 
 
-def test_nothing_is_optimised(made: list) -> None:
-    """The executor of a thread is left as it was found, and fuses nothing meanwhile."""
-    recorded = tracing.record(lambda x: [(x.exp() * 3).sin() + 1], [torch.randn(1000)])
-    assert torch._C._get_graph_executor_optimize()
-    for _ in range(4):  # an executor that optimises does so after two calls
-        recorded(torch.randn(1000))
-    assert torch._C._get_graph_executor_optimize()
-    seen: list[Any] = []
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: [x + x.std()],
+        lambda x: [(x // 2).exp()],
+    ],
+)
+def test_an_operation_taken_for_another_is_noticed(
+    function: Function, made: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without what is given by name alone, and with numbers for tensors, other variants of the same name fit better."""
+    monkeypatch.setattr(torchscript, "_arguments", lambda node: [("", value, "number") for value in node.args])
+    recorded = tracing.record(function, [torch.ones(3)])
+    assert made[0][0] is None
+    x = torch.tensor([1.0, -1.0, 5.0])
+    assert torch.equal(recorded(x)[0], function(x)[0])
 
-    class Listener(tracing.TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            seen.append(func._schema.name)
-            return func(*args, **(kwargs or {}))
 
-    with Listener():
-        recorded(torch.randn(1000))
-    assert seen[-4:] == ["aten::exp", "aten::mul", "aten::sin", "aten::add"]
+def test_the_threads_executor_is_left_as_it_was() -> None:
+    """It optimises nothing meanwhile, or the steps above would round differently."""
+    recorded = tracing.record(lambda x: [x.exp() + 1], [torch.randn(4)])
+    for optimise in (True, False):
+        with torch.jit.optimized_execution(optimise):
+            recorded(torch.randn(4))
+            assert torch._C._get_graph_executor_optimize() is optimise

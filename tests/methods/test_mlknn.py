@@ -88,6 +88,20 @@ def test_fewer_rows_than_neighbours_is_one_sentence() -> None:
         method.fit(train, seed=0)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_fewer_rows_in_a_block_than_neighbours_and_no_queries(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("methods.enhancement.neighbours.ROWS_PER_BLOCK", 4)
+    monkeypatch.setattr("methods.enhancement.neighbours.COLUMNS_PER_BLOCK", 3)
+    x = torch.tensor([[0.0], [1.0], [1.0], [3.0], [4.0], [4.5], [9.0], [9.0]])
+    distance = (x - x.T).square()
+    if own:
+        distance.fill_diagonal_(torch.inf)
+    for k in (1, 5, 20):
+        expected = distance.sort(dim=1, stable=True).indices[:, : min(k, 8 - own)]
+        assert torch.equal(nearest_rows(x, x, k, leave_out_own=own), expected)
+    assert nearest_rows(x[:0], x, 2).shape == (0, 2)
+
+
 def test_own_row_is_left_out() -> None:
     rows = torch.rand(20, 3, dtype=torch.float64)
     nearest = nearest_rows(rows, rows, 4, leave_out_own=True)
