@@ -19,8 +19,8 @@ ROWS, FEATURES, LABELS = 24, 5, 3
 BATCH = 12
 LOOKS_AT_A_VALUE = (".item()", "data-dependent control flow", "Boolean value of Tensor")
 NO_BRANCHES = (
-    "it looks at a tensor's value (a branch on data, .item(), a boolean mask), which models trained together cannot "
-    "do; use torch.where or masked_fill, or set stackable = False in the class"
+    "it looks at a tensor's value (a branch on data, .item(), a boolean mask, the check in torch.linalg.solve), which "
+    "models trained together cannot do; use torch.where or masked_fill, or set stackable = False in the class"
 )
 ONE_NUMBER = "objective must return the batch's loss, a scalar tensor"
 

@@ -30,6 +30,8 @@ class MLKNN(Method):
 
     def fit(self, train: Split, seed: int) -> None:
         rows = train.x.shape[0]
+        if self.k < 1:
+            raise ValueError(f"ML-KNN's k must be at least 1, not {self.k}")
         if rows <= self.k:
             raise ValueError(f"ML-KNN needs more than k = {self.k} training rows; there are {rows}")
         self.train = train

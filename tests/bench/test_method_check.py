@@ -58,6 +58,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         ("good", "return (batch.z - batch.y).square().mean()", None),
         ("branch", "return batch.z.mean() if batch.y.sum() > 0 else batch.z.sum()", "branch.py, line 8: it looks at a"),
         ("item", "return batch.z.mean() * batch.z.sum().item()", "item.py, line 8: it looks at a tensor's value"),
+        ("solve", "return torch.linalg.solve(torch.eye(3), batch.z.T).mean()", "solve.py, line 8: it looks at a"),
         ("mask", "return batch.z[batch.y > 0].mean()", "torch.where or masked_fill, or set stackable = False"),
         ("shape", "return batch.z.mean(dim=1)", "a scalar tensor; it returned one of the shape [12] for a batch of 12"),
         ("nothing", "batch.z.mean()", "must return the batch's loss, a scalar tensor; it returned something else"),

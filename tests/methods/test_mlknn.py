@@ -86,6 +86,8 @@ def test_fewer_rows_than_neighbours_is_one_sentence() -> None:
     method = methods.create("ML-KNN", problem_of(train))
     with pytest.raises(ValueError, match="more than k = 10 training rows; there are 5"):
         method.fit(train, seed=0)  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="ML-KNN's k must be at least 1, not 0"):
+        methods.create("ML-KNN", problem_of(train), k=0).fit(train, seed=0)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("own", [False, True])
