@@ -17,6 +17,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.provenance import environment
+
 NAMES = (
     "startup", "steps", "ranking_metrics", "mlknn", "memory", "nus_memory", "large_data", "enhancement", "costs",
     "null", "runner", "grid",
@@ -69,8 +71,6 @@ def main() -> None:
 
 def stored_here() -> Path:
     """The file of this processor's measurements."""
-    from bench.provenance import environment
-
     processor = str(environment("cpu")["processor"])
     if read(RESULTS).get("machine", {}).get("processor", processor) == processor:
         return RESULTS

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from bench.metric_catalogue import PAPER_METRICS
-from bench.printed_claims import BASELINES, Claim
+from bench.printed_claims import BASELINES, VARIANTS, Claim
 from bench.ranking import printed
 from bench.recovery_summary import floor_counts
 from bench.resampling import Resampled
 from bench.significance import complete_values, probability
 from bench.statistics import wilcoxon_p
 from bench.tables import Table
-from benchmarks import findings
+from benchmarks import findings, processors
 from benchmarks.findings import Records
 
 
@@ -25,6 +25,7 @@ def in_short(
     within: Sequence[Resampled],
     times: Mapping[str, float],
     recovery: Sequence[Table],
+    elsewhere: Records,
     control: str,
 ) -> str:
     return "\n".join([
@@ -34,6 +35,7 @@ def in_short(
         seeds(records),
         cost(times, control),
         recovered(recovery),
+        processors.in_short(records, elsewhere, [*VARIANTS, "FLEM-I", "FLEM-II"]),
     ])  # fmt: skip
 
 

@@ -129,12 +129,7 @@ def page(reference: Reference) -> str:
     return TEMPLATE.read_text(encoding="utf-8").format(
         origin=origin(entries),
         whole=jobs_and_hours([*entries, *recovery, *few.entries]),
-        in_short="\n".join(
-            [
-                in_short(found, claimed, tables, within, times, recovery_made, CONTROL),
-                processors.in_short(found, there, [*VARIANTS, "FLEM-I", "FLEM-II"]),
-            ]
-        ),
+        in_short=in_short(found, claimed, tables, within, times, recovery_made, there, CONTROL),
         inventory=inventory(entries),
         comparison=render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
         tables=render_all(tables, "markdown"),
