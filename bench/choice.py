@@ -12,7 +12,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.records import Manifest
 
 if TYPE_CHECKING:
-    from bench.collect import Entry
+    from bench.collect import JobState
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Choice:
     seeds: Sequence[int] | None = None
 
 
-def chosen(entries: list[Entry], manifest: Manifest, choice: Choice) -> tuple[list[Entry], Manifest]:
+def chosen(entries: list[JobState], manifest: Manifest, choice: Choice) -> tuple[list[JobState], Manifest]:
     """The records of the choice, and the folder's manifest as if nothing else had been asked for.
 
     Raises

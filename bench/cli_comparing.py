@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from bench.cli_data import DataFolder
-from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, Origin, collected, known, place, reference_note
+from bench.cli_reading import DEFAULT_RESULTS, Names, Numbers, Origin, collected, known, origin_note, place
 from bench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def compare(
         heading = f"\nThe paper's claims, here on {', '.join(tables[0].columns)}:"
         print(as_text([heading, claims_grid(found)], "pipe" if form == "markdown" else "simple"), end="")
         if committed:
-            print(f"\n{reference_note(entries)}")
+            print(f"\n{origin_note(entries, committed)}")
     return 0
 
 
@@ -166,7 +166,7 @@ def stats(
             said += in_words(within, table.metric, intervals)
         print(as_text(said))
     if committed and entries:
-        print(f"{reference_note(entries)} What its test instances decide is in docs/results.md.")
+        print(f"{origin_note(entries, committed)} What its test instances decide is in docs/results.md.")
     return 0
 
 
@@ -307,7 +307,7 @@ def report(
     resample = (resampling == "always" or (resampling == "auto" and quick)) and not committed
     metrics = [metric.key for metric in PAPER_METRICS]
     within = resampled(material.entries, material.rows, control, metrics) if resample else []
-    shown = reference_note(material.entries) if committed else results
+    shown = origin_note(material.entries, committed) if committed else results
     _write(Path(output), page(material, config, shown, control, within).encode())
     print(output)
     return 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.choice import Choice
-    from bench.collect import Entry
+    from bench.collect import JobState
     from bench.config import Config
     from bench.records import Manifest
     from bench.tables import Style
@@ -177,8 +177,7 @@ def table(
     entries, tables, _ = collected(metrics, folder, data, config, committed, choice, style)
     if number == 6:
         tables = [ablation(tables)]
-    if committed:
-        note = reference_note(entries)
+    if note := origin_note(entries, committed):
         for made in tables:
             made.notes.append(note)
     print(render_all(tables, form, fit), end="")
@@ -220,7 +219,7 @@ def collected(
     store = Store(folder)
     gc.disable()  # thousands of records leave nothing to collect, and looking costs a tenth of the command
     try:
-        entries = collect(store, config, data_folders(config, data), committed=committed)
+        entries = collect(store, config, data_folders(config, data))
     finally:
         gc.enable()
     if not entries:
@@ -266,13 +265,13 @@ def export(
     return 0
 
 
-def reference_note(entries: Sequence[Entry]) -> str:
-    from bench.collect import SOURCE_PARTS
+def origin_note(states: Sequence[JobState], committed: bool) -> str:
+    """Where committed records come from, and whether the code has changed since records were made; maybe empty."""
+    from bench.collect import code_note
 
-    changed = [part for part in SOURCE_PARTS if any(part in entry.changed for entry in entries)]
-    commits = sorted({str(entry.record.environment.get("commit")) for entry in entries if entry.record})
-    since = f"; since then the {' and '.join(changed)} sources have changed" if changed else ""
-    return f"Reference records, made at commit {', '.join(commits)}{since}."
+    commits = sorted({str(state.record.environment.get("commit")) for state in states if state.record})
+    made = f"Reference records, made at commit {', '.join(commits)}." if committed else ""
+    return " ".join(filter(None, (made, code_note(states))))
 
 
 def known(word: str, words: tuple[str, ...], what: str) -> None:

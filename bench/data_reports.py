@@ -185,7 +185,7 @@ def show_card(name: str, data: str | None) -> int:
     print("together     " + "; ".join(_pairs(y, dataset.label_names)))
     for warning in dataset.warnings:
         print(f"warning      {warning}")
-    print(f"fingerprint  {provenance.data_fingerprint(source.files, source.module)}")
+    print(f"fingerprint  {provenance.data_digest(source.files, source.module, dataset.digest)}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -11,10 +12,11 @@ from bench.datasets.base import Dataset
 from bench.fitting import Candidate, Fitted, Prepared, select
 from bench.metric_catalogue import PAPER_METRICS
 from bench.metrics import evaluate
-from bench.plan import Job
 
 
-def evaluated(job: Job, fitted: Fitted, prepared: Prepared) -> tuple[dict[str, Any], Tensor, Candidate]:
+def evaluated(
+    points: Sequence[dict[str, Any]], grid_names: Sequence[str], fitted: Fitted, prepared: Prepared
+) -> tuple[dict[str, Any], Tensor, Candidate]:
     """All points on validation data, the choice among them, then all on test data, which the choice never sees."""
     validation = [_scored(candidate, prepared, "val", fitted.cut) for candidate in fitted.candidates]
     usable = [values is not None for values in validation]
@@ -26,22 +28,20 @@ def evaluated(job: Job, fitted: Fitted, prepared: Prepared) -> tuple[dict[str, A
     assert best_test is not None
     grid = [
         {
-            "hyperparameters": {name: point[name] for name in job.grid_names},
+            "hyperparameters": {name: point[name] for name in grid_names},
             "epoch": candidate.epoch,
             "diverged": candidate.diverged,
             "val": _paper_metrics(on_validation),
             "test": _paper_metrics(on_test),
             "curves": {"loss": candidate.losses, "hamming": candidate.hamming},
         }
-        for point, candidate, on_validation, on_test in zip(
-            job.points, fitted.candidates, validation, test, strict=True
-        )
+        for point, candidate, on_validation, on_test in zip(points, fitted.candidates, validation, test, strict=True)
     ]
     result = {
         "selected": {
             "point": chosen,
             "epoch": best.epoch,
-            "hyperparameters": {name: job.points[chosen][name] for name in job.grid_names},
+            "hyperparameters": {name: points[chosen][name] for name in grid_names},
         },
         "val": best_validation[0],
         "test": best_test[0],

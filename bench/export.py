@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.collect import Entry
+from bench.collect import JobState
 from bench.errors import UsageError
 from bench.files import write_atomically
 
@@ -22,7 +22,7 @@ FORMATS = ("sqlite", "csv", "parquet")
 JOB = ("dataset", "extractor", "row", "seed")
 
 
-def frames(entries: list[Entry]) -> dict[str, pd.DataFrame]:
+def frames(entries: list[JobState]) -> dict[str, pd.DataFrame]:
     """{table: frame}: ``jobs`` (one line a record), ``metrics`` (of the chosen point), ``grid`` (of every point),
     ``curves`` (every point and epoch)."""
     lines: dict[str, list[dict[str, Any]]] = {"jobs": [], "metrics": [], "grid": [], "curves": []}
@@ -57,7 +57,7 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def _job(entry: Entry) -> dict[str, Any]:
+def _job(entry: JobState) -> dict[str, Any]:
     record = entry.record
     line: dict[str, Any] = {"state": entry.state, "note": entry.note, "record": str(entry.path)}
     if record is None:

@@ -12,12 +12,12 @@ from bench.protocol import Protocol
 from bench.records import Manifest
 
 if TYPE_CHECKING:
-    from bench.collect import Entry
+    from bench.collect import JobState
     from bench.tables import Table
 
 
 def notes_of(
-    table: Table, entries: list[Entry], config: Config, manifest: Manifest, labels: dict[str, str]
+    table: Table, entries: list[JobState], config: Config, manifest: Manifest, labels: dict[str, str]
 ) -> list[str]:
     """What stands under a table of classifiers."""
     notes = [_seed_note(entries), *_protocol_notes(entries, config, manifest, labels)]
@@ -61,14 +61,14 @@ def _incomplete_note(table: Table) -> list[str]:
     return [f"Ranked among fewer rows, and not part of the average rank: {', '.join(few)}."] if few else []
 
 
-def _seed_note(entries: list[Entry]) -> str:
+def _seed_note(entries: list[JobState]) -> str:
     seeds = sorted({entry.job.seed for entry in entries if entry.state == "done"})
     if len(seeds) > 1:
         return f"Mean ± standard deviation over the seeds {', '.join(map(str, seeds))}; ranks are of the means."
     return f"Seed {seeds[0]}; one run, so no deviation." if seeds else "No record holds a value."
 
 
-def _protocol_notes(entries: list[Entry], config: Config, manifest: Manifest, labels: dict[str, str]) -> list[str]:
+def _protocol_notes(entries: list[JobState], config: Config, manifest: Manifest, labels: dict[str, str]) -> list[str]:
     users: dict[str, dict[str, None]] = {}
     for entry in entries:
         if entry.record is not None:
@@ -99,7 +99,7 @@ def _own_rows_note(shown: list[str], config: Config) -> list[str]:
     return [f"Rows of bench.toml: {'; '.join(said)}."] if said else []
 
 
-def recovery_notes(table: Table, entries: list[Entry], manifest: Manifest, labels: dict[str, str]) -> list[str]:
+def recovery_notes(table: Table, entries: list[JobState], manifest: Manifest, labels: dict[str, str]) -> list[str]:
     """What stands under a table of the recovery track."""
     notes = [
         _seed_note(entries),
@@ -154,7 +154,7 @@ def describe_protocol(settings: dict, selects: bool = True) -> str:
     )
 
 
-def _fault_notes(table: Table, entries: list[Entry], labels: dict[str, str]) -> list[str]:
+def _fault_notes(table: Table, entries: list[JobState], labels: dict[str, str]) -> list[str]:
     notes = []
     for state in ("failed", "stale", "corrupt"):
         faults: dict[str, list[str]] = {}

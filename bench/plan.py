@@ -1,4 +1,4 @@
-"""From names to ordered jobs, each with its content key, and what the store already holds of them. Imports no torch."""
+"""From names to ordered jobs, each with its content key. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from bench import provenance
 from bench.config import Config, Row
 from bench.datasets import Missing, Source, present, resolve
 from bench.errors import UsageError, did_you_mean
+from bench.probes import ProbeRequest, probe_request
 from bench.protocol import Protocol
-from bench.records import CorruptRecordError, JobName, Record, Store, Track
+from bench.records import JobName, Track
 
 ROW_NAME = re.compile(r"[^/\\:*?\"<>|.][^/\\:*?\"<>|]*")
+UNREADABLE = "unreadable"
 LOOP_MODULES = {True: "bench.fit_linear", False: "bench.fit_method"}
 
 
@@ -40,6 +42,11 @@ class Job:
     key: dict[str, Any] = field(compare=False)
     track: Track = "classification"
 
+    @property
+    def probe_request(self) -> ProbeRequest:
+        """The probe that says whether changed code still computes the job's numbers."""
+        return probe_request(self.track, self.base, self.gradient, self.points, self.protocol, self.name.dataset)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -48,18 +55,6 @@ class Plan:
     datasets: list[str]
     rows: list[str]
     track: Track = "classification"
-
-
-@dataclass(frozen=True)
-class State:
-    """What the store holds of a job."""
-
-    kind: str
-    """"done", "stale", "failed", "corrupt" or "missing"."""
-    parts: tuple[str, ...] = ()
-    """The parts of the key that changed, of a stale record."""
-    message: str = ""
-    record: Record | None = field(default=None, compare=False)
 
 
 def rows_of(config: Config) -> dict[str, Row]:
@@ -121,7 +116,7 @@ def make_plan(
     recipes = [recipe(row) for row in rows]
     jobs = []
     for source in sources:
-        data = provenance.data_fingerprint(source.files, source.module)
+        data = data_part(source)
         for row, made in zip(rows, recipes, strict=True):
             protocol = in_force(with_epochs(config.protocols[source.protocol], epochs), row)
             shared_key = job_key(made, protocol, 0, data)
@@ -146,6 +141,14 @@ def _sources(config: Config, folders: list[Path], specs: list[str]) -> tuple[lis
             else:
                 missing[found.name] = found
     return list(sources.values()), list(missing.values())
+
+
+def data_part(source: Source) -> str:
+    """The digest of a data set's arrays; data that cannot be read have none, and their jobs say why."""
+    try:
+        return provenance.data_digest(source.files, source.module, lambda: source.load().digest())
+    except UsageError:
+        return UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,7 @@ def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str,
         method=method_digest(made.listing),
         loop=provenance.code_digest(LOOP_MODULES[made.listing.gradient]),
         metrics=provenance.code_digest("bench.metrics"),
+        versions=provenance.results_versions(LOOP_MODULES[made.listing.gradient], made.listing.file),
         protocol=protocol,
         hyperparameters={"method": made.listing.name, "options": made.options, "grid": made.grid},
         seed=seed,
@@ -263,24 +267,3 @@ def method_digest(listing: methods.Listing) -> str:
     if listing.file and "skmultilearn" in listing.file.read_text(encoding="utf-8"):
         digest += f" scikit-multilearn-ng {provenance.version('scikit-multilearn-ng')}"
     return digest
-
-
-def state_of(job: Job, store: Store) -> State:
-    """Whether the job's record is there, current, and worth trusting."""
-    try:
-        record = store.read(job.name)
-    except CorruptRecordError as error:
-        return State("corrupt", message=str(error))
-    if record is None:
-        return State("missing")
-    changed = changed_parts(record, job.key)
-    if changed:
-        return State("stale", parts=changed, record=record)
-    if record.status == "failed":
-        return State("failed", message=(record.failure or {}).get("message", ""), record=record)
-    return State("done", record=record)
-
-
-def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:
-    """Names of the key's parts in which a record differs."""
-    return tuple(part for part in key if record.key.get(part) != key[part])

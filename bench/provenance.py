@@ -11,7 +11,7 @@ import os
 import platform
 import subprocess
 import tokenize
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +27,7 @@ LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "scikit-multilearn-ng")
 
 
 def source_digest(source: str) -> str:
-    """Digest of a module's token stream without comments, docstrings and layout; equal on every Python version."""
+    """Digest of a module's token stream without imports, comments, docstrings and layout, on every Python version."""
     state = hashlib.sha256()
     for token in _significant_tokens(source):
         state.update(token.encode() + b"\0")
@@ -35,14 +35,14 @@ def source_digest(source: str) -> str:
 
 
 def _significant_tokens(source: str) -> Iterator[str]:
-    """Token texts; block structure as INDENT/DEDENT; statements that are only a string (docstrings) left out."""
+    """Token texts; block structure as INDENT/DEDENT; imports and statements that are only a string left out."""
     statement: list[str] = []
     only_string = True
     for kind, text in _merged_fstrings(source):
         if kind in (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING):
             continue
         if kind in (tokenize.NEWLINE, tokenize.ENDMARKER):
-            if statement and not only_string:
+            if statement and not only_string and statement[0] not in ("import", "from"):
                 yield from statement
                 yield "NEWLINE"
             statement, only_string = [], True
@@ -83,20 +83,32 @@ def _between(lines: list[str], begin: tuple[int, int], end: tuple[int, int]) -> 
 
 @lru_cache(maxsize=256)
 def code_digest(module: str, file: Path | None = None) -> str:
-    """Digest of a module and of every project module it imports, directly or not."""
-    return _combined(_facts_of_source(path)[0] for path in _closure(module, file))
+    """Digest of a module and of every project module it imports, directly or not, whatever they are called."""
+    digests = sorted(_facts_of_source(path)[0] for path in _closure(module, file))
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def results_versions(loop: str, method: Path | None) -> dict[str, int]:
+    """``RESULTS_VERSION``, which authors raise when results change in a way that probes cannot see: the largest of the
+    loop's modules, and that of the method's file."""
+    loop_version = max(_facts_of_source(path)[2] for path in _closure(loop))
+    return {"loop": loop_version, "method": 1 if method is None else _facts_of_source(method)[2]}
 
 
 @lru_cache(maxsize=512)
-def _facts_of_source(path: Path) -> tuple[str, list[str]]:
-    """A file's digest and the project modules it imports; remembered by size and time, as Python does with bytecode."""
+def _facts_of_source(path: Path) -> tuple[str, list[str], int]:
+    """A file's digest, the project modules it imports and its ``RESULTS_VERSION`` (1 where it has none).
+
+    They are remembered by size and time, as Python does with bytecode.
+    """
 
     def facts() -> list:
         source = path.read_text(encoding="utf-8")
-        return [source_digest(source), _project_imports(source)]
+        tree = ast.parse(source)
+        return [source_digest(source), _project_imports(tree), _results_version(tree)]
 
-    digest, imports = _remembered(_cache_folder() / "sources.json", path, facts, _own_digest())
-    return digest, imports
+    digest, imports, version = _remembered(cache_folder() / "sources.json", (path,), facts, _own_digest())
+    return digest, imports, version
 
 
 @lru_cache(maxsize=1)
@@ -119,9 +131,17 @@ def _closure(module: str, file: Path | None = None) -> tuple[Path, ...]:
     return tuple(found[name] for name in sorted(found) if found[name].name != "__init__.py" or name == module)
 
 
-def _project_imports(source: str) -> list[str]:
+def _results_version(tree: ast.Module) -> int:
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="RESULTS_VERSION")], value=ast.Constant(value=int(version))):
+                return version
+    return 1
+
+
+def _project_imports(tree: ast.Module) -> list[str]:
     names = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -142,37 +162,36 @@ def _file_of(module: str) -> Path | None:
     return None
 
 
-def _combined(digests: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:DIGEST_LENGTH]
-
-
 # --- data -----------------------------------------------------------------------------------------------------------
 
 
-def data_fingerprint(files: tuple[Path, ...], reader: str) -> str:
-    """Digest of a data set's files and of the code that reads and splits them; file digests are computed once."""
+def data_digest(files: tuple[Path, ...], reader: str, digest: Callable[[], str]) -> str:
+    """``digest()`` of the arrays that the module ``reader`` makes of the files.
+
+    It is remembered beside the files (or in the user's cache) as long as their sizes, their modification times and the
+    reader's code are what they were.
+
+    Raises
+    ------
+    UsageError: when a file is missing.
+    """
     missing = next((path for path in files if not path.is_file()), None)
     if missing is not None:
         raise UsageError(f"the data file {missing} is missing.")
-    return _combined([*(file_digest(path) for path in files), code_digest(reader)])
+    return str(_remembered(_memory_file(files[0]), files, digest, code_digest(reader)))
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, remembered with its size and modification time beside it (or in the user's cache)."""
-    return str(_remembered(_memory_file(path), path.resolve(), lambda: sha256(path)))
-
-
-def _remembered(memory: Path, path: Path, compute: Callable[[], Any], *more: str) -> Any:
-    """What was computed of the file, as long as its size, its modification time and ``more`` are what they were."""
-    stat = path.stat()
-    stamp = [stat.st_size, stat.st_mtime_ns, *more]
-    known = _read_json(memory)
-    match known.get(str(path)):
+def _remembered(memory: Path, files: tuple[Path, ...], compute: Callable[[], Any], *more: str) -> Any:
+    """What was computed of the files, as long as their sizes, modification times and ``more`` are what they were."""
+    stats = [path.stat() for path in files]
+    stamp = [*([stat.st_size, stat.st_mtime_ns] for stat in stats), *more]
+    name = str(files[0].resolve())
+    known = read_json(memory)
+    match known.get(name):
         case [*seen, value] if seen == stamp:
             return value
     value = compute()
-    known[str(path)] = [*stamp, value]
-    _write_quietly(memory, known)
+    write_quietly(memory, {**read_json(memory), name: [*stamp, value]})
     return value
 
 
@@ -189,14 +208,14 @@ def _memory_file(path: Path) -> Path:
     inside_package = "site-packages" in folder.parts
     if not inside_package and folder.stat().st_mode & 0o222 and os.access(folder, os.W_OK):
         return folder / ".fingerprints.json"
-    return _cache_folder() / "fingerprints.json"
+    return cache_folder() / "fingerprints.json"
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flem-bench"
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -204,7 +223,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _write_quietly(path: Path, value: dict[str, Any]) -> None:
+def write_quietly(path: Path, value: dict[str, Any]) -> None:
     """A memory that cannot be written costs time later, nothing else."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     try:

@@ -26,6 +26,8 @@ SCHEMA = 1
 Status = Literal["done", "failed"]
 Track = Literal["classification", "recovery"]
 """What is compared: classifiers on test data, or recovered label distributions."""
+Probe = dict[str, float | None]
+"""{what: number} (``bench.probe``)."""
 MANIFEST = "run.json"
 
 
@@ -60,6 +62,8 @@ class Record(msgspec.Struct, frozen=True):
     kept: dict[str, str] = {}
     asked: list[str] = []
     """What ``--keep`` asked for; some methods have nothing to keep of a kind."""
+    probe: Probe | None = None
+    """What the same code and options gave on a fixed tiny problem; None of a failure, or where that failed."""
     track: Track = "classification"
     schema: int = SCHEMA
 

@@ -23,8 +23,17 @@ from methods.api import Split
 from methods.enhancement.two_stage import TwoStage
 
 
+def prepare_recovery(dataset: DistributionSet, protocol: Protocol, device: torch.device) -> Prepared:
+    """All rows as one training split with their logical labels, scaled, on the device."""
+    x = minmax_scaled({"train": dataset.x})["train"] if protocol.scaling == "minmax" else dataset.x
+    train = Split(torch.from_numpy(x).to(device), torch.from_numpy(dataset.y).to(device))
+    if protocol.precision == "float64":
+        train = Split(train.x.double(), train.y)
+    return Prepared(problem_of(dataset.name, train, protocol.fidelity), {"train": train})
+
+
 def recover(
-    name: str, options: dict[str, Any], dataset: DistributionSet, protocol: Protocol, seed: int, device: torch.device
+    name: str, options: dict[str, Any], dataset: DistributionSet, prepared: Prepared, protocol: Protocol, seed: int
 ) -> tuple[dict[str, Any], Tensor]:
     """The record's result and the recovered distribution [N, c] of one method (or floor) on one set.
 
@@ -32,11 +41,7 @@ def recover(
     ------
     ValueError: when the method recovers no label distribution.
     """
-    x = minmax_scaled({"train": dataset.x})["train"] if protocol.scaling == "minmax" else dataset.x
-    train = Split(torch.from_numpy(x).to(device), torch.from_numpy(dataset.y).to(device))
-    if protocol.precision == "float64":
-        train = Split(train.x.double(), train.y)
-    degrees, epochs = _degrees(name, options, dataset.name, train, protocol, seed)
+    degrees, epochs = _degrees(name, options, prepared, protocol, seed)
     distribution = normalised(degrees).cpu()
     return {
         "measures": measures(torch.from_numpy(dataset.degrees), distribution),
@@ -49,12 +54,11 @@ def recover(
 
 
 def _degrees(
-    name: str, options: dict[str, Any], dataset: str, train: Split, protocol: Protocol, seed: int
+    name: str, options: dict[str, Any], prepared: Prepared, protocol: Protocol, seed: int
 ) -> tuple[Tensor, int | None]:
     """Recovered degrees [N, c], and the classifier's epochs where one had to be trained for them."""
     if name in FLOORS:
-        return FLOORS[name](train.y), None
-    prepared = Prepared(problem_of(dataset, train, protocol.fidelity), {"train": train})
+        return FLOORS[name](prepared.splits["train"].y), None
     if issubclass(methods.method_class(name), TwoStage):
         return per_sample_tensors(name, options, prepared, protocol, seed)["degrees"], None
     fitted = fit_linear(name, [options], prepared, protocol, seed)

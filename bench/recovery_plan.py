@@ -11,7 +11,18 @@ from bench import provenance
 from bench.config import Config, Row
 from bench.datasets import ldl
 from bench.errors import UsageError
-from bench.plan import Job, Plan, Recipe, in_force, method_digest, named_rows, row_folder, stored_form, with_epochs
+from bench.plan import (
+    UNREADABLE,
+    Job,
+    Plan,
+    Recipe,
+    in_force,
+    method_digest,
+    named_rows,
+    row_folder,
+    stored_form,
+    with_epochs,
+)
 from bench.protocol import Protocol
 from bench.records import JobName
 from bench.recovery_floors import FLOORS
@@ -58,11 +69,20 @@ def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str,
         method=method_digest(made.listing),
         loop=provenance.code_digest("bench.recovery"),
         metrics=provenance.code_digest("bench.distribution_metrics"),
+        versions=provenance.results_versions("bench.recovery", made.listing.file),
         protocol=protocol,
         hyperparameters={"method": made.listing.name, "options": made.options, "grid": made.grid},
         seed=seed,
         data=data,
     )
+
+
+def data_part(path: Path) -> str:
+    """The digest of a set's arrays; a set that cannot be read has none, and its jobs say why."""
+    try:
+        return provenance.data_digest((path,), ldl.__name__, lambda: ldl.load(path).digest())
+    except UsageError:
+        return UNREADABLE
 
 
 def make_plan(
@@ -120,6 +140,6 @@ def _job(path: Path, row: Row, made: Recipe, protocol: Protocol, protocol_name: 
         gradient=True,
         files=(path,),
         reader=ldl.__name__,
-        key=job_key(made, protocol, seed, provenance.data_fingerprint((path,), ldl.__name__)),
+        key=job_key(made, protocol, seed, data_part(path)),
         track="recovery",
     )

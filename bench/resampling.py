@@ -18,7 +18,7 @@ from bench.prose import Block, Grid
 from bench.wording import counted
 
 if TYPE_CHECKING:
-    from bench.collect import Entry
+    from bench.collect import JobState
 
 RESAMPLED = tuple(metric.key for metric in PAPER_METRICS)
 """Metrics that are resampled."""
@@ -37,7 +37,7 @@ class Resampled:
     """What was left out, in sentences; where nothing can be resampled, why."""
 
 
-def decisions(entries: Sequence[Entry], rows: Sequence[str]) -> int:
+def decisions(entries: Sequence[JobState], rows: Sequence[str]) -> int:
     """Test instances times labels of all kept scores: what resampling costs grows with it."""
     return sum(
         entry.record.result["rows"]["test"] * entry.record.result["labels"]
@@ -48,7 +48,7 @@ def decisions(entries: Sequence[Entry], rows: Sequence[str]) -> int:
 
 
 def resampled(
-    entries: Sequence[Entry], rows: Sequence[str], control: str, metrics: Sequence[str], samples: int = SAMPLES
+    entries: Sequence[JobState], rows: Sequence[str], control: str, metrics: Sequence[str], samples: int = SAMPLES
 ) -> list[Resampled]:
     """Every data set's intervals of the rows against the control, on the means over seeds.
 
@@ -63,7 +63,7 @@ def resampled(
 
 
 def _one_set(
-    entries: Sequence[Entry], rows: Sequence[str], control: str, metrics: Sequence[str], samples: int
+    entries: Sequence[JobState], rows: Sequence[str], control: str, metrics: Sequence[str], samples: int
 ) -> Resampled:
     dataset = entries[0].job.full_dataset
     kept: dict[str, dict[int, KeptScores]] = {}
@@ -96,7 +96,7 @@ def _one_set(
     return Resampled(dataset, control, by_metric, len(y), tuple(notes))
 
 
-def _kept(entry: Entry) -> KeptScores | None:
+def _kept(entry: JobState) -> KeptScores | None:
     path = entry.kept(SCORES)
     return None if path is None else read_scores(path)
 

@@ -15,12 +15,13 @@ from typing import Any
 from bench.bundles import bundled, run_bundle
 from bench.claims import abandoned, tidy
 from bench.cluster import Cluster, over_cluster
+from bench.collect import JobState, describe, state_of, states_of, survey
 from bench.config import Config
 from bench.costs import Forecast
 from bench.errors import UsageError
 from bench.fan_out import Lost, fan_out
 from bench.forecast import forecasts, jobs_a_device, longest_first, total
-from bench.plan import Job, Plan, State, folder_protocols, state_of, stored_form
+from bench.plan import Job, Plan, folder_protocols, stored_form
 from bench.progress import Lines, progress_of
 from bench.records import JobName, Manifest, Record, Store, readable
 from bench.wording import counted, duration
@@ -47,47 +48,18 @@ class RunOptions:
     """Gradient-trained jobs on the same data that a process trains in turns."""
 
 
-def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[tuple[Job, State]]:
-    """Every job of the plan with what the store holds of it; ``fresh`` counts everything as stale, and a record that
-    was not asked to keep what is ``required`` counts as incomplete."""
-    states = []
-    for job in plan.jobs:
-        state = state_of(job, store)
-        if state.kind == "done" and fresh:
-            state = State("stale", ("--fresh",), record=state.record)
-        elif state.kind == "done" and state.record is not None:
-            lacking = tuple(
-                kind for kind in required if kind not in state.record.asked or _gone(kind, state.record, store)
-            )
-            state = State("incomplete", lacking, record=state.record) if lacking else state
-        states.append((job, state))
-    return states
-
-
-def _gone(kind: str, record: Record, store: Store) -> bool:
-    """Whether what was kept of a kind is not beside its record any more."""
-    names = [name for what, name in record.kept.items() if what.partition(".")[0] == kind]
-    return any(not store.path(record.job).with_name(name).is_file() for name in names)
-
-
-def describe(states: list[tuple[Job, State]]) -> str:
-    counts = Counter(state.kind for _, state in states)
-    order = ("done", "missing", "incomplete", "stale", "failed", "corrupt")
-    return ", ".join(f"{counts[kind]} {kind}" for kind in order if counts[kind]) or "nothing to do"
-
-
 def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
     """What a run would do and how long it would take, without doing it."""
     _refuse_other_protocols(plan, config, store, options)
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
-    waiting = _waiting(states, options)
+    waiting = _waiting(plan, states, options)
     jobs = [job for job, _ in waiting]
     expected = forecasts(jobs, all_records(store, states) if jobs else [], on_gpu(options.device), config, folders)
-    for job, state in states:
+    for job, state in zip(plan.jobs, states, strict=True):
         parts = f" ({', '.join(state.parts)})" if state.parts else ""
         points = f"{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}"
         forecast = expected.get(job.name)
-        print(f"{state.kind}{parts}\t{job.name}\t{points}" + (f"\t{duration(forecast.seconds)}" if forecast else ""))
+        print(f"{state.state}{parts}\t{job.name}\t{points}" + (f"\t{duration(forecast.seconds)}" if forecast else ""))
     for absent in plan.missing:
         print(f"not here\t{absent.name}\t{absent.get}")
     print(f"{counted(len(states))}: {describe(states)}.")
@@ -97,18 +69,19 @@ def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, opt
     return DONE
 
 
-def _waiting(states: list[tuple[Job, State]], options: RunOptions) -> list[tuple[Job, State]]:
+def _waiting(plan: Plan, states: list[JobState], options: RunOptions) -> list[tuple[Job, JobState]]:
     """The jobs that a run starts."""
-    wanted = {"failed"} if options.only_failed else {state.kind for _, state in states} - {"done"}
+    wanted = {"failed"} if options.only_failed else {state.state for state in states} - {"done"}
     which, parts = options.shard
-    return [(job, state) for job, state in states[which - 1 :: parts] if state.kind in wanted]
+    both = list(zip(plan.jobs, states, strict=True))[which - 1 :: parts]
+    return [(job, state) for job, state in both if state.state in wanted]
 
 
-def all_records(store: Store, states: list[tuple[Job, State]]) -> list[Record]:
+def all_records(store: Store, states: list[JobState]) -> list[Record]:
     """Every readable record of the folder; those that the states hold are not read again."""
-    seen = {store.path(job.name) for job, _ in states}
+    seen = {state.path for state in states}
     others = (found for path in store.paths() if path not in seen and isinstance(found := readable(path), Record))
-    return [*(state.record for _, state in states if state.record is not None), *others]
+    return [*(state.record for state in states if state.record is not None), *others]
 
 
 def on_gpu(device: str) -> bool:
@@ -120,14 +93,14 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
     """Run what is not done and return the exit code: 0 done, 1 some jobs failed, 130 interrupted."""
     store.check_writable()
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
-    waiting = _waiting(states, options)
+    waiting = _waiting(plan, states, options)
     jobs = [job for job, _ in waiting]
     records = all_records(store, states) if jobs else []
     expected = forecasts(jobs, records, on_gpu(options.device), config, folders)
     _settle_manifest(plan, config, store, options, expected)
-    for job, state in states:
-        if state.kind == "done":
-            tidy(store, job.name)
+    for state in states:
+        if state.state == "done":
+            tidy(store, state.job)
     print(f"{counted(len(states))}: {describe(states)}.", flush=True)
     for missing in plan.missing:
         print(f"not here: {missing.name} ({missing.get}).", flush=True)
@@ -150,7 +123,7 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
                 failures.append(outcome)
             elsewhere += outcome.status == "elsewhere"
     except KeyboardInterrupt:
-        left = sum(state_of(job, store).kind != "done" for job, _ in waiting)
+        left = sum(state.state != "done" for state in states_of(jobs, store))
         print(
             f"interrupted: {left} of {len(states)} jobs are not done; the same command goes on from here.", flush=True
         )
@@ -241,17 +214,17 @@ def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*first, *second]))
 
 
-def _announce(waiting: list[tuple[Job, State]]) -> None:
+def _announce(waiting: list[tuple[Job, JobState]]) -> None:
     """Say what will be replaced and why; the old record stays beside the new one under another name."""
-    stale = Counter(state.parts for _, state in waiting if state.kind == "stale")
+    stale = Counter(state.parts for _, state in waiting if state.state == "stale")
     for parts, count in stale.items():
         print(f"{count} stale: {', '.join(parts)} changed; they run again, the old records are set aside.", flush=True)
-    incomplete = sum(state.kind == "incomplete" for _, state in waiting)
+    incomplete = sum(state.state == "incomplete" for _, state in waiting)
     if incomplete:
         print(f"{incomplete} lack what --keep asks for; they run again, the old records are set aside.", flush=True)
     for _, state in waiting:
-        if state.kind == "corrupt":
-            print(f"{state.message}; it is set aside and its job runs again.", flush=True)
+        if state.state == "corrupt":
+            print(f"{state.note}; it is set aside and its job runs again.", flush=True)
 
 
 def _outcomes(
@@ -265,7 +238,7 @@ def _outcomes(
     def done(job: Job) -> Any | None:
         """The outcome of a job whose record was written since the run began."""
         path = store.path(job.name)
-        if path.exists() and path.stat().st_mtime >= begin and state_of(job, store).kind == "done":
+        if path.exists() and path.stat().st_mtime >= begin and state_of(job, store).state == "done":
             return recorded_outcome(job, store)
         return None
 

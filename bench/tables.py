@@ -21,7 +21,7 @@ from bench.ranking import DIGITS, average_rank, competition_ranks, printed
 from bench.records import Manifest
 
 if TYPE_CHECKING:
-    from bench.collect import Entry
+    from bench.collect import JobState
 
 GAP = "–"
 EXACT_DIGITS = 17
@@ -93,7 +93,7 @@ class Table:
 
 
 def comparison(
-    entries: list[Entry],
+    entries: list[JobState],
     metric: Metric,
     config: Config,
     manifest: Manifest,
@@ -109,7 +109,7 @@ def comparison(
     extra = [row for row in _ordered(present, [*order.extra, *row_order]) if row not in ranked]
     if style.rank_extra:
         ranked, extra = [*ranked, *extra], []
-    by_cell: dict[tuple[str, str], list[Entry]] = {}
+    by_cell: dict[tuple[str, str], list[JobState]] = {}
     for entry in entries:
         by_cell.setdefault((entry.job.row, labels[entry.job.full_dataset]), []).append(entry)
     cells = [
@@ -198,7 +198,7 @@ def paper_table(metric: Metric, config: Config) -> Table:
     return table
 
 
-def _column_labels(entries: list[Entry], manifest: Manifest) -> dict[str, str]:
+def _column_labels(entries: list[JobState], manifest: Manifest) -> dict[str, str]:
     """{NAME@extractor: column}: the name alone where one extractor of it is here."""
     full = list(dict.fromkeys([*manifest.datasets, *(entry.job.full_dataset for entry in entries)]))
     names = [one.partition("@")[0] for one in full]
@@ -211,7 +211,7 @@ def _ordered(names: Sequence[str] | dict | set, order: Sequence[str]) -> list[st
     return sorted(given, key=lambda name: place.get(name.partition("@")[0], place.get(name, len(place))))
 
 
-def _cell_of(row: str, column: str, entries: list[Entry], metric: Metric, digits: int) -> dict:
+def _cell_of(row: str, column: str, entries: list[JobState], metric: Metric, digits: int) -> dict:
     values = [value for entry in entries if (value := entry.value(metric.key)) is not None]
     cell = {"row": row, "dataset": column, "mean": None, "deviation": None, "seeds": len(values), "printed": ""}
     if not values:

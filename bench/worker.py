@@ -19,6 +19,7 @@ from bench import devices, kept, peak_memory, provenance
 from bench.blocks import smaller_blocks
 from bench.checkpoint import Checkpoints
 from bench.claims import Claim, claimed
+from bench.collect import state_of
 from bench.config import Config
 from bench.datasets import ldl
 from bench.errors import UsageError
@@ -27,10 +28,13 @@ from bench.files import write_atomically
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
 from bench.fitting import Fitted, Loaded, Prepared, prepare
-from bench.plan import Job, source_of, state_of
+from bench.plan import Job, source_of
 from bench.preparation import Progress
+from bench.probe import probes
+from bench.probes import current_probes
 from bench.protocol import Protocol
 from bench.records import Record, Status, Store
+from bench.recovery import prepare_recovery, recover
 from bench.threads import threads
 from bench.training import DivergedError
 from bench.turns import seconds_of_own
@@ -76,7 +80,7 @@ def run_job(
     with claimed(store, job.name) as claim:
         if claim is None:
             return Outcome(job, "elsewhere", 0.0, "another run is at it")
-        if not again and state_of(job, store).kind == "done":
+        if not again and state_of(job, store).state == "done":
             store.clear_unfinished(job.name)
             return Outcome(job, "elsewhere", 0.0, "it has been done meanwhile")
         if fresh:
@@ -227,6 +231,7 @@ def _record(
         environment=provenance.environment(devices.name_of(device)),
         kept=kept or {},
         asked=asked or [],
+        probe=current_probes([(job.probe_request, job.key)], probes)[0] if result else None,
         track=job.track,
     )
 
@@ -234,8 +239,8 @@ def _record(
 def _make_way(job: Job, store: Store) -> None:
     """Keep a record that is about to be replaced under another name; a failure of the same job needs no keeping."""
     state = state_of(job, store)
-    if state.kind in ("stale", "corrupt", "done"):
-        store.set_aside(job.name, "replaced" if state.kind == "done" else state.kind)
+    if state.state in ("stale", "corrupt", "done"):
+        store.set_aside(job.name, "replaced" if state.state == "done" else state.state)
 
 
 def _compute(
@@ -262,7 +267,7 @@ def _compute(
                 fitted = _fitted(job, prepared, protocol, progress, processes, checkpoints)
                 clock.stop("fit_seconds")
                 progress("evaluation", 0, 0)
-                result, scores, chosen = evaluated(job, fitted, prepared)
+                result, scores, chosen = evaluated(job.points, job.grid_names, fitted, prepared)
             break
         except (RuntimeError, MemoryError) as error:
             if not ran_out_of_memory(error) or stack == 1 or clock.together > 1:
@@ -290,11 +295,10 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 
 def _recover(job: Job, device: torch.device, keep: list[str], clock: _Clock) -> Computed:
-    from bench.recovery import recover
-
     dataset = ldl.load(job.files[0])
     clock.stop("load_seconds")
-    result, distribution = recover(job.base, dict(job.points[0]), dataset, job.protocol, job.name.seed, device)
+    prepared = prepare_recovery(dataset, job.protocol, device)
+    result, distribution = recover(job.base, dict(job.points[0]), dataset, prepared, job.protocol, job.name.seed)
     clock.stop("fit_seconds")
     files = {}
     if "distributions" in keep:

@@ -25,7 +25,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from bench import config as configuration
-from bench.collect import Entry, collect
+from bench.collect import JobState, collect
 from bench.config import Config
 from bench.kept import read_scores
 from bench.metric_catalogue import PAPER_METRICS
@@ -154,9 +154,9 @@ def measured(store: Store) -> dict[str, dict[str, float]]:
     return found
 
 
-def committed(store: Store, config: Config) -> list[Entry]:
+def committed(store: Store, config: Config) -> list[JobState]:
     """The records as they were made, whatever data sets are here."""
-    return collect(store, replace(config, datasets={}), [], committed=True)
+    return collect(store, replace(config, datasets={}), [])
 
 
 def check(results: Path) -> int:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bench import config as configuration
 from bench.choice import Choice, chosen
-from bench.collect import Entry
+from bench.collect import JobState
 from bench.compare import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.config import Config
 from bench.metric_catalogue import PAPER_METRICS, RECOVERY_METRICS
@@ -70,7 +70,7 @@ class Reference:
     """The committed records."""
 
     config: Config
-    entries: list[Entry]
+    entries: list[JobState]
     manifest: Manifest
 
     def tables(self, choice: Choice, ranked: Sequence[str] | None = None, style: Style = PAPERS_STYLE) -> list[Table]:
@@ -199,7 +199,7 @@ def mean_ranks(tables: list[Table]) -> tuple[dict[str, dict[str, float]], int]:
     return found, blocks
 
 
-def origin(entries: list[Entry]) -> str:
+def origin(entries: list[JobState]) -> str:
     environments = [entry.record.environment for entry in entries if entry.record]
     commits = sorted({str(one["commit"]) for one in environments})
     machines = sorted({f"{one['processor']}, {one['cores']} cores, {_device(one)}" for one in environments})
@@ -209,7 +209,7 @@ def origin(entries: list[Entry]) -> str:
     )
 
 
-def jobs_and_hours(entries: list[Entry]) -> str:
+def jobs_and_hours(entries: list[JobState]) -> str:
     seconds = sum(entry.record.cost["seconds"] for entry in entries if entry.record)
     return f"{len(entries)} jobs in {seconds / 3600:.1f} hours of computing"
 
@@ -218,7 +218,7 @@ def _device(environment: dict[str, Any]) -> str:
     return str(environment["device"]).partition(" (")[0]  # without how its threads wait
 
 
-def inventory(entries: list[Entry]) -> str:
+def inventory(entries: list[JobState]) -> str:
     """A line a data set: its sizes, what ran on it, and the fingerprint that tells whether another's is the same."""
     by_set: dict[str, list[Record]] = {}
     for entry in entries:
@@ -244,7 +244,7 @@ def statistics(table: Table) -> str:
     return f"**{table.metric.title}**\n\n" + as_text(significance(table, table.ranked, "FLEM-D", None), "pipe")
 
 
-def recovery_tables(entries: list[Entry], config: Config) -> list[Table]:
+def recovery_tables(entries: list[JobState], config: Config) -> list[Table]:
     """A table a measure of the recovery track."""
     names, manifest = list(recovery_rows(config)), Store(RECOVERY).manifest()
     return [comparison(entries, metric, config, manifest, names) for metric in RECOVERY_METRICS]

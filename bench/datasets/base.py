@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,21 @@ class Dataset:
     @property
     def full_name(self) -> str:
         return f"{self.name}@{self.extractor}"
+
+    def digest(self) -> str:
+        """SHA-256 of what a job computes from: each split's features and labels, and the label names."""
+        arrays = {f"{split} {part}": getattr(self.splits[split], part) for split in SPLITS for part in ("x", "y")}
+        return digest_of_arrays(arrays, self.label_names)
+
+
+def digest_of_arrays(arrays: Mapping[str, np.ndarray], names: Sequence[str] = ()) -> str:
+    """SHA-256 of named arrays, their types and shapes, and of a list of names; in blocks of rows."""
+    state = hashlib.sha256(repr(list(names)).encode())
+    for name, array in arrays.items():
+        state.update(repr((name, array.dtype.str, array.shape)).encode())
+        for start in range(0, len(array), ROWS_AT_ONCE):
+            state.update(np.ascontiguousarray(array[start : start + ROWS_AT_ONCE]).data)
+    return state.hexdigest()
 
 
 def finished(

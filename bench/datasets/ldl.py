@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.base import checked_labels
+from bench.datasets.base import checked_labels, digest_of_arrays
 from bench.datasets.folders import walk
 from bench.errors import UsageError, did_you_mean
 
@@ -33,6 +33,10 @@ class DistributionSet:
     """[N, c] float64: the true label distribution; rows sum to 1."""
     binarisation: str
     """Where the logical labels come from."""
+
+    def digest(self) -> str:
+        """SHA-256 of what a job computes from: features, logical labels and true degrees."""
+        return digest_of_arrays({"x": self.x, "y": self.y, "degrees": self.degrees})
 
 
 def extractor(path: Path) -> str:

@@ -31,7 +31,7 @@ from bench.tables import Table, paper_table
 from bench.wording import duration
 
 if TYPE_CHECKING:
-    from bench.collect import Entry
+    from bench.collect import JobState
 
 SUMMARY_FIGURES = ("critical-difference", "cost", "ranks")
 SETS_DRAWN = 8
@@ -94,7 +94,7 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
     ours = list(material.tables)
     papers = [paper_table(metric, config) for metric in PAPER_METRICS]
     common = common_notes(ours)
-    by_cell: dict[tuple[str, str], list[Entry]] = {}
+    by_cell: dict[tuple[str, str], list[JobState]] = {}
     for entry in material.entries:
         by_cell.setdefault((entry.job.row, entry.job.full_dataset), []).append(entry)
     return _template().render(
@@ -141,7 +141,7 @@ def _template() -> Any:
     return environment.get_template("page.html")
 
 
-def _facts(material: Material, done: list[Entry]) -> list[tuple[str, str]]:
+def _facts(material: Material, done: list[JobState]) -> list[tuple[str, str]]:
     """What ran, where, and with which code."""
     states = Counter(entry.state for entry in material.entries)
     environments = [entry.record.environment for entry in material.entries if entry.record is not None]
@@ -165,7 +165,7 @@ def _facts(material: Material, done: list[Entry]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _shown(table: Table, by_cell: dict[tuple[str, str], list[Entry]], common: list[str]) -> ShownTable:
+def _shown(table: Table, by_cell: dict[tuple[str, str], list[JobState]], common: list[str]) -> ShownTable:
     """``by_cell``: {(row, NAME@extractor): its records}."""
     assert table.metric is not None
 
@@ -193,7 +193,7 @@ def _shown(table: Table, by_cell: dict[tuple[str, str], list[Entry]], common: li
     )
 
 
-def _hint(entries: Sequence[Entry], metric: Metric) -> str:
+def _hint(entries: Sequence[JobState], metric: Metric) -> str:
     """Each seed's value and record, a line each."""
     lines = []
     for entry in sorted(entries, key=lambda entry: entry.job.seed):
@@ -272,7 +272,7 @@ def _gaps(material: Material, manifest: Manifest) -> list[str]:
         absent = [row for row, cell in cells.items() if cell is None or cell["state"] == "missing"]
         if absent and column not in manifest.missing:
             said.append(f"Not run on {column}: {'all rows' if len(absent) == len(rows) else ', '.join(absent)}.")
-    faults: dict[tuple[str, str, str], dict[str, list[Entry]]] = {}
+    faults: dict[tuple[str, str, str], dict[str, list[JobState]]] = {}
     for entry in material.entries:
         if entry.state != "done":
             places = faults.setdefault((entry.job.row, entry.state, entry.note), {})
@@ -295,7 +295,7 @@ def _gaps(material: Material, manifest: Manifest) -> list[str]:
     return said
 
 
-def _cost(material: Material, done: list[Entry]) -> Grid:
+def _cost(material: Material, done: list[JobState]) -> Grid:
     """Mean seconds of a job per method and data set, and the largest memory."""
     table = material.tables[0]
     columns = [column for column in table.columns if column in table.sources]

@@ -17,7 +17,7 @@ from bench.report import rank_figures, score_figures, training_figures
 from bench.tables import Table
 
 if TYPE_CHECKING:
-    from bench.collect import Entry
+    from bench.collect import JobState
 
 SURFACE_OF = "FLEM-D"
 Kept = TypeVar("Kept")
@@ -27,7 +27,7 @@ Kept = TypeVar("Kept")
 class Material:
     """What figures are made of."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[JobState]
     tables: Sequence[Table]
     """One a metric."""
     rows: Sequence[str]
@@ -38,10 +38,10 @@ class Material:
     """What runs asked for, as far as it was chosen."""
 
     @cached_property
-    def done(self) -> dict[str, dict[str, list[Entry]]]:
+    def done(self) -> dict[str, dict[str, list[JobState]]]:
         """{data set: {row: entries by seed}} of all rows that have results, data sets in table order."""
         sources = self.tables[0].sources
-        found: dict[str, dict[str, list[Entry]]] = {
+        found: dict[str, dict[str, list[JobState]]] = {
             sources[column]: {} for column in self.tables[0].columns if column in sources
         }
         for entry in sorted(self.entries, key=lambda entry: entry.job.seed):
@@ -122,7 +122,7 @@ def _cost(material: Material) -> Iterator[Picture]:
         )
 
 
-def _compared(material: Material) -> dict[str, dict[str, list[Entry]]]:
+def _compared(material: Material) -> dict[str, dict[str, list[JobState]]]:
     """{data set: {row: entries by seed}} of the compared rows, in their order, where there is any."""
     found = {
         dataset: {row: by_row[row] for row in material.rows if row in by_row}
@@ -131,7 +131,7 @@ def _compared(material: Material) -> dict[str, dict[str, list[Entry]]]:
     return {dataset: by_row for dataset, by_row in found.items() if by_row}
 
 
-def _records(entries: Sequence[Entry]) -> list[Record]:
+def _records(entries: Sequence[JobState]) -> list[Record]:
     return [entry.record for entry in entries if entry.record is not None]
 
 
@@ -161,7 +161,7 @@ def _grid(material: Material) -> Iterator[Picture]:
         )
 
 
-def _kept(by_row: dict[str, list[Entry]], name: str, read: Callable[..., Kept]) -> dict[str, Kept]:
+def _kept(by_row: dict[str, list[JobState]], name: str, read: Callable[..., Kept]) -> dict[str, Kept]:
     """{row: what its smallest seed kept}."""
     found = {}
     for row, entries in by_row.items():
@@ -179,7 +179,7 @@ def _distributions(material: Material) -> Iterator[Picture]:
         ):
             continue
 
-        def draw(by_row: dict[str, list[Entry]] = by_row, dataset: str = dataset) -> Figure:
+        def draw(by_row: dict[str, list[JobState]] = by_row, dataset: str = dataset) -> Figure:
             found = _kept(by_row, DISTRIBUTIONS, read_distribution)
             return score_figures.recovered_distributions(found, dataset)
 
@@ -197,7 +197,7 @@ def _distributions(material: Material) -> Iterator[Picture]:
 def _reliability(material: Material) -> Iterator[Picture]:
     for dataset, by_row in _compared(material).items():
 
-        def draw(by_row: dict[str, list[Entry]] = by_row, dataset: str = dataset) -> Figure:
+        def draw(by_row: dict[str, list[JobState]] = by_row, dataset: str = dataset) -> Figure:
             return score_figures.reliability(_kept(by_row, SCORES, read_scores), dataset)
 
         text = f"How often labels are right where methods predict them with a probability, on {dataset}."

@@ -19,7 +19,7 @@ from bench.bootstrap import (
     resamples,
     values_of,
 )
-from bench.collect import Entry
+from bench.collect import JobState
 from bench.kept import KeptScores, encode_scores
 from bench.metric_catalogue import PAPER_METRICS
 from bench.prose import as_text
@@ -161,14 +161,14 @@ def test_equal_scores_and_a_difference_on_every_instance() -> None:
     assert counts.shape == (50, 100)
 
 
-def entry(folder: Path, row: str, seed: int, kept: KeptScores | None) -> Entry:
+def entry(folder: Path, row: str, seed: int, kept: KeptScores | None) -> JobState:
     job = JobName("made", "npz", row, seed)
     path = folder / f"{row}-{seed}.json"
     name = f"{row}-{seed}.scores.npz"
     if kept is not None:
         (folder / name).write_bytes(encode_scores(kept))
     record = Record(job, row, "paper", {}, "done", {}, {}, kept={"scores.npz": name} if kept else {})
-    return Entry(job, "done", "", record, path)
+    return JobState(job, "done", "", record, path)
 
 
 def test_the_report_names_what_is_better_worse_and_without_scores(tmp_path: Path) -> None:

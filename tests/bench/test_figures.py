@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from bench import config, paper
-from bench.collect import Entry
+from bench.collect import JobState
 from bench.compare import comparison_frame
 from bench.errors import UsageError
 from bench.kept import KeptScores, RecoveredDistribution
@@ -315,7 +315,7 @@ def test_every_figure_is_made_or_says_why_not() -> None:
 
 def test_one_data_set_has_no_critical_difference_but_ranks() -> None:
     entries = [
-        Entry(JobName("made", "npz", row, 0), "done", "", record(row, [{}]), Path("x")) for row in ("FL", "CB", "BS")
+        JobState(JobName("made", "npz", row, 0), "done", "", record(row, [{}]), Path("x")) for row in ("FL", "CB", "BS")
     ]
     table = comparison(entries, METRICS[0], config.load(), Manifest(), [])
     material = Material(entries, [table], table.ranked, comparison_frame([table], {}), Manifest())

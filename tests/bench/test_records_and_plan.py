@@ -10,6 +10,7 @@ import pytest
 
 import methods
 from bench import config, plan, provenance, records
+from bench.collect import JobState, state_of
 from bench.errors import UsageError
 from bench.records import CorruptRecordError, JobName, Manifest, Record, Store
 
@@ -126,24 +127,24 @@ def make(settings: config.Config, rows: list[config.Row] | None = None, **change
     return plan.make_plan(settings, [], arguments["datasets"], chosen, arguments["seeds"], arguments["epochs"])
 
 
-def state_after(settings: config.Config, tmp_path: Path, job: plan.Job, now: plan.Job) -> plan.State:
+def state_after(settings: config.Config, tmp_path: Path, job: plan.Job, now: plan.Job) -> JobState:
     store = Store(tmp_path)
     store.write(Record(**{**msgspec.structs.asdict(record()), "key": job.key, "job": job.name}))
-    return plan.state_of(now, store)
+    return state_of(now, store)
 
 
 def test_a_current_record_is_done_and_a_changed_part_is_named(
     settings: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make(settings).jobs[0]
-    assert state_after(settings, tmp_path, job, job) == plan.State("done")
+    assert state_after(settings, tmp_path, job, job).state == "done"
     shorter = make(settings, epochs=3).jobs[0]
     assert state_after(settings, tmp_path, job, shorter).parts == ("protocol",)
     softer = make(settings, [config.Row("FL", "FL", {"gamma": 1})]).jobs[0]
     assert state_after(settings, tmp_path, job, softer).parts == ("hyperparameters",)
     clipped = make(settings, [config.Row("FL", "FL", clip="separate")]).jobs[0]
     assert state_after(settings, tmp_path, job, clipped).parts == ("protocol",)
-    monkeypatch.setattr(provenance, "data_fingerprint", lambda files, reader: "other")
+    monkeypatch.setattr(provenance, "data_digest", lambda files, reader, digest: "other")
     assert state_after(settings, tmp_path, job, make(settings).jobs[0]).parts == ("data",)
 
 
@@ -163,11 +164,12 @@ def test_source_changes_are_told_apart(
 
 def test_failures_and_damage_are_states(settings: config.Config, tmp_path: Path) -> None:
     job, store = make(settings).jobs[0], Store(tmp_path)
-    assert plan.state_of(job, store).kind == "missing"
+    assert state_of(job, store).state == "missing"
     store.write(Record(**{**msgspec.structs.asdict(record(status="failed")), "key": job.key}))
-    assert plan.state_of(job, store) == plan.State("failed", message="out of memory")
+    failed = state_of(job, store)
+    assert (failed.state, failed.note) == ("failed", "out of memory")
     store.path(job.name).write_text("{")
-    assert plan.state_of(job, store).kind == "corrupt"
+    assert state_of(job, store).state == "corrupt"
 
 
 def test_grid_is_the_product_and_fixed_options_leave_it(settings: config.Config) -> None:

@@ -17,7 +17,7 @@ from bench.distribution_metrics import measures, normalised
 from bench.errors import UsageError
 from bench.metric_catalogue import RECOVERY_METRICS
 from bench.protocol import Protocol
-from bench.recovery import recover
+from bench.recovery import prepare_recovery, recover
 
 SMALLEST = 2.220446049250313e-16
 
@@ -161,6 +161,10 @@ def small_set(tmp_path: Path) -> ldl.DistributionSet:
     return ldl.load(write(tmp_path / "small.npz", X=x, D=distributions(40, 4, 2)))
 
 
+def recovered(name: str, options: dict, data: ldl.DistributionSet) -> tuple[dict, torch.Tensor]:
+    return recover(name, options, data, prepare_recovery(data, PROTOCOL, torch.device("cpu")), PROTOCOL, 0)
+
+
 def options_of(name: str) -> dict:
     import methods
 
@@ -172,9 +176,8 @@ def test_the_true_distribution_never_reaches_a_method(name: str, tmp_path: Path)
     """With other true degrees but the same logical labels the recovered distribution is the same, bit for bit."""
     data = small_set(tmp_path)
     other = ldl.DistributionSet(data.name, data.x, data.y, distributions(40, 4, 9), data.binarisation)
-    device = torch.device("cpu")
-    first, found = recover(name, options_of(name), data, PROTOCOL, 0, device)
-    second, again = recover(name, options_of(name), other, PROTOCOL, 0, device)
+    first, found = recovered(name, options_of(name), data)
+    second, again = recovered(name, options_of(name), other)
     assert torch.equal(found, again)
     assert first["measures"] != second["measures"]
     torch.testing.assert_close(found.sum(1), torch.ones(40, dtype=torch.float64))
@@ -182,13 +185,12 @@ def test_the_true_distribution_never_reaches_a_method(name: str, tmp_path: Path)
 
 def test_floors(tmp_path: Path) -> None:
     data = small_set(tmp_path)
-    device = torch.device("cpu")
-    _, uniform = recover("uniform", {}, data, PROTOCOL, 0, device)
+    _, uniform = recovered("uniform", {}, data)
     assert (uniform == 0.25).all()
-    _, logical = recover("logical labels", {}, data, PROTOCOL, 0, device)
+    _, logical = recovered("logical labels", {}, data)
     np.testing.assert_allclose(logical.numpy(), data.y / data.y.sum(1, keepdims=True))
 
 
 def test_a_method_that_recovers_nothing_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="BCE recovers no label distribution"):
-        recover("BCE", {}, small_set(tmp_path), PROTOCOL, 0, torch.device("cpu"))
+        recovered("BCE", {}, small_set(tmp_path))

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from bench import config
 from bench.choice import Choice, chosen
-from bench.collect import Entry
+from bench.collect import JobState
 from bench.errors import UsageError
 from bench.metric_catalogue import PAPER_METRICS, metric_named
 from bench.records import JobName, Manifest, Record
@@ -24,12 +24,12 @@ from bench.tables import Style, Table, ablation, comparison, paper_ablation, pap
 HAMMING = metric_named("hamming")
 
 
-def entry(row: str, dataset: str, seed: int, value: float | None, state: str = "done", note: str = "") -> Entry:
+def entry(row: str, dataset: str, seed: int, value: float | None, state: str = "done", note: str = "") -> JobState:
     name, _, extractor = dataset.partition("@")
     job = JobName(name, extractor or "npz", row, seed)
     result = {"test": {"hamming": value}}
     made = Record(job, row, "small", {}, "done", {}, {}, result) if state != "corrupt" else None
-    return Entry(job, state, note, made, Path("x"))  # type: ignore[arg-type]
+    return JobState(job, state, note, made, Path("x"))  # type: ignore[arg-type]
 
 
 ENTRIES = [
