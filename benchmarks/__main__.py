@@ -20,8 +20,8 @@ from pathlib import Path
 from bench.provenance import environment
 
 NAMES = (
-    "startup", "steps", "ranking_metrics", "mlknn", "memory", "nus_memory", "large_data", "enhancement", "costs",
-    "null", "runner", "grid",
+    "startup", "steps", "ranking_metrics", "mlknn", "memory", "nus_memory", "large_data", "enhancement", "null",
+    "runner", "grid",
 )  # fmt: skip
 NOISE = 1.4
 """Ratios of two runs on a shared machine differ by up to this factor without anything having changed."""

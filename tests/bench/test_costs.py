@@ -12,21 +12,19 @@ import pytest
 import methods
 from bench import config
 from bench.claims import Running
-from bench.costs import CostModel, Forecast, memory_terms, time_on, time_terms, typical_costs
+from bench.costs import CostModel, Forecast, memory_bytes, time_on, time_terms
 from bench.datasets import canonical
 from bench.datasets.base import SplitArrays
 from bench.forecast import forecasts, jobs_a_device, longest_first, total
 from bench.plan import Job, chosen_rows, make_plan
 from bench.protocol import Protocol
 from bench.records import JobName, Record
-from bench.shapes import Shape, shape_of
+from bench.shapes import Shape, recorded_shape, shape_of
 from bench.status import time_left
+from benchmarks.costs import job_of, records_of
 
 SHAPE = Shape(train=640, evaluated=100, features=50, labels=10)
-TYPICAL = {
-    "BCE": {"seconds": {"start": 1.0, "steps": 2.0}, "memory": {"start": 0.5}},
-    "ML-KNN": {"seconds": {"pairs": 3.0}, "memory": {"start": 0.25}},
-}
+TYPICAL = {"BCE": {"steps": 2.0, "weights x steps": 7.0}, "ML-KNN": {"pairs of rows": 3.0}}
 
 
 def planned(rows: list[str]) -> list[Job]:
@@ -52,33 +50,58 @@ def record(job: Job, seconds: float, device: str = "cpu (PASSIVE waiting)", **co
 
 def test_terms_by_hand() -> None:
     protocol = Protocol(epochs=30, batch_size=64, stack=8)
-    terms = time_terms(protocol, SHAPE, points=16)
-    assert terms["steps"] == pytest.approx(2 * 30 * 10 / 1e3)  # two stacks, ten batches
-    assert terms["weights x steps"] == pytest.approx(16 * 10 * 50 * 300 / 1e9)
-    assert terms["logits"] == pytest.approx(16 * 30 * 640 * 10 / 1e8)
-    assert terms["pairs"] == pytest.approx(640 * 740 / 1e8)
-    memory = memory_terms(protocol, SHAPE, points=16)
-    assert memory["features"] == pytest.approx(740 * 50 * 4 / 2**30)
-    assert memory["weights"] == pytest.approx(8 * 10 * 50 * 4 / 2**30)  # a stack at a time
+    assert time_terms(protocol, SHAPE, points=16) == {
+        "steps": pytest.approx(2 * 30 * 10 / 1e3),  # two stacks, ten batches
+        "weights x steps": pytest.approx(16 * 10 * 50 * 300 / 1e9),
+        "weights x rows": pytest.approx(16 * 10 * 50 * 640 / 1e9),
+        "pairs of rows": pytest.approx(640 * 740 / 1e8),
+    }
+
+
+def test_memory_by_hand() -> None:
+    bce, lp = planned(["BCE", "LP"])
+    sixteen = replace(bce, points=({},) * 16, protocol=Protocol(stack=8))
+    process, data, weights = 0.35 * 2**30, 740 * (50 + 10) * 4, 10 * 50 * 4
+    assert memory_bytes(bce, SHAPE) == pytest.approx(process + 3 * data + 50 * weights)
+    assert memory_bytes(sixteen, SHAPE) == pytest.approx(process + 3 * data + 50 * 8 * weights)  # a stack at a time
+    pairs = 640 * 640 * 8  # float64
+    assert memory_bytes(replace(lp, points=({},)), SHAPE) - memory_bytes(bce, SHAPE) == pytest.approx(3 * pairs)
 
 
 def test_records_correct_forecasts() -> None:
     bce, fl, knn = planned(["BCE", "FL", "ML-KNN"])
-    steps = bce.protocol.epochs_for(640) * 10 / 1e3
-    fresh = CostModel([], gpu=False, typical=TYPICAL)
-    assert fresh.forecast(bce, SHAPE).seconds == pytest.approx(1 + 2 * steps)
-    assert fresh.forecast(fl, SHAPE).seconds == pytest.approx(1 + 2 * steps)  # BCE stands in
-    assert fresh.forecast(bce, SHAPE).memory_bytes == 2**29
-    learnt = CostModel([record(bce, 3 * (1 + 2 * steps))], gpu=False, typical=TYPICAL)
-    assert learnt.forecast(bce, SHAPE).seconds == pytest.approx(3 * (1 + 2 * steps))
+    steps = bce.protocol.epochs_for(640) * 10
+    typical, pairs = 2 * steps / 1e3 + 7 * 10 * 50 * steps / 1e9, 3 * 640 * 740 / 1e8
+
+    def seconds(job: Job, *records: Record) -> float:
+        return CostModel(records, gpu=False, typical=TYPICAL).forecast(job, SHAPE).seconds
+
+    assert seconds(bce) == pytest.approx(typical)
+    assert seconds(fl) == pytest.approx(typical)  # BCE stands in
+    slow = record(bce, 3 * typical)
+    assert seconds(bce, slow) == pytest.approx(3 * typical)
     # a machine that is three times slower for one method is so for the others, until they have records
-    pairs = 640 * 740 / 1e8
-    assert learnt.forecast(knn, SHAPE).seconds == pytest.approx(3 * 3 * pairs)
-    assert CostModel([record(bce, 99.0, "NVIDIA")], gpu=False, typical=TYPICAL)._factor(bce) == 1.0
+    assert seconds(knn, slow) == pytest.approx(3 * pairs)
+    assert seconds(fl, slow, record(fl, 5 * typical)) == pytest.approx(5 * typical)
+    # the row's own records on the data set come before others of the method
+    elsewhere = replace(bce, name=JobName("scene", "mulan", "BCE", 0))
+    assert seconds(bce, slow, record(elsewhere, 9 * typical)) == pytest.approx(3 * typical)
+    assert seconds(bce, record(elsewhere, 9 * typical), record(fl, typical)) == pytest.approx(9 * typical)
+    for unlike in (record(bce, 99.0, "NVIDIA"), record(bce, 99.0, together=3)):
+        assert seconds(bce, unlike) == pytest.approx(typical)
 
 
 def test_every_registered_method_has_typical_costs() -> None:
-    assert typical_costs().keys() == set(methods.names())
+    assert CostModel([], gpu=False).typical.keys() == set(methods.names())
+
+
+def test_typical_costs_are_near_most_committed_records() -> None:
+    model, records = CostModel([], gpu=False), records_of("")
+    forecast = [model.forecast(job_of(one), recorded_shape(one.result or {})) for one in records]
+    measured = np.array([(one.cost["seconds"], one.cost["peak_memory_bytes"]) for one in records])
+    seconds, memory = (np.array([(found.seconds, found.memory_bytes) for found in forecast]) / measured).T
+    assert np.mean((seconds > 0.5) & (seconds < 2)) > 0.6
+    assert np.mean((memory > 0.5) & (memory < 2)) > 0.9
 
 
 def test_longest_jobs_start_first_and_unknown_ones_before_them() -> None:
