@@ -116,8 +116,13 @@ def _read(path: Path) -> Record | CorruptRecordError | None:
 
 def collect(store: Store, config: Config, folders: list[Path]) -> list[JobState]:
     """Every record of the folder; stale ones name the parts of their key that changed."""
+    return judged(expected_now(store, config, folders))
+
+
+def expected_now(store: Store, config: Config, folders: list[Path]) -> list[Expected]:
+    """Every record of the folder with the key and the probe it would have if it were made now."""
     now = _Now(store.manifest(), config, folders)
-    return judged([now.expected(path, record) for path, record in store.records()])
+    return [now.expected(path, record) for path, record in store.records()]
 
 
 def code_note(states: Iterable[JobState]) -> str:

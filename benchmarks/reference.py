@@ -1,9 +1,11 @@
-"""The reference run: ``python -m benchmarks.reference run|pack|elsewhere|check [--subset] [--results FOLDER]``.
+"""The reference run: ``python -m benchmarks.reference run|pack|elsewhere|check|renew [--subset] [--results FOLDER]``.
 
 run        every job of the reference, in resumable parts; what is done is not done again
 pack       the records into results/reference/records.jsonl.xz, and the tables they give
 elsewhere  the same of another processor, into results/reference/another-processor, for what it does to results
 check      a fresh run's results against the committed ones, byte for byte and to four digits
+renew      the keys and probes of the committed records, once today's code has given the same bytes as the code of the
+           records: two runs of the subset on one machine, in --results and --before
 
 Data folders come from BENCH_DATA. Rows of its own are in results/reference/bench.toml.
 """
@@ -25,12 +27,14 @@ import numpy as np
 from msgspec.structs import replace
 
 from bench import config as configuration
-from bench.collect import JobState, collect
+from bench.collect import JobState, changed_parts, collect, expected_now
 from bench.config import Config
+from bench.datasets import data_folders
 from bench.kept import read_scores
 from bench.metric_catalogue import PAPER_METRICS
 from bench.packed import PACKED, digest_of, pack, unpacked
 from bench.plan import rows_of
+from bench.probes import current_probes
 from bench.records import Manifest, Record, Store
 from bench.render import render_all
 from bench.resampling import RESAMPLED, resampled
@@ -72,11 +76,13 @@ SUBSET: list[tuple[list[str], range, list[str] | None]] = [
     (["VOC07tv"], ONE, ["LEVI", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I separate"]),
 ]
 """Under ten minutes on two cores."""
+SUBSET_JOBS = sum(len(datasets) * len(seeds) * len(rows or ()) for datasets, seeds, rows in SUBSET)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reference", description=__doc__)
-    parser.add_argument("what", choices=("run", "pack", "elsewhere", "check"))
+    parser.add_argument("what", choices=("run", "pack", "elsewhere", "check", "renew"))
+    parser.add_argument("--before", type=Path, help="renew: the subset as the code of the records computes it here")
     parser.add_argument("--subset", action="store_true", help="the part that takes under ten minutes")
     parser.add_argument("--results", type=Path, default=FOLDER / "runs", help="the folder of the fresh records")
     given = parser.parse_args()
@@ -87,6 +93,8 @@ def main() -> None:
         write(results)
     elif given.what == "elsewhere":
         _packed(results, ANOTHER_PROCESSOR)
+    elif given.what == "renew":
+        renew(results, given.before.resolve())
     else:
         sys.exit(check(results))
 
@@ -133,11 +141,39 @@ def write(results: Path) -> None:
 def _packed(runs: Path, folder: Path) -> Manifest:
     """Pack what is done of the records, with what was asked for of them."""
     store = Store(runs)
-    records = [record for _, record in store.records() if isinstance(record, Record) and record.status == "done"]
+    records = _done(store)
     path = pack(records, folder)
     Store(folder).write_manifest(store.manifest())
     print(f"{len(records)} records, {path.stat().st_size / 1e6:.2f} MB")
     return store.manifest()
+
+
+def renew(results: Path, before: Path) -> None:
+    """Write today's keys and probes into the committed records, whose results stay as they are.
+
+    A data set that is not here keeps its digest. A record whose protocol or options are others now is refused.
+    """
+    two = [{record.job: digest_of(record.result or {}) for record in _done(Store(one))} for one in (before, results)]
+    different = [job for job in two[0] if two[0][job] != two[1].get(job)]
+    if different or len(two[0]) < SUBSET_JOBS:
+        sys.exit(f"{len(two[0])} jobs, of which {len(different)} differ: {', '.join(map(str, different))}")
+    for folder in (FOLDER, ANOTHER_PROCESSOR, RECOVERY, DELICIOUS):
+        store, config = Store(folder), configuration.load(DELICIOUS if folder == DELICIOUS else FOLDER)
+        found = expected_now(store, config, data_folders(config, None))
+        probes = current_probes((one.request, one.key) for one in found if one.request and one.key)
+        renewed = []
+        for one, probe in zip(found, probes, strict=True):
+            assert isinstance(one.record, Record)
+            assert one.key is not None
+            if changed := {"protocol", "hyperparameters", "seed"}.intersection(changed_parts(one.record, one.key)):
+                sys.exit(f"{one.job}: {', '.join(changed)} changed; its results are not today's")
+            renewed.append(replace(one.record, key=one.key, probe=probe))
+        path = pack(renewed, folder)
+        print(f"{len(renewed)} records, {path.stat().st_size / 1e6:.2f} MB: {path}")
+
+
+def _done(store: Store) -> list[Record]:
+    return [record for _, record in store.records() if isinstance(record, Record) and record.status == "done"]
 
 
 def measured(store: Store) -> dict[str, dict[str, float]]:
