@@ -178,7 +178,7 @@ def data_digest(files: tuple[Path, ...], reader: str, digest: Callable[[], str])
     missing = next((path for path in files if not path.is_file()), None)
     if missing is not None:
         raise UsageError(f"the data file {missing} is missing.")
-    return str(_remembered(_memory_file(files[0]), files, digest, code_digest(reader)))
+    return str(_remembered(_memory_file(files[0]), files, digest, code_digest(reader)))[:DIGEST_LENGTH]
 
 
 def _remembered(memory: Path, files: tuple[Path, ...], compute: Callable[[], Any], *more: str) -> Any:
