@@ -376,7 +376,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        from methods import BrokenMethodError, UnknownMethodError
+        from bench.methods import BrokenMethodError, UnknownMethodError
 
         if not isinstance(error, BrokenMethodError | UnknownMethodError):
             raise

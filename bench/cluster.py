@@ -181,7 +181,7 @@ def _check_workers(jobs: Sequence[Job], store: Store, cluster: Cluster, workers:
 
 def what_is_missing(token: Path, sizes: dict[Path, int], modules: dict[str, str]) -> str | None:
     """On a worker: the first thing that is not as it is where the run was started."""
-    import methods
+    from bench import methods
     from bench.plan import method_digest
 
     time.sleep(0.2)  # so that the other workers take the next ones

@@ -83,18 +83,13 @@ def load(folder: Path | None = None) -> Config:
         For a file that is no TOML, an unknown key ("did you mean"), or a value of the wrong kind; one sentence with
         the file and the key.
     """
-    default = _default_path()
+    default = Path(__file__).with_name(FILE_NAME).resolve()
     merged = _read(default)
     own = (folder or Path.cwd()) / FILE_NAME
     path = default
     if own.is_file() and own.resolve() != default.resolve():
         merged, path = _laid_over(merged, _read(own)), own
     return _build(merged, path)
-
-
-def _default_path() -> Path:
-    inside_wheel = Path(__file__).with_name(FILE_NAME)
-    return inside_wheel if inside_wheel.is_file() else Path(__file__).parent.parent / FILE_NAME
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import methods
+from bench import methods
 from bench.fitting import Candidate, Fitted, Prepared
+from bench.methods.api import LinearMethod
 from bench.preparation import Progress, Stages, linear_module, loop_options, per_sample_tensors
 from bench.processes import side_by_side
 from bench.protocol import Protocol
 from bench.training import DivergedError, LoopOptions, Stage, Trained, initialise_classifier, train
-from methods.api import LinearMethod
 
 
 def fit_linear(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import methods
+from bench import methods
 from bench.fitting import Candidate, Fitted, Prepared
+from bench.methods.api import Method
 from bench.streams import stream_seed
-from methods.api import Method
 
 
 def fit_method(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from methods.api import LinearMethod, Method, Problem
+    from bench.methods.api import LinearMethod, Method, Problem
 
 ENTRY_POINT_GROUP = "bench.methods"
 _HERE = Path(__file__).parent
@@ -106,7 +106,7 @@ def listing(name: str) -> Listing:
 def method_class(name: str) -> type[Method] | type[LinearMethod]:
     """Import and return the class registered under ``name``."""
     entry = listing(name)
-    from methods import api
+    from bench.methods import api
 
     try:
         importlib.import_module(entry.module)
@@ -121,7 +121,7 @@ def method_class(name: str) -> type[Method] | type[LinearMethod]:
 def create(name: str, problem: Problem, **hyperparameters: Any) -> Method | LinearMethod:
     """Make one model of a method, its registered defaults overridden by ``hyperparameters``."""
     cls = method_class(name)
-    from methods import api
+    from bench.methods import api
 
     return cls(problem, **options(name, api.REGISTERED[name].defaults, hyperparameters))
 
@@ -222,7 +222,7 @@ def _class_named(name: str, tree: ast.Module) -> tuple[ast.ClassDef, ast.Module]
         if isinstance(node, ast.ClassDef) and node.name == name:
             return node, tree
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{__name__}."):
-            path = _HERE.joinpath(*str(node.module).split(".")[1:]).with_suffix(".py")
+            path = _HERE.joinpath(*str(node.module).split(".")[2:]).with_suffix(".py")
             if any((alias.asname or alias.name) == name for alias in node.names) and path.is_file():
                 return _class_named(name, ast.parse(path.read_text(encoding="utf-8")))
     return None

@@ -162,7 +162,7 @@ def small_set(tmp_path: Path) -> ldl.DistributionSet:
 
 
 def options_of(name: str) -> dict:
-    import methods
+    from bench import methods
 
     return methods.options(name, methods.listing(name).defaults, {"epochs": 2} if name in ("LEVI", "VALEN") else {})
 
