@@ -65,6 +65,7 @@ class Recovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Config(msgspec.Struct, frozen=True):
     data: list[str]
+    method_folders: list[str]
     run: RunDefaults
     protocols: dict[str, Protocol]
     tables: Tables
@@ -110,14 +111,14 @@ def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any
 
 
 def _build(raw: dict[str, Any], path: Path) -> Config:
-    _known_keys(raw, {"data", "run", "protocols", "tables", "recovery", "methods", "datasets"}, "", path)
-    for table in ("run", "protocols", "tables", "recovery", "methods", "datasets"):
+    tables = ("run", "protocols", "tables", "recovery", "methods", "datasets")
+    _known_keys(raw, {"data", "method_folders", *tables}, "", path)
+    for table in tables:
         if not isinstance(raw.get(table, {}), dict):
             raise UsageError(f"{path}: {table} must be a table, not {raw[table]!r}.")
-    data = raw.get("data", [])
-    data = [data] if isinstance(data, str) else data
     return Config(
-        data=_convert(data, list[str], "data", path),
+        data=_folders("data", raw, path),
+        method_folders=_folders("method_folders", raw, path),
         run=_run_defaults(raw, path),
         protocols={name: _protocol(name, raw["protocols"], path) for name in raw.get("protocols", {})},
         tables=_convert(raw.get("tables", {}), Tables, "tables", path),
@@ -126,6 +127,11 @@ def _build(raw: dict[str, Any], path: Path) -> Config:
         datasets=_datasets(raw, path),
         path=str(path),
     )
+
+
+def _folders(key: str, raw: dict[str, Any], path: Path) -> list[str]:
+    given = raw.get(key, [])
+    return _convert([given] if isinstance(given, str) else given, list[str], key, path)
 
 
 def _run_defaults(raw: dict[str, Any], path: Path) -> RunDefaults:

@@ -44,7 +44,15 @@ WEIGHT, BIAS, RANGE, TRAINING_X, TRAINING_Y = (
 
 
 def _has_logits(classifier: MultiLabelClassifier) -> bool:
+    _settings()
     return methods.listing(classifier.method).gradient
+
+
+def _settings() -> config.Config:
+    """The configuration, the methods of its folders being known."""
+    settings = config.load()
+    methods.add_folders(settings.method_folders)
+    return settings
 
 
 class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -220,7 +228,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         return columns[:, 0] if self.one_label_ else columns
 
     def _protocol(self) -> Protocol:
-        protocols = config.load().protocols
+        protocols = _settings().protocols
         if self.protocol not in protocols:
             raise ValueError(f"there is no protocol {self.protocol!r}; bench.toml has {', '.join(protocols)}")
         return protocols[self.protocol]

@@ -55,7 +55,7 @@ def test_listing_agrees_with_the_class(name: str) -> None:
     from bench.methods import api
 
     listing, cls = methods.listing(name), methods.method_class(name)
-    assert api.REGISTERED[name].defaults == listing.defaults
+    assert api.REGISTERED[listing.module, name].defaults == listing.defaults
     assert issubclass(cls, LinearMethod if listing.gradient else Method)
     assert listing.family
     assert listing.paper
