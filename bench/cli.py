@@ -37,6 +37,27 @@ for verb in (status, show, table, compare, stats, plot, report, export, fit, pre
     app.command(verb)
 
 
+@app.meta.default
+def launch(
+    *command: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    methods_dir: Annotated[list[str] | None, Parameter(negative=())] = None,
+) -> int:
+    """Run a command with the options that all have.
+
+    Parameters
+    ----------
+    methods_dir
+        A folder of plain method files, beside those that bench.toml names; may be given several times.
+    """
+    from bench import config as configuration
+
+    if folders := [*configuration.load().method_folders, *(methods_dir or [])]:
+        from bench.methods import add_folders
+
+        add_folders(folders)
+    return app(command, exit_on_error=False, print_error=False, result_action="return_value")
+
+
 @app.command
 def run(
     *,
@@ -107,6 +128,7 @@ def run(
     """
     from bench import config as configuration
     from bench.datasets import data_folders
+    from bench.methods import listings
     from bench.plan import chosen_rows, make_plan
     from bench.records import Store
     from bench.runner import RunOptions, show_plan
@@ -116,6 +138,9 @@ def run(
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
     rows = chosen_rows(config, methods)
+    if methods is None:
+        for broken in (found for found in listings().values() if found.problems):
+            print(f"left out: {broken.problems[0]}.", flush=True)
     plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, _checked_epochs(epochs))
     store = Store(Path(results))
     options = RunOptions(
@@ -362,7 +387,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Must be set before OpenMP starts: waiting threads that spin make a shared machine 5 to 10 times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app.meta(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
         return int(code or 0)
     except CycloptsError as error:
@@ -376,7 +401,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        from methods import BrokenMethodError, UnknownMethodError
+        from bench.methods import BrokenMethodError, UnknownMethodError
 
         if not isinstance(error, BrokenMethodError | UnknownMethodError):
             raise

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.tables import Style
 
 DEFAULT_RESULTS = "results/runs"
-REFERENCE = Path(__file__).parent.parent / "results/reference"
+REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
 
 Origin = Annotated[Literal["runs", "reference"], Parameter(name="--from")]
 

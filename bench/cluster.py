@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+from bench import methods
 from bench.claims import abandoned
 from bench.errors import UsageError
 from bench.fan_out import Lost
@@ -104,7 +105,14 @@ def _parallel(cluster: Cluster, workers: int, calls: list[Callable[[], Any]]) ->
 
     with joblib.parallel_config(backend=cluster.backend, n_jobs=workers):
         # One job a task: joblib would otherwise put short ones together, and lose them together.
-        return joblib.Parallel(batch_size=1, pre_dispatch="all")(joblib.delayed(one)() for one in calls)
+        parallel = joblib.Parallel(batch_size=1, pre_dispatch="all")
+        return parallel(joblib.delayed(_called)(one, methods.folders()) for one in calls)
+
+
+def _called(call: Callable[[], Any], method_folders: Iterable[Path]) -> Any:
+    """On a worker: a call with the methods that the run knows of."""
+    methods.add_folders(method_folders)
+    return call()
 
 
 def _stamp(path: Path) -> int:
@@ -181,7 +189,6 @@ def _check_workers(jobs: Sequence[Job], store: Store, cluster: Cluster, workers:
 
 def what_is_missing(token: Path, sizes: dict[Path, int], modules: dict[str, str]) -> str | None:
     """On a worker: the first thing that is not as it is where the run was started."""
-    import methods
     from bench.plan import method_digest
 
     time.sleep(0.2)  # so that the other workers take the next ones

@@ -65,6 +65,7 @@ class Recovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Config(msgspec.Struct, frozen=True):
     data: list[str]
+    method_folders: list[str]
     run: RunDefaults
     protocols: dict[str, Protocol]
     tables: Tables
@@ -83,18 +84,13 @@ def load(folder: Path | None = None) -> Config:
         For a file that is no TOML, an unknown key ("did you mean"), or a value of the wrong kind; one sentence with
         the file and the key.
     """
-    default = _default_path()
+    default = Path(__file__).with_name(FILE_NAME).resolve()
     merged = _read(default)
     own = (folder or Path.cwd()) / FILE_NAME
     path = default
     if own.is_file() and own.resolve() != default.resolve():
         merged, path = _laid_over(merged, _read(own)), own
     return _build(merged, path)
-
-
-def _default_path() -> Path:
-    inside_wheel = Path(__file__).with_name(FILE_NAME)
-    return inside_wheel if inside_wheel.is_file() else Path(__file__).parent.parent / FILE_NAME
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -115,14 +111,14 @@ def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any
 
 
 def _build(raw: dict[str, Any], path: Path) -> Config:
-    _known_keys(raw, {"data", "run", "protocols", "tables", "recovery", "methods", "datasets"}, "", path)
-    for table in ("run", "protocols", "tables", "recovery", "methods", "datasets"):
+    tables = ("run", "protocols", "tables", "recovery", "methods", "datasets")
+    _known_keys(raw, {"data", "method_folders", *tables}, "", path)
+    for table in tables:
         if not isinstance(raw.get(table, {}), dict):
             raise UsageError(f"{path}: {table} must be a table, not {raw[table]!r}.")
-    data = raw.get("data", [])
-    data = [data] if isinstance(data, str) else data
     return Config(
-        data=_convert(data, list[str], "data", path),
+        data=_folders("data", raw, path),
+        method_folders=_folders("method_folders", raw, path),
         run=_run_defaults(raw, path),
         protocols={name: _protocol(name, raw["protocols"], path) for name in raw.get("protocols", {})},
         tables=_convert(raw.get("tables", {}), Tables, "tables", path),
@@ -131,6 +127,11 @@ def _build(raw: dict[str, Any], path: Path) -> Config:
         datasets=_datasets(raw, path),
         path=str(path),
     )
+
+
+def _folders(key: str, raw: dict[str, Any], path: Path) -> list[str]:
+    given = raw.get(key, [])
+    return _convert([given] if isinstance(given, str) else given, list[str], key, path)
 
 
 def _run_defaults(raw: dict[str, Any], path: Path) -> RunDefaults:

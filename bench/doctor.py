@@ -65,9 +65,12 @@ def _software() -> Iterator[Finding]:
     code = f" at {commit}" if commit else ""
     yield Finding("ok", "versions", f"flem-bench {provenance.version('flem-bench')}{code}, Python "
                   f"{platform.python_version()}, {versions}")  # fmt: skip
-    import methods
+    from bench import methods
 
-    for name in methods.names():
+    for name, listing in methods.listings().items():
+        if listing.problems:
+            yield Finding("warning", "methods", f"left out: {listing.problems[0]}")
+            continue
         try:
             methods.method_class(name)
         except Exception as error:
@@ -135,7 +138,7 @@ def _disk(jobs: list[Job], expected: dict[JobName, Forecast | None], store: Stor
 def _memory(jobs: list[Job], expected: dict[JobName, Forecast | None], workers: int) -> Iterator[Finding]:
     import torch
 
-    from methods.enhancement.neighbours import free_memory
+    from bench.methods.enhancement.neighbours import free_memory
 
     run = total(jobs, expected, workers)
     available = free_memory(torch.device("cpu"))

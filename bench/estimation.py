@@ -19,20 +19,19 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-import methods
-from bench import __version__, config, devices
+from bench import __version__, config, devices, methods
 from bench.config import Row
 from bench.errors import UsageError
 from bench.files import write_atomically
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
 from bench.fitting import Fitted, Prepared, minmax_scaled, problem_of, select
+from bench.methods.api import Method, Split
 from bench.metrics import evaluate
 from bench.plan import recipe
 from bench.protocol import Protocol
 from bench.streams import stream_seed
 from bench.threads import threads
-from methods.api import Method, Split
 
 FORMAT = "flem-bench"
 WEIGHT, BIAS, RANGE, TRAINING_X, TRAINING_Y = (
@@ -45,7 +44,15 @@ WEIGHT, BIAS, RANGE, TRAINING_X, TRAINING_Y = (
 
 
 def _has_logits(classifier: MultiLabelClassifier) -> bool:
+    _settings()
     return methods.listing(classifier.method).gradient
+
+
+def _settings() -> config.Config:
+    """The configuration, the methods of its folders being known."""
+    settings = config.load()
+    methods.add_folders(settings.method_folders)
+    return settings
 
 
 class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -221,7 +228,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         return columns[:, 0] if self.one_label_ else columns
 
     def _protocol(self) -> Protocol:
-        protocols = config.load().protocols
+        protocols = _settings().protocols
         if self.protocol not in protocols:
             raise ValueError(f"there is no protocol {self.protocol!r}; bench.toml has {', '.join(protocols)}")
         return protocols[self.protocol]

@@ -18,9 +18,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bench import methods
 from bench.bundles import Bundle
 from bench.plan import Job
-from bench.processes import end_with
+from bench.processes import begin
 from bench.records import JobName
 
 Call = Callable[..., Any]
@@ -55,8 +56,8 @@ class _Slot:
 
             self.executor = ProcessPoolExecutor(
                 max_workers=1,
-                initializer=end_with,
-                initargs=(os.getpid(),),
+                initializer=begin,
+                initargs=(os.getpid(), methods.folders()),
                 env={name: str(self.threads) for name in THREAD_VARIABLES},
             )
         self.bundle, self.started = bundle, time.monotonic()

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import methods
+from bench import methods
 from bench.fitting import Candidate, Fitted, Prepared
+from bench.methods.api import LinearMethod
 from bench.preparation import Progress, Stages, linear_module, loop_options, per_sample_tensors
 from bench.processes import side_by_side
 from bench.protocol import Protocol
 from bench.training import DivergedError, LoopOptions, Stage, Trained, initialise_classifier, train
-from methods.api import LinearMethod
 
 
 def fit_linear(
@@ -36,9 +36,11 @@ def fit_linear(
     Raises
     ------
     DivergedError: when no point of the grid has a finite loss.
+    TypeError: for a method that is not gradient-trained.
     """
     cls = methods.method_class(name)
-    assert issubclass(cls, LinearMethod)
+    if not issubclass(cls, LinearMethod):
+        raise TypeError(f"the method {name!r} is no LinearMethod, so fit_method fits it and not fit_linear")
     options = loop_options(protocol, prepared.splits["train"].x.shape[0])
     parts = stacked_positions(points, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
     chosen = [[points[position] for position in positions] for positions in parts]

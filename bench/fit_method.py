@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import methods
+from bench import methods
 from bench.fitting import Candidate, Fitted, Prepared
+from bench.methods.api import Method
 from bench.streams import stream_seed
-from methods.api import Method
 
 
 def fit_method(
@@ -18,12 +18,18 @@ def fit_method(
     seed: int,
     on_point: Callable[[int, int], None] | None = None,
 ) -> Fitted:
-    """Fit every point of the grid on the training split."""
+    """Fit every point of the grid on the training split.
+
+    Raises
+    ------
+    TypeError: for a gradient-trained method.
+    """
     candidates = []
     cut = methods.method_class(name).cut
     for done, point in enumerate(points, start=1):
         method = methods.create(name, prepared.problem, **point)
-        assert isinstance(method, Method)
+        if not isinstance(method, Method):
+            raise TypeError(f"the method {name!r} is a LinearMethod, so fit_linear trains it and not fit_method")
         method.fit(prepared.splits["train"], stream_seed(seed, "fit") % 2**32)
         candidates.append(Candidate(scores=method.scores))
         if on_point:

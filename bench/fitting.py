@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.datasets.base import Dataset
-from methods.api import Problem, Split
+from bench.methods.api import Problem, Split
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from bench.paper import printed_size
 
 def show_methods(check: bool) -> int:
     """Names, families, options and origins, read without importing; with ``check`` every method is tried."""
-    import methods
+    from bench import methods
 
     config = configuration.load()
     broken = 0

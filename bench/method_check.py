@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-import methods
+from bench import methods
 from bench.fitting import Prepared, problem_of
+from bench.methods.api import LinearMethod, Method, Split
 from bench.preparation import linear_module, per_sample_tensors
 from bench.protocol import Protocol
 from bench.stack import CALLS_BEFORE_RECORDING, Stack
 from bench.tracing import ReadsAValueError
-from methods.api import LinearMethod, Method, Split
 
 ROWS, FEATURES, LABELS = 24, 5, 3
 BATCH = 12

@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-import methods
-from bench import provenance
+from bench import methods, provenance
 from bench.config import Config, Row
 from bench.datasets import Missing, Source, present, resolve
 from bench.errors import UsageError, did_you_mean

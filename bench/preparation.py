@@ -10,12 +10,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-import methods
+from bench import methods
 from bench.fitting import Prepared
+from bench.methods.api import Batch, Fit, LinearMethod, Split
 from bench.protocol import Protocol
 from bench.streams import stream_seed
 from bench.training import LoopOptions, Stage, train_module
-from methods.api import Batch, Fit, LinearMethod, Split
 
 STAGE = "recovery network"
 Stages = Callable[[str], Stage]

@@ -25,11 +25,11 @@ from bench.evaluation import evaluated
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
 from bench.fitting import Prepared, prepare, select
+from bench.methods.api import Problem
 from bench.metrics import evaluate
 from bench.probes import Probe, ProbeRequest, Probes
 from bench.recovery import prepare_recovery, recover
 from bench.threads import threads
-from methods.api import Problem
 
 SIZES = {"train": 43, "val": 14, "test": 13}
 FEATURES, LABELS = 7, 5

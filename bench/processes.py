@@ -10,15 +10,19 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
+
+from bench import methods
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
-def end_with(parent: int) -> None:
-    """Leave Ctrl-C to the parent process, and end when that is gone. For a process that works for ``parent`` alone."""
+def begin(parent: int, method_folders: Iterable[Path]) -> None:
+    """Work for ``parent`` alone: look for methods where it does, leave Ctrl-C to it, and end when it is gone."""
+    methods.add_folders(method_folders)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
@@ -47,7 +51,7 @@ def side_by_side(work: Callable[[int], Any], count: int, processes: int, *, fork
                 number = waiting.pop(0)
                 receiver, sender = context.Pipe(duplex=False)
                 process = context.Process(  # type: ignore[attr-defined]
-                    target=_child, args=(work, number, sender, os.getpid()), daemon=True
+                    target=_child, args=(work, number, sender, os.getpid(), methods.folders()), daemon=True
                 )
                 process.start()
                 sender.close()  # so that the child's death is the end of the pipe
@@ -74,8 +78,8 @@ class _Raised:
         self.error = error
 
 
-def _child(work: Callable[[int], Any], number: int, sender: Connection, parent: int) -> None:
-    end_with(parent)
+def _child(work: Callable[[int], Any], number: int, sender: Connection, *parent: Any) -> None:
+    begin(*parent)
     try:
         outcome = work(number)
     except BaseException as error:

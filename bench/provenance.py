@@ -19,7 +19,6 @@ from typing import Any
 
 from bench.errors import UsageError
 
-PROJECT_PACKAGES = ("bench", "methods")
 DIGEST_LENGTH = 16
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "scikit-multilearn-ng")
 
@@ -146,7 +145,7 @@ def _project_imports(tree: ast.Module) -> list[str]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] in PROJECT_PACKAGES]
+    return [name for name in names if name.startswith("bench.")]
 
 
 @lru_cache(maxsize=256)
@@ -267,7 +266,7 @@ def version(distribution: str) -> str | None:
 @lru_cache(maxsize=1)
 def commit() -> str | None:
     """The commit of the checkout the code runs from, with "+" where files differ from it; None outside a checkout."""
-    folder = Path(__file__).parent.parent
+    folder = Path(__file__).resolve().parent.parent
     if not (folder / ".git").exists():
         return None
     try:

@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import methods
+from bench import methods
 from bench.datasets.ldl import DistributionSet
 from bench.distribution_metrics import measures, normalised
 from bench.fit_linear import fit_linear
 from bench.fitting import Prepared, minmax_scaled, problem_of
+from bench.methods.api import Split
+from bench.methods.enhancement.two_stage import TwoStage
 from bench.preparation import per_sample_tensors
 from bench.protocol import Protocol
 from bench.recovery_floors import FLOORS
-from methods.api import Split
-from methods.enhancement.two_stage import TwoStage
 
 
 def prepare_recovery(dataset: DistributionSet, protocol: Protocol, device: torch.device) -> Prepared:

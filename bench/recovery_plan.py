@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import methods
-from bench import provenance
+from bench import methods, provenance
 from bench.config import Config, Row
 from bench.datasets import ldl
 from bench.errors import UsageError

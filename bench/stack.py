@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
+from bench.methods.api import Batch
 from bench.tracing import record
-from methods.api import Batch
 
 CALLS_BEFORE_RECORDING = 3
 """Recording costs as much as three to fourteen steps: the smaller they are, the more."""

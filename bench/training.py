@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from bench.blocks import rows_at_once
 from bench.clipping import NormQueue
 from bench.cuda_graph import CapturedFunction
+from bench.methods.api import Batch, LinearMethod, Split
 from bench.optimiser import Adam
 from bench.stack import Stack, stacked_linear
 from bench.streams import generator, seed_noise, shuffled_batches, stream_seed
 from bench.turns import pass_on
-from methods.api import Batch, LinearMethod, Split
 
 Clip = Literal["joint", "separate", "none"]
 LOGIT_BYTES_AT_ONCE = 64 * 2**20

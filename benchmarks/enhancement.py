@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import torch
 
-import methods
+from bench import methods
 from bench.config import Row
 from bench.fit_linear import fit_linear
 from bench.fitting import Prepared, problem_of
+from bench.methods.api import Split
 from bench.plan import recipe
 from bench.preparation import per_sample_tensors
 from bench.protocol import Protocol
-from methods.api import Split
 
 ROWS, VALIDATION_ROWS, FEATURES, LABELS = 2501, 2510, 2048, 20
 EPOCHS = 3

@@ -25,19 +25,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-import methods
+from bench import methods
 from bench.config import Row
 from bench.devices import name_of, own_stream
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
 from bench.fitting import Prepared, problem_of
+from bench.methods.api import Batch, Split
 from bench.paper import dataset_facts
 from bench.plan import recipe
 from bench.preparation import linear_module, per_sample_tensors
 from bench.protocol import Protocol
 from bench.turns import in_turns
 from benchmarks.grid import plain_step
-from methods.api import Batch, Split
 
 RESULTS = Path(__file__).with_name("gpu.json")
 DENSITY = {

@@ -22,14 +22,13 @@ from sklearn import metrics as scikit
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import methods
-from bench import training
+from bench import methods, training
 from bench.fit_linear import fit_linear
 from bench.fitting import Prepared
+from bench.methods.api import Batch, LinearMethod, Problem, Split
 from bench.metrics import evaluate
 from bench.protocol import Protocol
 from bench.streams import shuffled_batches, stream_seed
-from methods.api import Batch, LinearMethod, Problem, Split
 
 ROWS, VALIDATION_ROWS, FEATURES, LABELS, EPOCHS = 2501, 2510, 2048, 20, 30
 GRID = [{"alpha": a, "beta": b} for a in (1e-4, 1e-3, 1e-2, 1e-1) for b in (1e-4, 1e-3, 1e-2, 1e-1)]

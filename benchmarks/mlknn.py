@@ -10,9 +10,9 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from skmultilearn.adapt import MLkNN
 
-import methods
+from bench import methods
+from bench.methods.api import Method, Problem, Split
 from benchmarks.machine import seconds
-from methods.api import Method, Problem, Split
 
 ROWS, TEST_ROWS, FEATURES, LABELS = 5827, 3019, 512, 90
 

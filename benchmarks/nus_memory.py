@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import methods
+from bench import methods
 from benchmarks import large_data
 
 SECONDS = 240.0

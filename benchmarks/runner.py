@@ -24,7 +24,7 @@ EMPTY_JOBS = 60
 SIMILAR_JOBS = 12
 EMPTY_METHOD = '''
 """A method that does nothing."""
-from methods.api import Method, register
+from bench.methods.api import Method, register
 
 @register("Nothing", family="test", paper="none")
 class Nothing(Method):
@@ -63,7 +63,7 @@ def empty_jobs(folder: Path, jobs: int) -> float:
     folder.mkdir()
     program = folder / "program"
     for package in ("bench", "methods"):
-        shutil.copytree(ROOT / package, program / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, program / package, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "bench.toml", program)
     (program / "methods/nothing.py").write_text(EMPTY_METHOD)
     few = [str(seed) for seed in range(4)]

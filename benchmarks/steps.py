@@ -14,15 +14,14 @@ from statistics import median
 import torch
 from torch import Tensor
 
-import methods
-from bench import training
+from bench import methods, training
 from bench.fitting import Prepared
+from bench.methods.api import Split
 from bench.optimiser import Adam
 from bench.preparation import linear_module, loop_options, per_sample_tensors
 from bench.protocol import Protocol
 from bench.stack import Stack
 from benchmarks.grid import GRID, problem_of, simulated
-from methods.api import Split
 
 ROWS, BATCH = 2501, 64
 ALONE = ("BCE", "FL", "CB", "R-FL", "DB", "BS", "FLEM-S", "FLEM-T", "FLEM-D")

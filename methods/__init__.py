@@ -3,8 +3,9 @@
 Nothing here imports a method (or torch) before it is asked for: names, families, papers, default
 hyper-parameters and grids are read from the literal arguments of ``@register(...)`` in the source.
 
-A method is a file in this folder, or comes from an installed distribution through the entry-point group
-``bench.methods`` (``NAME = "package.module"``). A plug-in may not take a built-in's name.
+A method is a file in this folder, comes from an installed distribution through the entry-point group
+``bench.methods`` (``NAME = "package.module"``), or is a plain file in a folder named to ``add_folders``. Neither of the
+latter may take a name that there is.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ import ast
 import difflib
 import importlib
 import importlib.util
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from methods.api import LinearMethod, Method, Problem
+    from bench.methods.api import LinearMethod, Method, Problem, Registration
 
 ENTRY_POINT_GROUP = "bench.methods"
 _HERE = Path(__file__).parent
+_folders: list[Path] = []
 
 
 class UnknownMethodError(ValueError):
@@ -48,13 +52,35 @@ class Listing:
     module: str
     file: Path | None
     origin: str
-    """"built-in", or the distribution a plug-in came with."""
+    """"built-in", the distribution a plug-in came with, or a plain file's path."""
     problems: tuple[str, ...] = field(default=())
 
 
 def names() -> list[str]:
-    """Names of all usable methods: the built-in ones in file order, then plug-ins by name."""
+    """Names of all usable methods: the built-in ones in file order, plug-ins by name, plain files by folder."""
     return [name for name, listing in listings().items() if not listing.problems]
+
+
+def folders() -> tuple[Path, ...]:
+    """The folders of plain method files that this process looks into."""
+    return tuple(_folders)
+
+
+def add_folders(more: Iterable[str | Path]) -> None:
+    """Look for plain method files in further folders, too.
+
+    Raises
+    ------
+    BrokenMethodError
+        For one that does not exist.
+    """
+    for given in more:
+        folder = Path(given).resolve()
+        if not folder.is_dir():
+            raise BrokenMethodError(f"the folder of methods {given} does not exist.")
+        if folder not in (*_folders, _HERE.resolve()):
+            _folders.append(folder)
+            listings.cache_clear()
 
 
 @lru_cache(maxsize=1)
@@ -68,17 +94,15 @@ def listings() -> dict[str, Listing]:
                     f"the method name {listing.name!r} is registered twice: in {found[listing.name].file} and {path}"
                 )
             found[listing.name] = listing
-    plugins = sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
-    for entry in plugins:
-        listing = _read_plugin(entry)
-        if listing.name in found:
-            taken = found[listing.name].origin
-            listing = _with_problem(
-                listing, f"the name {listing.name!r} is already taken ({taken}); rename the plug-in"
-            )
-            found[f"{listing.name} ({listing.origin})"] = listing
-        else:
-            found[listing.name] = listing
+    entries = sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
+    files = [path for folder in _folders for path in sorted(folder.glob("[!_.]*.py"))]
+    for listing in [*map(_read_plugin, entries), *(listing for path in files for listing in _read_file(path))]:
+        name = listing.name
+        if name in found:
+            where = listing.file.name if listing.file else listing.module
+            problem = f"{where}: the name {name!r} is already taken ({found[name].origin}); give the method another one"
+            listing, name = _with_problem(listing, problem), f"{name} ({listing.origin})"
+        found[name] = listing
     return found
 
 
@@ -105,25 +129,53 @@ def listing(name: str) -> Listing:
 
 def method_class(name: str) -> type[Method] | type[LinearMethod]:
     """Import and return the class registered under ``name``."""
-    entry = listing(name)
-    from methods import api
-
-    try:
-        importlib.import_module(entry.module)
-    except Exception as error:
-        where = entry.file or entry.module
-        raise BrokenMethodError(f"the method {name!r} cannot be imported from {where}: {error}") from error
-    if name not in api.REGISTERED:
-        raise BrokenMethodError(f"{entry.module} was imported for the method {name!r} but registers no such name")
-    return api.REGISTERED[name].method
+    return _imported(listing(name)).method
 
 
 def create(name: str, problem: Problem, **hyperparameters: Any) -> Method | LinearMethod:
     """Make one model of a method, its registered defaults overridden by ``hyperparameters``."""
-    cls = method_class(name)
-    from methods import api
+    found = _imported(listing(name))
+    return found.method(problem, **options(name, found.defaults, hyperparameters))
 
-    return cls(problem, **options(name, api.REGISTERED[name].defaults, hyperparameters))
+
+def _imported(listing: Listing) -> Registration:
+    """What a method's module registers under its name when it is imported.
+
+    Raises
+    ------
+    BrokenMethodError
+        When it cannot be imported, or registers something else.
+    """
+    from bench.methods import api
+
+    try:
+        if listing.module == str(listing.file):
+            _import_file(listing.module)
+        else:
+            importlib.import_module(listing.module)
+    except Exception as error:
+        where = listing.file or listing.module
+        raise BrokenMethodError(f"the method {listing.name!r} cannot be imported from {where}: {error}") from error
+    if (listing.module, listing.name) not in api.REGISTERED:
+        raise BrokenMethodError(
+            f"{listing.module} was imported for the method {listing.name!r} but registers no such name"
+        )
+    return api.REGISTERED[listing.module, listing.name]
+
+
+def _import_file(path: str) -> None:
+    """Import a plain file as the module of the name ``path``, which is no other module's."""
+    if path in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(path, path)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[path] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(sys.modules[path])
+    except BaseException:
+        del sys.modules[path]
+        raise
 
 
 def options(name: str, defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -161,90 +213,192 @@ def _same_kind(default: Any, value: Any) -> bool:
 # --- reading @register(...) from source -----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class _Source:
+    path: Path
+    module: str
+    body: list[ast.stmt]
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: Path, module: str) -> _Source:
+    return _Source(path, module, ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body)
+
+
+def _broken(name: str, module: str, path: Path | None, origin: str, problem: str) -> Listing:
+    return Listing(name, "?", "", {}, {}, True, module, path, origin, (problem,))
+
+
 def _read(path: Path, module: str, origin: str) -> list[Listing]:
-    source = path.read_text(encoding="utf-8")
-    if "register" not in source:
-        return []
+    """The methods that a file registers; of a file that cannot be read one listing, under its name, that says why."""
     try:
-        tree = ast.parse(source, filename=str(path))
+        source = _parsed(path, module)
     except SyntaxError as error:
         problem = f"{path.name} has a syntax error in line {error.lineno}: {error.msg}"
-        return [Listing(path.stem, "?", "", {}, {}, True, module, path, origin, (problem,))]
-    found = []
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            gradient = not any(isinstance(base, ast.Name) and base.id == "Method" for base in node.bases)
-            for decorator in node.decorator_list:
-                if isinstance(decorator, ast.Call) and _called(decorator) == "register":
-                    found.append(_listing_of(decorator, node, tree, gradient, module, path, origin))
-    return found
+        return [_broken(path.name, module, path, origin, problem)]
+    except (OSError, ValueError, RecursionError) as error:
+        return [_broken(path.name, module, path, origin, f"{path.name} cannot be read: {error}")]
+    return [
+        _listing_of(decorator, node, source, origin)
+        for node in source.body
+        if isinstance(node, ast.ClassDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and _called(decorator) == "register"
+    ]
 
 
 def _called(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
-def _listing_of(
-    call: ast.Call, cls: ast.ClassDef, tree: ast.Module, gradient: bool, module: str, path: Path, origin: str
-) -> Listing:
+def _listing_of(call: ast.Call, node: ast.ClassDef, source: _Source, origin: str) -> Listing:
+    place = source.module, source.path, origin
     try:
         name = ast.literal_eval(call.args[0])
-        shared = _shared_defaults(cls, tree)
         given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords if keyword.arg}
-    except (ValueError, IndexError):
-        problem = f"{path.name}, line {call.lineno}: the arguments of @register must be literals, the name first"
-        return Listing(path.stem, "?", "", {}, {}, gradient, module, path, origin, (problem,))
-    family, paper, grid = given.pop("family", ""), given.pop("paper", ""), given.pop("grid", {})
-    grid = {option: list(values) for option, values in grid.items()}
-    return Listing(name, family, paper, {**shared, **given}, grid, gradient, module, path, origin)
+        family, paper, grid = given.pop("family", ""), given.pop("paper", ""), given.pop("grid", None) or {}
+        if not isinstance(name, str):
+            raise TypeError
+        grid = {option: list(values) for option, values in grid.items()}
+    except (ValueError, IndexError, TypeError, AttributeError):
+        problem = f"{source.path.name}, line {call.lineno}: the arguments of @register must be literals, the name first"
+        return _broken(source.path.name, *place, problem)
+    listing = Listing(name, family, paper, given, grid, True, *place)
+    try:
+        gradient, shared = _nature(listing, node, source)
+    except BrokenMethodError as error:
+        return _with_problem(listing, str(error))
+    return replace(listing, gradient=gradient, defaults={**shared, **given})
 
 
-def _shared_defaults(cls: ast.ClassDef, tree: ast.Module) -> dict[str, Any]:
-    """The class's literal ``shared_defaults``, else that of its base class, in this file or in this package."""
-    for node in cls.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            target, value = node.target.id, node.value
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            target, value = node.targets[0].id, node.value
-        else:
-            continue
-        if target == "shared_defaults":
-            return dict(ast.literal_eval(value))
-    for base in cls.bases:
-        if isinstance(base, ast.Name) and (found := _class_named(base.id, tree)):
-            return _shared_defaults(*found)
-    return {}
+def _nature(listing: Listing, node: ast.ClassDef, source: _Source) -> tuple[bool, dict[str, Any]]:
+    """Whether the class is a LinearMethod, and its ``shared_defaults``; imported where the source does not tell."""
+    try:
+        stand_in = _stand_in(node, source)
+        if not issubclass(stand_in, (_LINEAR, _METHOD)):
+            raise LookupError(node.name)
+        return issubclass(stand_in, _LINEAR), dict(getattr(stand_in, _SHARED))
+    except Exception:  # whatever it is that cannot be followed
+        from bench.methods import api
+
+        cls = _imported(listing).method
+        return issubclass(cls, api.LinearMethod), dict(cls.shared_defaults)
 
 
-def _class_named(name: str, tree: ast.Module) -> tuple[ast.ClassDef, ast.Module] | None:
-    """The definition of a class that a file defines or imports from this package's shared modules."""
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            return node, tree
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{__name__}."):
-            path = _HERE.joinpath(*str(node.module).split(".")[1:]).with_suffix(".py")
-            if any((alias.asname or alias.name) == name for alias in node.names) and path.is_file():
-                return _class_named(name, ast.parse(path.read_text(encoding="utf-8")))
-    return None
+def _read_file(path: Path) -> list[Listing]:
+    """The methods of a plain file, whose module is named by its path."""
+    module = origin = str(path)
+    problem = f"{path.name} registers no method: it has no class with @register(...)"
+    return _read(path, module, origin) or [_broken(path.name, module, path, origin, problem)]
 
 
 def _read_plugin(entry: metadata.EntryPoint) -> Listing:
     origin = entry.dist.name if entry.dist else "unknown distribution"
-    path = _source_of(entry)
+    path = _file_of(entry.module)
     if path is None:
         problem = f"its source ({entry.module}) was not found without importing it"
-        return Listing(entry.name, "?", "", {}, {}, True, entry.module, None, origin, (problem,))
-    read = _read(path, entry.module, origin)
-    for listing in read:
-        if listing.name == entry.name or listing.problems:
-            return listing if listing.name == entry.name else _renamed(listing, entry.name)
+        return _broken(entry.name, entry.module, None, origin, problem)
+    for listing in _read(path, entry.module, origin):
+        if listing.name in (entry.name, path.name):
+            return replace(listing, name=entry.name)
     problem = f"its entry point promises {entry.name!r}, but {path.name} has no @register({entry.name!r}, ...)"
-    return Listing(entry.name, "?", "", {}, {}, True, entry.module, path, origin, (problem,))
+    return _broken(entry.name, entry.module, path, origin, problem)
 
 
-def _source_of(entry: metadata.EntryPoint) -> Path | None:
-    """The plug-in's file; of a dotted module only the top-level package is looked up, so nothing is executed."""
-    top, *rest = entry.module.split(".")
+def _with_problem(listing: Listing, problem: str) -> Listing:
+    return replace(listing, problems=(*listing.problems, problem))
+
+
+# --- what a class's bases are, without importing them -----------------------------------------------------------------
+
+_SHARED = "shared_defaults"
+_LINEAR, _METHOD = (type(name, (), {_SHARED: {}}) for name in ("LinearMethod", "Method"))
+
+
+@lru_cache(maxsize=256)
+def _stand_in(node: ast.ClassDef, source: _Source) -> type:
+    """A class of the bases and the literal ``shared_defaults`` of a definition, which is not run.
+
+    Raises
+    ------
+    Exception
+        Of any kind, where that is more than a base's name or a literal.
+    """
+    if source.module == f"{__name__}.api" and node.name in ("LinearMethod", "Method"):
+        return _LINEAR if node.name == "LinearMethod" else _METHOD
+    if node.keywords:
+        raise LookupError("a metaclass")
+    bases: list[Any] = [_meant(base, source, source.body.index(node)) for base in node.bases]
+    own = {}
+    for statement in node.body:
+        match statement:
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value) if _binds(statement, _SHARED):
+                own[_SHARED] = ast.literal_eval(value)
+            case _ if _binds(statement, _SHARED):
+                raise LookupError(_SHARED)
+    return type(node.name, tuple(bases), own)
+
+
+def _meant(expression: ast.expr, source: _Source, end: int) -> type | str:
+    """The stand-in of the class, or the name of the module, that an expression is before a file's statement ``end``."""
+    match expression:
+        case ast.Name(name):
+            if found := _bound(name, source, end):
+                return found
+        case ast.Attribute(value, name):
+            if isinstance(module := _meant(value, source, end), str):
+                return _member(module, name)
+    raise LookupError(ast.unparse(expression))
+
+
+def _member(module: str, name: str) -> type | str:
+    """What ``from module import name`` gives."""
+    if path := _file_of(module):
+        source = _parsed(path, module)
+        if found := _bound(name, source, len(source.body)):
+            return found
+    if _file_of(f"{module}.{name}"):
+        return f"{module}.{name}"
+    raise LookupError(f"{module}.{name}")
+
+
+def _bound(name: str, source: _Source, end: int) -> type | str | None:
+    """What a name stands for before a file's statement ``end``; None where nothing at the top level binds it."""
+    for place, statement in reversed(list(enumerate(source.body[:end]))):
+        if not _binds(statement, name):
+            continue
+        match statement:
+            case ast.ClassDef():
+                return _stand_in(statement, source)
+            case ast.Assign([ast.Name(target)], value) if target == name:
+                return _meant(value, source, place)
+            case ast.Import(names):
+                return {alias.asname: alias.name for alias in names}.get(name, name)
+            case ast.ImportFrom(module, names, level):
+                package = source.module if source.path.stem == "__init__" else source.module.rpartition(".")[0]
+                origin = importlib.util.resolve_name("." * level + (module or ""), package)
+                return _member(origin, {alias.asname or alias.name: alias.name for alias in names}[name])
+        raise LookupError(name)
+    return None
+
+
+def _binds(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement defines, imports or assigns a name, or may do so."""
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return statement.name == name
+    for part in ast.walk(statement):
+        match part:
+            case ast.Name(bound, ast.Store()) | ast.ClassDef(bound) if bound == name:
+                return True
+            case ast.alias(imported, asname) if (asname or imported.partition(".")[0]) in (name, "*"):
+                return True
+    return False
+
+
+@lru_cache(maxsize=256)
+def _file_of(module: str) -> Path | None:
+    """A module's file; of a dotted one only the top-level package is looked up, so nothing is executed."""
+    top, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
@@ -255,15 +409,7 @@ def _source_of(entry: metadata.EntryPoint) -> Path | None:
         return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
     for folder in spec.submodule_search_locations or []:
         base = Path(folder).joinpath(*rest)
-        for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        for candidate in (base / "__init__.py", base.with_suffix(".py")):
             if candidate.is_file():
                 return candidate
     return None
-
-
-def _with_problem(listing: Listing, problem: str) -> Listing:
-    return Listing(**{**vars(listing), "problems": (*listing.problems, problem)})
-
-
-def _renamed(listing: Listing, name: str) -> Listing:
-    return Listing(**{**vars(listing), "name": name})

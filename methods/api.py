@@ -4,7 +4,7 @@ A gradient-trained method is a :class:`LinearMethod`: an ordinary ``torch.nn.Mod
 to minimise. Stacking many models, the device, the optimiser, clipping, selection and records belong to the training
 loop. A method that is not gradient-trained is a :class:`Method`.
 
-Of this project, a method's file imports ``methods.api``, ``methods.losses`` and ``methods.enhancement`` only.
+Of this project, a method's file here imports ``bench.methods.api``, ``.losses`` and ``.enhancement`` only.
 """
 
 from __future__ import annotations
@@ -171,8 +171,9 @@ class Registration:
     defaults: dict[str, Any]
 
 
-REGISTERED: dict[str, Registration] = {}
-"""Filled by ``@register`` as method files are imported."""
+REGISTERED: dict[tuple[str, str], Registration] = {}
+"""By module and name; filled by ``@register`` as method files are imported. Which module a name belongs to, the listing
+says."""
 
 Class = TypeVar("Class", bound="type[Method] | type[LinearMethod]")
 
@@ -191,10 +192,12 @@ def register(
     """
 
     def add(cls: Class) -> Class:
-        known = REGISTERED.get(name)
-        if known and (known.method.__module__, known.method.__qualname__) != (cls.__module__, cls.__qualname__):
+        if not issubclass(cls, Method | LinearMethod):
+            raise TypeError(f"{name!r} is registered for {cls.__name__}, which is neither a LinearMethod nor a Method")
+        known = REGISTERED.get((cls.__module__, name))
+        if known and known.method.__qualname__ != cls.__qualname__:
             raise ValueError(f"the method name {name!r} is registered twice: by {known.method} and {cls}")
-        REGISTERED[name] = Registration(name, cls, {**cls.shared_defaults, **defaults})
+        REGISTERED[cls.__module__, name] = Registration(name, cls, {**cls.shared_defaults, **defaults})
         return cls
 
     return add

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.api import Batch, LinearMethod, register
+from bench.methods.api import Batch, LinearMethod, register
 
 
 @register("BS", family="re-weighting", paper="Zhang et al., Document-level Relation Extraction ..., IJCAI 2021")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.api import Batch, LinearMethod, register
+from bench.methods.api import Batch, LinearMethod, register
 
 
 @register("BCE", family="baseline", paper="binary relevance with the logistic loss")

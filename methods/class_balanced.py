@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from methods.api import Batch, LinearMethod, Problem, register
-from methods.losses import class_balanced_weight, cross_entropy, focal_modulation
+from bench.methods.api import Batch, LinearMethod, Problem, register
+from bench.methods.losses import class_balanced_weight, cross_entropy, focal_modulation
 
 
 @register(

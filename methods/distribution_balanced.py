@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from methods.api import Batch, Fit, LinearMethod, Problem, Split, register
-from methods.losses import (
+from bench.methods.api import Batch, Fit, LinearMethod, Problem, Split, register
+from bench.methods.losses import (
     DEFAULT_MU,
     DEFAULT_NEGATIVE_SCALE,
     PUBLISHED_MU,

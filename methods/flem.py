@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.api import Batch, LinearMethod, Problem, Split, register
-from methods.enhancement.networks import ResidualBlock
+from bench.methods.api import Batch, LinearMethod, Problem, Split, register
+from bench.methods.enhancement.networks import ResidualBlock
 
 
 class Estimator(nn.Module):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.api import Batch, LinearMethod, register
-from methods.losses import cross_entropy, focal_modulation
+from bench.methods.api import Batch, LinearMethod, register
+from bench.methods.losses import cross_entropy, focal_modulation
 
 
 @register(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.api import Fit, Split, register
-from methods.enhancement.two_stage import TwoStage
+from bench.methods.api import Fit, Split, register
+from bench.methods.enhancement.two_stage import TwoStage
 
 
 @register(

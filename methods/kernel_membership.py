@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.api import Fit, Split, register
-from methods.enhancement.neighbours import mean_distance, squared_distances
-from methods.enhancement.two_stage import TwoStage
+from bench.methods.api import Fit, Split, register
+from bench.methods.enhancement.neighbours import mean_distance, squared_distances
+from bench.methods.enhancement.two_stage import TwoStage
 
 
 @register(

@@ -2,7 +2,7 @@
 
 The authors': encoder, decoders and loss. Ours, where the sources leave it open: mini-batches instead of the full batch,
 30 epochs, and the linear predictor of the second stage (theirs is kernel regression, ``predictor = "svr"`` its linear
-form; see :class:`methods.enhancement.two_stage.TwoStage`).
+form; see :class:`bench.methods.enhancement.two_stage.TwoStage`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.api import Batch, Fit, Split, register
-from methods.enhancement.networks import initialise_xavier
-from methods.enhancement.two_stage import TwoStage
+from bench.methods.api import Batch, Fit, Split, register
+from bench.methods.enhancement.networks import initialise_xavier
+from bench.methods.enhancement.two_stage import TwoStage
 
 ROWS_PER_BLOCK = 4096
 

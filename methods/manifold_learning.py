@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.api import Fit, Split, register
-from methods.enhancement.neighbours import nearest_neighbours
-from methods.enhancement.two_stage import TwoStage
+from bench.methods.api import Fit, Split, register
+from bench.methods.enhancement.neighbours import nearest_neighbours
+from bench.methods.enhancement.two_stage import TwoStage
 
 
 @register(

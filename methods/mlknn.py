@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.api import Method, Split, register
-from methods.enhancement.neighbours import ROWS_PER_BLOCK, nearest_rows
+from bench.methods.api import Method, Split, register
+from bench.methods.enhancement.neighbours import ROWS_PER_BLOCK, nearest_rows
 
 
 @register(

@@ -19,7 +19,7 @@ from sklearn.naive_bayes import GaussianNB
 from skmultilearn.cluster.random import RandomLabelSpaceClusterer
 from torch import Tensor
 
-from methods.api import Method, Split, register
+from bench.methods.api import Method, Split, register
 
 ROWS_AT_ONCE = 4096
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from methods.api import Batch, Fit, LinearMethod, Problem, Split, register
-from methods.losses import DEFAULT_MU, PUBLISHED_MU, cross_entropy, focal_modulation, rebalanced_weight
+from bench.methods.api import Batch, Fit, LinearMethod, Problem, Split, register
+from bench.methods.losses import DEFAULT_MU, PUBLISHED_MU, cross_entropy, focal_modulation, rebalanced_weight
 
 
 @register(

@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.api import Batch, Fit, Split, register
-from methods.enhancement.neighbours import nearest_neighbours
-from methods.enhancement.networks import initialise_xavier
-from methods.enhancement.two_stage import TwoStage
+from bench.methods.api import Batch, Fit, Split, register
+from bench.methods.enhancement.neighbours import nearest_neighbours
+from bench.methods.enhancement.networks import initialise_xavier
+from bench.methods.enhancement.two_stage import TwoStage
 
 
 class DirichletNetwork(nn.Module):

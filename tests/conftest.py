@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from methods.api import Problem, Split
+from bench.methods.api import Problem, Split
 
 ROOT = Path(__file__).parent.parent
 

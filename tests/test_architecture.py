@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FILES = [*sorted((ROOT / "bench").rglob("*.py")), *sorted((ROOT / "methods").rglob("*.py"))]
+PROGRAMS = [*FILES, *sorted((ROOT / "benchmarks").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]
 HEAVY = ("torch", "pandas", "scipy", "sklearn", "skmultilearn", "river", "joblib", "matplotlib")
 
 
@@ -26,15 +27,19 @@ def imports(path: Path, top_level_only: bool = False) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if "methods" in path.relative_to(ROOT).parts], ids=lambda path: path.name
-)
-def test_methods_never_import_bench(path: Path) -> None:
-    assert not [name for name in imports(path) if name.split(".")[0] == "bench"]
-    if path.name not in ("__init__.py", "api.py"):
-        allowed = ("methods.api", "methods.losses", "methods.enhancement")
-        own = [name for name in imports(path) if name.startswith("methods.")]
-        assert all(name.startswith(allowed) for name in own), own
+@pytest.mark.parametrize("path", sorted((ROOT / "methods").rglob("*.py")), ids=lambda path: path.name)
+def test_methods_import_nothing_else_of_bench(path: Path) -> None:
+    own = [name for name in imports(path) if name.split(".")[0] == "bench"]
+    allowed = ("bench.methods.api", "bench.methods.losses", "bench.methods.enhancement")
+    if path == ROOT / "methods/__init__.py":  # the registry: from bench.methods import api
+        own.remove("bench.methods")
+    assert all(name.startswith(allowed) for name in own), own
+
+
+def test_the_folder_at_the_top_has_one_import_name() -> None:
+    assert (ROOT / "bench/methods").is_symlink()
+    assert (ROOT / "bench/methods").resolve() == ROOT / "methods"
+    assert not [path for path in PROGRAMS if any(name.split(".")[0] == "methods" for name in imports(path))]
 
 
 @pytest.mark.parametrize(
@@ -66,13 +71,13 @@ def test_methods_never_import_bench(path: Path) -> None:
 )
 def test_reading_sides_import_neither_torch_nor_methods(name: str) -> None:
     names = imports(ROOT / "bench" / f"{name}.py")
-    assert not [one for one in names if one.split(".")[0] in ("torch", "methods")]
+    assert not [one for one in names if one.startswith(("torch", "bench.methods"))]
 
 
 def test_reading_sides_bring_neither_torch_nor_methods_along() -> None:
     program = (
         "import sys, bench.ranking, bench.tables, bench.render, bench.notes, bench.paper, bench.records, bench.show\n"
-        "assert not {'torch', 'methods'} & set(sys.modules)\n"
+        "assert not {'torch', 'bench.methods'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 

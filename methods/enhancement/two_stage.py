@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.api import Batch, Fit, LinearMethod, Problem, Split
+from bench.methods.api import Batch, Fit, LinearMethod, Problem, Split
 
 PREDICTORS = ("soft-bce", "svr")
 

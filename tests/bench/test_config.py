@@ -18,6 +18,7 @@ def loaded(tmp_path: Path, text: str) -> config.Config:
 def test_defaults() -> None:
     settings = config.load(Path("/nonexistent"))
     assert settings.run.datasets == ["yeast"]
+    assert settings.method_folders == []
     assert settings.protocols["paper"].minimum_steps == 0
     small = settings.protocols["small"]
     assert (small.scaling, small.minimum_steps, small.batch_size) == ("minmax", 2000, 64)
@@ -46,6 +47,8 @@ def test_the_working_folder_lies_over_the_default(tmp_path: Path) -> None:
         ("[datasets.X]\nstem = ['a']", "unknown key datasets.X.stem; did you mean 'stems'?"),
         ("[methods.X]\nclip = 'both'", "methods.X.clip: Invalid enum value 'both'"),
         ("methods = 3", "methods must be a table"),
+        ("method_folders = 3", "method_folders: Expected `array`, got `int`"),
+        ("method_folder = []", "unknown key method_folder; did you mean 'method_folders'?"),
         ("[protocols.paper]\nbatch_size = 0", "protocols.paper.batch_size must be at least 2, not 0"),
         ("[protocols.paper]\nepochs = -3", "protocols.paper.epochs must be at least 1, not -3"),
         ("[protocols.paper]\nstack = 0", "protocols.paper.stack must be at least 1, not 0"),

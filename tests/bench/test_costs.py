@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import methods
-from bench import config
+from bench import config, methods
 from bench.claims import Running
 from bench.costs import CostModel, Forecast, memory_bytes, time_on, time_terms
 from bench.datasets import canonical

@@ -13,12 +13,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-import methods
-from bench import cuda_graph, training
+from bench import cuda_graph, methods, training
+from bench.methods.api import LinearMethod, Split
 from bench.preparation import loop_options
 from bench.protocol import Protocol
 from bench.training import Trained
-from methods.api import LinearMethod, Split
 from tests.conftest import problem_of, random_split
 
 

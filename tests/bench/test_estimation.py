@@ -15,8 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bench
-import methods
-from bench import estimation
+from bench import estimation, methods
 from bench.errors import UsageError
 from bench.fit_linear import fit_linear
 from bench.fitting import Prepared, select

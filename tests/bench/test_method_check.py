@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-import methods
+from bench import methods
 from bench.fitting import problem_of
 from bench.method_check import explained, fault
-from methods import api
-from methods.api import Split
+from bench.methods import api
+from bench.methods.api import Split
 
 METHOD = """
 import torch
-from methods.api import LinearMethod, Method, register
+from bench.methods.api import LinearMethod, Method, register
 
 @register("Mine", family="test", paper="none", shift=0.5)
 class Mine(LinearMethod):
@@ -24,7 +24,7 @@ class Mine(LinearMethod):
 """
 WHOLE = """
 import torch
-from methods.api import Method, register
+from bench.methods.api import Method, register
 
 @register("Mine", family="test", paper="none")
 class Mine(Method):

@@ -11,10 +11,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import methods
+from bench import methods, training
 from bench import stack as stacking
-from bench import training
-from methods.api import LinearMethod
+from bench.methods.api import LinearMethod
 from tests.conftest import problem_of, random_split
 
 NAMES = [name for name in methods.names() if methods.listing(name).gradient]

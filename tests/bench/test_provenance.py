@@ -63,7 +63,7 @@ def test_a_module_counts_with_the_project_modules_it_imports() -> None:
     closure = {path.name for path in provenance._closure("bench.fit_linear")}
     assert {"fit_linear.py", "training.py", "stack.py", "clipping.py", "streams.py", "api.py", "fitting.py"} <= closure
     assert "metrics.py" not in closure
-    assert {path.name for path in provenance._closure("methods.focal")} == {"focal.py", "losses.py", "api.py"}
+    assert {path.name for path in provenance._closure("bench.methods.focal")} == {"focal.py", "losses.py", "api.py"}
 
 
 def test_data_digests_are_remembered_until_a_file_or_the_reader_changes(

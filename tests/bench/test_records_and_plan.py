@@ -8,8 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import methods
-from bench import config, plan, provenance, records
+from bench import config, methods, plan, provenance, records
 from bench.collect import JobState, state_of
 from bench.errors import UsageError
 from bench.records import CorruptRecordError, JobName, Manifest, Record, Store
@@ -153,7 +152,11 @@ def test_source_changes_are_told_apart(
 ) -> None:
     job = make(settings).jobs[0]
     original = provenance.code_digest
-    for changed, part in (("methods.focal", "method"), ("bench.fit_linear", "loop"), ("bench.metrics", "metrics")):
+    for changed, part in (
+        ("bench.methods.focal", "method"),
+        ("bench.fit_linear", "loop"),
+        ("bench.metrics", "metrics"),
+    ):
 
         def digest(module: str, file: Path | None = None, changed: str = changed) -> str:
             return original(module, file) + ("x" if module == changed else "")

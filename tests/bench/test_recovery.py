@@ -166,7 +166,7 @@ def recovered(name: str, options: dict, data: ldl.DistributionSet) -> tuple[dict
 
 
 def options_of(name: str) -> dict:
-    import methods
+    from bench import methods
 
     return methods.options(name, methods.listing(name).defaults, {"epochs": 2} if name in ("LEVI", "VALEN") else {})
 

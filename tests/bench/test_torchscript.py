@@ -8,11 +8,10 @@ import pytest
 import torch
 from torch import Tensor, fx
 
-import methods
+from bench import methods, torchscript, tracing
 from bench import stack as stacking
-from bench import torchscript, tracing
+from bench.methods.api import LinearMethod
 from bench.torchscript import compiled
-from methods.api import LinearMethod
 from tests.conftest import problem_of, random_split
 
 Function = Callable[..., Sequence[Tensor]]

@@ -9,15 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import methods
+from bench import methods, training
 from bench import stack as stacking
-from bench import training
 from bench.clipping import NormQueue
 from bench.fit_linear import fit_linear, stacked_positions
 from bench.fitting import Prepared, select
+from bench.methods.api import Batch, LinearMethod, Problem, Split
 from bench.protocol import Protocol
 from bench.streams import shuffled_batches, stream_seed
-from methods.api import Batch, LinearMethod, Problem, Split
 from tests.conftest import problem_of, random_split
 
 OPTIONS = training.LoopOptions(epochs=6, batch_size=16)

@@ -17,17 +17,16 @@ import pytest
 import torch
 from torch import Tensor
 
-import methods
 from bench import config as configuration
-from bench import training, turns, worker
+from bench import methods, training, turns, worker
 from bench.bundles import bundled, run_bundle
 from bench.fit_linear import fit_linear
 from bench.fitting import Fitted, Prepared
+from bench.methods.api import Split
 from bench.plan import Job, chosen_rows, make_plan
 from bench.protocol import Protocol
 from bench.records import Store
 from bench.turns import in_turns, pass_on, seconds_of_own
-from methods.api import Split
 from tests.bench.test_cuda_graph import Capture, captures  # noqa: F401
 from tests.conftest import problem_of, random_split
 

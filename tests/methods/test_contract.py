@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-import methods
+from bench import methods
 from bench.config import Row
 from bench.fit_linear import fit_linear
 from bench.fit_method import fit_method
 from bench.fitting import Fitted, Prepared, select
+from bench.methods.api import LinearMethod, Method
 from bench.metrics import evaluate, ranking_loss
 from bench.plan import recipe
 from bench.protocol import Protocol
-from methods.api import LinearMethod, Method
 from tests.conftest import problem_of, random_split
 
 EVERY = methods.names()
@@ -52,10 +52,10 @@ def test_all_of_them_are_there() -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_listing_agrees_with_the_class(name: str) -> None:
     """What is read from the source without importing is what importing registers."""
-    from methods import api
+    from bench.methods import api
 
     listing, cls = methods.listing(name), methods.method_class(name)
-    assert api.REGISTERED[name].defaults == listing.defaults
+    assert api.REGISTERED[listing.module, name].defaults == listing.defaults
     assert issubclass(cls, LinearMethod if listing.gradient else Method)
     assert listing.family
     assert listing.paper

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-import methods
+from bench import methods
 from bench.fit_linear import fit_linear
 from bench.fitting import Prepared
+from bench.methods.api import Batch, Problem, Split
+from bench.methods.enhancement import neighbours
+from bench.methods.enhancement.two_stage import TwoStage, stretched
+from bench.methods.fuzzy_clustering import centres, max_product, memberships
+from bench.methods.glle import GLLE, objective, standardised
 from bench.protocol import Protocol
-from methods.api import Batch, Problem, Split
-from methods.enhancement import neighbours
-from methods.enhancement.two_stage import TwoStage, stretched
-from methods.fuzzy_clustering import centres, max_product, memberships
-from methods.glle import GLLE, objective, standardised
 from tests.conftest import problem_of, random_split
 
 TWO_STAGE = ["FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN"]

@@ -8,11 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import methods
-from bench import training
+from bench import methods, training
 from bench.clipping import NormQueue
-from methods import flem
-from methods.api import Batch, LinearMethod, Problem, Split
+from bench.methods import flem
+from bench.methods.api import Batch, LinearMethod, Problem, Split
 
 STRATEGY = {"ld": "FLEM-D", "threshold": "FLEM-T", "sim": "FLEM-S"}
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-import methods
+from bench import methods
 from bench.fitting import Prepared
+from bench.methods.api import Batch
+from bench.methods.levi import LEVI, gaussian_kl
 from bench.preparation import per_sample_tensors
 from bench.protocol import Protocol
-from methods.api import Batch
-from methods.levi import LEVI, gaussian_kl
 from tests.conftest import problem_of, random_split
 
 DATA = random_split(40, 6, 5, seed=3)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-import methods
-from methods import losses
-from methods.api import Batch, LinearMethod, Problem, Split
+from bench import methods
+from bench.methods import losses
+from bench.methods.api import Batch, LinearMethod, Problem, Split
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-import methods
-from methods.api import Split
-from methods.enhancement.neighbours import nearest_rows, smallest
-from methods.mlknn import MLKNN
+from bench import methods
+from bench.methods.api import Split
+from bench.methods.enhancement.neighbours import nearest_rows, smallest
+from bench.methods.mlknn import MLKNN
 from tests.conftest import problem_of
 
 
@@ -58,9 +58,9 @@ def naive(x: np.ndarray, y: np.ndarray, queries: np.ndarray, k: int, s: float) -
 @pytest.mark.parametrize("integers", [False, True])
 def test_naive(integers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks, and integer features full of equal distances, which go to the lowest row."""
-    monkeypatch.setattr("methods.mlknn.ROWS_PER_BLOCK", 7)
-    monkeypatch.setattr("methods.enhancement.neighbours.ROWS_PER_BLOCK", 7)
-    monkeypatch.setattr("methods.enhancement.neighbours.COLUMNS_PER_BLOCK", 11)
+    monkeypatch.setattr("bench.methods.mlknn.ROWS_PER_BLOCK", 7)
+    monkeypatch.setattr("bench.methods.enhancement.neighbours.ROWS_PER_BLOCK", 7)
+    monkeypatch.setattr("bench.methods.enhancement.neighbours.COLUMNS_PER_BLOCK", 11)
     random = np.random.default_rng(0)
     x = random.integers(0, 3, (45, 4)).astype(float) if integers else random.random((45, 4))
     y = (random.random((45, 3)) < 0.4).astype(np.int8)
@@ -92,8 +92,8 @@ def test_fewer_rows_than_neighbours_is_one_sentence() -> None:
 
 @pytest.mark.parametrize("own", [False, True])
 def test_fewer_rows_in_a_block_than_neighbours_and_no_queries(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.enhancement.neighbours.ROWS_PER_BLOCK", 4)
-    monkeypatch.setattr("methods.enhancement.neighbours.COLUMNS_PER_BLOCK", 3)
+    monkeypatch.setattr("bench.methods.enhancement.neighbours.ROWS_PER_BLOCK", 4)
+    monkeypatch.setattr("bench.methods.enhancement.neighbours.COLUMNS_PER_BLOCK", 3)
     x = torch.tensor([[0.0], [1.0], [1.0], [3.0], [4.0], [4.5], [9.0], [9.0]])
     distance = (x - x.T).square()
     if own:

@@ -14,9 +14,9 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-import methods
-from methods import rakel
-from methods.api import Method
+from bench import methods
+from bench.methods import rakel
+from bench.methods.api import Method
 from tests.conftest import problem_of, random_split
 
 
@@ -100,7 +100,8 @@ def test_unknown_options_are_one_sentence() -> None:
 def test_the_first_fit_of_a_process_is_as_every_other() -> None:
     """The first import of scikit-multilearn draws from the random module, which the sets of labels are drawn from."""
     program = (
-        "import methods, torch\n"
+        "import torch\n"
+        "from bench import methods\n"
         "from tests.conftest import problem_of, random_split\n"
         "split = random_split(60, 5, 9, seed=0)\n"
         "for _ in range(2):\n"

@@ -8,13 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-import methods
+from bench import methods
 from bench.fitting import Prepared
-from bench.preparation import per_sample_tensors
-from bench.protocol import Protocol
-from methods.api import Batch
-from methods.enhancement.neighbours import nearest_neighbours
-from methods.valen import (
+from bench.methods.api import Batch
+from bench.methods.enhancement.neighbours import nearest_neighbours
+from bench.methods.valen import (
     VALEN,
     DirichletNetwork,
     adjacency,
@@ -24,6 +22,8 @@ from methods.valen import (
     restricted,
     sampling_concentration,
 )
+from bench.preparation import per_sample_tensors
+from bench.protocol import Protocol
 from tests.conftest import problem_of, random_split
 
 

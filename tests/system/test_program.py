@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import textwrap
 from contextlib import closing
 from pathlib import Path
 
@@ -220,6 +219,10 @@ WRONG = {
     "two origins": (["table", "--from", "reference", "--results", "x"], "--from reference and --results exclude"),
     "no value": (["table", "--methods"], "--methods. It needs at least one value"),
     "negative seed": (["fit", "yeast", "BCE", "--model", "m", "--seed", "-1"], "a seed cannot be negative: -1"),
+    "methods folder": (
+        ["list", "methods", "--methods-dir", "nowhere"],
+        "the folder of methods nowhere does not",
+    ),
     "data folder": (["run", "--data", "nowhere"], "the data folder nowhere, given by --data, does not exist"),
     "device": (["run", "--device", "gpu0"], "there is no device 'gpu0'"),
     "absent device": (["run", "--device", "cuda:7"], "is not there"),
@@ -272,10 +275,11 @@ def check_new_method(python: str, path: Path, cwd: Path) -> None:
 
 
 def copied_program(folder: Path) -> Path:
+    """The program as a checkout has it, links included."""
     copy = folder / "copy"
     copy.mkdir()
     for name in ("bench", "methods"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "bench.toml", copy)
     return copy
 
@@ -287,87 +291,6 @@ def test_a_method_is_one_file_dropped_into_methods(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     check_new_method(sys.executable, copy, work)
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """A temporary environment with the harness's own wheel; the libraries are those of the running one."""
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "env")], check=True)
-    python = str(folder / "env/bin/python")
-    build_and_install(ROOT, folder / "wheels", python)
-    (site_packages(python) / "libraries.pth").write_text(str(site_packages(sys.executable)) + "\n")
-    return python, folder
-
-
-def site_packages(python: str) -> Path:
-    program = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    return Path(subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout.strip())
-
-
-def build_and_install(source: Path, wheels: Path, python: str) -> Path:
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(source)]
-    built = subprocess.run(build, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stdout + built.stderr
-    (wheel,) = wheels.glob("*.whl")
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", str(wheel)]
-    done = subprocess.run(install, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return wheel
-
-
-def test_the_wheel_runs_anywhere(installed: tuple[str, Path], tmp_path: Path) -> None:
-    python, folder = installed
-    nowhere = tmp_path / "empty"
-    nowhere.mkdir()
-    where = subprocess.run(
-        [python, "-c", "import bench, methods; print(bench.__file__)"],
-        cwd=nowhere,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert str(folder) in where.stdout
-    assert bench("table", "--source", "paper", cwd=nowhere, python=python, path=nowhere).returncode == 0
-    done = bench("run", "--methods", "BCE", "--epochs", "1", cwd=nowhere, python=python, path=nowhere)
-    assert done.returncode == 0, done.stderr
-    done = bench("report", "--methods", "BCE", cwd=nowhere, python=python, path=nowhere)
-    assert done.returncode == 0, done.stderr
-    assert "<h1>" in (nowhere / "results/report.html").read_text(encoding="utf-8")
-
-
-def test_a_plugin_is_found_through_its_entry_point(installed: tuple[str, Path], tmp_path: Path) -> None:
-    python, _ = installed
-    project = tmp_path / "plugin"
-    (project / "hinge_plugin").mkdir(parents=True)
-    (project / "hinge_plugin/__init__.py").write_text("")
-    (project / "hinge_plugin/hinge.py").write_text(NEW_METHOD)
-    (project / "hinge_plugin/shadow.py").write_text(NEW_METHOD.replace('"Hinge"', '"BCE"'))
-    (project / "pyproject.toml").write_text(
-        textwrap.dedent(
-            """
-            [build-system]
-            requires = ["hatchling"]
-            build-backend = "hatchling.build"
-            [project]
-            name = "hinge-plugin"
-            version = "1"
-            [project.entry-points."bench.methods"]
-            Hinge = "hinge_plugin.hinge"
-            BCE = "hinge_plugin.shadow"
-            """
-        )
-    )
-    build_and_install(project, tmp_path / "wheels", python)
-    work, empty = tmp_path / "work", tmp_path / "empty"
-    work.mkdir()
-    empty.mkdir()
-    listed = bench("list", "methods", cwd=work, python=python, path=empty)
-    assert "[hinge-plugin]" in listed.stdout
-    assert "'BCE' is already taken (built-in)" in listed.stdout
-    done = bench("run", "--methods", "Hinge", "BCE", "--epochs", "2", cwd=work, python=python, path=empty)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Hinge" in bench("table", "--metric", "hamming", cwd=work, python=python, path=empty).stdout
 
 
 def test_records_are_exported_as_flat_tables(finished: Path) -> None:

@@ -136,7 +136,7 @@ def test_a_killed_run_leaves_no_process_and_goes_on(tmp_path: Path, undisturbed:
 BAD_METHOD = '''
 """Methods that behave badly."""
 import ctypes, os, signal
-from methods.api import Method, register
+from bench.methods.api import Method, register
 
 @register("Dies", family="test", paper="none")
 class Dies(Method):

@@ -42,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def changed(project: Path, tmp_path: Path) -> Path:
-    shutil.copytree(project, tmp_path / "changed")
+    shutil.copytree(project, tmp_path / "changed", symlinks=True)
     return tmp_path / "changed"
 
 
