@@ -28,22 +28,22 @@ check-code: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m perf
 
 bench-full: $(VENV)/.test
-	$(BIN)/python -m benchmarks --full
+	$(BIN)/python -m perf --full
 
 bench-check: $(VENV)/.test
-	$(BIN)/python -m benchmarks --check startup steps ranking_metrics mlknn grid
+	$(BIN)/python -m perf --check startup steps ranking_metrics mlknn grid
 
 reference: $(VENV)/.test
-	$(BIN)/python -m benchmarks.reference run
-	$(BIN)/python -m benchmarks.reference pack
-	$(BIN)/python -m benchmarks.results_page
+	$(BIN)/python -m study.reference run
+	$(BIN)/python -m study.reference pack
+	$(BIN)/python -m study.results_page
 
 reference-check: $(VENV)/.test
-	$(BIN)/python -m benchmarks.reference run --subset --results results/reference/check
-	$(BIN)/python -m benchmarks.reference check --results results/reference/check
+	$(BIN)/python -m study.reference run --subset --results results/reference/check
+	$(BIN)/python -m study.reference check --results results/reference/check
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'
@@ -59,7 +59,7 @@ $(VENV)/.test: $(VENV)/.run
 	touch $@
 
 chaos: $(VENV)/.test
-	$(BIN)/python -m tests.chaos --rounds 50
+	$(BIN)/python -m tests.end_to_end.chaos --rounds 50
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

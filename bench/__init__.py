@@ -1,6 +1,6 @@
 """Benchmark harness for multi-label learning: every comparison table of FLEM (IJCAI-22), computed afresh.
 
-``bench.estimator`` and ``bench.load`` use its methods from Python; see ``bench.estimation``.
+``bench.estimator`` and ``bench.load`` use its methods from Python; see ``bench.classifier``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.estimation import MultiLabelClassifier
+    from bench.classifier import MultiLabelClassifier
 
 __version__ = "0.1.0"
 __all__ = ["estimator", "load"]
@@ -24,14 +24,14 @@ def estimator(
     device: str = "cpu",
     dataset: str = "",
 ) -> MultiLabelClassifier:
-    """A method as a scikit-learn classifier; the parameters are those of ``bench.estimation.MultiLabelClassifier``."""
-    from bench.estimation import MultiLabelClassifier
+    """A method as a scikit-learn classifier; the parameters are those of ``bench.classifier.MultiLabelClassifier``."""
+    from bench.classifier import MultiLabelClassifier
 
     return MultiLabelClassifier(method, options, protocol, seed, device, dataset)
 
 
 def load(path: str | Path) -> MultiLabelClassifier:
     """A model that ``save`` or ``bench fit`` wrote."""
-    from bench.estimation import load
+    from bench.classifier import load
 
     return load(path)

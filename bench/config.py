@@ -212,3 +212,34 @@ def _known_keys(table: Mapping[str, Any], known: set[str], where: str, path: Pat
     for key in table:
         if key not in known:
             raise UsageError(f"{path}: unknown key {where}{key}; {did_you_mean(key, sorted(known))}")
+
+
+def describe_protocol(settings: dict, selects: bool = True) -> str:
+    """A protocol in one line."""
+    p = msgspec.convert(settings, Protocol)
+    epochs = f"{p.epochs} epochs" + (f" or {p.minimum_steps} steps if more" if p.minimum_steps else "")
+    scaling = (
+        f"features scaled to [0, 1] by {'the training' if selects else 'their'} range"
+        if p.scaling == "minmax"
+        else "features as they are"
+    )
+    return (
+        f"linear classifier, AdamW{' (AMSGrad)' if p.amsgrad else ''}, learning rate {p.learning_rate:g}, "
+        f"weight decay {p.weight_decay:g} (biases {p.bias_weight_decay:g}), batch {p.batch_size}, {epochs}, {scaling}, "
+        f"clip {p.clip_in_force}, fidelity {p.fidelity}, {p.precision}"
+        + ("; epoch and grid point by validation Hamming loss." if selects else ".")
+    )
+
+
+def in_force(protocol: Protocol, row: Row) -> Protocol:
+    """The protocol with a row's own fidelity and clip."""
+    if row.fidelity is not None:
+        protocol = msgspec.structs.replace(protocol, fidelity=row.fidelity)
+    if row.clip is not None:
+        protocol = msgspec.structs.replace(protocol, clip=row.clip)
+    return msgspec.structs.replace(protocol, clip=protocol.clip_in_force)
+
+
+def with_epochs(protocol: Protocol, epochs: int | None) -> Protocol:
+    """``--epochs N`` means N, without the floor of steps."""
+    return protocol if epochs is None else msgspec.structs.replace(protocol, epochs=epochs, minimum_steps=0)

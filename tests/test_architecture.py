@@ -5,103 +5,148 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FILES = [*sorted((ROOT / "bench").rglob("*.py")), *sorted((ROOT / "methods").rglob("*.py"))]
-PROGRAMS = [*FILES, *sorted((ROOT / "benchmarks").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]
-HEAVY = ("torch", "pandas", "scipy", "sklearn", "skmultilearn", "river", "joblib", "matplotlib")
+ORDER = (
+    "system", "metrics", "records", "training", "datasets", "job", "classifier", "probe", "plan", "run", "tables",
+    "analysis", "report", "cli",
+)  # fmt: skip
+"""Packages of bench, and its modules ``classifier`` and ``probe``: each imports only from those before it."""
+SHARED = ("config", "protocol", "errors", "text")
+"""Modules of bench that all may import."""
+READING = ("tables", "analysis", "report")
+MODULES_A_FOLDER = 10
+METHODS = "bench.methods"
+"""The import name of the folder ``methods``."""
+HEAVY = ("torch", "numpy", "pandas", "scipy", "sklearn", "skmultilearn", "river", "joblib", "matplotlib")
 
 
-def imports(path: Path, top_level_only: bool = False) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def files(*folders: str) -> list[Path]:
+    """Python files under the folders, but not those that a link leads to."""
+    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [path for path in found if path.relative_to(ROOT).parts[:2] != ("bench", "methods")]
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in files("bench", "perf", "study")}
+METHOD_FILES = files("methods")
+
+
+def imported_names(path: Path) -> set[str]:
+    """Dotted names of all imports, those inside functions and for annotations too."""
     names: set[str] = set()
-    for node in tree.body if top_level_only else ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{path}: a relative import"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "methods").rglob("*.py")), ids=lambda path: path.name)
+def module_of(name: str) -> str | None:
+    """The module of bench, perf or study that a dotted name is, or is defined in."""
+    if name in MODULES:
+        return name
+    if name.startswith(METHODS):
+        return None
+    return name.rpartition(".")[0] if name.rpartition(".")[0] in MODULES else None
+
+
+GRAPH = {
+    name: {module for one in imported_names(path) if (module := module_of(one)) is not None}
+    for name, path in MODULES.items()
+}
+
+
+def part_of(module: str) -> str:
+    """The package of bench that a module is in, or the module itself where it is in none."""
+    parts = module.split(".")
+    return {"bench": "classifier", "bench.__main__": "cli"}.get(module) or parts[1]
+
+
+OF_BENCH = [name for name in GRAPH if name.split(".")[0] == "bench"]
+
+
+@pytest.mark.parametrize("name", OF_BENCH)
+def test_packages_import_from_those_before_them(name: str) -> None:
+    mine = part_of(name)
+    assert mine in (*ORDER, *SHARED), f"{name} has no place in the order"
+    for other in GRAPH[name]:
+        theirs = part_of(other)
+        if theirs in SHARED or theirs == mine:
+            continue
+        assert mine in ORDER, f"{name}, which all may import, imports {other}"
+        assert ORDER.index(theirs) < ORDER.index(mine), f"{name} imports {other}"
+        assert not (mine in READING and theirs == "run"), f"{name} imports {other}"
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    list(TopologicalSorter(GRAPH).static_order())
+
+
+def test_what_measures_and_what_studies_are_apart() -> None:
+    for name, others in GRAPH.items():
+        top = name.split(".")[0]
+        for other in others:
+            assert other.split(".")[0] in ("bench", top), f"{name} imports {other}"
+
+
+def test_folders_stay_small() -> None:
+    for folder in {path.parent for path in MODULES.values()}:
+        modules = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= MODULES_A_FOLDER, f"{folder} has {len(modules)} modules"
+
+
+@pytest.mark.parametrize("path", [*MODULES.values(), *METHOD_FILES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_stay_small(path: Path) -> None:
+    length = len(path.read_text(encoding="utf-8").splitlines())
+    assert length <= 480, f"{path} has {length} lines; a module is about one noun"
+
+
+@pytest.mark.parametrize("path", METHOD_FILES, ids=lambda path: path.name)
 def test_methods_import_nothing_else_of_bench(path: Path) -> None:
-    own = [name for name in imports(path) if name.split(".")[0] == "bench"]
-    allowed = ("bench.methods.api", "bench.methods.losses", "bench.methods.enhancement")
-    if path == ROOT / "methods/__init__.py":  # the registry: from bench.methods import api
-        own.remove("bench.methods")
-    assert all(name.startswith(allowed) for name in own), own
+    own = [name for name in imported_names(path) if name.split(".")[0] in ("bench", "methods")]
+    assert all(name.startswith((f"{METHODS}.api", f"{METHODS}.losses", f"{METHODS}.enhancement")) for name in own), own
 
 
 def test_the_folder_at_the_top_has_one_import_name() -> None:
     assert (ROOT / "bench/methods").is_symlink()
     assert (ROOT / "bench/methods").resolve() == ROOT / "methods"
-    assert not [path for path in PROGRAMS if any(name.split(".")[0] == "methods" for name in imports(path))]
+    for path in [*MODULES.values(), *METHOD_FILES, *files("tests")]:
+        assert not [name for name in imported_names(path) if name.split(".")[0] == "methods"], path
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "ranking",
-        "tables",
-        "render",
-        "notes",
-        "recovery_summary",
-        "kept",
-        "show",
-        "paper",
-        "records",
-        "compare",
-        "statistics",
-        "significance",
-        "bootstrap",
-        "resampling",
-        "printed_claims",
-        "prose",
-        "report/style",
-        "report/rank_figures",
-        "report/training_figures",
-        "report/score_figures",
-        "report/pictures",
-        "report/page",
-    ],
-)
+@pytest.mark.parametrize("name", [name for name in OF_BENCH if part_of(name) in ("records", "text", *READING)])
 def test_reading_sides_import_neither_torch_nor_methods(name: str) -> None:
-    names = imports(ROOT / "bench" / f"{name}.py")
-    assert not [one for one in names if one.startswith(("torch", "bench.methods"))]
+    assert not [one for one in imported_names(MODULES[name]) if one.startswith(("torch", METHODS))]
 
 
 def test_reading_sides_bring_neither_torch_nor_methods_along() -> None:
     program = (
-        "import sys, bench.ranking, bench.tables, bench.render, bench.notes, bench.paper, bench.records, bench.show\n"
-        "assert not {'torch', 'bench.methods'} & set(sys.modules)\n"
+        "import sys\n"
+        "import bench.records.artifacts, bench.records.store, bench.report.instance, bench.tables.comparison\n"
+        "import bench.tables.notes, bench.tables.paper, bench.tables.ranking, bench.tables.render\n"
+        f"assert not {{'torch', {METHODS!r}}} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "cli",
-        "cli_comparing",
-        "cli_data",
-        "cli_reading",
-        "claims",
-        "status",
-        "config",
-        "errors",
-        "paper",
-        "ranking",
-        "records",
-        "plan",
-    ],
+    "module",
+    ["bench.cli.main", "bench.config", "bench.records.locks", "bench.records.store", "bench.tables.paper"],
 )
-def test_light_modules_import_nothing_heavy_at_the_top(name: str) -> None:
-    names = imports(ROOT / "bench" / f"{name}.py", top_level_only=True)
-    assert not [one for one in names if one.split(".")[0] in HEAVY]
+def test_light_modules_bring_nothing_heavy_along(module: str) -> None:
+    program = f"import sys, {module}\nheavy = {set(HEAVY)!r} & set(sys.modules)\nassert not heavy, heavy\n"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -109,7 +154,7 @@ def test_light_modules_import_nothing_heavy_at_the_top(name: str) -> None:
 )
 def test_answers_come_without_torch(arguments: list[str]) -> None:
     program = (
-        "import sys\nfrom bench.cli import main\n"
+        "import sys\nfrom bench.cli.main import main\n"
         f"code = main({arguments!r})\n"
         "heavy = [name for name in ('torch', 'pandas', 'sklearn', 'scipy', 'river') if name in sys.modules]\n"
         "assert code == 0 and not heavy, (code, heavy)\n"
@@ -118,17 +163,11 @@ def test_answers_come_without_torch(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_tables_come_without_torch(tmp_path: Path) -> None:
+def test_tables_come_without_torch() -> None:
     program = (
-        "import sys\nfrom bench.cli import main\n"
+        "import sys\nfrom bench.cli.main import main\n"
         "assert main(['table', '--source', 'paper', '--metric', 'hamming']) == 0\n"
         "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def test_modules_stay_small() -> None:
-    for path in FILES:
-        length = len(path.read_text(encoding="utf-8").splitlines())
-        assert length <= 480, f"{path} has {length} lines; a module is about one noun"

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.datasets.base import SPLITS
+from bench.datasets.dataset import SPLITS
 from bench.errors import UsageError
 
 Kind = Literal["text", "image", "vector"]

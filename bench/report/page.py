@@ -14,24 +14,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from bench import __version__
-from bench.compare import LEVEL, by_row, caveat, correlations, not_compared
+from bench.analysis.over_datasets import significance
+from bench.analysis.paper_claims import claims, claims_grid
+from bench.analysis.paper_comparison import LEVEL, by_row, caveat, correlations, not_compared
+from bench.analysis.within_datasets import RESAMPLED, Resampled, explanation, in_words
 from bench.config import Config
 from bench.errors import UsageError
-from bench.metric_catalogue import PAPER_METRICS, Metric
-from bench.printed_claims import claims, claims_grid
-from bench.prose import Block, Grid
-from bench.ranking import printed
-from bench.records import Manifest
-from bench.render import common_notes
-from bench.report.pictures import Material, Picture, pictures
+from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.records.record import Manifest
+from bench.report.figures import Material, Picture, pictures
 from bench.report.style import encoded
-from bench.resampling import RESAMPLED, Resampled, explanation, in_words
-from bench.significance import significance
-from bench.tables import Table, paper_table
-from bench.wording import duration
+from bench.tables.comparison import paper_table
+from bench.tables.ranking import printed
+from bench.tables.render import common_notes
+from bench.tables.table import Table
+from bench.text import Block, Grid, duration
 
 if TYPE_CHECKING:
-    from bench.collect import JobState
+    from bench.plan.states import JobState
 
 SUMMARY_FIGURES = ("critical-difference", "cost", "ranks")
 SETS_DRAWN = 8
@@ -87,7 +87,7 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
     ----------
     folder: where the records are, as the reader should see it.
     control: the row that the statistics compare the others with.
-    within: ``bench.resampling.resampled`` of the rows; empty to say nothing of single data sets.
+    within: ``bench.analysis.within_datasets.resampled`` of the rows; empty to say nothing of single data sets.
     """
     manifest = material.manifest
     done = [entry for entry in material.entries if entry.state == "done"]

@@ -10,9 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from bench.analysis.hypothesis_tests import critical_difference, friedman
+from bench.analysis.over_datasets import complete_values
 from bench.errors import UsageError
-from bench.metric_catalogue import PAPER_METRICS
-from bench.report.style import (
+from bench.metrics.catalogue import PAPER_METRICS
+from bench.report.style import (  # fmt: skip
     GREY,
     MARKERS,
     PALE,
@@ -23,10 +25,8 @@ from bench.report.style import (
     panels,
     spread,
     styled,
-)  # fmt: skip
-from bench.significance import complete_values
-from bench.statistics import critical_difference, friedman
-from bench.tables import Table
+)
+from bench.tables.table import Table
 
 LINE = 0.22
 """Inches a line of labels takes."""
@@ -137,7 +137,8 @@ def rank_heat_map(tables: Sequence[Table], rows: Sequence[str]) -> Figure:
 
 
 def difference_to_paper(frame: pd.DataFrame) -> Figure:
-    """Ours minus printed, one panel a metric, one marker a data set (``bench.compare.comparison_frame``).
+    """Ours minus printed, one panel a metric, one marker a data set
+    (``bench.analysis.paper_comparison.comparison_frame``).
 
     Raises
     ------

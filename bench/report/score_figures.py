@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from bench.errors import UsageError
-from bench.kept import KeptScores, RecoveredDistribution
+from bench.records.artifacts import KeptScores, RecoveredDistribution
 from bench.report.style import (
     GREY,
     TEXT_WIDTH,

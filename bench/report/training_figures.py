@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bench.errors import UsageError
-from bench.metric_catalogue import Metric
-from bench.records import Record
+from bench.metrics.catalogue import Metric
+from bench.records.record import Record
 from bench.report.style import GREY, PALE, Margins, captions, equal_panels, grey_cells, outer_ticks_only, styled
 
 

@@ -7,12 +7,13 @@ import torch
 
 from bench import methods
 from bench.config import Row
-from bench.fit_linear import fit_linear
-from bench.fit_method import fit_method
-from bench.fitting import Fitted, Prepared, select
+from bench.job.fit_direct import fit_method
+from bench.job.fit_linear import fit_linear
+from bench.job.inputs import Prepared
+from bench.job.recipe import recipe
+from bench.job.selection import Fitted, select
 from bench.methods.api import LinearMethod, Method
-from bench.metrics import evaluate, ranking_loss
-from bench.plan import recipe
+from bench.metrics.classification import evaluate, ranking_loss
 from bench.protocol import Protocol
 from tests.conftest import problem_of, random_split
 
@@ -141,12 +142,12 @@ def test_classifier_starts_and_batches_run_alike_whatever_the_side_network(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All rows of one seed share the classifier's initial weights and the batch order; other seeds differ."""
-    from bench import training
+    from bench.training import step as training_step
 
     seen: dict[str, list] = {"start": [], "order": []}
-    original = training._Step.__call__
+    original = training_step.Step.__call__
 
-    def spy(step: training._Step, index: torch.Tensor) -> torch.Tensor:
+    def spy(step: training_step.Step, index: torch.Tensor) -> torch.Tensor:
         if "classifier.weight" not in step.stack.parameters:
             return original(step, index)  # a recovery network, which has a stream of its own
         if not seen["order"]:
@@ -154,7 +155,7 @@ def test_classifier_starts_and_batches_run_alike_whatever_the_side_network(
         seen["order"].append(index.clone())
         return original(step, index)
 
-    monkeypatch.setattr(training._Step, "__call__", spy)
+    monkeypatch.setattr(training_step.Step, "__call__", spy)
 
     def trace(method: str, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         seen["start"], seen["order"] = [], []

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from bench import methods
-from bench.fit_linear import fit_linear
-from bench.fitting import Prepared
+from bench.job.fit_linear import fit_linear
+from bench.job.inputs import Prepared
 from bench.methods.api import Batch, Problem, Split
 from bench.methods.enhancement import neighbours
 from bench.methods.enhancement.two_stage import TwoStage, stretched

@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import methods, training
-from bench.clipping import NormQueue
+from bench import methods
 from bench.methods import flem
 from bench.methods.api import Batch, LinearMethod, Problem, Split
+from bench.training import loop
+from bench.training import step as training_step
+from bench.training.clipping import NormQueue
 
 STRATEGY = {"ld": "FLEM-D", "threshold": "FLEM-T", "sim": "FLEM-S"}
 
@@ -190,11 +192,11 @@ def test_released_training_trajectory(golden: dict, number: int, monkeypatch: py
         return factor
 
     monkeypatch.setattr(NormQueue, "scale", spy)
-    trained = training.train(
+    trained = loop.train(
         [method],
         data,
         None,
-        training.LoopOptions(epochs=1, clip="joint"),
+        training_step.LoopOptions(epochs=1, clip="joint"),
         seed=0,
         batches=lambda epoch: torch.arange(len(data.x)).split(x.shape[1]),
     )
@@ -204,12 +206,12 @@ def test_released_training_trajectory(golden: dict, number: int, monkeypatch: py
 
 
 def test_optimiser_groups(golden: dict) -> None:
-    from bench.stack import Stack
+    from bench.training.stack import Stack
 
     method = loaded(golden, "FLEM-D")
     stack = Stack([method], linear=True, stackable=True, device=torch.device("cpu"), dtype=torch.float64)
     nothing = Split(torch.empty(0), torch.empty(0))
-    step = training._Step(stack, training.LoopOptions(), nothing, {})
+    step = training_step.Step(stack, training_step.LoopOptions(), nothing, {})
     groups, optimiser = golden["flem"]["optimizer_groups"], step.optimiser
     assert len(optimiser.groups) == len(groups)
     for group, reference in zip(optimiser.groups, groups, strict=True):

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from bench import methods
-from bench.fitting import Prepared
+from bench.job.build import per_sample_tensors
+from bench.job.inputs import Prepared
 from bench.methods.api import Batch
 from bench.methods.levi import LEVI, gaussian_kl
-from bench.preparation import per_sample_tensors
 from bench.protocol import Protocol
 from tests.conftest import problem_of, random_split
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from bench import methods
-from bench.fitting import Prepared
+from bench.job.build import per_sample_tensors
+from bench.job.inputs import Prepared
 from bench.methods.api import Batch
 from bench.methods.enhancement.neighbours import nearest_neighbours
 from bench.methods.valen import (
@@ -22,7 +23,6 @@ from bench.methods.valen import (
     restricted,
     sampling_concentration,
 )
-from bench.preparation import per_sample_tensors
 from bench.protocol import Protocol
 from tests.conftest import problem_of, random_split
 

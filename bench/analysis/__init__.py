@@ -1,0 +1,1 @@
+"""Statistics of comparisons: over data sets, within one, and against the paper's claims."""

@@ -1,0 +1,232 @@
+"""Ours beside the paper's, cell by cell: differences, rank correlations, and what cannot be compared.
+
+Imports neither torch nor methods.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from tabulate import tabulate
+
+from bench.config import Config
+from bench.errors import UsageError, did_you_mean
+from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.records.record import Manifest
+from bench.tables import paper
+from bench.tables.ranking import competition_ranks, printed
+from bench.tables.table import Table
+from bench.text import counted
+
+FORMATS = ("terminal", "markdown", "csv", "json")
+COLUMNS = [
+    "dataset", "paper_dataset", "row", "metric", "ours", "deviation", "printed", "difference", "deviations", "verdict",
+    "rank", "printed_rank",
+]  # fmt: skip
+LEVEL = 2.0
+"""Deviations over seeds within which a difference is level."""
+COLOURS = {"better": "\x1b[32m", "worse": "\x1b[31m"}
+PLAIN = "\x1b[0m"
+
+
+def comparison_frame(tables: Sequence[Table], stand_ins: Mapping[str, str]) -> pd.DataFrame:
+    """One line a comparable cell, with the columns COLUMNS.
+
+    ``deviations`` is the difference in units of our deviation over seeds, missing for one seed; ``verdict`` says
+    whether ours is better or worse than printed, or level: within two deviations, or for one seed equal as printed.
+    Ranks are among the paper's methods that have both values.
+
+    Parameters
+    ----------
+    tables: one for each of the paper's metrics, from records.
+    stand_ins: {our data set: the paper's that it is set beside}; a set of the paper's name stands for itself.
+    """
+    lines = []
+    if tables:
+        _check_names(stand_ins, tables[0])
+    for table in tables:
+        metric = table.metric
+        assert metric is not None
+        assert metric.paper_table is not None
+        theirs = {(cell.method, cell.dataset): cell.value for cell in paper.comparison_table(metric.paper_table)}
+        for column in table.columns:
+            name = column.partition("@")[0]
+            beside = stand_ins.get(column, stand_ins.get(name, name))
+            cells = [
+                (row, cell, theirs[row, beside])
+                for row in [*table.ranked, *table.extra]
+                if (cell := table.cell(row, column)) is not None
+                and cell["state"] == "value"
+                and (row, beside) in theirs
+            ]
+            ranks = competition_ranks({row: printed(cell["mean"]) for row, cell, _ in cells}, metric.lower_is_better)
+            their_ranks = competition_ranks({row: value for row, _, value in cells}, metric.lower_is_better)
+            lines += [
+                {
+                    "dataset": table.sources.get(column, column),
+                    "paper_dataset": beside,
+                    "row": row,
+                    "metric": metric.key,
+                    "ours": cell["mean"],
+                    "deviation": cell["deviation"],
+                    "printed": float(value),
+                    **_distance(cell, value, metric),
+                    "rank": ranks[row],
+                    "printed_rank": their_ranks[row],
+                }
+                for row, cell, value in cells
+            ]
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _check_names(stand_ins: Mapping[str, str], table: Table) -> None:
+    names = {name for column in table.columns for name in (column, column.partition("@")[0])} | {
+        *table.sources.values()
+    }
+    for ours in stand_ins:
+        if ours not in names:
+            raise UsageError(
+                f"--beside {ours}={stand_ins[ours]}: no record is of {ours!r}; {did_you_mean(ours, names)}"
+            )
+
+
+def _distance(cell: dict, value: str, metric: Metric) -> dict:
+    difference = cell["mean"] - float(value)
+    deviation = cell["deviation"]
+    known = not pd.isna(deviation) and deviation > 0
+    level = abs(difference) <= LEVEL * deviation if known else printed(cell["mean"]) == value
+    verdict = "level" if level else "better" if (difference < 0) == metric.lower_is_better else "worse"
+    return {"difference": difference, "deviations": difference / deviation if known else None, "verdict": verdict}
+
+
+def rank_correlation(frame: pd.DataFrame) -> float | None:
+    """Spearman's, of one data set and metric; None below three methods or where a side has no order."""
+    if len(frame) < 3 or frame["rank"].nunique() < 2 or frame["printed_rank"].nunique() < 2:
+        return None
+    return float(frame["rank"].rank().corr(frame["printed_rank"].rank()))
+
+
+def checked_stand_ins(given: Sequence[str], config: Config) -> dict[str, str]:
+    """{ours: the paper's} from "OURS=PAPERS".
+
+    Raises
+    ------
+    UsageError: for another form, or a name that is not a data set of the paper.
+    """
+    known = [name for name in config.datasets if paper.dataset_facts(name)]
+    stand_ins: dict[str, str] = {}
+    for one in given:
+        ours, equals, theirs = one.partition("=")
+        if ours in stand_ins:
+            raise UsageError(f"--beside names {ours} twice, beside {stand_ins[ours]} and {theirs}.")
+        if not equals:
+            raise UsageError(f"--beside takes OURS=PAPERS, such as VOC07tv=VOC07, not {one!r}.")
+        if theirs not in known:
+            raise UsageError(f"the paper has no data set {theirs!r}; {did_you_mean(theirs, known)}")
+        stand_ins[ours] = theirs
+    return stand_ins
+
+
+def not_compared(tables: Sequence[Table], frame: pd.DataFrame, manifest: Manifest) -> list[str]:
+    """What has no counterpart on the other side, or no value on ours, and why."""
+    beside = set(frame["paper_dataset"])
+    without: dict[str, list[str]] = {}
+    for name in dict.fromkeys(cell.dataset for cell in paper.printed_cells() if cell.table == 2):
+        if name not in beside and name != paper.AVERAGE:
+            why = "no data here" if name in manifest.missing else "no record, nor of a stand-in"
+            without.setdefault(why, []).append(name)
+    table = tables[0]
+    compared = set(frame["dataset"])
+    for column in table.columns:
+        if table.sources.get(column, column) not in compared and column not in manifest.missing:
+            without.setdefault("not of the paper, and not named as a stand-in by --beside", []).append(column)
+    reasons = [f"{', '.join(names)}: {why}." for why, names in without.items()]
+    rows = {cell.method for cell in paper.comparison_table(2)}
+    other = [row for row in (*table.ranked, *table.extra) if row not in rows]
+    if other:
+        reasons.append(
+            f"{', '.join(other)}: the paper prints no value of {'them' if len(other) > 1 else 'it'} per data set."
+        )
+    for column in table.columns:
+        if table.sources.get(column, column) in compared:
+            gaps: dict[str, list[str]] = {}
+            for row in rows:
+                cell = table.cell(row, column)
+                state = "not here" if cell is None or cell["state"] == "missing" else cell["state"]
+                if state != "value":
+                    gaps.setdefault(state, []).append(row)
+            reasons += [f"{column}: {', '.join(sorted(names))} {state}." for state, names in gaps.items()]
+    return reasons
+
+
+def render_comparison(
+    frame: pd.DataFrame, config: Config, form: str, reasons: Sequence[str], colour: bool = False
+) -> str:
+    """The cells, data set by data set, and what is not compared.
+
+    Parameters
+    ----------
+    colour: terminal only: better than printed green, worse red, level uncoloured.
+    """
+    if form == "csv":
+        return frame.to_csv(index=False)
+    if form == "json":
+        return json.dumps(json.loads(frame.to_json(orient="records", double_precision=15)), indent=1) + "\n"
+    style = "pipe" if form == "markdown" else "simple"
+    parts = [
+        _one_set(str(ours), str(theirs), cells, config, style, colour)
+        for (ours, theirs), cells in frame.groupby(["dataset", "paper_dataset"], sort=False)
+    ]
+    meaning = "In brackets: ours minus printed" + (
+        ", and in units of our deviation over seeds (sd)." if frame["deviations"].notna().any() else "; one seed."
+    )
+    counts = frame["verdict"].value_counts()
+    summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("better", "level", "worse"))
+    level = f"level is within {LEVEL:g} sd; for one seed, or where seeds do not differ, equal as printed"
+    parts.append(f"{meaning} Of {counted(len(frame), 'cell')} against the printed value: {summary} ({level}).\n")
+    if reasons:
+        parts.append("\n".join(["Not compared:", "", *(f"- {reason}" for reason in reasons)]) + "\n")
+    return "\n".join(parts)
+
+
+def _one_set(ours: str, theirs: str, cells: pd.DataFrame, config: Config, style: str, colour: bool) -> str:
+    body = [[row, *(_text(line, colour) for line in lines)] for row, lines in by_row(cells)]
+    body.append(["rank correlation", *correlations(cells)])
+    headers = ["ours (ours − printed)", *(f"{metric.title} {metric.arrow}" for metric in PAPER_METRICS)]
+    align = ("left", *["right"] * len(PAPER_METRICS))
+    table = tabulate(body, headers, tablefmt=style, colalign=align, disable_numparse=True)
+    return f"{ours} beside the paper's {theirs}\n\n{table}\n\n{caveat(ours, theirs, config)}\n"
+
+
+def _text(line: dict | None, colour: bool) -> str:
+    if line is None:
+        return "–"
+    spread = "" if pd.isna(line["deviation"]) else f"±{printed(line['deviation'])}"
+    units = "" if pd.isna(line["deviations"]) else f", {line['deviations']:+.1f} sd"
+    text = f"{printed(line['ours'])}{spread} ({line['difference']:+.4f}{units})"
+    return f"{COLOURS[line['verdict']]}{text}{PLAIN}" if colour and line["verdict"] in COLOURS else text
+
+
+def by_row(cells: pd.DataFrame) -> list[tuple[str, list[dict | None]]]:
+    """[(row, its line of each of the paper's metrics)] of one data set's part of the frame."""
+    by_cell = {(line["row"], line["metric"]): line for line in cells.to_dict("records")}
+    return [(row, [by_cell.get((row, metric.key)) for metric in PAPER_METRICS]) for row in dict.fromkeys(cells["row"])]
+
+
+def correlations(cells: pd.DataFrame) -> list[str]:
+    """The rank correlation by each of the paper's metrics, as text."""
+    values = [rank_correlation(cells[cells["metric"] == metric.key]) for metric in PAPER_METRICS]
+    return ["–" if value is None else f"{value:.2f}" for value in values]
+
+
+def caveat(ours: str, theirs: str, config: Config) -> str:
+    """Why the two columns are not the same experiment, as far as names tell."""
+    name, _, extractor = ours.partition("@")
+    expected = config.datasets[theirs].extractor if theirs in config.datasets else None
+    if name != theirs:
+        return f"{name} is not {theirs}: other rows, other features; differences are not errors of either side."
+    if extractor != expected:
+        return f"The features are {extractor}, not the paper's {expected}."
+    return "The features carry the paper's name; the paper published no checksums to compare them by."

@@ -1,0 +1,207 @@
+"""``bench doctor``: whether a planned run can work here: versions, devices, data, folders, disk and memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.cli.options import DataFolder, Names, Numbers, checked_seeds, job_count
+from bench.errors import UsageError
+from bench.records.store import DEFAULT_RESULTS
+
+if TYPE_CHECKING:
+    from bench.config import Config
+    from bench.plan.costs import Forecast
+    from bench.plan.jobs import Job, Plan
+    from bench.records.record import JobName
+    from bench.records.store import Store
+
+
+RECORD_BYTES = 200 * 2**10
+"""A generous guess for a record with the curves of a grid."""
+SCORE_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    state: Literal["ok", "warning", "problem"]
+    about: str
+    text: str
+
+
+def examine(
+    plan: Plan,
+    expected: dict[JobName, Forecast | None],
+    config: Config,
+    folders: list[Path],
+    store: Store,
+    device: str,
+    workers: int,
+) -> Iterator[Finding]:
+    """Everything a run needs, found out without running."""
+    yield from _software()
+    yield from _devices(device)
+    yield from _data(plan, config, folders)
+    yield from _disk(plan.jobs, expected, store)
+    yield from _memory(plan.jobs, expected, workers)
+
+
+def show(findings: Iterable[Finding]) -> int:
+    """Print them as they come; 1 when there is a problem."""
+    from bench.text import counted
+
+    problems = warnings = 0
+    for finding in findings:
+        problems += finding.state == "problem"
+        warnings += finding.state == "warning"
+        print(f"{finding.state:8} {finding.about:10} {finding.text}", flush=True)
+    print(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}.")
+    return 1 if problems else 0
+
+
+def _software() -> Iterator[Finding]:
+    from bench.system import environment
+
+    versions = ", ".join(f"{name} {version}" for name, version in environment.versions().items())
+    commit = environment.commit()
+    code = f" at {commit}" if commit else ""
+    yield Finding("ok", "versions", f"flem-bench {environment.version('flem-bench')}{code}, Python "
+                  f"{platform.python_version()}, {versions}")  # fmt: skip
+    from bench import methods
+
+    for name, listing in methods.listings().items():
+        if listing.problems:
+            yield Finding("warning", "methods", f"left out: {listing.problems[0]}")
+            continue
+        try:
+            methods.method_class(name)
+        except Exception as error:
+            yield Finding("problem", "methods", f"{name} cannot be imported: {error}")
+
+
+def _devices(wanted: str) -> Iterator[Finding]:
+    import torch
+
+    from bench.system.hardware import devices
+
+    try:
+        chosen = devices(wanted)
+    except UsageError as error:
+        yield Finding("problem", "device", str(error))
+        return
+    for device in chosen:
+        if device == "cpu":
+            yield Finding("ok", "device", f"cpu, {os.cpu_count()} cores; equal runs give equal bytes")
+        else:
+            about = torch.cuda.get_device_properties(device)
+            yield Finding("ok", "device", f"{device}, {about.name}, {about.total_memory / 2**30:.0f} GiB")
+    if chosen[0] != "cpu":
+        yield from _gpu_switches()
+
+
+def _gpu_switches() -> Iterator[Finding]:
+    import torch
+
+    if not os.environ.get("CUBLAS_WORKSPACE_CONFIG"):
+        yield Finding("warning", "device", "CUBLAS_WORKSPACE_CONFIG is empty: matrix products may differ between runs")
+    if torch.backends.cuda.matmul.allow_tf32:
+        yield Finding("warning", "device", "TF32 is allowed: matrix products have 10 bits of precision")
+
+
+def _data(plan: Plan, config: Config, folders: list[Path]) -> Iterator[Finding]:
+    from bench.plan.jobs import source_of
+
+    for missing in plan.missing:
+        yield Finding("warning", "data", f"{missing.name} is not here: {missing.get}")
+    for name, job in {job.name.full_dataset: job for job in plan.jobs}.items():
+        try:
+            dataset = source_of(job, config, folders).load()
+        except UsageError as error:
+            yield Finding("problem", "data", str(error))
+            continue
+        rows = "/".join(str(len(dataset.splits[split].y)) for split in ("train", "val", "test"))
+        train = dataset.splits["train"]
+        size = f"{rows} rows, {train.x.shape[1]} features, {train.y.shape[1]} labels"
+        yield Finding("ok", "data", f"{name}: {size}; every value checked")
+        for warning in dataset.warnings:
+            yield Finding("warning", "data", f"{name}: {warning}")
+
+
+def _disk(jobs: list[Job], expected: dict[JobName, Forecast | None], store: Store) -> Iterator[Finding]:
+    try:
+        store.check_writable()
+    except UsageError as error:
+        yield Finding("problem", "results", str(error))
+        return
+    needed = sum(RECORD_BYTES + SCORE_BYTES * forecast.scores for job in jobs if (forecast := expected[job.name]))
+    free = shutil.disk_usage(store.folder).free
+    state: Literal["ok", "problem"] = "ok" if needed < free else "problem"
+    yield Finding(state, "results", f"{store.folder} can be written; {gib(free)} free, about {gib(needed)} needed")
+
+
+def _memory(jobs: list[Job], expected: dict[JobName, Forecast | None], workers: int) -> Iterator[Finding]:
+    import torch
+
+    from bench.methods.enhancement.neighbours import free_memory
+    from bench.plan.forecast import total
+
+    run = total(jobs, expected, workers)
+    available = free_memory(torch.device("cpu"))
+    state: Literal["ok", "problem"] = "ok" if run.memory_bytes < available else "problem"
+    yield Finding(state, "memory", f"{gib(available)} available; the run: {run.sentence(workers)}")
+
+
+def gib(count: float) -> str:
+    return f"{count / 2**30:.1f} GiB"
+
+
+def doctor(
+    *,
+    datasets: Names = None,
+    methods: Names = None,
+    seeds: Numbers = None,
+    device: str = "auto",
+    jobs: str = "1",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Say whether a run with these options can work here: versions, devices, data, folders, disk, memory, time.
+
+    Parameters
+    ----------
+    datasets
+        As for `bench run`; every value of them is read and checked.
+    methods
+        As for `bench run`.
+    seeds
+        As for `bench run`.
+    device
+        auto, cpu, cuda or cuda:N.
+    jobs
+        Processes that the jobs will be spread over: a number, or auto.
+    results
+        The folder of the records.
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    """
+    from bench import config as configuration
+    from bench.datasets.catalog import data_folders
+    from bench.plan.forecast import forecasts
+    from bench.plan.jobs import make_plan
+    from bench.plan.rows import chosen_rows
+    from bench.records.store import Store
+    from bench.run.runner import all_records, on_gpu, wanted_workers
+
+    config = configuration.load()
+    folders = data_folders(config, data)
+    chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
+    plan = make_plan(config, folders, datasets or config.run.datasets, chosen_rows(config, methods), chosen_seeds)
+    store = Store(Path(results))
+    expected = forecasts(plan.jobs, all_records(store, []), on_gpu(device), config, folders)
+    workers = wanted_workers(job_count(jobs), plan.jobs) if plan.jobs else 1
+    return show(examine(plan, expected, config, folders, store, device, workers))

@@ -1,0 +1,1 @@
+"""Parsers of the official raw formats, one module a source."""

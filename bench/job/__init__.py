@@ -1,0 +1,1 @@
+"""One job's computation: inputs, fit, selection, evaluation."""

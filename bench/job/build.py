@@ -1,0 +1,129 @@
+"""Before a classifier is trained: its initialised modules, and what the method computes once per job (``prepare``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from bench import methods
+from bench.job.inputs import Prepared
+from bench.methods.api import Batch, Fit, LinearMethod, Split
+from bench.protocol import Protocol
+from bench.training.loop import Stage, train_module
+from bench.training.seeding import stream_seed
+from bench.training.step import LoopOptions
+
+STAGE = "recovery network"
+Stages = Callable[[str], Stage]
+Progress = Callable[[str, int, int], None]
+"""(what is counted, done, all)."""
+
+
+def loop_options(protocol: Protocol, rows: int) -> LoopOptions:
+    return LoopOptions(
+        epochs=protocol.epochs_for(rows),
+        batch_size=protocol.batch_size,
+        learning_rate=protocol.learning_rate,
+        betas=protocol.betas,
+        eps=protocol.eps,
+        weight_decay=protocol.weight_decay,
+        bias_weight_decay=protocol.bias_weight_decay,
+        amsgrad=protocol.amsgrad,
+        clip=protocol.clip_in_force,
+        tf32=protocol.precision == "tf32",
+    )
+
+
+def linear_module(name: str, point: dict[str, Any], prepared: Prepared, seed: int) -> LinearMethod:
+    """One model; its side networks draw their initial weights from a stream of their own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "side networks", "initialisation"))
+        module = methods.create(name, prepared.problem, **point)
+    assert isinstance(module, LinearMethod)
+    return module
+
+
+def per_sample_tensors(
+    name: str,
+    point: dict[str, Any],
+    prepared: Prepared,
+    protocol: Protocol,
+    seed: int,
+    progress: Progress | None = None,
+    stages: Stages | None = None,
+) -> dict[str, Tensor]:
+    """What the method's ``prepare`` returns on the training split, checked, on the features' device and type."""
+    training = prepared.splits["train"]
+    kept = stages("prepared") if stages else None
+    if kept and (before := kept.load()) is not None:
+        return {key: value.to(training.x.device) for key, value in before.items()}
+    module = linear_module(name, point, prepared, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, STAGE, "initialisation"))
+        extra = module.prepare(training, shared_fit(training, protocol, seed, progress, stages))
+    checked = _checked(name, extra, training.x)
+    if kept and kept.due(finished=True):
+        kept.save({key: value.cpu() for key, value in checked.items()})
+    return checked
+
+
+def shared_fit(
+    training: Split, protocol: Protocol, seed: int, progress: Progress | None = None, stages: Stages | None = None
+) -> Fit:
+    """The shared loop for the modules that a method trains itself; the protocol's minimum of steps holds for them."""
+    base = loop_options(protocol, training.x.shape[0])
+    numbers = count(1)
+
+    def fit(
+        module: nn.Module,
+        objective: Callable[[Batch], Tensor],
+        *,
+        epochs: int,
+        batch_size: int,
+        optimiser: Literal["adamw", "adam"] = "adamw",
+        weight_decay: float | None = None,
+        extra: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        decay = base.weight_decay if weight_decay is None else weight_decay
+        adam = optimiser == "adam"
+        options = replace(
+            base,
+            epochs=protocol.epochs_for(training.x.shape[0], epochs, batch_size),
+            batch_size=batch_size,
+            weight_decay=decay,
+            bias_weight_decay=decay if adam else base.bias_weight_decay,
+            amsgrad=base.amsgrad and not adam,
+            decoupled_decay=not adam,
+            clip="none",
+        )
+        number = next(numbers)
+        train_module(
+            module,
+            objective,
+            training,
+            options,
+            seed,
+            stage=STAGE,
+            extra=extra,
+            on_epoch=(lambda epoch: progress(f"{STAGE}, epoch", epoch, options.epochs)) if progress else None,
+            kept=stages(f"{STAGE} {number}") if stages else None,
+        )
+
+    return fit
+
+
+def _checked(name: str, extra: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+    for key, value in extra.items():
+        if value.shape[:1] != x.shape[:1]:
+            raise ValueError(
+                f"{name}.prepare gave {key!r} {tuple(value.shape)}; its first dimension must be {len(x)} rows"
+            )
+    return {
+        key: value.to(device=x.device, dtype=x.dtype if value.is_floating_point() else value.dtype)
+        for key, value in extra.items()
+    }

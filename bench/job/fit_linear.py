@@ -1,0 +1,187 @@
+"""Fitting a gradient-trained method: its grid as stacks through the shared loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench import methods
+from bench.job.build import Progress, Stages, linear_module, loop_options, per_sample_tensors
+from bench.job.inputs import Prepared
+from bench.job.selection import Candidate, Fitted
+from bench.methods.api import LinearMethod
+from bench.protocol import Protocol
+from bench.system.processes import side_by_side
+from bench.training.loop import DivergedError, Stage, Trained, initialise_classifier, train
+from bench.training.step import LoopOptions
+
+
+def fit_linear(
+    name: str,
+    points: list[dict[str, Any]],
+    prepared: Prepared,
+    protocol: Protocol,
+    seed: int,
+    progress: Progress | None = None,
+    processes: int = 1,
+    stages: Stages | None = None,
+) -> Fitted:
+    """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
+
+    ``progress("epoch", done, all)`` counts epochs over all stacks. With several ``processes`` a grid's stacks train
+    side by side; each is the same program then, so results do not depend on it. ``stages`` keeps long trainings.
+
+    Raises
+    ------
+    DivergedError: when no point of the grid has a finite loss.
+    TypeError: for a method that is not gradient-trained.
+    """
+    cls = methods.method_class(name)
+    if not issubclass(cls, LinearMethod):
+        raise TypeError(f"the method {name!r} is no LinearMethod, so fit_method fits it and not fit_linear")
+    options = loop_options(protocol, prepared.splits["train"].x.shape[0])
+    parts = stacked_positions(points, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
+    chosen = [[points[position] for position in positions] for positions in parts]
+    once: dict[str, dict[str, Tensor]] = {}
+    extras = []
+    for part in chosen:
+        read = _read_by_prepare(cls, part[0])
+        if read not in once:
+            own = _named(stages, f"preparation {len(once)}")
+            once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed, progress, own)
+        extras.append(once[read])
+    kept = [stages(_stack_name(positions)) if stages else None for positions in parts]
+    if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
+        stack = partial(_train_one_of, name, chosen, prepared, options, seed, extras, kept, protocol.threads)
+        outcomes = side_by_side(stack, len(parts), processes, forked=protocol.threads == 1)
+    else:
+        outcomes = []
+        for number, part in enumerate(chosen):
+
+            def report(epoch: int, before: int = number * options.epochs) -> None:
+                if progress:
+                    progress("epoch", before + epoch, len(parts) * options.epochs)
+
+            outcomes.append(_train_stack(name, part, prepared, options, seed, extras[number], report, kept[number]))
+    failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
+    if len(failures) == len(outcomes):
+        raise failures[0]
+    candidates: dict[int, Candidate] = {}
+    for positions, outcome, extra in zip(parts, outcomes, extras, strict=True):
+        for k, position in enumerate(positions):
+            if isinstance(outcome, DivergedError):
+                candidates[position] = Candidate(scores=_no_scores, diverged=options.epochs)
+            else:
+                recovered = partial(_distribution, name, points[position], prepared, seed, extra)
+                candidates[position] = _candidate(outcome, k, recovered)
+    return Fitted([candidates[i] for i in range(len(points))], cls.cut, options.epochs, [len(part) for part in parts])
+
+
+def _train_stack(
+    name: str,
+    points: list[dict[str, Any]],
+    prepared: Prepared,
+    options: LoopOptions,
+    seed: int,
+    extra: dict[str, Tensor],
+    on_epoch: Callable[[int], None] | None = None,
+    kept: Stage | None = None,
+) -> Trained | DivergedError:
+    modules = [linear_module(name, point, prepared, seed) for point in points]
+    for module in modules:  # the classifier starts from a stream that all rows share
+        initialise_classifier(module, seed)
+    try:
+        return train(
+            modules,
+            prepared.splits["train"],
+            prepared.splits.get("val"),
+            options,
+            seed,
+            extra=extra,
+            on_epoch=on_epoch,
+            kept=kept,
+        )
+    except DivergedError as error:
+        return error
+
+
+def _train_one_of(
+    name: str,
+    stacks: list[list[dict[str, Any]]],
+    prepared: Prepared,
+    options: LoopOptions,
+    seed: int,
+    extras: list[dict[str, Tensor]],
+    stages: list[Stage | None],
+    threads: int,
+    number: int,
+) -> Trained | DivergedError:
+    torch.set_num_threads(threads)
+    return _train_stack(name, stacks[number], prepared, options, seed, extras[number], None, stages[number])
+
+
+def _stack_name(positions: list[int]) -> str:
+    return f"stack of {positions[0]} to {positions[-1]}"
+
+
+def _named(stages: Stages | None, name: str) -> Stages | None:
+    return None if stages is None else lambda stage: stages(f"{name} {stage}")
+
+
+def stacked_positions(
+    points: list[dict[str, Any]], size: int, apart: Callable[[dict[str, Any]], str] = lambda point: ""
+) -> list[list[int]]:
+    """Positions of the points that can be trained together: equal in everything but real numbers, and in ``apart``."""
+    groups: dict[str, list[int]] = {}
+    for position, point in enumerate(points):
+        fixed = {option: value for option, value in point.items() if not isinstance(value, float)}
+        groups.setdefault(repr(sorted(fixed.items())) + apart(point), []).append(position)
+    return [group[i : i + size] for group in groups.values() for i in range(0, len(group), size)]
+
+
+def _read_by_prepare(cls: type[LinearMethod], point: dict[str, Any]) -> str:
+    """The options that decide what ``prepare`` returns; none where the method has no ``prepare`` of its own."""
+    if cls.prepare is LinearMethod.prepare:
+        return ""
+    return repr(sorted((option, value) for option, value in point.items() if option not in cls.prepare_ignores))
+
+
+def _candidate(trained: Trained, k: int, recovered: Callable[[dict[str, Tensor]], Tensor | None]) -> Candidate:
+    parameters = {name: value[k] for name, value in trained.parameters.items()}
+
+    def scores(x: Tensor) -> Tensor:
+        return nn.functional.linear(x, parameters["classifier.weight"], parameters["classifier.bias"])
+
+    return Candidate(
+        scores=scores,
+        distribution=partial(recovered, parameters),
+        parameters=parameters,
+        epoch=trained.epochs[k],
+        diverged=trained.diverged[k],
+        losses=trained.losses[k],
+        hamming=trained.hamming[k],
+    )
+
+
+def _distribution(
+    name: str,
+    point: dict[str, Any],
+    prepared: Prepared,
+    seed: int,
+    extra: dict[str, Tensor],
+    parameters: dict[str, Tensor],
+) -> Tensor | None:
+    """The degrees that the model with these parameters recovers for the training rows."""
+    train = prepared.splits["train"]
+    module = linear_module(name, point, prepared, seed).to(train.x).eval()
+    module.load_state_dict(parameters, strict=False)
+    with torch.no_grad():
+        return module.distribution(train, extra)
+
+
+def _no_scores(x: Tensor) -> Tensor:
+    raise RuntimeError("a diverged model has no scores")

@@ -1,0 +1,52 @@
+"""A row's recipe: its method, options and grid, whatever the data. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from bench import methods
+from bench.config import Row
+from bench.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a row does, whatever the data: its method, its options and its grid."""
+
+    listing: methods.Listing
+    options: dict[str, Any]
+    grid: dict[str, list[Any]]
+    points: list[dict[str, Any]]
+
+
+def recipe(row: Row) -> Recipe:
+    """A row's method with its options and grid checked.
+
+    Raises
+    ------
+    UsageError
+        For a method or an option that does not exist.
+    """
+    try:
+        listing = methods.listing(row.base)
+        options = methods.options(row.base, listing.defaults, row.options)
+        grid = listing.grid if row.grid is None else row.grid
+        # An option that the row fixes is not searched.
+        grid = {name: values for name, values in grid.items() if row.grid is not None or name not in row.options}
+        return Recipe(listing, options, grid, _points(row.base, listing.defaults, options, grid))
+    except ValueError as error:
+        raise UsageError(f"row {row.name!r}: {error}") from error
+
+
+def _points(
+    base: str, defaults: dict[str, Any], options: dict[str, Any], grid: dict[str, list[Any]]
+) -> list[dict[str, Any]]:
+    for name, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise ValueError(f"the grid of {name!r} must be a list of values, not {values!r}")
+    combinations = product(*grid.values())
+    return [
+        methods.options(base, defaults, {**options, **dict(zip(grid, values, strict=True))}) for values in combinations
+    ]

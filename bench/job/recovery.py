@@ -1,0 +1,68 @@
+"""The recovery track: how well label enhancement recovers a label distribution that is known.
+
+Transductive: all rows train on their logical labels, and the degrees recovered for the same rows are compared with the
+true ones. Nothing is selected, by the true distribution or otherwise: last epoch, fixed options.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench import methods
+from bench.datasets.readers.ldl import DistributionSet
+from bench.job.build import per_sample_tensors
+from bench.job.fit_linear import fit_linear
+from bench.job.inputs import Prepared, minmax_scaled, problem_of
+from bench.methods.api import Split
+from bench.methods.enhancement.two_stage import TwoStage
+from bench.metrics.distribution import measures, normalised
+from bench.metrics.recovery_floors import FLOORS
+from bench.protocol import Protocol
+
+
+def prepare_recovery(dataset: DistributionSet, protocol: Protocol, device: torch.device) -> Prepared:
+    """All rows as one training split with their logical labels, scaled, on the device."""
+    x = minmax_scaled({"train": dataset.x})["train"] if protocol.scaling == "minmax" else dataset.x
+    train = Split(torch.from_numpy(x).to(device), torch.from_numpy(dataset.y).to(device))
+    if protocol.precision == "float64":
+        train = Split(train.x.double(), train.y)
+    return Prepared(problem_of(dataset.name, train, protocol.fidelity), {"train": train})
+
+
+def recover(
+    name: str, options: dict[str, Any], dataset: DistributionSet, prepared: Prepared, protocol: Protocol, seed: int
+) -> tuple[dict[str, Any], Tensor]:
+    """The record's result and the recovered distribution [N, c] of one method (or floor) on one set.
+
+    Raises
+    ------
+    ValueError: when the method recovers no label distribution.
+    """
+    degrees, epochs = _degrees(name, options, prepared, protocol, seed)
+    distribution = normalised(degrees).cpu()
+    return {
+        "measures": measures(torch.from_numpy(dataset.degrees), distribution),
+        "epochs": epochs,
+        "rows": len(dataset.x),
+        "features": dataset.x.shape[1],
+        "labels": dataset.y.shape[1],
+        "logical_labels": dataset.binarisation,
+    }, distribution
+
+
+def _degrees(
+    name: str, options: dict[str, Any], prepared: Prepared, protocol: Protocol, seed: int
+) -> tuple[Tensor, int | None]:
+    """Recovered degrees [N, c], and the classifier's epochs where one had to be trained for them."""
+    if name in FLOORS:
+        return FLOORS[name](prepared.splits["train"].y), None
+    if issubclass(methods.method_class(name), TwoStage):
+        return per_sample_tensors(name, options, prepared, protocol, seed)["degrees"], None
+    fitted = fit_linear(name, [options], prepared, protocol, seed)
+    found = fitted.candidates[0].distribution()
+    if found is None:
+        raise ValueError(f"{name} recovers no label distribution")
+    return found, fitted.epochs

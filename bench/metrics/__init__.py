@@ -1,0 +1,1 @@
+"""Metrics of classification and of label distributions, and their catalogue."""

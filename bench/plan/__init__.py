@@ -1,0 +1,1 @@
+"""Jobs to run: rows, content keys, states of records, forecasts of cost."""

@@ -1,0 +1,93 @@
+"""What a job costs: seconds and memory from its data's shape, corrected by past records. Imports no torch."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.datasets.shape import Shape
+from bench.plan.jobs import Job
+from bench.protocol import Protocol
+from bench.records.record import Record
+
+Coefficients = dict[str, dict[str, float]]
+TYPICAL = Path(__file__).with_name("typical_costs.json")
+"""{method: {term of its seconds: coefficient}}, fitted to the committed records by ``python -m perf.cost_model``."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    seconds: float
+    memory_bytes: float
+    scores: int = 0  # kept ones, one a row of val and test and label
+
+
+def time_terms(protocol: Protocol, shape: Shape, points: int) -> dict[str, float]:
+    """What a job's seconds may grow with, in units that give coefficients of about a second."""
+    steps = protocol.epochs_for(shape.train) * math.ceil(shape.train / protocol.batch_size)
+    weights = points * shape.labels * shape.features
+    return {
+        "steps": math.ceil(points / protocol.stack) * steps / 1e3,
+        "weights x steps": weights * steps / 1e9,
+        "weights x rows": weights * shape.train / 1e9,
+        "pairs of rows": shape.train * (shape.train + shape.evaluated) / 1e8,
+    }
+
+
+def memory_bytes(job: Job, shape: Shape) -> float:
+    """A process with torch, and as many float32 copies of the data and of a stack's weights as records tell."""
+    data = (shape.train + shape.evaluated) * (shape.features + shape.labels)
+    weights = min(len(job.points), job.protocol.stack) * shape.labels * shape.features
+    pairs = shape.train**2 if job.base in ("GLLE", "LP") else 0  # float64; other methods work in blocks of rows
+    return 0.35 * 2**30 + 4 * (3 * data + 50 * weights) + 8 * 3 * pairs
+
+
+class CostModel:
+    """Forecasts for jobs of one results folder, on a GPU or not. Its records correct them, except those of the other
+    kind of device and of jobs that ran in turns with others. ``typical``: in place of what the harness comes with."""
+
+    def __init__(self, records: Iterable[Record], gpu: bool, typical: Coefficients | None = None) -> None:
+        self.typical: Coefficients = typical or json.loads(TYPICAL.read_text(encoding="utf-8"))
+        self.shapes: dict[str, Shape] = {}
+        self._factors: dict[object, list[float]] = defaultdict(list)
+        for record in records:
+            on_gpu = not str(record.environment.get("device", "")).startswith("cpu")
+            if record.status == "done" and record.result and on_gpu == gpu and not record.cost.get("together"):
+                shape = self.shapes[record.job.full_dataset] = recorded_shape(record.result)
+                points = len(record.result.get("grid", ())) or 1
+                expected = self._seconds(record.base, Protocol(**record.key["protocol"]), shape, points)
+                for which in ((record.job.full_dataset, record.job.row), record.base, None):
+                    self._factors[which].append(record.cost["seconds"] / expected)
+
+    def forecast(self, job: Job, shape: Shape) -> Forecast:
+        """Corrected by records of the row on this data set, else by those of the method, else by all."""
+        row = job.name.full_dataset, job.name.row
+        factors = self._factors.get(row) or self._factors.get(job.base) or self._factors.get(None, [1.0])
+        seconds = self._seconds(job.base, job.protocol, shape, len(job.points)) * median(factors)
+        return Forecast(seconds, memory_bytes(job, shape), shape.evaluated * shape.labels)
+
+    def _seconds(self, base: str, protocol: Protocol, shape: Shape, points: int) -> float:
+        terms = time_terms(protocol, shape, points)
+        coefficients = self.typical.get(base) or self.typical["BCE"]  # stands in for a method that was never measured
+        return sum(value * terms[name] for name, value in coefficients.items())
+
+
+def time_on(workers: int, seconds: Iterable[float]) -> float:
+    """Seconds until jobs of these seconds are done, each given to the worker that is free first."""
+    free = [0.0] * max(1, workers)
+    for cost in seconds:
+        heapq.heapreplace(free, free[0] + cost)
+    return max(free)
+
+
+def recorded_shape(result: dict[str, Any]) -> Shape:
+    """The shape that a record's result tells; the recovery track has training rows only."""
+    rows = result["rows"] if isinstance(result["rows"], dict) else {"train": result["rows"]}
+    return Shape(rows["train"], sum(rows.values()) - rows["train"], result["features"], result["labels"])

@@ -1,0 +1,68 @@
+"""Which rows, data sets and seeds a table is made of. Imports neither torch nor methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bench.errors import UsageError, did_you_mean
+from bench.records.record import Manifest
+
+if TYPE_CHECKING:
+    from bench.plan.states import JobState
+
+
+@dataclass(frozen=True)
+class Choice:
+    """None: everything that is there."""
+
+    rows: Sequence[str] | None = None
+    datasets: Sequence[str] | None = None
+    """NAME or NAME@extractor."""
+    seeds: Sequence[int] | None = None
+
+
+def chosen(entries: list[JobState], manifest: Manifest, choice: Choice) -> tuple[list[JobState], Manifest]:
+    """The records of the choice, and the folder's manifest as if nothing else had been asked for.
+
+    Raises
+    ------
+    UsageError: for a name or a seed that no record and no gap has.
+    """
+    if choice == Choice():
+        return entries, manifest
+    rows = {*manifest.rows, *(entry.job.row for entry in entries)}
+    full = {*manifest.datasets, *(entry.job.full_dataset for entry in entries)}
+    names = {*full, *(name.partition("@")[0] for name in full), *manifest.missing}
+    seeds = {*manifest.seeds, *(entry.job.seed for entry in entries)}
+    for given, there, what in ((choice.rows, rows, "row"), (choice.datasets, names, "data set")):
+        for name in given or ():
+            if name not in there:
+                raise UsageError(f"there is no record of the {what} {name!r}; {did_you_mean(name, there)}")
+    for seed in choice.seeds or ():
+        if seed not in seeds:
+            raise UsageError(f"there is no record of seed {seed}; there are {', '.join(map(str, sorted(seeds)))}.")
+
+    def takes(full_name: str) -> bool:
+        return any(_in(choice.datasets, name) for name in (full_name, full_name.partition("@")[0]))
+
+    kept = [
+        entry
+        for entry in entries
+        if _in(choice.rows, entry.job.row) and takes(entry.job.full_dataset) and _in(choice.seeds, entry.job.seed)
+    ]
+    asked = msgspec.structs.replace(
+        manifest,
+        rows=[row for row in manifest.rows if _in(choice.rows, row)],
+        datasets=[name for name in manifest.datasets if takes(name)],
+        seeds=[seed for seed in manifest.seeds if _in(choice.seeds, seed)],
+        missing={name: how for name, how in manifest.missing.items() if takes(name)},
+    )
+    return kept, asked
+
+
+def _in(given: Sequence | None, value: str | int) -> bool:
+    return given is None or value in given

@@ -1,0 +1,92 @@
+"""Whether changed code still computes a record's numbers: probes (``bench.job.probe``), remembered and compared.
+
+Imports no torch: probes are computed in a process of their own, and only where source digests differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from bench.plan import digests
+from bench.records.probe_request import ProbeRequest, Probes
+from bench.records.record import Probe
+from bench.system.processes import side_by_side
+
+SOURCE_PARTS = ("method", "loop", "metrics")
+"""The parts of a key that are digests of source code: what a probe can stand for."""
+TOLERANCE = 1e-7
+"""Relative; another processor's rounding in float64 stays far below."""
+NOTHING = 1e-9
+"""Values that differ by less are equal however small they are."""
+MEMORY = "probes.json"
+
+
+def equal(one: Probe, other: Probe) -> bool:
+    """Whether two probes have the same numbers but for rounding."""
+    return one.keys() == other.keys() and all(_close(one[name], other[name]) for name in one)
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=NOTHING) or (math.isnan(one) and math.isnan(other))
+
+
+def current_probes(
+    wanted: Iterable[tuple[ProbeRequest, dict[str, Any]]],
+    compute: Callable[[dict[str, ProbeRequest]], Probes] | None = None,
+) -> list[Probe | None]:
+    """What each request gives under the code that the source digests of its key are of; None where it fails.
+
+    Probes are remembered by these digests. The others are computed together, in a process of their own unless
+    ``compute`` is given.
+    """
+    pairs = list(wanted)
+    memory = digests.cache_folder() / MEMORY
+    known = digests.read_json(memory)
+    lacking = {_identity(*pair): pair for pair in pairs if _look_up(known, *pair) is None}
+    if lacking:
+        requests = {identity: request for identity, (request, _) in lacking.items()}
+        computed = compute(requests) if compute else side_by_side(_Work(requests), 1, 1, forked=False)[0]
+        known = digests.read_json(memory)  # other processes may have added theirs
+        for identity, (values, named) in computed.items():
+            nameless = _nameless(*lacking[identity])
+            known |= {nameless: NAMED, identity: [values]} if named else {nameless: [values]}
+        digests.write_quietly(memory, known)
+    return [(_look_up(known, *pair) or [None])[0] for pair in pairs]
+
+
+class _Work:
+    """Picklable: computes the requests in the process that it is sent to."""
+
+    def __init__(self, requests: dict[str, ProbeRequest]) -> None:
+        self.requests = requests
+
+    def __call__(self, number: int) -> Probes:
+        from bench.job.probe import probes
+
+        return probes(self.requests)
+
+
+NAMED = "by name"
+"""Remembered of a row whose probe depends on the data set's name."""
+
+
+def _look_up(known: dict[str, Any], request: ProbeRequest, key: dict[str, Any]) -> list[Probe | None] | None:
+    found = known.get(_nameless(request, key))
+    return known.get(_identity(request, key)) if found == NAMED else found
+
+
+def _nameless(request: ProbeRequest, key: dict[str, Any]) -> str:
+    return _identity(msgspec.structs.replace(request, dataset=""), key)
+
+
+def _identity(request: ProbeRequest, key: dict[str, Any]) -> str:
+    """What a probe is remembered by."""
+    parts = [msgspec.to_builtins(request), [key[part] for part in SOURCE_PARTS]]
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[: 2 * digests.DIGEST_LENGTH]

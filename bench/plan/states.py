@@ -1,0 +1,236 @@
+"""States of jobs and of records: done, stale, failed, corrupt or missing. Imports no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from bench.config import Config, Row, in_force
+from bench.datasets.catalog import Source, resolve
+from bench.datasets.readers import ldl
+from bench.errors import UsageError
+from bench.job.recipe import Recipe, recipe
+from bench.plan import recovery
+from bench.plan.jobs import Job, Plan, data_part
+from bench.plan.keys import job_key
+from bench.plan.probes import SOURCE_PARTS, current_probes, equal
+from bench.plan.rows import rows_of
+from bench.protocol import Protocol
+from bench.records.probe_request import ProbeRequest, probe_request
+from bench.records.record import CorruptRecordError, JobName, Manifest, Probe, Record, job_of, readable
+from bench.records.store import Store
+from bench.text import counted
+
+Kind = Literal["done", "incomplete", "stale", "failed", "corrupt", "missing"]
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What a results folder holds of a job, and whether it may be trusted."""
+
+    job: JobName
+    state: Kind
+    note: str = ""
+    """Why it is not done."""
+    record: Record | None = field(default=None, compare=False)
+    path: Path = Path()
+    parts: tuple[str, ...] = ()
+    """Of the key: what changed under a stale record, what an incomplete one lacks."""
+    code_changed: bool = False
+    """The code has changed since, and the probe says that it computes the same numbers."""
+
+    def value(self, metric: str) -> float | None:
+        if self.state != "done" or self.record is None or self.record.result is None:
+            return None
+        found = self.record.result["measures" if self.record.track == "recovery" else "test"].get(metric)
+        return None if found is None else float(found)
+
+    def kept(self, name: str) -> Path | None:
+        """Where what was kept beside the record lies; None where nothing was, or it was left behind by a copy."""
+        if self.record is None or name not in self.record.kept:
+            return None
+        path = self.path.with_name(self.record.kept[name])
+        return path if path.is_file() else None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A job's record as it is, and the key and the probe it would have if it were made now."""
+
+    job: JobName
+    path: Path
+    record: Record | CorruptRecordError | None
+    key: dict[str, Any] | None = None
+    """None: nothing would be made of that name."""
+    request: ProbeRequest | None = None
+
+
+def judged(records: Sequence[Expected]) -> list[JobState]:
+    """The state of each record: current where its key is, but for source code that gives the same probe."""
+    in_doubt = {position: one for position, one in enumerate(records) if _code_alone_changed(one)}
+    asked = [(one.request, one.key) for one in in_doubt.values() if one.request and one.key]
+    probes = dict(zip(in_doubt, current_probes(asked), strict=True))
+    return [_judged(one, probes.get(position)) for position, one in enumerate(records)]
+
+
+def _code_alone_changed(one: Expected) -> bool:
+    if not isinstance(one.record, Record) or one.record.probe is None or one.key is None:
+        return False
+    changed = changed_parts(one.record, one.key)
+    return bool(changed) and set(changed) <= set(SOURCE_PARTS)
+
+
+def _judged(one: Expected, probe: Probe | None) -> JobState:
+    record = one.record
+    if record is None:
+        return JobState(one.job, "missing", path=one.path)
+    if isinstance(record, CorruptRecordError):
+        return JobState(one.job, "corrupt", str(record), path=one.path)
+    parts = ("its row",) if one.key is None else changed_parts(record, one.key)
+    same_numbers = probe is not None and record.probe is not None and equal(probe, record.probe)
+    if parts and not same_numbers:
+        return JobState(one.job, "stale", f"{', '.join(parts)} changed since", record, one.path, parts)
+    message = (record.failure or {}).get("message", "")
+    return JobState(one.job, record.status, message, record, one.path, code_changed=same_numbers)
+
+
+def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the key's parts in which a record differs."""
+    return tuple(part for part in key if record.key.get(part) != key[part])
+
+
+def states_of(jobs: Sequence[Job], store: Store) -> list[JobState]:
+    """What the store holds of planned jobs."""
+    found = [(job, store.path(job.name)) for job in jobs]
+    return judged([Expected(job.name, path, _read(path), job.key, job.probe_request) for job, path in found])
+
+
+def state_of(job: Job, store: Store) -> JobState:
+    """What the store holds of a planned job."""
+    return states_of([job], store)[0]
+
+
+def _read(path: Path) -> Record | CorruptRecordError | None:
+    return readable(path) if path.exists() else None
+
+
+def collect(store: Store, config: Config, folders: list[Path]) -> list[JobState]:
+    """Every record of the folder; stale ones name the parts of their key that changed."""
+    return judged(expected_now(store, config, folders))
+
+
+def expected_now(store: Store, config: Config, folders: list[Path]) -> list[Expected]:
+    """Every record of the folder with the key and the probe it would have if it were made now."""
+    now = _Now(store.manifest(), config, folders)
+    return [now.expected(path, record) for path, record in store.records()]
+
+
+def code_note(states: Iterable[JobState]) -> str:
+    """A sentence where records are of older code that computes the same numbers; else empty."""
+    count = sum(state.code_changed for state in states)
+    return f"The code has changed since {counted(count, 'record')}; same numbers on the probe." if count else ""
+
+
+def unusable(entries: Iterable[JobState]) -> str:
+    """The records that give no value, counted, with what changed under stale ones; empty where there are none."""
+    counts = Counter((entry.state, entry.note if entry.state == "stale" else "") for entry in entries)
+    said = [
+        counted(count, f"{state} record") + (f" ({note})" if note else "")
+        for (state, note), count in counts.items()
+        if state != "done"
+    ]
+    return ", ".join(said)
+
+
+class _Now:
+    """The keys and the probes that records would have if they were made now."""
+
+    def __init__(self, manifest: Manifest, config: Config, folders: list[Path]) -> None:
+        self.manifest = manifest
+        self.config = config
+        self.folders = folders
+        self.recovery = manifest.track == "recovery"
+        self.rows = recovery.rows_of(config) if self.recovery else rows_of(config)
+        self._made = cache(self._made_of)
+        self._data = cache(self._data_of)
+
+    def expected(self, path: Path, record: Record | CorruptRecordError) -> Expected:
+        if isinstance(record, CorruptRecordError):
+            return Expected(job_of(path), path, record)
+        data, protocol_name = self._data(record.job.full_dataset)
+        made = self._made(record.job.row, protocol_name or record.protocol)
+        if made is None:
+            return Expected(record.job, path, record)
+        recipe, protocol, key = made
+        request = probe_request(
+            record.track, record.base, recipe.listing.gradient, recipe.points, protocol, record.job.dataset
+        )
+        own = {"seed": record.job.seed, "data": data or record.key.get("data")}
+        return Expected(record.job, path, record, {**key, **own}, request)
+
+    def _made_of(self, row_name: str, protocol_name: str) -> tuple[Recipe, Protocol, dict[str, Any]] | None:
+        row: Row | None = self.rows.get(row_name)
+        if row is None:
+            return None
+        # The folder's protocol, not bench.toml's: a run with --epochs has its own.
+        settings = self.manifest.protocols.get(protocol_name)
+        protocol = (
+            msgspec.convert(settings, Protocol) if settings is not None else self.config.protocols.get(protocol_name)
+        )
+        if protocol is None:
+            return None
+        protocol = in_force(protocol, row)
+        try:
+            if self.recovery:
+                made = recovery.recipe(row, self.config)
+                return made, protocol, recovery.job_key(made, protocol, 0, "")
+            made = recipe(row)
+            return made, protocol, job_key(made, protocol, 0, "")
+        except UsageError:
+            return None
+
+    def _data_of(self, full_name: str) -> tuple[str | None, str | None]:
+        """Digest and protocol's name; None where the data are not here: then they cannot have changed under us."""
+        try:
+            if self.recovery:
+                return recovery.data_part(ldl.resolve(full_name, self.folders)), None
+            source = resolve(full_name, self.config, self.folders)
+            return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
+        except UsageError:
+            return None, None
+
+
+def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[JobState]:
+    """The state of every job of the plan; ``fresh`` counts everything as stale, and a record that was not asked to keep
+    what is ``required`` counts as incomplete."""
+    return [_wanted_again(state, fresh, required) for state in states_of(plan.jobs, store)]
+
+
+def _wanted_again(state: JobState, fresh: bool, required: list[str]) -> JobState:
+    if state.state != "done" or state.record is None:
+        return state
+    if fresh:
+        return replace(state, state="stale", parts=("--fresh",))
+    asked = state.record.asked
+    lacking = tuple(kind for kind in required if kind not in asked or _gone(kind, state))
+    return replace(state, state="incomplete", parts=lacking) if lacking else state
+
+
+def _gone(kind: str, state: JobState) -> bool:
+    """Whether what was kept of a kind is not beside its record any more."""
+    assert state.record is not None
+    names = [what for what in state.record.kept if what.partition(".")[0] == kind]
+    return any(state.kept(name) is None for name in names)
+
+
+def describe(states: Iterable[JobState]) -> str:
+    """The states counted, in words."""
+    counts = Counter(state.state for state in states)
+    order: tuple[Kind, ...] = ("done", "missing", "incomplete", "stale", "failed", "corrupt")
+    return ", ".join(f"{counts[kind]} {kind}" for kind in order if counts[kind]) or "nothing to do"

@@ -1,0 +1,1 @@
+"""Records of jobs on disk, and what is kept beside them."""

@@ -1,0 +1,60 @@
+"""Many records in one compressed file, for committing: ``records.jsonl.xz`` in a results folder. Imports no torch.
+
+A packed record lacks the curves of its grid points, which are nine tenths of it; ``result_sha256`` is the digest of the
+whole result, curves included, so that a run can be compared with it byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.errors import UsageError
+from bench.records.record import Record, record_path
+from bench.system.files import write_atomically
+
+PACKED = "records.jsonl.xz"
+DIGEST = "result_sha256"
+
+
+def digest_of(result: dict[str, Any]) -> str:
+    """SHA-256 of a result as sorted compact JSON; a packed one has it already."""
+    if DIGEST in result:
+        return str(result[DIGEST])
+    return hashlib.sha256(msgspec.json.encode(result, order="sorted")).hexdigest()
+
+
+def pack(records: Iterable[Record], folder: Path) -> Path:
+    """Write the records into the folder's packed file, one line each, ordered by job."""
+    lines = []
+    for record in sorted(records, key=lambda one: one.job):
+        result = record.result
+        if result is not None:
+            digest = digest_of(result)
+            if "grid" in result:  # none in the recovery track
+                result = {**result, "grid": [_without_curves(point) for point in result["grid"]]}
+            result = {**result, DIGEST: digest}
+        lines.append(msgspec.json.encode(msgspec.structs.replace(record, result=result), order="sorted"))
+    path = folder / PACKED
+    write_atomically(path, lzma.compress(b"\n".join(lines) + b"\n", preset=9))
+    return path
+
+
+def _without_curves(point: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in point.items() if name != "curves"}
+
+
+def unpacked(path: Path) -> Iterator[tuple[Path, Record]]:
+    """The records of a packed file, each with the path that its own file would have."""
+    try:
+        lines = lzma.decompress(path.read_bytes()).splitlines()
+        records = [msgspec.json.decode(line, type=Record) for line in lines]
+    except (OSError, lzma.LZMAError, msgspec.DecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); take it from the repository again.") from error
+    for record in records:
+        yield record_path(path.parent, record.job), record

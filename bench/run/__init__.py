@@ -1,0 +1,1 @@
+"""Execution of a plan: worker processes, clusters, progress."""

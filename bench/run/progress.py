@@ -1,0 +1,73 @@
+"""How far a run is: a bar on a terminal, plain lines in a log or a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench.plan.jobs import Job
+
+
+class Lines:
+    """Progress as plain lines, for logs and pipes."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+
+    def start(self, job: Job) -> None:
+        pass
+
+    def epoch(self, what: str, done: int, total: int) -> None:
+        pass
+
+    def say(self, sentence: str) -> None:
+        print(sentence, flush=True)
+
+    def finish(self, outcome: Any) -> None:
+        self.done += 1
+        print(self.line(outcome), flush=True)
+
+    def line(self, outcome: Any) -> str:
+        said = outcome.message
+        chosen = f" ({said})" if said else ""
+        mark = {"done": chosen, "failed": f" FAILED: {said}", "elsewhere": f" left alone: {said}"}[outcome.status]
+        return f"[{self.done}/{self.total}] {outcome.job.name} {outcome.seconds:.1f} s{mark}"
+
+
+class Bars(Lines):
+    """Progress on a terminal: a bar of jobs, and one of the running job's epochs."""
+
+    def __init__(self, total: int, display: Any) -> None:
+        super().__init__(total)
+        self.display = display
+        self.jobs = display.add_task("jobs", total=total)
+        self.current = display.add_task("", total=None, visible=False)
+
+    def start(self, job: Job) -> None:
+        self.display.update(self.current, description=str(job.name), total=None, completed=0, visible=True)
+
+    def say(self, sentence: str) -> None:
+        self.display.console.print(sentence, highlight=False)
+
+    def epoch(self, what: str, done: int, total: int) -> None:
+        self.display.update(self.current, completed=done, total=total)
+
+    def finish(self, outcome: Any) -> None:
+        self.done += 1
+        self.display.update(self.jobs, completed=self.done)
+        self.display.console.print(self.line(outcome), highlight=False)
+
+
+@contextmanager
+def progress_of(total: int) -> Iterator[Lines]:
+    if not sys.stdout.isatty():
+        yield Lines(total)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, transient=True) as display:
+        yield Bars(total, display)

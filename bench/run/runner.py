@@ -1,0 +1,211 @@
+"""Drives a plan: which jobs have to run, fan-out over processes, progress, summary, exit code."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from bench.config import Config
+from bench.errors import UsageError
+from bench.plan.forecast import forecasts, jobs_a_device, longest_first, total
+from bench.plan.jobs import Job, Plan
+from bench.plan.states import JobState, describe, state_of, states_of, survey
+from bench.records.locks import abandoned, tidy
+from bench.records.record import Record, readable
+from bench.records.store import Store
+from bench.run.cluster import over_cluster
+from bench.run.groups import bundled, run_bundle
+from bench.run.manifest import refuse_other_protocols, settle_manifest
+from bench.run.options import RunOptions
+from bench.run.pool import Lost, fan_out
+from bench.run.progress import Lines, progress_of
+from bench.text import counted, duration
+
+DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
+
+
+def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
+    """What a run would do and how long it would take, without doing it."""
+    refuse_other_protocols(plan, config, store, options)
+    states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
+    waiting = _waiting(plan, states, options)
+    jobs = [job for job, _ in waiting]
+    expected = forecasts(jobs, all_records(store, states) if jobs else [], on_gpu(options.device), config, folders)
+    for job, state in zip(plan.jobs, states, strict=True):
+        parts = f" ({', '.join(state.parts)})" if state.parts else ""
+        points = f"{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}"
+        forecast = expected.get(job.name)
+        print(f"{state.state}{parts}\t{job.name}\t{points}" + (f"\t{duration(forecast.seconds)}" if forecast else ""))
+    for absent in plan.missing:
+        print(f"not here\t{absent.name}\t{absent.get}")
+    print(f"{counted(len(states))}: {describe(states)}.")
+    if waiting:
+        workers = wanted_workers(options.jobs, jobs)
+        print(f"{counted(len(jobs))} to run: {total(jobs, expected, workers).sentence(workers)}.")
+    return DONE
+
+
+def _waiting(plan: Plan, states: list[JobState], options: RunOptions) -> list[tuple[Job, JobState]]:
+    """The jobs that a run starts."""
+    wanted = {"failed"} if options.only_failed else {state.state for state in states} - {"done"}
+    which, parts = options.shard
+    both = list(zip(plan.jobs, states, strict=True))[which - 1 :: parts]
+    return [(job, state) for job, state in both if state.state in wanted]
+
+
+def all_records(store: Store, states: list[JobState]) -> list[Record]:
+    """Every readable record of the folder; those that the states hold are not read again."""
+    seen = {state.path for state in states}
+    others = (found for path in store.paths() if path not in seen and isinstance(found := readable(path), Record))
+    return [*(state.record for state in states if state.record is not None), *others]
+
+
+def on_gpu(device: str) -> bool:
+    """Whether forecasts are for a GPU; torch, which knows what is there, takes too long to ask."""
+    return device.startswith("cuda") or (device == "auto" and Path("/proc/driver/nvidia/gpus").is_dir())
+
+
+def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
+    """Run what is not done and return the exit code: 0 done, 1 some jobs failed, 130 interrupted."""
+    store.check_writable()
+    states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
+    waiting = _waiting(plan, states, options)
+    jobs = [job for job, _ in waiting]
+    records = all_records(store, states) if jobs else []
+    expected = forecasts(jobs, records, on_gpu(options.device), config, folders)
+    settle_manifest(plan, config, store, options, expected)
+    for state in states:
+        if state.state == "done":
+            tidy(store, state.job)
+    print(f"{counted(len(states))}: {describe(states)}.", flush=True)
+    for missing in plan.missing:
+        print(f"not here: {missing.name} ({missing.get}).", flush=True)
+    if not plan.jobs:
+        raise UsageError("none of the data sets is here, so there is nothing to run.")
+    if not waiting:
+        return DONE
+    from bench.system.hardware import devices
+
+    on = devices(options.device) if options.cluster is None else [options.device]
+    places = _places(options, jobs, records, on)
+    if options.cluster is None:
+        forecast = total(jobs, expected, len(places), _together(options, jobs, places))
+        print(f"{counted(len(jobs))} to run: {forecast.sentence(len(places))}.", flush=True)
+    _announce(waiting)
+    failures, elsewhere = [], 0
+    try:
+        for outcome in _outcomes(longest_first(jobs, expected), config, folders, store, options, places):
+            if outcome.status == "failed":
+                failures.append(outcome)
+            elsewhere += outcome.status == "elsewhere"
+    except KeyboardInterrupt:
+        left = sum(state.state != "done" for state in states_of(jobs, store))
+        print(
+            f"interrupted: {left} of {len(states)} jobs are not done; the same command goes on from here.", flush=True
+        )
+        return INTERRUPTED
+    except OSError as error:
+        for job, _ in waiting:
+            if abandoned(store, job.name):  # stopped with the run
+                store.clear_temporaries(job.name)
+        raise UsageError(f"a record could not be written to {store.folder}: {error.strerror or error}.") from error
+    for failed in failures:
+        print(f"failed: {failed.job.name}: {failed.message} (record {store.path(failed.job.name)})", flush=True)
+    others = f", {elsewhere} left to another run" if elsewhere else ""
+    done = len(waiting) - len(failures) - elsewhere
+    print(f"{counted(done)} done, {len(failures)} failed{others}; records in {store.folder}.", flush=True)
+    return SOME_FAILED if failures else DONE
+
+
+def _places(options: RunOptions, jobs: list[Job], records: list[Record], devices: list[str]) -> list[str]:
+    """The device of each worker process. As many as ``--jobs`` says; else on GPUs what their memory allows, without
+    them what the cores hold."""
+    if options.jobs == 0 and devices[0] != "cpu" and options.cluster is None:
+        from bench.system.hardware import device_bytes
+
+        at_once = jobs_a_device(jobs, records, min(device_bytes(device) for device in devices))
+        return devices * max(1, at_once // options.together)
+    return list(islice(cycle(devices), wanted_workers(options.jobs, jobs)))
+
+
+def _together(options: RunOptions, jobs: list[Job], places: list[str]) -> int:
+    """Jobs of a bundle: not so many that a process has none."""
+    return min(options.together, math.ceil(len(jobs) / len(places)))
+
+
+def _announce(waiting: list[tuple[Job, JobState]]) -> None:
+    """Say what will be replaced and why; the old record stays beside the new one under another name."""
+    stale = Counter(state.parts for _, state in waiting if state.state == "stale")
+    for parts, count in stale.items():
+        print(f"{count} stale: {', '.join(parts)} changed; they run again, the old records are set aside.", flush=True)
+    incomplete = sum(state.state == "incomplete" for _, state in waiting)
+    if incomplete:
+        print(f"{incomplete} lack what --keep asks for; they run again, the old records are set aside.", flush=True)
+    for _, state in waiting:
+        if state.state == "corrupt":
+            print(f"{state.note}; it is set aside and its job runs again.", flush=True)
+
+
+def _outcomes(
+    jobs: list[Job], config: Config, folders: list[Path], store: Store, options: RunOptions, places: list[str]
+) -> Iterator[Any]:
+    from bench.run.worker import commit_failure, recorded_outcome, run_job
+
+    begin = time.time()
+    folders = [folder.resolve() for folder in folders]
+
+    def done(job: Job) -> Any | None:
+        """The outcome of a job whose record was written since the run began."""
+        path = store.path(job.name)
+        if path.exists() and path.stat().st_mtime >= begin and state_of(job, store).state == "done":
+            return recorded_outcome(job, store)
+        return None
+
+    again = options.fresh or options.keep_required
+    call = partial(
+        run_job,
+        config=config,
+        folders=folders,
+        store=store,
+        keep=options.keep,
+        again=again,
+        fresh=options.fresh,
+    )
+    with progress_of(len(jobs)) as progress:
+        bundles = bundled(jobs, _together(options, jobs, places))
+        # With one grid for several cores, its stacks are spread over them.
+        spread = len(jobs) == 1 and jobs[0].gradient and len(jobs[0].points) > jobs[0].protocol.stack
+        if options.cluster is not None:
+            remote = partial(call, store=Store(store.folder.resolve()), device=options.device)
+            found: Iterator[Any] = over_cluster(jobs, remote, options.cluster, store, progress.say)
+        elif (len(places) == 1 or spread) and len(bundles) == len(jobs) and options.timeout is None:
+            found = _in_this_process(jobs, call, places, progress)
+        else:
+            several = partial(run_bundle, run=call, config=config, folders=folders)
+            found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start, done)
+        for outcome in found:
+            if isinstance(outcome, Lost):
+                outcome = commit_failure(outcome.job, store, places[0], outcome.seconds, "WorkerLost", outcome.message)
+            progress.finish(outcome)
+            yield outcome
+
+
+def _in_this_process(jobs: list[Job], call: Callable[..., Any], places: list[str], progress: Lines) -> Iterator[Any]:
+    for job in jobs:
+        progress.start(job)
+        yield call(job, device=places[0], progress=progress.epoch, processes=len(places))
+
+
+def wanted_workers(wanted: int, jobs: list[Job]) -> int:
+    """0 means as many as the cores hold."""
+    if wanted > 0:
+        return wanted
+    from joblib import cpu_count
+
+    return max(1, cpu_count() // max(job.protocol.threads for job in jobs))

@@ -1,0 +1,1 @@
+"""Tables from records and from the paper, in every output format."""

@@ -1,0 +1,135 @@
+"""``bench export``: the records of a folder as flat tables, for tables and figures of one's own. Imports no torch.
+
+The schema is described in results/README.md.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import UsageError
+from bench.plan.states import JobState
+from bench.system.files import write_atomically
+
+FORMATS = ("sqlite", "csv", "parquet")
+JOB = ("dataset", "extractor", "row", "seed")
+
+
+def frames(entries: list[JobState]) -> dict[str, pd.DataFrame]:
+    """{table: frame}: ``jobs`` (one line a record), ``metrics`` (of the chosen point), ``grid`` (of every point),
+    ``curves`` (every point and epoch)."""
+    lines: dict[str, list[dict[str, Any]]] = {"jobs": [], "metrics": [], "grid": [], "curves": []}
+    for entry in entries:
+        name = dict(zip(JOB, (entry.job.dataset, entry.job.extractor, entry.job.row, entry.job.seed), strict=True))
+        lines["jobs"].append({**name, **_job(entry)})
+        result = entry.record.result if entry.record else None
+        if result is None:
+            continue
+        for split in ("val", "test", "measures"):
+            found = result.get(split) or {}
+            lines["metrics"] += [{**name, "split": split, "metric": metric, "value": found[metric]} for metric in found]
+        for number, point in enumerate(result.get("grid", ())):
+            lines["grid"] += _point({**name, "point": number}, point)
+            curves = point.get("curves") or {"loss": [], "hamming": []}  # packed records have none
+            for epoch, loss in enumerate(curves["loss"]):
+                hamming = curves["hamming"][epoch] if epoch < len(curves["hamming"]) else None
+                lines["curves"].append(
+                    {**name, "point": number, "epoch": epoch + 1, "loss": loss, "validation_hamming": hamming}
+                )
+    return {table: pd.DataFrame(found, columns=COLUMNS[table]) for table, found in lines.items()}
+
+
+COLUMNS = {
+    "jobs": [
+        *JOB, "track", "base", "protocol", "state", "note", "point", "epoch", "hyperparameters", "epochs", "seconds",
+        "peak_memory_bytes", "device", "host", "commit", "record",
+    ],
+    "metrics": [*JOB, "split", "metric", "value"],
+    "grid": [*JOB, "point", "hyperparameters", "epoch", "diverged", "split", "metric", "value"],
+    "curves": [*JOB, "point", "epoch", "loss", "validation_hamming"],
+}  # fmt: skip
+
+
+def _job(entry: JobState) -> dict[str, Any]:
+    record = entry.record
+    line: dict[str, Any] = {"state": entry.state, "note": entry.note, "record": str(entry.path)}
+    if record is None:
+        return line
+    result = record.result or {}
+    selected = result.get("selected", {})
+    return line | {
+        "track": record.track,
+        "base": record.base,
+        "protocol": record.protocol,
+        "point": selected.get("point"),
+        "epoch": selected.get("epoch"),
+        "hyperparameters": json.dumps(selected.get("hyperparameters", {})),
+        "epochs": result.get("epochs"),
+        "seconds": record.cost.get("seconds"),
+        "peak_memory_bytes": record.cost.get("peak_memory_bytes"),
+        "device": record.environment.get("device"),
+        "host": record.environment.get("host"),
+        "commit": record.environment.get("commit"),
+    }
+
+
+def _point(name: dict[str, Any], point: dict[str, Any]) -> list[dict[str, Any]]:
+    about = {
+        "hyperparameters": json.dumps(point["hyperparameters"]),
+        "epoch": point["epoch"],
+        "diverged": point["diverged"],
+    }
+    return [
+        {**name, **about, "split": split, "metric": metric, "value": value}
+        for split in ("val", "test")
+        for metric, value in (point[split] or {}).items()
+    ]
+
+
+def export(tables: dict[str, pd.DataFrame], target: Path, form: str) -> list[Path]:
+    """Write the tables: one SQLite file, or a folder with a file each.
+
+    Raises
+    ------
+    UsageError: when the target exists and is not of the kind, or Parquet lacks its library.
+    """
+    if form == "sqlite":
+        return [_sqlite(tables, target)]
+    if target.is_file():
+        raise UsageError(f"{target} is a file; {form} takes a folder, which gets a file for each table.")
+    write: dict[str, Callable[[pd.DataFrame], bytes]] = {
+        "csv": lambda frame: frame.to_csv(index=False).encode(),
+        "parquet": _parquet,
+    }
+    paths = [target / f"{name}.{form}" for name in tables]
+    for path, frame in zip(paths, tables.values(), strict=True):
+        write_atomically(path, write[form](frame))
+    return paths
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    try:
+        return frame.to_parquet(index=False)
+    except ImportError as error:
+        raise UsageError("Parquet needs pyarrow; install flem-bench[parquet], or take csv or sqlite.") from error
+
+
+def _sqlite(tables: dict[str, pd.DataFrame], target: Path) -> Path:
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder; sqlite takes a file.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    with closing(sqlite3.connect(partial)) as database:
+        for name, frame in tables.items():
+            frame.to_sql(name, database, index=False)
+        database.commit()
+    partial.replace(target)
+    return target

@@ -1,0 +1,218 @@
+"""Rendering a table: terminal and Markdown (tabulate), LaTeX (booktabs), HTML, CSV, JSON.
+
+Imports neither torch nor methods.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from tabulate import SEPARATING_LINE, tabulate
+
+from bench.tables.table import AVERAGE, GAP, Table
+
+FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
+
+
+Fit = Literal["column", "page"]
+"""Of a LaTeX table: as wide as it is, or across the page and never wider."""
+
+
+def render(table: Table, form: str, fit: Fit = "column") -> str:
+    if form == "latex":
+        return _latex(table, fit)
+    return {
+        "terminal": _terminal,
+        "markdown": _markdown,
+        "html": _html,
+        "csv": _csv,
+        "json": _json,
+    }[form](table)
+
+
+def render_all(tables: list[Table], form: str, fit: Fit = "column") -> str:
+    """Several tables below each other; in prose formats a note that all of them have stands once, under the last."""
+    if form not in ("terminal", "markdown", "html") or len(tables) < 2:
+        return "\n".join(render(table, form, fit) for table in tables)
+    common = common_notes(tables)
+    parts = []
+    for table in tables:
+        own = [note for note in table.notes if note not in common]
+        parts.append(render(replace(table, notes=[*own, *common] if table is tables[-1] else own), form))
+    return "\n".join(parts)
+
+
+def common_notes(tables: Sequence[Table]) -> list[str]:
+    """The notes that all of the tables have."""
+    return [note for note in tables[0].notes if all(note in table.notes for table in tables)]
+
+
+def _headers(table: Table) -> list[str]:
+    return ["Algorithm", *table.columns, *([AVERAGE] if table.show_ranks else [])]
+
+
+def _average(table: Table, row: str) -> list[str]:
+    return [table.averages.get(row, GAP if row in table.ranked else "")] if table.show_ranks else []
+
+
+def _lines(table: Table, rows: list[str], bold: str) -> list[list[str]]:
+    lines = []
+    for row in rows:
+        cells = [
+            f"{bold}{table.text(row, column)}{bold}" if table.is_best(row, column) else table.text(row, column)
+            for column in table.columns
+        ]
+        lines.append([row, *cells, *_average(table, row)])
+    return lines
+
+
+def _alignment(table: Table) -> tuple[str, ...]:
+    return ("left", *["right"] * (len(_headers(table)) - 1))
+
+
+def _terminal(table: Table) -> str:
+    lines: list = _lines(table, table.ranked, "")
+    if table.ranked and table.extra:
+        lines.append(SEPARATING_LINE)
+    lines += _lines(table, table.extra, "")
+    body = tabulate(lines, _headers(table), tablefmt="simple", colalign=_alignment(table), disable_numparse=True)
+    return "\n".join([table.title, "", body, *(["", *table.notes] if table.notes else [])]) + "\n"
+
+
+def _markdown(table: Table) -> str:
+    lines = _lines(table, table.ranked, "**")
+    if table.ranked and table.extra:
+        lines.append(["*unranked*", *[""] * (len(_headers(table)) - 1)])
+    lines += _lines(table, table.extra, "**")
+    lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    body = tabulate(lines, _headers(table), tablefmt="pipe", colalign=_alignment(table), disable_numparse=True)
+    notes = ["", *(f"- {note}" for note in table.notes)] if table.notes else []
+    return "\n".join([f"**{table.title}**", "", body, *notes]) + "\n"
+
+
+LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+    "–": "--",
+    ">": r"$>$",
+    "<": r"$<$",
+}
+
+
+def latex_escaped(text: str) -> str:
+    return "".join(LATEX_SPECIAL.get(character, character) for character in text)
+
+
+def _latex(table: Table, fit: Fit) -> str:
+    def cell(row: str, column: str) -> str:
+        text = latex_escaped(table.text(row, column))
+        if table.is_best(row, column):
+            return rf"\textbf{{{text}}}"
+        return rf"\underline{{{text}}}" if table.is_second(row, column) else text
+
+    def line(row: str) -> str:
+        cells = [cell(row, column) for column in table.columns]
+        average = [latex_escaped(text) for text in _average(table, row)]
+        return " & ".join([latex_escaped(row), *cells, *average]) + r" \\"
+
+    rule = [r"\midrule"] if table.ranked and table.extra else []
+    page = fit == "page"
+    environment = "table*" if page else "table"
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs,graphicx}" if page else "% needs \\usepackage{booktabs}",
+            rf"\begin{{{environment}}}",
+            r"\centering",
+            r"\footnotesize",
+            r"\setlength{\tabcolsep}{3pt}",
+            rf"\caption{{{latex_escaped(table.title)}}}",
+            *([r"\setbox0=\hbox{%"] if page else []),
+            rf"\begin{{tabular}}{{l{'r' * (len(_headers(table)) - 1)}}}",
+            r"\toprule",
+            " & ".join(latex_escaped(header) for header in _headers(table)) + r" \\",
+            r"\midrule",
+            *(line(row) for row in table.ranked),
+            *rule,
+            *(line(row) for row in table.extra),
+            r"\bottomrule",
+            r"\end{tabular}",
+            *([r"}\leavevmode\ifdim\wd0>\textwidth\resizebox{\textwidth}{!}{\box0}\else\box0\fi"] if page else []),
+            "",
+            r"\smallskip",
+            r"\begin{minipage}{\linewidth}\scriptsize",
+            *(latex_escaped(note) + r"\par" for note in table.notes),
+            r"\end{minipage}",
+            rf"\end{{{environment}}}",
+            "",
+        ]
+    )
+
+
+def _html(table: Table) -> str:
+    def line(row: str) -> str:
+        cells = []
+        for column in table.columns:
+            text = html.escape(table.text(row, column))
+            if table.is_best(row, column):
+                text = f"<strong>{text}</strong>"
+            elif table.is_second(row, column):
+                text = f"<u>{text}</u>"
+            cells.append(f"<td>{text}</td>")
+        average = "".join(f"<td>{html.escape(text)}</td>" for text in _average(table, row))
+        return f'<tr><th scope="row">{html.escape(row)}</th>{"".join(cells)}{average}</tr>'
+
+    head = "".join(f'<th scope="col">{html.escape(header)}</th>' for header in _headers(table))
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
+    bodies = [
+        f"<tbody>\n{chr(10).join(line(row) for row in rows)}\n</tbody>" for rows in (table.ranked, table.extra) if rows
+    ]
+    return "\n".join(
+        [
+            "<table>",
+            f"<caption>{html.escape(table.title)}</caption>",
+            f"<thead><tr>{head}</tr></thead>",
+            *bodies,
+            "</table>",
+            *([f"<ul>{notes}</ul>"] if notes else []),
+            "",
+        ]
+    )
+
+
+def _csv(table: Table) -> str:
+    stream = io.StringIO()
+    frame = table.frame.assign(rank=table.frame["rank"].astype("Int64"))
+    frame.drop(columns="printed").to_csv(stream, index=False)
+    return stream.getvalue()
+
+
+def _json(table: Table) -> str:
+    frame = table.frame.assign(rank=table.frame["rank"].astype("Int64"))
+    body = {
+        "title": table.title,
+        "metric": table.metric.key if table.metric else None,
+        "lower_is_better": table.metric.lower_is_better if table.metric else None,
+        "columns": table.columns,
+        "ranked": table.ranked,
+        "extra": table.extra,
+        "average_rank": table.averages,
+        "notes": table.notes,
+        "cells": json.loads(frame.to_json(orient="records", double_precision=15)),
+    }
+    return json.dumps(body, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,78 @@
+"""What a long job has computed so far, beside its record-to-be: a killed job goes on from there.
+
+One file a stage (a recovery network, what ``prepare`` gave, each stack of classifiers). A file of another key, device
+or library version counts as none, and so does a torn one: a job starts over rather than go on from anything else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.system.files import write_atomically
+
+FINISHED_SHARE = 0.05
+"""A finished stage is worth a file when it took this share of the time between two checkpoints."""
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The stages of one job. Picklable: the stages of a grid may train in several processes."""
+
+    folder: Path
+    identity: str
+    """What the job's result depends on; checkpoints of any other identity are not its own."""
+    seconds: float
+    """Between two checkpoints of a stage."""
+
+    def stage(self, name: str) -> Stage:
+        return Stage(self.folder / f"{name.replace(' ', '-')}.checkpoint", self.identity, self.seconds)
+
+
+@dataclass
+class Stage:
+    """One stage's file."""
+
+    path: Path
+    identity: str
+    seconds: float
+    started: float = field(default_factory=time.monotonic)
+    saved: float = field(default_factory=time.monotonic)
+
+    def load(self) -> dict[str, Any] | None:
+        """What :meth:`save` was last given by this job, tensors on the CPU; None where nothing was kept. The stage
+        begins here."""
+        self.started = self.saved = time.monotonic()
+        try:
+            content = self.path.read_bytes()
+        except OSError:
+            return None
+        digest, body = content[:64], content[64:]
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            return None
+        found = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+        return found["state"] if found["identity"] == self.identity else None
+
+    def due(self, finished: bool) -> bool:
+        now = time.monotonic()
+        if finished:
+            return now - self.started >= FINISHED_SHARE * self.seconds
+        return now - self.saved >= self.seconds
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Tensors, numbers, strings, lists and dicts of these. Where it cannot be written, the job goes on without."""
+        stream = io.BytesIO()
+        torch.save({"identity": self.identity, "state": state}, stream)
+        body = stream.getvalue()
+        try:
+            write_atomically(self.path, hashlib.sha256(body).hexdigest().encode() + body)
+        except OSError as error:
+            warnings.warn(f"the checkpoint {self.path} could not be written: {error.strerror or error}.", stacklevel=2)
+        self.saved = time.monotonic()

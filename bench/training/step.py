@@ -1,0 +1,105 @@
+"""One optimiser step of a stack: forward, backward, per-model clipping, update."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from bench.methods.api import Split
+from bench.training.clipping import NormQueue
+from bench.training.cuda_graph import CapturedFunction
+from bench.training.optimiser import Adam
+from bench.training.stack import Stack
+
+Clip = Literal["joint", "separate", "none"]
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """What the optimiser and the loop do; a protocol's part that training needs (paper section 4.2, released code)."""
+
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 1e-4
+    bias_weight_decay: float = 1e-2
+    """The released code's bias group names no decay and so gets AdamW's default."""
+    amsgrad: bool = True
+    decoupled_decay: bool = True
+    """False: the decay is part of the gradient (Adam with L2), which some recovery networks ask for."""
+    clip: Clip = "joint"
+    tf32: bool = False
+    """Whether a GPU may round the factors of the steps' matrix products to 10 bits."""
+
+
+class Step:
+    """One step of the stack: forward, backward, per-model clipping, one fused AMSGrad-AdamW update.
+
+    On a GPU the step of a recorded batch size is captured as a CUDA graph; the odd last batch of an epoch has its own.
+    """
+
+    def __init__(self, stack: Stack, options: LoopOptions, training: Split, extra: Mapping[str, Tensor]) -> None:
+        self.stack = stack
+        self.training = training
+        self.extra = extra
+        self.captured: dict[int, CapturedFunction] = {}
+        self.optimiser = Adam(
+            stack.parameters,
+            learning_rate=options.learning_rate,
+            betas=options.betas,
+            eps=options.eps,
+            weight_decay=options.weight_decay,
+            bias_weight_decay=options.bias_weight_decay,
+            amsgrad=options.amsgrad,
+            decoupled=options.decoupled_decay,
+        )
+        example = next(iter(stack.parameters.values()))
+        self.clip_groups = [
+            (positions, NormQueue(stack.size, example.device, example.dtype))
+            for positions in clip_groups(list(stack.parameters), options.clip)
+        ]
+
+    def __call__(self, index: Tensor) -> Tensor:
+        """[K] losses on the training rows of ``index``, before the update."""
+        rows = len(index)
+        if rows not in self.captured:
+            if not (index.is_cuda and self.stack.is_recorded(rows)):
+                return self._run(index)
+            self.captured[rows] = CapturedFunction(self._run, index)
+        return self.captured[rows](index)
+
+    def _run(self, index: Tensor) -> Tensor:
+        x = self.training.x.index_select(0, index)
+        y = self.training.y.index_select(0, index).to(x.dtype)
+        extra = {name: value.index_select(0, index) for name, value in self.extra.items()}
+        losses, given = self.stack.losses_and_gradients(x, y, extra)
+        # The fused optimiser walks memory and expects a gradient laid out like its parameter.
+        gradients = [gradient.contiguous() for gradient in given]
+        with torch.no_grad():
+            for positions, queue in self.clip_groups:
+                group = [gradients[i] for i in positions]
+                norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in group])
+                factor = queue.scale(torch.linalg.vector_norm(norms, dim=0))
+                # On a GPU asking whether anything is clipped would wait for the device; multiplying by 1 does not.
+                if factor.is_cuda or bool((factor < 1).any()):
+                    for gradient in group:
+                        gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
+            self.optimiser.step(gradients)
+        return losses
+
+
+def clip_groups(names: list[str], clip: Clip) -> list[list[int]]:
+    """Positions of the parameters that share one norm: all ("joint"), classifier and the rest ("separate"), or none."""
+    if clip == "none":
+        return []
+    if clip == "joint":
+        return [list(range(len(names)))]
+    own = [i for i, name in enumerate(names) if name.startswith("classifier.")]
+    rest = [i for i in range(len(names)) if i not in own]
+    return [group for group in (own, rest) if group]

@@ -1,0 +1,1 @@
+"""Measurements, one module each, with a function `run`."""

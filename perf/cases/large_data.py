@@ -1,0 +1,101 @@
+"""Data of NUS-WIDE's size (146000 x 2048, made on the spot): seconds until training starts, and that nothing is copied.
+And the memory that preparing VOC's number of photographs takes, where BENCH_SHARED_DATA has some."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+ROWS = {"train": 146000, "val": 4000, "test": 60260}
+FEATURES, LABELS = 2048, 81
+PHOTOGRAPHS = 9963
+
+START = """
+import resource, sys, time
+started = time.perf_counter()
+from pathlib import Path
+from bench import config
+from bench.training import step
+from bench.plan.rows import chosen_rows
+from bench.plan.jobs import make_plan, source_of
+from bench.job.inputs import prepare
+import numpy as np, torch
+torch.set_num_threads(1)
+folders = [Path(sys.argv[1])]
+settings = config.load()
+plan = make_plan(settings, folders, ["Large"], chosen_rows(settings, ["BCE"]), [0])
+dataset = source_of(plan.jobs[0], settings, folders).load()
+job = plan.jobs[0]
+prepared = prepare(dataset, job.protocol.scaling, job.protocol.fidelity, torch.device("cpu"), torch.float32)
+shared = np.shares_memory(prepared.splits["train"].x.numpy(), dataset.splits["train"].x)
+mapped = isinstance(dataset.splits["train"].x, np.memmap)
+class Started(Exception): pass
+def stop(*given): raise Started
+step.Step.__call__ = stop
+try:
+    from bench.job.fit_linear import fit_linear
+    fit_linear(job.base, list(job.points), prepared, job.protocol, 0)
+except Started:
+    pass
+anonymous = int(next(l for l in open("/proc/self/status") if l.startswith("RssAnon")).split()[1]) / 1024
+print(time.perf_counter() - started, shared and mapped, anonymous)
+"""
+
+PREPARE = """
+import resource, sys
+from pathlib import Path
+import torch
+from bench.datasets.features import images
+torch.set_num_threads(2)
+network = images.load_network(images.LITE, int(sys.argv[2]))
+paths = sorted(Path(sys.argv[1]).glob("*.jpg"))
+images.extract(network, (paths * (int(sys.argv[3]) // len(paths) + 1))[: int(sys.argv[3])], Path(sys.argv[4]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def run(full: bool) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder))
+        first, second = (_python(START, folder) for _ in range(2))
+        results: dict[str, object] = {
+            "feature_files_gb": sum(path.stat().st_size for path in Path(folder).glob("*.npy")) / 1e9,
+            "seconds_to_first_step": float(first[0]),
+            "seconds_to_first_step_again": float(second[0]),
+            "mapped_and_not_copied": first[1] == "True",
+            "memory_of_its_own_mb": float(first[2]),
+        }
+        photographs = Path(os.environ.get("BENCH_SHARED_DATA", folder)) / "raw/voc2007-sample/JPEGImages"
+        if photographs.is_dir():
+            target = str(Path(folder) / "photographs.npy")
+            small = _python(PREPARE, str(photographs), "64", str(PHOTOGRAPHS), target)
+            large = _python(PREPARE, str(photographs), "448", "64", target)
+            results["photographs"] = PHOTOGRAPHS
+            results["peak_mb_of_all_photographs_at_64_pixels"] = float(small[0])
+            results["peak_mb_of_64_photographs_at_448_pixels"] = float(large[0])
+        return results
+
+
+def write(folder: Path) -> None:
+    """Simulated canonical files; the rows repeat a block, which no part of the harness notices."""
+    random = np.random.default_rng(0)
+    block = random.random((2000, FEATURES), dtype=np.float32)
+    for split, rows in ROWS.items():
+        path = folder / f"Large_{split}_features_simulated.npy"
+        x = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, FEATURES))
+        for start in range(0, rows, len(block)):
+            x[start : start + len(block)] = block[: rows - start]
+        x.flush()
+        y = sparse.random(rows, LABELS, 0.02, "csr", random_state=0, data_rvs=np.ones)
+        sparse.save_npz(folder / f"Large_{split}_labels.npz", y.astype(np.int8))
+
+
+def _python(program: str, *arguments: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.split()

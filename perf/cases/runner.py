@@ -1,0 +1,114 @@
+"""The runner itself: what a job that does nothing costs, 5000 records planned and read, two processes against one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench import config as configuration
+from bench.plan.jobs import make_plan
+from bench.plan.rows import chosen_rows
+from bench.records.record import Manifest, Record
+from bench.records.store import Store
+
+ROOT = Path(__file__).parent.parent.parent
+RECORDS = 5000
+EMPTY_JOBS = 60
+SIMILAR_JOBS = 12
+EMPTY_METHOD = '''
+"""A method that does nothing."""
+from bench.methods.api import Method, register
+
+@register("Nothing", family="test", paper="none")
+class Nothing(Method):
+    def fit(self, train, seed):
+        pass
+    def scores(self, x):
+        return x[:, :14]
+'''
+
+
+def run(full: bool) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        return {
+            "empty_job_ms": {str(jobs): empty_jobs(folder / f"empty-{jobs}", jobs) for jobs in (1, 2)},
+            **many_records(folder / "many"),
+            "two_processes_against_one": two_against_one(folder, 9 if full else 5),
+        }
+
+
+def bench(folder: Path, *arguments: str, program: Path = ROOT) -> float:
+    """Seconds that a command took."""
+    begin = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(program), "BENCH_DATA": ""},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - begin
+
+
+def empty_jobs(folder: Path, jobs: int) -> float:
+    """Milliseconds a job: claim, load yeast, evaluate, write, less what a run with few of them takes."""
+    folder.mkdir()
+    program = folder / "program"
+    for package in ("bench", "methods"):
+        shutil.copytree(ROOT / package, program / package, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "bench.toml", program)
+    (program / "methods/nothing.py").write_text(EMPTY_METHOD)
+    few = [str(seed) for seed in range(4)]
+    many = [str(seed) for seed in range(EMPTY_JOBS)]
+    command = ("run", "--methods", "Nothing", "--keep", "none", "--jobs", str(jobs))
+    short = bench(folder, *command, "--seeds", *few, "--results", "few", program=program)
+    long = bench(folder, *command, "--seeds", *many, "--results", "many", program=program)
+    return (long - short) / (len(many) - len(few)) * jobs * 1e3
+
+
+def many_records(folder: Path) -> dict[str, float]:
+    """Seconds of the commands that plan and read a folder of 5000 records of 50 grid points' size."""
+    folder.mkdir()
+    settings = configuration.load()
+    store = Store(folder / "results/runs")
+    rows = chosen_rows(settings, None)
+    seeds = list(range(-(-RECORDS // len(rows))))
+    plan = make_plan(settings, [], ["yeast"], rows, seeds)
+    bench(folder, "run", "--methods", "FL", "--epochs", "30", "--results", "one")
+    (path,) = Store(folder / "one").paths()
+    example = msgspec.json.decode(path.read_bytes())
+    example.pop("checksum")
+    record = msgspec.convert(example, Record)
+    for job in plan.jobs[:RECORDS]:
+        store.write(msgspec.structs.replace(record, job=job.name, base=job.base, key=msgspec.to_builtins(job.key)))
+    store.write_manifest(Manifest(datasets=["yeast@mulan"], rows=[row.name for row in rows], seeds=seeds))
+    given = [str(seed) for seed in seeds]
+    bench(folder, "status")  # the files are in the system's cache from here on
+    return {
+        "records": float(RECORDS),
+        "plan_and_read_s": bench(folder, "run", "--seeds", *given, "--dry-run"),
+        "status_s": bench(folder, "status"),
+        "table_s": bench(folder, "table", "--metric", "hamming"),
+        "report_s": bench(folder, "report", "--control", "FL"),
+    }
+
+
+def two_against_one(folder: Path, rounds: int) -> dict[str, float]:
+    """How many times faster twelve similar jobs of one thread each end with two processes; in turns, start included."""
+    seeds = [str(seed) for seed in range(SIMILAR_JOBS)]
+    command = ("run", "--methods", "FL", "--epochs", "250", "--seeds", *seeds)
+    ratios = []
+    for number in range(rounds):
+        one, two = (bench(folder, *command, "--jobs", jobs, "--results", f"{jobs}-{number}") for jobs in "12")
+        ratios.append(one / two)
+    return {"median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios), "rounds": rounds}

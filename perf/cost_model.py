@@ -1,0 +1,100 @@
+"""``python -m perf.cost_model``: bench/plan/typical_costs.json, fitted to the committed records by non-negative least
+squares on relative errors. ``python -m perf.scaling_page`` tells how far forecasts are from records."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from bench.plan.costs import TYPICAL, Coefficients, CostModel, recorded_shape, time_terms
+from bench.plan.jobs import Job
+from bench.protocol import Protocol
+from bench.records.packed import PACKED, unpacked
+from bench.records.record import Record
+
+REFERENCE = Path(__file__).parent.parent / "results/reference"
+FIRST_STAGES = ("FCM", "GLLE", "KM", "LP", "ML")
+"""The recovery track shows what these do before anything is trained."""
+COMPARE_ROWS = (*FIRST_STAGES, "ML-KNN", "VALEN")
+"""Methods whose seconds grow with the pairs of rows; the others' grow with the rows."""
+
+
+def records_of(folder: str) -> list[Record]:
+    return [record for _, record in unpacked(REFERENCE / folder / PACKED)]
+
+
+def sample() -> list[Record]:
+    """Records of one kind of processor: of all seeds of a row on a data set the one with the median time."""
+    first_stages = [record for record in records_of("recovery") if record.base in FIRST_STAGES]
+    seeds: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in [*records_of(""), *records_of("delicious"), *first_stages]:
+        seeds[record.job.full_dataset, record.job.row].append(record)
+    return [sorted(rows, key=lambda record: record.cost["seconds"])[len(rows) // 2] for rows in seeds.values()]
+
+
+def fit(records: list[Record]) -> Coefficients:
+    """{method: {term: coefficient}}; terms with coefficient 0 are left out."""
+    from scipy.optimize import nnls
+
+    found = {}
+    for base in sorted({record.base for record in records}):
+        terms = [relative_terms(record) for record in records if record.base == base]
+        names = list(dict.fromkeys(name for row in terms for name in row))
+        values, _ = nnls(np.array([[row.get(name, 0.0) for name in names] for row in terms]), np.ones(len(terms)))
+        found[base] = {name: float(f"{value:.3g}") for name, value in zip(names, values, strict=True) if value > 0}
+    return found
+
+
+def relative_terms(record: Record) -> dict[str, float]:
+    """The terms that the record's seconds may grow with, over these seconds."""
+    job = job_of(record)
+    names = ["pairs of rows"] if record.base in COMPARE_ROWS else []
+    if job.gradient:
+        names += ["steps", "weights x steps"]
+    elif record.track == "classification":
+        names.append("weights x rows")
+    terms = time_terms(job.protocol, recorded_shape(record.result or {}), len(job.points))
+    return {name: value / record.cost["seconds"] for name, value in terms.items() if name in names}
+
+
+def job_of(record: Record) -> Job:
+    result = record.result or {}
+    return Job(
+        name=record.job, base=record.base, protocol_name="", protocol=Protocol(**record.key["protocol"]),
+        points=({},) * len(result.get("grid", [{}])), grid_names=(), gradient=result["epochs"] is not None, files=(),
+        reader="", key={},
+    )  # fmt: skip
+
+
+def checked() -> dict[str, list[tuple[float, float]]]:
+    """{what is forecast, and corrected by what: (forecast, measured) of all classification records}; coefficients are
+    fitted without the record's data set."""
+    known = sample()
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for records in map(records_of, ("", "delicious", "another-processor")):
+        datasets = {record.job.full_dataset for record in records}
+        fitted = {name: fit([record for record in known if record.job.full_dataset != name]) for name in datasets}
+        for record in records:
+            corrections = {
+                "seconds, corrected by nothing": [],
+                "seconds, by records of other methods in the folder": [r for r in records if r.base != record.base],
+                "seconds, by all other records of the folder": [r for r in records if r is not record],
+            }
+            for what, others in corrections.items():
+                model = CostModel(others, gpu=False, typical=fitted[record.job.full_dataset])
+                forecast = model.forecast(job_of(record), recorded_shape(record.result or {}))
+                found[what].append((forecast.seconds, record.cost["seconds"]))
+            found["peak memory"].append((forecast.memory_bytes, record.cost["peak_memory_bytes"]))
+    return found
+
+
+def main() -> None:
+    lines = [f"{json.dumps(method)}: {json.dumps(values)}" for method, values in fit(sample()).items()]
+    TYPICAL.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

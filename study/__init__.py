@@ -1,0 +1,1 @@
+"""The reference run, its findings, and the pages written from them."""

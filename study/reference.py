@@ -1,0 +1,233 @@
+"""The reference run: ``python -m study.reference run|pack|elsewhere|check|renew [--subset] [--results FOLDER]``.
+
+run        every job of the reference, in resumable parts; what is done is not done again
+pack       the records into results/reference/records.jsonl.xz, and the tables they give
+elsewhere  the same of another processor, into results/reference/another-processor, for what it does to results
+check      a fresh run's results against the committed ones, byte for byte and to four digits
+renew      the keys and probes of the committed records, once today's code has given the same bytes as the code of the
+           records: two runs of the subset on one machine, in --results and --before
+
+Data folders come from BENCH_DATA. Rows of its own are in results/reference/bench.toml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from bench import config as configuration
+from bench.analysis.within_datasets import RESAMPLED, resampled
+from bench.config import Config
+from bench.datasets.catalog import data_folders
+from bench.metrics.catalogue import PAPER_METRICS
+from bench.plan.probes import current_probes
+from bench.plan.rows import rows_of
+from bench.plan.states import JobState, changed_parts, collect, expected_now
+from bench.records.artifacts import read_scores
+from bench.records.packed import PACKED, digest_of, pack, unpacked
+from bench.records.record import Manifest, Record
+from bench.records.store import Store
+from bench.tables.comparison import comparison
+from bench.tables.render import render_all
+from study.findings import LIKE_THE_PAPER
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "results/reference"
+RECOVERY = FOLDER / "recovery"
+DELICIOUS = FOLDER / "delicious"
+"""983 labels: one seed, and four grid points of FLEM, by the bench.toml there."""
+ANOTHER_PROCESSOR = FOLDER / "another-processor"
+"""One seed of what data were at hand there."""
+MEASURED = "measured.json"
+"""What only kept scores tell, which are not committed; so too"""
+WITHIN = "within.jsonl"
+"""what test instances and seeds decide between CONTROL and the others, a line a data set."""
+CONTROL = "FLEM-D"
+SMALL = ["yeast", "emotions", "scene", "birds", "medical", "enron"]
+LARGE = ["bibtex", "corel5k", "tmc2007_500"]
+OWN_ROWS = ["FLEM-D legacy", "FLEM-I separate"]
+VOC_ROWS = ["R-FL VOC", "DB VOC"]
+ENHANCEMENT = ["FCM", "KM", "LP", "ML", "GLLE"]
+ONE, THREE = range(1), range(3)
+"""Five seeds of everything would take ten hours on two cores."""
+PARTS: list[tuple[list[str], range, list[str] | None]] = [
+    ([*LIKE_THE_PAPER, *SMALL], ONE, None),
+    ([*LIKE_THE_PAPER, "yeast", "scene"], ONE, OWN_ROWS),
+    (LARGE, ONE, None),
+    ([*LIKE_THE_PAPER, *SMALL], THREE, None),
+    ([*LIKE_THE_PAPER, "yeast", "scene"], THREE, OWN_ROWS),
+    (["emotions", "birds", "yeast", "scene"], THREE, ENHANCEMENT),
+    (LARGE, THREE, None),
+    (["VOC07tv"], THREE, VOC_ROWS),
+]
+"""(data sets, seeds, rows; None for the table's): what matters most comes first."""
+SUBSET: list[tuple[list[str], range, list[str] | None]] = [
+    (["yeast", "emotions"], ONE, ["ML-KNN", "RAKEL", "FL", "CB", "R-FL", "DB", "BS", "BCE", "FLEM-I", "FLEM-II"]),
+    (["VOC07tv"], ONE, ["LEVI", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I separate"]),
+]
+"""Under ten minutes on two cores."""
+SUBSET_JOBS = sum(len(datasets) * len(seeds) * len(rows or ()) for datasets, seeds, rows in SUBSET)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m study.reference", description=__doc__)
+    parser.add_argument("what", choices=("run", "pack", "elsewhere", "check", "renew"))
+    parser.add_argument("--before", type=Path, help="renew: the subset as the code of the records computes it here")
+    parser.add_argument("--subset", action="store_true", help="the part that takes under ten minutes")
+    parser.add_argument("--results", type=Path, default=FOLDER / "runs", help="the folder of the fresh records")
+    given = parser.parse_args()
+    results = given.results.resolve()
+    if given.what == "run":
+        run(results, SUBSET if given.subset else PARTS, beyond=not given.subset)
+    elif given.what == "pack":
+        write(results)
+    elif given.what == "elsewhere":
+        _packed(results, ANOTHER_PROCESSOR)
+    elif given.what == "renew":
+        renew(results, given.before.resolve())
+    else:
+        sys.exit(check(results))
+
+
+def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]], beyond: bool) -> None:
+    """The parts; ``beyond`` them the recovery track, and delicious."""
+    for datasets, seeds, rows in parts:
+        options = ["--datasets", *datasets, "--seeds", *map(str, seeds), *(["--methods", *rows] if rows else [])]
+        bench("run", results, options)
+    if beyond:
+        bench("recover", runs_beside(results, RECOVERY), [])
+        bench("run", runs_beside(results, DELICIOUS), ["--datasets", "delicious", "--seeds", "0"], DELICIOUS)
+
+
+def runs_beside(results: Path, packed: Path) -> Path:
+    """Where the fresh records lie that are packed into a folder of its own: beside the others'."""
+    return results.with_name(f"{packed.name}-{results.name}")
+
+
+def bench(verb: str, results: Path, options: list[str], settings: Path = FOLDER) -> None:
+    command = [sys.executable, "-m", "bench", verb, "--results", str(results), "--jobs", "auto", *options]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(command, cwd=settings, check=False, env={**os.environ, "PYTHONPATH": path})
+    if done.returncode not in (0, 1):
+        sys.exit(done.returncode)
+
+
+def write(results: Path) -> None:
+    """The packed records and, of what they hold, every table in Markdown and LaTeX."""
+    store, config, manifest = Store(results), configuration.load(FOLDER), _packed(results, FOLDER)
+    for folder in (RECOVERY, DELICIOUS):
+        if (runs := runs_beside(results, folder)).is_dir():
+            _packed(runs, folder)
+    entries = committed(Store(FOLDER), config)
+    tables = [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in PAPER_METRICS]
+    for form, suffix in (("markdown", "md"), ("latex", "tex")):
+        (FOLDER / f"tables.{suffix}").write_text(render_all(tables, form, "page"), encoding="utf-8")
+    rows = [*tables[0].ranked, "BCE"]
+    (FOLDER / MEASURED).write_text(json.dumps(measured(store), indent=1, sort_keys=True) + "\n")
+    within = resampled(committed(store, config), rows, CONTROL, RESAMPLED)
+    (FOLDER / WITHIN).write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in within))
+
+
+def _packed(runs: Path, folder: Path) -> Manifest:
+    """Pack what is done of the records, with what was asked for of them."""
+    store = Store(runs)
+    records = _done(store)
+    path = pack(records, folder)
+    Store(folder).write_manifest(store.manifest())
+    print(f"{len(records)} records, {path.stat().st_size / 1e6:.2f} MB")
+    return store.manifest()
+
+
+def renew(results: Path, before: Path) -> None:
+    """Write today's keys and probes into the committed records, whose results stay as they are.
+
+    A data set that is not here keeps its digest. A record whose protocol or options are others now is refused.
+    """
+    two = [{record.job: digest_of(record.result or {}) for record in _done(Store(one))} for one in (before, results)]
+    different = [job for job in two[0] if two[0][job] != two[1].get(job)]
+    if different or len(two[0]) < SUBSET_JOBS:
+        sys.exit(f"{len(two[0])} jobs, of which {len(different)} differ: {', '.join(map(str, different))}")
+    for folder in (FOLDER, ANOTHER_PROCESSOR, RECOVERY, DELICIOUS):
+        store, config = Store(folder), configuration.load(DELICIOUS if folder == DELICIOUS else FOLDER)
+        found = expected_now(store, config, data_folders(config, None))
+        probes = current_probes((one.request, one.key) for one in found if one.request and one.key)
+        renewed = []
+        for one, probe in zip(found, probes, strict=True):
+            assert isinstance(one.record, Record)
+            assert one.key is not None
+            if changed := {"protocol", "hyperparameters", "seed"}.intersection(changed_parts(one.record, one.key)):
+                sys.exit(f"{one.job}: {', '.join(changed)} changed; its results are not today's")
+            renewed.append(replace(one.record, key=one.key, probe=probe))
+        path = pack(renewed, folder)
+        print(f"{len(renewed)} records, {path.stat().st_size / 1e6:.2f} MB: {path}")
+
+
+def _done(store: Store) -> list[Record]:
+    return [record for _, record in store.records() if isinstance(record, Record) and record.status == "done"]
+
+
+def measured(store: Store) -> dict[str, dict[str, float]]:
+    """{data set: what only the kept test scores tell}: the label density, and how far RAKEL's scores are saturated."""
+    found: dict[str, dict[str, float]] = {}
+    for path in sorted(store.folder.glob("*@*/RAKEL/seed-0.scores.npz")):
+        kept = read_scores(path)
+        highest = kept.scores.max(1, keepdims=True)
+        found[path.parts[-3].partition("@")[0]] = {
+            "density": float(kept.y.mean()),
+            "saturated": float((np.minimum(kept.scores, 1 - kept.scores) < 1e-6).mean()),
+            "tied at the top": float(((kept.scores == highest).sum(1) > 1).mean()),
+        }
+    return found
+
+
+def committed(store: Store, config: Config) -> list[JobState]:
+    """The records as they were made, whatever data sets are here."""
+    return collect(store, replace(config, datasets={}), [])
+
+
+def check(results: Path) -> int:
+    """Compare; 1 where a metric differs in its four printed digits."""
+    committed = {record.job: record for _, record in unpacked(FOLDER / PACKED)}
+    outcome: Counter[str] = Counter()
+    elsewhere: set[str] = set()
+    for _, record in Store(results).records():
+        before = committed.get(record.job) if isinstance(record, Record) else None
+        if not isinstance(record, Record) or record.result is None or before is None or before.result is None:
+            outcome["not comparable"] += 1
+            continue
+        if digest_of(record.result) == digest_of(before.result):
+            outcome["byte for byte"] += 1
+            continue
+        different = list(differences(before.result, record.result))
+        outcome["equal to four digits" if not different else "different"] += 1
+        for metric, old, new in different:
+            print(f"{record.job}: {metric} was {old:.4f} and is {new:.4f}")
+        there, here = (one.environment["processor"] for one in (before, record))
+        if different and there != here:
+            elsewhere.add(f"{there}, and here on {here}")
+    print(", ".join(f"{count} {name}" for name, count in outcome.items()) or "there is nothing to compare")
+    for two in sorted(elsewhere):
+        print(f"Those that differ were computed on {two}: see docs/results.md, what another processor does.")
+    return int(outcome["different"] > 0 or not outcome)
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
+    for metric in PAPER_METRICS:
+        old, new = before["test"][metric.key], now["test"][metric.key]
+        if (old is None) != (new is None) or (old is not None and f"{old:.4f}" != f"{new:.4f}"):
+            yield metric.title, old, new
+
+
+if __name__ == "__main__":
+    main()

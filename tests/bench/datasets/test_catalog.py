@@ -1,0 +1,344 @@
+"""Sources of data: what is found, how it is split, and one sentence for every fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bench import config
+from bench.datasets.catalog import OWN_NUMBERS, Missing, Source, available, data_folders, resolve, scan
+from bench.datasets.dataset import SplitArrays
+from bench.datasets.readers import canonical, npz, yeast
+from bench.errors import UsageError
+
+
+@pytest.fixture
+def settings() -> config.Config:
+    return config.load(Path("/nonexistent"))
+
+
+def arrays(rows: int = 8, features: int = 3, labels: int = 4, seed: int = 0) -> SplitArrays:
+    random = np.random.default_rng(seed)
+    y = (random.random((rows, labels)) < 0.5).astype(np.int8)
+    y[0, :], y[1, :] = 0, 1
+    return SplitArrays(random.random((rows, features)).astype(np.float32), y)
+
+
+def write(folder: Path, stem: str = "Tiny", extractor: str = "e1", names: tuple = ()) -> dict[str, SplitArrays]:
+    splits = {split: arrays(seed=seed) for seed, split in enumerate(("train", "val", "test"))}
+    canonical.save(folder, stem, extractor, splits, names)
+    scan.cache_clear()
+    return splits
+
+
+def write_npz(path: Path, **changes: np.ndarray) -> Path:
+    base = arrays(rows=50)
+    np.savez(path, **{"X": base.x, "Y": base.y, **changes})  # type: ignore[arg-type]
+    scan.cache_clear()
+    return path
+
+
+def found(name: str, settings: config.Config, folder: Path) -> Source:
+    source = resolve(name, settings, [folder])
+    assert isinstance(source, Source)
+    return source
+
+
+# --- what is found --------------------------------------------------------------------------------------------------
+
+
+def test_yeast_is_the_mulan_set_in_its_fixed_split() -> None:
+    dataset = yeast.load("yeast")
+    assert {split: part.x.shape for split, part in dataset.splits.items()} == {
+        "train": (1200, 103),
+        "val": (300, 103),
+        "test": (917, 103),
+    }
+    assert sum(int(part.y.sum()) for part in dataset.splits.values()) == 10241  # 2417 rows x 4.237 labels
+    order = np.random.default_rng(0).permutation(2417)
+    assert len(set(order[:1200]) & set(order[1500:])) == 0
+
+
+def test_yeast_has_the_rows_of_the_shared_copy(shared_data: Path) -> None:
+    """The copies order rows and labels differently."""
+    splits = yeast.load("yeast").splits.values()
+    ours = np.concatenate([np.hstack([part.x, part.y]) for part in splits]).round(5)
+    with np.load(shared_data / "multilabel/yeast.npz") as other:
+        by_name = {name: j for j, name in enumerate(other["label_names"])}
+        labels = other["Y"][:, [by_name[f"Class{j}"] for j in range(1, 15)]]
+        theirs = np.hstack([other["X"], labels]).round(5)
+    np.testing.assert_allclose(ours[np.lexsort(ours.T[::-1])], theirs[np.lexsort(theirs.T[::-1])], atol=2e-5)
+
+
+def test_canonical_files_are_found_by_name_memory_mapped_and_need_no_registration(
+    tmp_path: Path, settings: config.Config
+) -> None:
+    splits = write(tmp_path / "deep" / "er", names=("a", "b", "c", "d"))
+    source = found("Tiny", settings, tmp_path)
+    dataset = source.load()
+    assert (source.full_name, source.protocol) == ("Tiny@e1", "paper")
+    assert isinstance(dataset.splits["train"].x, np.memmap)
+    assert dataset.label_names == ["a", "b", "c", "d"]
+    for split, part in splits.items():
+        np.testing.assert_array_equal(dataset.splits[split].x, part.x)
+        np.testing.assert_array_equal(dataset.splits[split].y, part.y)
+
+
+def test_paper_sets_are_found_under_the_authors_stems(tmp_path: Path, settings: config.Config) -> None:
+    assert isinstance(resolve("VOC07", settings, [tmp_path]), Missing)
+    write(tmp_path, "VOC2007", "imagenet_resnet50")
+    source = found("voc07", settings, tmp_path)
+    assert (source.full_name, source.protocol) == ("VOC07@imagenet_resnet50", "paper")
+    listed = available(settings, [tmp_path])
+    assert [one.full_name for one in listed if isinstance(one, Source)] == ["yeast@mulan", "VOC07@imagenet_resnet50"]
+
+
+def test_several_extractors_must_be_chosen_among(tmp_path: Path, settings: config.Config) -> None:
+    write(tmp_path, extractor="e1")
+    write(tmp_path, extractor="e2")
+    with pytest.raises(UsageError, match="2 extractors; choose Tiny@e1 or Tiny@e2"):
+        resolve("Tiny", settings, [tmp_path])
+    assert found("Tiny@e2", settings, tmp_path).extractor == "e2"
+    with pytest.raises(UsageError, match=r"no features 'e3'; did you mean 'e[12]'"):
+        resolve("Tiny@e3", settings, [tmp_path])
+
+
+def test_a_registered_set_without_stems_is_found_by_its_name(tmp_path: Path, settings: config.Config) -> None:
+    write(tmp_path)
+    entries = {**settings.datasets, "Tiny": config.DatasetEntry(protocol="small")}
+    registered = replace(settings, datasets=entries)
+    assert found("Tiny", registered, tmp_path).protocol == "small"
+    absent = resolve("Tiny", registered, [])
+    assert isinstance(absent, Missing)
+    assert "Tiny_<split>_features_<extractor>.npy" in absent.get
+
+
+def test_a_users_own_numbers_are_scaled_and_trained_long_enough(tmp_path: Path, settings: config.Config) -> None:
+    write(tmp_path, extractor=OWN_NUMBERS)
+    assert found("Tiny", settings, tmp_path).protocol == "small"
+
+
+def test_registered_name_wins_over_a_file_which_its_path_reaches(tmp_path: Path, settings: config.Config) -> None:
+    path = write_npz(tmp_path / "yeast.npz")
+    assert found("yeast", settings, tmp_path).full_name == "yeast@mulan"
+    assert found(str(path), settings, tmp_path).full_name == "yeast@npz"
+
+
+def test_unknown_name_has_a_suggestion(tmp_path: Path, settings: config.Config) -> None:
+    write_npz(tmp_path / "emotions.npz")
+    with pytest.raises(UsageError, match=r"no data set 'emotion'.*did you mean 'emotions'"):
+        resolve("emotion", settings, [tmp_path])
+
+
+def test_data_folder_by_option_environment_or_file(
+    tmp_path: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BENCH_DATA", raising=False)
+    assert data_folders(settings, None) == [Path("data")]
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    assert data_folders(settings, None) == [tmp_path]
+    with pytest.raises(UsageError, match="nowhere, given by --data, does not exist"):
+        data_folders(settings, "nowhere")
+
+
+# --- splits ---------------------------------------------------------------------------------------------------------
+
+
+def test_npz_without_official_split_is_cut_60_20_20(tmp_path: Path) -> None:
+    dataset = npz.load("a", write_npz(tmp_path / "a.npz"))
+    assert [len(dataset.splits[split].x) for split in ("train", "val", "test")] == [30, 10, 10]
+    marked = {"train_idx": np.arange(50), "test_idx": np.arange(0), "has_official_split": np.bool_(False)}
+    again = npz.load("a", write_npz(tmp_path / "a.npz", **marked))
+    np.testing.assert_array_equal(again.splits["train"].x, dataset.splits["train"].x)
+    assert "60/20/20" in again.split_rule
+
+
+def test_npz_with_official_split_gives_a_fifth_of_train_to_val(tmp_path: Path) -> None:
+    base = arrays(rows=50)
+    path = write_npz(tmp_path / "a.npz", train_idx=np.arange(40), test_idx=np.arange(40, 50))
+    dataset = npz.load("a", path)
+    order = np.random.default_rng(0).permutation(40)
+    np.testing.assert_array_equal(dataset.splits["val"].x, base.x[order[:8]])
+    np.testing.assert_array_equal(dataset.splits["train"].x, base.x[order[8:]])
+    np.testing.assert_array_equal(dataset.splits["test"].x, base.x[40:])
+
+
+def test_every_shared_npz_loads(shared_data: Path) -> None:
+    files = sorted((shared_data / "multilabel").glob("*.npz"))
+    assert len(files) == 22
+    for path in files:
+        dataset = npz.load(path.stem, path)
+        with np.load(path) as archive:
+            assert sum(len(part.y) for part in dataset.splits.values()) == len(archive["Y"])
+
+
+# --- faults ---------------------------------------------------------------------------------------------------------
+
+
+def overwrite(folder: Path, split: str, x: np.ndarray | None = None, y: np.ndarray | None = None) -> None:
+    from scipy import sparse
+
+    if x is not None:
+        np.save(folder / f"Tiny_{split}_features_e1.npy", x)
+    if y is not None:
+        sparse.save_npz(folder / f"Tiny_{split}_labels.npz", sparse.csr_matrix(y))
+
+
+def nan_at(row: int, column: int) -> np.ndarray:
+    x = arrays().x.copy()
+    x[row, column] = np.nan
+    return x
+
+
+FAULTS = {
+    "not a number": (lambda f: overwrite(f, "val", x=nan_at(5, 2)), "split val: the feature in row 5, column 2 is nan"),
+    "label 2": (lambda f: overwrite(f, "test", y=arrays().y + 1), "row 1, column 0 is 2; labels are 0 or 1"),
+    "label counts": (
+        lambda f: overwrite(f, "test", y=arrays(labels=5).y),
+        "different numbers of labels: train 4, val 4, test 5",
+    ),
+    "feature counts": (lambda f: overwrite(f, "val", x=arrays(features=9).x), "different numbers of features"),
+    "row counts": (lambda f: overwrite(f, "val", x=arrays(rows=9).x), "9 rows of features but 8 rows of labels"),
+    "vector": (lambda f: overwrite(f, "train", x=np.zeros(8, np.float32)), "must be a matrix"),
+    "objects": (lambda f: overwrite(f, "train", x=np.array([["a", {}]], dtype=object)), "cannot be read"),
+    "text": (lambda f: overwrite(f, "train", x=np.array([["a"]] * 8)), "features are real numbers"),
+    "missing": (lambda f: (f / "Tiny_val_labels.npz").unlink(), "Tiny_val_labels.npz is missing"),
+    "truncated features": (lambda f: truncate(f / "Tiny_val_features_e1.npy"), "may be truncated"),
+    "truncated labels": (lambda f: truncate(f / "Tiny_val_labels.npz"), "may be truncated"),
+    "names": (lambda f: (f / "Tiny_label_names.txt").write_text("a\nb\n"), "2 label names for 4 labels"),
+    "name twice": (lambda f: (f / "Tiny_label_names.txt").write_text("a\nb\na\nc\n"), "'a' occurs twice"),
+    "no positives": (lambda f: overwrite(f, "train", y=np.zeros((8, 4), np.int8)), "no positive label at all"),
+    "no negatives": (lambda f: overwrite(f, "train", y=np.ones((8, 4), np.int8)), "no negative label at all"),
+}
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_canonical_faults_are_one_sentence(tmp_path: Path, settings: config.Config, fault: str) -> None:
+    write(tmp_path)
+    damage, sentence = FAULTS[fault]
+    damage(tmp_path)
+    with pytest.raises(UsageError) as error:
+        found("Tiny", settings, tmp_path).load()
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_one_label_is_refused(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "one.npz", Y=arrays(rows=50, labels=1).y)
+    with pytest.raises(UsageError, match="1 label; multi-label learning needs at least two"):
+        npz.load("one", path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"Y": np.full((50, 4), 0.5)}, "the label in row 0, column 0 is 0.5"),
+        ({"X": np.array([["a"]] * 50)}, "features are real numbers"),
+        ({"X": np.zeros((49, 3))}, "49 rows of features but 50 rows of labels"),
+        ({"Y": np.array([[{}]], dtype=object)}, "cannot be read"),
+        ({"train_idx": np.arange(40), "test_idx": np.arange(39, 50)}, "row 39 is in two splits"),
+        ({"train_idx": np.arange(40), "test_idx": np.array([50])}, "test_idx names a row outside 0 to 49"),
+        ({"train_idx": np.array([0.5]), "test_idx": np.array([1])}, "train_idx must be a vector of row numbers"),
+    ],
+)
+def test_npz_faults_are_one_sentence(tmp_path: Path, changes: dict, sentence: str) -> None:
+    path = write_npz(tmp_path / "bad.npz", **changes)
+    with pytest.raises(UsageError) as error:
+        npz.load("bad", path)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def csr(**changes: np.ndarray) -> dict[str, np.ndarray]:
+    from scipy import sparse
+
+    x = sparse.csr_matrix(arrays(rows=50).x)
+    parts = {"X_data": x.data, "X_indices": x.indices, "X_indptr": x.indptr, "X_shape": np.array(x.shape)}
+    return {**parts, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (csr(X_indices=csr()["X_indices"] + 1), "indices must be < 3"),
+        (csr(X_indices=csr()["X_indices"] - 1), "indices must be >= 0"),
+        (csr(X_indptr=csr()["X_indptr"][np.r_[0, 2, 1, 3:51]]), "indptr must be a non-decreasing sequence"),
+        (csr(X_shape=np.array([50, 2])), "indices must be < 2"),
+        ({"X": np.zeros((0, 3)), "Y": np.zeros((0, 4))}, "has no rows"),
+        ({"X": np.full((50, 3), 1j)}, "X holds complex128 values; features are real numbers"),
+        ({"test_idx": np.arange(5)}, "has test_idx but no train_idx"),
+        ({"train_idx": np.arange(40), "val_idx": np.arange(40, 50)}, "has train_idx and val_idx but no test_idx"),
+        ({"val_idx": np.arange(5)}, "has val_idx but no train_idx and test_idx"),
+    ],
+)
+def test_what_a_reader_would_misread_is_refused(
+    tmp_path: Path, settings: config.Config, changes: dict, sentence: str
+) -> None:
+    base = {} if "X_data" in changes else {"X": arrays(rows=50).x}
+    np.savez(tmp_path / "bad.npz", **{"Y": arrays(rows=50).y, **base, **changes})
+    with pytest.raises(UsageError) as error:
+        found(str(tmp_path / "bad.npz"), settings, tmp_path).load()
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_whole_archives_pass(tmp_path: Path, settings: config.Config) -> None:
+    """CSR features; and all rows listed as train beside an empty test split, as files without an official one do."""
+    np.savez(tmp_path / "sparse.npz", Y=arrays(rows=50).y, **csr())  # type: ignore[arg-type]
+    write_npz(tmp_path / "dense.npz", train_idx=np.arange(50), test_idx=np.arange(0))
+    sparse, dense = (found(str(tmp_path / f"{name}.npz"), settings, tmp_path).load() for name in ("sparse", "dense"))
+    np.testing.assert_array_equal(sparse.splits["test"].x, dense.splits["test"].x)
+    assert "60/20/20" in dense.split_rule
+
+
+def test_labels_out_of_bounds_are_refused(tmp_path: Path, settings: config.Config) -> None:
+    write(tmp_path)
+    path = tmp_path / "Tiny_val_labels.npz"
+    with np.load(path) as archive:
+        parts = dict(archive)
+    np.savez(path, **{**parts, "indices": parts["indices"] + 1})
+    with pytest.raises(UsageError, match=r"the arrays of the label file .* do not fit together"):
+        found("Tiny", settings, tmp_path).load()
+
+
+def test_npz_without_labels_or_features_and_torn_ones(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", X=np.zeros((3, 2)))
+    with pytest.raises(UsageError, match="no array Y"):
+        npz.load("x", tmp_path / "x.npz")
+    np.savez(tmp_path / "y.npz", Y=arrays().y)
+    with pytest.raises(UsageError, match="neither X nor X_data"):
+        npz.load("y", tmp_path / "y.npz")
+    truncate(write_npz(tmp_path / "z.npz"))
+    with pytest.raises(UsageError, match="may be truncated"):
+        npz.load("z", tmp_path / "z.npz")
+    with pytest.raises(UsageError, match="does not exist"):
+        resolve(str(tmp_path / "none.npz"), config.load(Path("/nonexistent")), [])
+
+
+def test_labels_without_training_positives_are_warned_of(tmp_path: Path) -> None:
+    y = arrays(rows=50).y.copy()
+    y[:, 2] = 0
+    dataset = npz.load("a", write_npz(tmp_path / "a.npz", Y=y))
+    assert any("1 of 4 labels have no train positives (label 2)" in warning for warning in dataset.warnings)
+
+
+def test_a_column_that_numbers_the_rows_is_left_out_and_said(shared_data: Path) -> None:
+    """genbase's first feature names the protein (one of them twice)."""
+    from bench.datasets.readers import npz
+
+    found = npz.load("genbase", shared_data / "multilabel/genbase.npz")
+    assert found.splits["train"].x.shape[1] == 1185
+    assert "the feature protein numbers the rows; it is left out." in found.warnings
+    for name in ("scene", "yeast", "birds", "enron"):
+        assert not [
+            warning
+            for warning in npz.load(name, shared_data / f"multilabel/{name}.npz").warnings
+            if "numbers" in warning
+        ]

@@ -1,0 +1,515 @@
+"""Parsers of the official formats: on real files where there are any, else on small files in the exact format (each
+test says which)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from scipy import sparse
+
+from bench.datasets import origins
+from bench.datasets.parsers import aapd, coco, cub, matlab, mulan, nus, reuters, tabular, voc
+from bench.datasets.raw import RawSet, held_out
+from bench.datasets.readers import npz
+from bench.errors import UsageError
+
+
+def sizes(raw: RawSet) -> dict[str, tuple[int, int]]:
+    return {split: part.y.shape for split, part in raw.splits.items()}
+
+
+# --- Reuters: the real archive --------------------------------------------------------------------------------------
+
+
+def test_reuters_texts_labels_and_ids_are_those_of_the_shared_split(shared_data: Path) -> None:
+    """Against raw/reuters21578.tar.gz and text/reuters_*.jsonl.gz: 0 differences in 10789 documents."""
+    raw = reuters.parse(shared_data / "raw/reuters21578.tar.gz", shared_data / "text")
+    assert sizes(raw) == {"train": (5827, 90), "val": (1943, 90), "test": (3019, 90)}
+    assert raw.label_names == (shared_data / "text/reuters_labels.txt").read_text().split()
+    for split, part in raw.splits.items():
+        with gzip.open(shared_data / f"text/reuters_{split}.jsonl.gz", "rt") as stream:
+            for line, one, text, y in zip(stream, part.ids, part.items, part.y, strict=True):
+                expected = json.loads(line)
+                assert (expected["id"], expected["text"]) == (one, text)
+                assert set(expected["labels"]) == {raw.label_names[j] for j in np.flatnonzero(y)}
+
+
+def test_reuters_without_ids_has_the_same_sizes_by_our_rule(shared_data: Path) -> None:
+    raw = reuters.parse(shared_data / "raw/reuters21578.tar.gz")
+    assert sizes(raw) == {"train": (5827, 90), "val": (1943, 90), "test": (3019, 90)}
+    assert "our rule" in raw.split_rule
+    assert not set(raw.splits["train"].ids) & set(raw.splits["val"].ids)
+
+
+DOCUMENT = """<REUTERS TOPICS="YES" LEWISSPLIT="{split}" CGISPLIT="x" OLDID="1" NEWID="{number}">
+<TOPICS>{topics}</TOPICS><TEXT>&#2;
+<TITLE>Title {number} &lt;ABC></TITLE><BODY>Body
+ Reuter
+&#3;</BODY></TEXT></REUTERS>
+"""
+
+
+def write_reuters(folder: Path, documents: list[tuple[str, list[str]]]) -> Path:
+    folder.mkdir(exist_ok=True)
+    text = "".join(
+        DOCUMENT.format(split=split, number=number, topics="".join(f"<D>{topic}</D>" for topic in topics))
+        for number, (split, topics) in enumerate(documents)
+    )
+    (folder / "reut2-000.sgm").write_text(text, encoding="latin-1")
+    return folder
+
+
+def test_reuters_keeps_topics_that_have_training_and_test_documents(tmp_path: Path) -> None:
+    """An imitation of three topics, one of them without test documents."""
+    documents = [("TRAIN", ["a", "b"]), ("TRAIN", ["b"]), ("TRAIN", ["only"]), ("TRAIN", ["a"]), ("TEST", ["a", "b"])]
+    raw = reuters.parse(write_reuters(tmp_path / "raw", documents))
+    assert raw.label_names == ["a", "b"]
+    assert raw.splits["test"].items == ["Title 4 <ABC>\nBody"]
+    assert sum(len(part.ids) for part in raw.splits.values()) == 4
+
+
+def test_reuters_faults_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no documents of Reuters-21578"):
+        reuters.parse(tmp_path / "empty")
+    (tmp_path / "torn.tar.gz").write_bytes(b"\x1f\x8b\x08 not an archive")
+    with pytest.raises(UsageError, match=r"torn\.tar\.gz cannot be read as an archive"):
+        reuters.parse(tmp_path / "torn.tar.gz")
+    folder = write_reuters(tmp_path / "raw", [("TRAIN", ["a"]), ("TRAIN", ["a"]), ("TEST", ["a"])])
+    for split, one in (("train", "training/0"), ("val", "training/9"), ("test", "test/2")):
+        (tmp_path / f"reuters_{split}_ids.txt").write_text(one)
+    with pytest.raises(UsageError, match="the val split names 'training/9', which is not in the source"):
+        reuters.parse(folder, tmp_path)
+    (tmp_path / "reuters_val_ids.txt").write_text("training/0")
+    with pytest.raises(UsageError, match="'training/0' is in the splits train and val"):
+        reuters.parse(folder, tmp_path)
+
+
+# --- AAPD: the real line files --------------------------------------------------------------------------------------
+
+
+def test_aapd_labels_and_texts_are_the_shared_ones(shared_data: Path) -> None:
+    """Against raw/aapd (the original line files, without the training texts) and text/aapd_*."""
+    raw = aapd.parse(shared_data / "raw/aapd")
+    assert sizes(raw) == {"train": (53840, 54), "val": (1000, 54), "test": (1000, 54)}
+    assert raw.label_names == (shared_data / "text/aapd_labels.txt").read_text().split()
+    for split in ("val", "test"):
+        part = raw.splits[split]
+        with gzip.open(shared_data / f"text/aapd_{split}.jsonl.gz", "rt") as stream:
+            for line, text, y in zip(stream, part.items, part.y, strict=True):
+                expected = json.loads(line)
+                assert expected["text"] == text.strip()
+                assert set(expected["labels"]) == {raw.label_names[j] for j in np.flatnonzero(y)}
+    assert raw.notes == ("the texts of train are not in aapd",)
+
+
+def test_aapd_csv_columns_are_in_the_order_of_frequency_whatever_the_header_says(shared_data: Path) -> None:
+    """An imitation of the copied CSV version, made of the real labels: its header is alphabetical and wrong."""
+    raw = aapd.parse(shared_data / "raw/aapd")
+    part = raw.splits["val"]
+    header = ",".join(["text", *sorted(raw.label_names)])
+    lines = [header] + [f'"{text}",' + ",".join(map(str, y)) for text, y in zip(part.items, part.y, strict=True)]
+    texts, y = aapd.parse_csv("\n".join(lines), raw.label_names, "x.csv")
+    assert (y == part.y).all()
+    assert texts[0] == part.items[0]
+    counts = Counter()
+    for row in raw.splits["train"].y:
+        counts.update(np.flatnonzero(row).tolist())
+    frequencies = [counts[j] for j in range(54)]
+    assert frequencies == sorted(frequencies, reverse=True)
+    assert raw.label_names == aapd.SUBJECTS
+    with pytest.raises(UsageError, match="53 columns of 0 and 1 and 1 others"):
+        aapd.parse_csv("\n".join(line.rsplit(",", 1)[0] for line in lines), raw.label_names, "x.csv")
+
+
+def test_aapd_as_csv(tmp_path: Path) -> None:
+    """An imitation: columns in the order of frequency under an alphabetical header."""
+    for name in ("train.csv", "dev.csv", "test.csv"):
+        rows = [["a text, with a comma"] + ["1" if j == i else "0" for j in range(54)] for i in range(54)]
+        header = ["content", *sorted(aapd.SUBJECTS)]
+        lines = [",".join(header), *(f'"{row[0]}",' + ",".join(row[1:]) for row in rows)]
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    raw = aapd.parse(tmp_path)
+    assert sizes(raw) == {"train": (54, 54), "val": (54, 54), "test": (54, 54)}
+    assert raw.label_names[int(raw.splits["val"].y[0].argmax())] == "cs.IT"  # the most frequent subject comes first
+    assert raw.splits["test"].items[0] == "a text, with a comma"
+    assert "alphabetical and wrong" in raw.notes[0]
+
+
+def test_aapd_faults_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no file label_train"):
+        aapd.parse(tmp_path)
+    for split in ("train", "val", "test"):
+        (tmp_path / f"label_{split}").write_text("cs.IT math.IT\ncs.LG\n")
+        (tmp_path / f"text_{split}").write_text("one\ntwo\n")
+    (tmp_path / "text_val").write_text("one\n")
+    with pytest.raises(UsageError, match="text_val has 1 lines, label_val 2"):
+        aapd.parse(tmp_path)
+
+
+# --- PASCAL VOC: the real ImageSets, imitated XML -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("difficult", ["absent", "present"])
+def test_voc2007_labels_are_the_official_matrices(difficult: voc.Difficult, shared_data: Path) -> None:
+    """Against raw/voc2007-imagesets.tar.gz and labels_only/VOC2007official_*: 0 differences."""
+    raw = voc.parse(shared_data / "raw/voc2007-imagesets.tar.gz", 2007, difficult)
+    assert sizes(raw) == {"train": (2501, 20), "val": (2510, 20), "test": (4952, 20)}
+    suffix = "" if difficult == "absent" else "_incl_difficult"
+    for split, part in raw.splits.items():
+        expected = sparse.load_npz(shared_data / f"labels_only/VOC2007official_{split}_labels{suffix}.npz").toarray()
+        assert (part.y == expected).all()
+        assert part.ids == (shared_data / f"labels_only/VOC2007official_{split}_ids.txt").read_text().split()
+
+
+ANNOTATION = "<annotation><filename>{one}.jpg</filename>{objects}</annotation>"
+OBJECT = "<object><name>{name}</name><difficult>{difficult}</difficult><bndbox><xmin>1</xmin></bndbox></object>"
+
+
+def voc_folder(tmp_path: Path, year: int, train: int, val: int) -> tuple[Path, dict[str, list[tuple[str, int]]]]:
+    """An imitation of VOCdevkit without class lists: labels come from the XML files."""
+    home = tmp_path / f"VOCdevkit/VOC{year}"
+    (home / "ImageSets/Main").mkdir(parents=True)
+    (home / "Annotations").mkdir()
+    (home / "JPEGImages").mkdir()
+    ids = [f"2008_{number:06}" for number in range(train + val)]
+    (home / "ImageSets/Main/train.txt").write_text("\n".join(ids[:train]) + "\n")
+    (home / "ImageSets/Main/val.txt").write_text("\n".join(ids[train:]) + "\n")
+    random = np.random.default_rng(0)
+    objects = {one: [(str(random.choice(voc.CLASSES)), int(random.random() < 0.3)) for _ in range(3)] for one in ids}
+    for one, found in objects.items():
+        body = "".join(OBJECT.format(name=name, difficult=difficult) for name, difficult in found)
+        (home / f"Annotations/{one}.xml").write_text(ANNOTATION.format(one=one, objects=body))
+    return tmp_path, objects
+
+
+@pytest.mark.parametrize("difficult", ["absent", "present"])
+def test_voc2012_from_annotations(tmp_path: Path, difficult: voc.Difficult) -> None:
+    folder, objects = voc_folder(tmp_path, 2012, 300, 50)
+    raw = voc.parse(folder, 2012, difficult)
+    assert sizes(raw) == {"train": (100, 20), "val": (200, 20), "test": (50, 20)}
+    assert any("one fewer" in note for note in raw.notes)
+    for part in raw.splits.values():
+        for one, path, y in zip(part.ids, part.items, part.y, strict=True):
+            expected = {name for name, hard in objects[one] if difficult == "present" or not hard}
+            assert {voc.CLASSES[j] for j in np.flatnonzero(y)} == expected
+            assert path == folder / f"VOCdevkit/VOC2012/JPEGImages/{one}.jpg"
+
+
+def test_one_devkit_may_hold_both_years(tmp_path: Path) -> None:
+    """The ids of these imitations are the same in both years, their objects are not."""
+    folder, objects = voc_folder(tmp_path, 2012, 300, 50)
+    voc_folder(tmp_path, 2007, 20, 10)
+    lists = folder / "VOCdevkit/VOC2007/ImageSets/Main"
+    *first, last = (lists / "val.txt").read_text().split()
+    (lists / "val.txt").write_text("\n".join(first))
+    (lists / "test.txt").write_text(last)
+    raw = voc.parse(folder, 2012)
+    assert sizes(raw) == {"train": (100, 20), "val": (200, 20), "test": (50, 20)}
+    for part in raw.splits.values():
+        for one, path, y in zip(part.ids, part.items, part.y, strict=True):
+            assert {voc.CLASSES[j] for j in np.flatnonzero(y)} == {name for name, hard in objects[one] if not hard}
+            assert path == folder / f"VOCdevkit/VOC2012/JPEGImages/{one}.jpg"
+    assert sizes(voc.parse(folder, 2007)) == {"train": (20, 20), "val": (9, 20), "test": (1, 20)}
+    with pytest.raises(UsageError, match=r"has no list ImageSets/Main/train\.txt of VOC2008"):
+        voc.parse(folder, 2008)
+
+
+def test_voc_faults_are_one_sentence(tmp_path: Path) -> None:
+    folder, _ = voc_folder(tmp_path, 2012, 300, 50)
+    bomb = '<!DOCTYPE a [<!ENTITY b "c">]><annotation><object><name>&b;</name></object></annotation>'
+    path = next((folder / "VOCdevkit/VOC2012/Annotations").glob("*.xml"))
+    path.write_text(bomb)
+    with pytest.raises(UsageError, match="the annotation cannot be read"):
+        voc.parse(folder, 2012)
+    path.unlink()
+    with pytest.raises(UsageError, match="has neither class lists nor Annotations"):
+        voc.parse(folder, 2012)
+    with pytest.raises(UsageError, match=r"has no list ImageSets/Main/train\.txt of VOC2007"):
+        voc.parse(folder, 2007)
+
+
+# --- COCO: a real file of its format --------------------------------------------------------------------------------
+
+
+def test_coco_instances_agree_with_voc_labels_of_the_same_photographs(shared_data: Path) -> None:
+    """raw/coco-format holds VOC2007 photographs in COCO's format. Its boxes are those of all objects, but some
+    photographs lack persons or others that VOC marks: the provenance counts 4703 equal of 5026."""
+    content = gzip.decompress((shared_data / "raw/coco-format/voc2007_instances_val.json.gz").read_bytes())
+    names, _, files, y = coco.instances(content, "real file")
+    assert names == voc.CLASSES
+    assert y.shape == (len(files), 20)
+    official = voc.parse(shared_data / "raw/voc2007-imagesets.tar.gz", 2007, "present")
+    known = {one: row for part in official.splits.values() for one, row in zip(part.ids, part.y, strict=True)}
+    equal = [bool((known[file[:6]] == row).all()) for file, row in zip(files, y, strict=True)]
+    assert sum(equal) / len(equal) > 0.93
+    assert all((known[file[:6]] >= row).all() for file, row in zip(files, y, strict=True))  # never a label too many
+    read = json.loads(content)
+    annotated = {one["image_id"] for one in read["annotations"]}
+    assert len(files) == len(annotated) < len(read["images"])  # photographs without boxes are left out
+
+
+def coco_file(images: int, seed: int) -> dict:
+    random = np.random.default_rng(seed)
+    return {
+        "images": [{"id": 7 * i + 3, "file_name": f"{i:012}.jpg"} for i in range(images)],
+        "categories": [{"id": 44, "name": "bottle"}, {"id": 1, "name": "person"}, {"id": 90, "name": "toothbrush"}],
+        "annotations": [
+            {"image_id": 7 * i + 3, "category_id": int(random.choice([1, 44]))} for i in range(images) if i % 5
+        ],
+    }
+
+
+def test_coco_splits_leave_out_images_without_annotations(tmp_path: Path) -> None:
+    """An imitation: categories by id, unused ones kept, val drawn from train."""
+    for split, images in (("train", 50), ("val", 20)):
+        (tmp_path / f"instances_{split}2017.json").write_text(json.dumps(coco_file(images, 0)))
+    raw = coco.parse(tmp_path, 2017, validation=10)
+    assert raw.label_names == ["person", "bottle", "toothbrush"]
+    assert sizes(raw) == {"train": (30, 3), "val": (10, 3), "test": (16, 3)}
+    first = raw.splits["test"]
+    source = coco_file(20, 0)["annotations"]
+    expected = {44: "bottle", 1: "person"}[source[0]["category_id"]]
+    assert raw.label_names[int(first.y[0].argmax())] == expected
+    assert first.items[0] == tmp_path / "val2017" / f"{1:012}.jpg"
+    (tmp_path / "instances_val2017.json").write_text('{"images": []}')
+    with pytest.raises(UsageError, match="is not in COCO's instances format"):
+        coco.parse(tmp_path, 2017)
+
+
+# --- CUB: the real lists, imitated attribute labels -----------------------------------------------------------------
+
+
+def test_cub_has_the_papers_sizes(shared_data: Path, tmp_path: Path) -> None:
+    """The real images.txt, train_test_split.txt and attributes.txt; image_attribute_labels.txt imitated, with the
+    official file's lines that have extra columns."""
+    home = shared_data / "labels_only/cub_text"
+    for name in ("images.txt", "train_test_split.txt", "attributes.txt"):
+        (tmp_path / name).write_text((home / name).read_text())
+    images = [line.split()[0] for line in (home / "images.txt").read_text().splitlines()]
+    lines = [f"{one} {1 + int(one) % 312} 1 3 12.5" + " 0 0" * (int(one) % 50 == 0) for one in images]
+    lines += [f"{one} {1 + (int(one) + 5) % 312} 0 1 2.0" for one in images]
+    (tmp_path / "attributes").mkdir()
+    (tmp_path / "attributes/image_attribute_labels.txt").write_text("\n".join(lines))
+    raw = cub.parse(tmp_path)
+    assert sizes(raw) == {"train": (5794, 312), "val": (200, 312), "test": (5794, 312)}  # Table 1
+    for part in raw.splits.values():
+        assert [int(row.argmax()) for row in part.y] == [int(one) % 312 for one in part.ids]
+        assert (part.y.sum(1) == 1).all()
+    (tmp_path / "attributes/image_attribute_labels.txt").write_text("1 313 1 3 0.5")
+    with pytest.raises(UsageError, match="line 1: there is no attribute 313; there are 312"):
+        cub.parse(tmp_path)
+
+
+# --- NUS-WIDE: an imitation -----------------------------------------------------------------------------------------
+
+
+def test_nus_wide(tmp_path: Path) -> None:
+    concepts = ["airport", "animal", "beach"]
+    (tmp_path / "Concepts81.txt").write_text("\n".join(concepts) + "\n")
+    random = np.random.default_rng(0)
+    expected = {}
+    for part, rows in (("Train", 40), ("Test", 10)):
+        names = [f"actor\\000{i}_{part}.jpg" for i in range(rows)]
+        (tmp_path / f"{part}Imagelist.txt").write_text("\r\n".join(names) + "\r\n")
+        expected[part] = random.integers(0, 2, (rows, 3))
+        for column, concept in enumerate(concepts):
+            text = "\n".join(map(str, expected[part][:, column])) + "\n"
+            (tmp_path / f"Labels_{concept}_{part}.txt").write_text(text)
+    raw = nus.parse(tmp_path, validation=8)
+    assert sizes(raw) == {"train": (32, 3), "val": (8, 3), "test": (10, 3)}
+    assert (raw.splits["test"].y == expected["Test"]).all()
+    train, val = held_out(40, 8)
+    assert (raw.splits["train"].y == expected["Train"][train]).all()
+    assert (raw.splits["val"].y == expected["Train"][val]).all()
+    assert raw.splits["test"].items[0] == tmp_path / "Flickr/actor/0000_Test.jpg"
+    assert "not published" in raw.notes[0]
+    (tmp_path / "Labels_beach_Test.txt").write_text("1\n0\n")
+    with pytest.raises(UsageError, match=r"Labels_beach_Test\.txt: 2 lines for 10 images"):
+        nus.parse(tmp_path)
+
+
+# --- Mulan: real files ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["birds", "emotions", "flags"])
+def test_mulan_files_hold_what_the_npz_files_hold(name: str, shared_data: Path) -> None:
+    """Against raw/mulan (original ARFF and XML; birds and flags have nominal features) and multilabel/*.npz."""
+    raw = mulan.parse(shared_data / f"raw/mulan/{name}")
+    expected = npz.load(name, shared_data / f"multilabel/{name}.npz")
+    assert raw.label_names == expected.label_names
+    for split, part in raw.splits.items():
+        np.testing.assert_array_equal(part.y, expected.splits[split].y)
+        np.testing.assert_allclose(np.asarray(part.items), expected.splits[split].x, atol=1e-6)
+
+
+XML = (
+    '<labels xmlns="http://mulan.sourceforge.net/labels"><label name="a"/>'
+    '<label name="b"><label name="c"/></label></labels>'
+)
+
+
+def test_sparse_arff_and_label_hierarchies(tmp_path: Path) -> None:
+    """An imitation: attributes count from 0, what is left out is 0, a nominal label has its declared value."""
+    (tmp_path / "set.xml").write_text(XML)
+    (tmp_path / "set.arff").write_text(
+        "@relation r\n@attribute x numeric\n@attribute 'y z' numeric\n@attribute a {0,1}\n@attribute b {0,1}\n"
+        "@attribute c {0,1}\n@data\n" + "{0 1.5, 2 1}\n{1 2, 3 1, 4 1}\n{0 1, 4 1}\n{2 1}\n{3 1}\n" * 2
+    )
+    raw = mulan.parse(tmp_path)
+    assert raw.label_names == ["a", "b", "c"]
+    assert sum(len(part.y) for part in raw.splits.values()) == 10
+    x, y = mulan.read_arff(tmp_path / "set.arff", ["a", "b", "c"])
+    np.testing.assert_array_equal(x[:3], [[1.5, 0], [0, 2], [1, 0]])
+    np.testing.assert_array_equal(y[:3], [[1, 0, 0], [0, 1, 1], [0, 0, 1]])
+
+
+def test_what_a_sparse_arff_leaves_out_is_a_nominal_attributes_first_value(tmp_path: Path) -> None:
+    (tmp_path / "set.arff").write_text(
+        "@relation r\n@attribute x numeric\n@attribute k {2,0}\n@attribute a {1,0}\n@attribute b {0,1}\n"
+        "@data\n{0 3.5, 3 1}\n{1 0, 2 0}\n"
+    )
+    x, y = mulan.read_arff(tmp_path / "set.arff", ["a", "b"])
+    np.testing.assert_array_equal(x, [[3.5, 2], [0, 0]])
+    np.testing.assert_array_equal(y, [[1, 1], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("arff", "message"),
+    [
+        ("@relation r\n@attribute a {0,1}\n@data\n1\n", "the label 'b' is not among its attributes"),
+        ("not an arff", "cannot be read as ARFF"),
+        (
+            "@relation r\n@attribute a {0,1}\n@attribute b {0,1}\n@attribute c {0,1}\n@attribute x numeric\n"
+            "@data\n1,0,1,?\n",
+            "row 0: the value of 'x' is missing",
+        ),
+        (
+            "@relation r\n@attribute a numeric\n@attribute b {0,1}\n@attribute c {0,1}\n@data\n2,0,1\n",
+            "the label in row 0, column 0 is 2",
+        ),
+    ],
+)
+def test_faults_in_arff_are_one_sentence(tmp_path: Path, arff: str, message: str) -> None:
+    (tmp_path / "set.xml").write_text(XML)
+    (tmp_path / "set.arff").write_text(arff)
+    with pytest.raises(UsageError, match=message):
+        mulan.parse(tmp_path)
+
+
+def test_label_lists_do_not_expand_entities(tmp_path: Path) -> None:
+    (tmp_path / "set.xml").write_text('<!DOCTYPE a [<!ENTITY b "c">]><labels><label name="&b;"/></labels>')
+    with pytest.raises(UsageError, match=r"the label list .* cannot be read"):
+        mulan.parse(tmp_path)
+
+
+# --- a user's own CSV -----------------------------------------------------------------------------------------------
+
+
+def test_csv_of_texts_with_and_without_a_split(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    rows = [f"text {i},{'a;b' if i % 2 else 'b'},{('train', 'val', 'test')[i % 3]}" for i in range(9)]
+    path.write_text("text,labels,split\n" + "\n".join(rows) + "\n")
+    raw = tabular.parse(path)
+    assert (raw.kind, raw.label_names) == ("text", ["a", "b"])
+    assert raw.splits["val"].ids == ["1", "4", "7"]
+    assert raw.splits["val"].y.tolist() == [[1, 1], [0, 1], [1, 1]]
+    path.write_text("text,labels\n" + "\n".join(row.rsplit(",", 1)[0] for row in rows) + "\n")
+    assert sizes(tabular.parse(path)) == {"train": (5, 2), "val": (2, 2), "test": (2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("words,labels\nx,a;b\n", "so its columns are features; in line 2 words is 'x', not a finite number"),
+        ("wide,labels\n1,a;b\nnan,b\n", "in line 3 wide is 'nan', not a finite number"),
+        ("labels\na;b\n", "columns of numbers, separated by commas; it has labels"),
+        ("wide,sun,rain\n1,0,1\n", "save features and labels as the arrays X and Y of an .npz file"),
+        ("text,labels\nx,a\n", "names 1 labels"),
+        ("text,labels\nbread, oven,food\nx,a;b\n", "line 2: 3 fields under 2 columns; text with commas"),
+        ("text,labels,split\nx,a;b\n", "line 2: 2 fields under 3 columns"),
+        ('text,labels\n"x,a;b\ny,a\n', "is a quotation mark missing"),
+        ("text,labels\n ,a;b\n", "line 2: the column text is empty"),
+        ("", "it has no column at all"),
+        ("text,labels,split\nx,a;b,training\n", "line 2: the split 'training' is not train, val or test"),
+        ("f,f,labels\n1,2,a\n3,4,b\n", "two columns of the name 'f'"),
+        ("f,labels\n1,a\n\nx,b\n", "in line 4 f is 'x', not a finite number"),
+    ],
+)
+def test_faults_in_csv_are_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "mine.csv").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        tabular.parse(tmp_path / "mine.csv")
+
+
+def test_labels_joined_by_commas_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("wide,labels\n" + '1,"a,b"\n2,b\n' * 5)
+    (note,) = tabular.parse(tmp_path / "mine.csv").notes
+    assert note == "1 label names hold a comma, such as 'a,b': labels are joined by ; here."
+
+
+def test_csv_of_numbers(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("height,labels,width\n" + "1.5,a;b,2\n0.5,b,1e-1\n" * 5)
+    raw = tabular.parse(tmp_path / "mine.csv")
+    assert raw.kind == "vector"
+    x = np.concatenate([np.asarray(part.items) for part in raw.splits.values()])
+    assert sorted(map(tuple, x.tolist()))[-1] == (1.5, 2.0)
+    assert x.shape == (10, 2)
+
+
+# --- MATLAB files: imitations ---------------------------------------------------------------------------------------
+
+
+def test_matlab_sets_in_their_several_shapes(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x, y = random.random((30, 4)), random.integers(0, 2, (30, 3))
+    scipy.io.savemat(tmp_path / "one.mat", {"data": x, "target": 2 * y.T - 1})
+    scipy.io.savemat(tmp_path / "two.mat", {"X": sparse.csc_matrix(x), "labels": y.astype(np.uint8)})
+    scipy.io.savemat(
+        tmp_path / "three.mat",
+        {"train_data": x[:20], "train_target": y[:20].T, "test_data": x[20:], "test_target": y[20:].T},
+    )
+    for name in ("one", "two", "three"):
+        raw = matlab.parse(tmp_path / f"{name}.mat")
+        for part in raw.splits.values():
+            rows = [int(one) for one in part.ids]
+            np.testing.assert_allclose(np.asarray(part.items), x[rows], atol=1e-6)
+            np.testing.assert_array_equal(part.y, y[rows])
+        if name == "three":
+            assert raw.splits["test"].ids == [str(row) for row in range(20, 30)]
+    scipy.io.savemat(tmp_path / "bad.mat", {"data": x, "target": y[:10]})
+    with pytest.raises(UsageError, match=r"30 rows of features, targets of the shape \(10, 3\)"):
+        matlab.parse(tmp_path / "bad.mat")
+    scipy.io.savemat(tmp_path / "none.mat", {"data": x})
+    with pytest.raises(UsageError, match=r"has no features .* with targets"):
+        matlab.parse(tmp_path / "none.mat")
+
+
+# --- the registry of sources ----------------------------------------------------------------------------------------
+
+
+def test_every_set_of_the_paper_has_an_origin_with_its_licence_and_steps() -> None:
+    from bench import config
+    from bench.tables import paper
+
+    registered = [name for name in config.load().datasets if paper.dataset_facts(name)]
+    assert list(origins.ORIGINS) == registered
+    for origin in origins.ORIGINS.values():
+        assert origin.licence
+        assert origin.steps
+        assert origin.home
+        for file in origin.files:
+            assert file.note
+    with pytest.raises(UsageError, match="did you mean 'VOC07'"):
+        origins.origin("VOC7")
+
+
+def test_a_raw_path_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--raw .* does not exist"):
+        origins.parsed("Reuters", tmp_path / "nothing")

@@ -1,0 +1,235 @@
+"""Probes: the same numbers on other processors, other numbers after every change of meaning, and who is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from bench import config
+from bench.datasets.dataset import SplitArrays
+from bench.datasets.readers.ldl import DistributionSet
+from bench.job import probe, recipe
+from bench.plan import probes, recovery
+from bench.plan import rows as plan_rows
+from bench.records import probe_request
+
+ROOT = Path(__file__).resolve().parent.parents[2]
+SETTINGS = config.load(Path("/nonexistent"))
+ROWS = list(plan_rows.rows_of(SETTINGS))
+NEIGHBOURS = ("ML-KNN", "LP", "GLLE", "VALEN", "ML")
+"""Methods of distances, which are exact on the probe's problem; noise would untie those that are equal."""
+RECOVERY_ROWS = list(recovery.rows_of(SETTINGS))
+
+
+def request(row_name: str, protocol: str = "small", dataset: str = "") -> probe_request.ProbeRequest:
+    row = plan_rows.rows_of(SETTINGS)[row_name]
+    made = recipe.recipe(row)
+    settings = config.in_force(SETTINGS.protocols[protocol], row)
+    return probe_request.probe_request(
+        "classification", row.base, made.listing.gradient, made.points, settings, dataset
+    )
+
+
+def recovery_request(row_name: str) -> probe_request.ProbeRequest:
+    row = recovery.rows_of(SETTINGS)[row_name]
+    made = recovery.recipe(row, SETTINGS)
+    settings = config.in_force(SETTINGS.protocols["small"], row)
+    return probe_request.probe_request("recovery", row.base, True, made.points, settings, "")
+
+
+def numbers(asked: probe_request.ProbeRequest) -> dict:
+    values, _ = probe.probes({"": asked})[""]
+    assert values is not None
+    return values
+
+
+def shaken(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.float64) * (1 + 1e-15 * np.random.default_rng(0).standard_normal(x.shape))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_rounding_does_not_change_a_probe(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features off by some ten units in the last place, which is more than processors differ by."""
+    exact = numbers(request(row))
+    made = probe.tiny_dataset
+
+    def noisy(name: str, training: probe.Training) -> probe.Dataset:
+        data = made(name, training)
+        splits = {split: SplitArrays(shaken(arrays.x), arrays.y) for split, arrays in data.splits.items()}
+        return probe.Dataset(data.name, "", splits, data.label_names, "", "", ())
+
+    monkeypatch.setattr(probe, "tiny_dataset", noisy)
+    if row not in NEIGHBOURS:  # equal distances would no longer be equal
+        assert probes.equal(numbers(request(row)), exact)
+
+
+@pytest.mark.parametrize("row", RECOVERY_ROWS)
+def test_rounding_does_not_change_a_recovery_probe(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = numbers(recovery_request(row))
+    made = probe.tiny_distributions
+
+    def noisy(name: str, training: probe.Training) -> DistributionSet:
+        data = made(name, training)
+        return DistributionSet(data.name, shaken(data.x), data.y, data.degrees, "")
+
+    monkeypatch.setattr(probe, "tiny_distributions", noisy)
+    if row not in NEIGHBOURS:
+        assert probes.equal(numbers(recovery_request(row)), exact)
+
+
+def test_the_problem_holds_what_it_promises() -> None:
+    long, _, step = probe.TRAININGS
+    for training in probe.TRAININGS:
+        data = probe.tiny_dataset("", training)
+        train, val, test = (data.splits[split] for split in ("train", "val", "test"))
+        assert len(train.x) % long.batch_size not in (0, 1)
+        assert (train.y.sum(1) == 0).any() == training.empty_row
+        assert (train.y.sum(1) == probe.LABELS - 1).any()
+        assert train.y.sum(0).tolist()[-1] == 0
+        assert test.y.sum(0).min() > 0
+        for split in (val, test):
+            assert {0, probe.LABELS} <= set(split.y.sum(1).tolist())
+        one, other = probe.TWINS
+        assert (train.x[one] == train.x[other]).all()
+        assert (train.y[one] != train.y[other]).any()
+        assert sum(probe.SIZES.values()) == 70
+    x = probe.tiny_dataset("", long).splits["train"].x
+    assert (x.max(0) - x.min(0) == 2).all()
+    assert step.batch_size > len(x)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if recipe.recipe(plan_rows.rows_of(SETTINGS)[row]).listing.gradient]
+)
+def test_the_norm_queue_clips(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.training.clipping import NormQueue
+
+    factors: list[float] = []
+    scale = NormQueue.scale
+
+    def noted(queue: NormQueue, norm: probe.Tensor) -> probe.Tensor:
+        found = scale(queue, norm)
+        factors.extend(found.tolist())
+        return found
+
+    monkeypatch.setattr(NormQueue, "scale", noted)
+    numbers(request(row))
+    assert min(factors) < 1
+
+
+def test_a_data_sets_name_counts_where_the_method_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    computed: list[str] = []
+
+    def compute(requests: dict[str, probe_request.ProbeRequest]) -> probe_request.Probes:
+        computed.extend(f"{one.base} {one.dataset}" for one in requests.values())
+        return probe.probes(requests)
+
+    key = dict.fromkeys(probes.SOURCE_PARTS, "digest")
+    asked = [(request(row, dataset=name), key) for row in ("FL", "R-FL") for name in ("VOC07", "yeast")]
+    for _ in range(2):  # remembered the second time
+        fl, other_fl, rfl, other_rfl = probes.current_probes(asked, compute)
+        assert fl == other_fl
+        assert rfl != other_rfl
+    assert computed.count("R-FL yeast") == 1
+    again = dict.fromkeys(probes.SOURCE_PARTS, "changed")
+    assert probes.current_probes([(request("FL"), again)], compute)[0] == fl
+    assert computed[-1] == "FL "
+
+
+class Change(NamedTuple):
+    """A change of what code computes, the rows whose numbers change, and rows whose numbers do not."""
+
+    file: str
+    before: str
+    after: str
+    changed: tuple[str, ...]
+    same: tuple[str, ...]
+
+
+CHANGES = [
+    Change("methods/focal.py", ").mean()", ").mean() * 1.001", ("FL",), ("BCE", "CB", "FLEM-D", "ML-KNN")),
+    Change("methods/losses.py", "clamp(min=1)\n    return (1", "clamp(min=2)\n    return (1", ("CB",), ("FL", "BCE")),
+    Change("methods/losses.py", '"VOC07": 0.3, "VOC12"', '"VOC07": 0.4, "VOC12"', ("R-FL", "DB"), ("FL", "CB")),
+    Change("methods/losses.py", "clamp(1, rows - 1)", "clamp(2, rows - 1)", ("DB",), ("FL", "R-FL")),
+    Change("methods/bce.py", "(batch.z, batch.y)", "(1.0001 * batch.z, batch.y)", ("BCE",), ("FL",)),
+    Change("methods/balanced_softmax.py", "zero = ", "zero = 0.1 + ", ("BS",), ("FL",)),
+    Change(
+        "methods/flem.py", "highest_negative - lowest", "highest_negative - 1.01 * lowest", ("FLEM-T",), ("FLEM-D",)
+    ),
+    Change("methods/flem.py", "clamp(1e-7, 1 - 1e-7)", "clamp(1e-2, 1 - 1e-2)", ("FLEM-D", "FLEM-S"), ("BCE",)),
+    Change("methods/mlknn.py", "(2 * s + rows)", "(2 * s + rows + 1)", ("ML-KNN",), ("BCE",)),
+    Change("methods/rakel.py", "random.seed(seed)", "random.seed(seed + 1)", ("RAKEL",), ("BCE",)),
+    Change("methods/levi.py", "nn.Tanh()", "nn.ReLU()", ("LEVI",), ("VALEN", "BCE")),
+    Change("methods/valen.py", "clamp(0.01, 30)", "clamp(0.5, 30)", ("VALEN",), ("LEVI",)),
+    Change("methods/enhancement/neighbours.py", "stable=True", "stable=True, descending=True", ("ML-KNN",), ("BCE",)),
+    Change("bench/training/optimiser.py", "eps=self.eps", "eps=10 * self.eps", ("BCE", "FLEM-D", "VALEN"), ("ML-KNN",)),
+    Change("bench/training/optimiser.py", "beta2=self.betas[1]", "beta2=self.betas[0]", ("BCE", "FLEM-D"), ("ML-KNN",)),
+    Change("bench/training/clipping.py", "QUEUE_LENGTH = 5", "QUEUE_LENGTH = 6", ("BCE", "FLEM-T"), ("ML-KNN",)),
+    Change("bench/training/clipping.py", "FACTOR = 5.0", "FACTOR = 4.0", ("BCE", "FLEM-T"), ("ML-KNN",)),
+    Change("bench/training/loop.py", "math.sqrt(2 / linear", "math.sqrt(1.9 / linear", ("BCE", "FL"), ("ML-KNN",)),
+    Change("bench/training/loop.py", "now < state.best", "now <= state.best", ("BCE", "FLEM-D"), ("ML-KNN",)),
+    Change("bench/training/seeding.py", "batches[-1].numel() == 1", "batches[-1].numel() <= 3", ("BCE",), ("ML-KNN",)),
+    Change(
+        "bench/job/selection.py", 'values["ranking"], position', "0.0, position", ("FLEM-D", "VALEN"), ("BCE", "FL")
+    ),
+    Change("bench/job/inputs.py", "np.clip((x - low) / spread, 0, 1)", "((x - low) / spread)", ("BCE", "ML-KNN"), ()),
+    Change(
+        "bench/metrics/classification.py",
+        "right=True)\n        counts",
+        "right=False)\n        counts",
+        ("BCE", "ML-KNN"),
+        (),
+    ),
+    Change("bench/metrics/classification.py", "scores[block] > cut", "scores[block] >= cut", ("BCE", "RAKEL"), ()),
+]
+
+NUMBERS = """
+import json, sys
+from pathlib import Path
+from bench.job import probe
+from tests.bench.plan.test_probes import request
+found = probe.probes({row: request(row, dataset="VOC07") for row in sys.argv[1:]})
+print(json.dumps({row: values for row, (values, _) in found.items()}))
+"""
+
+
+def numbers_in(folder: Path, rows: Sequence[str]) -> dict[str, dict]:
+    """The probes of the rows by the code in a folder."""
+    place = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", NUMBERS, *rows], cwd=folder, env=place, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def copied(folder: Path) -> Path:
+    for name in ("bench", "methods"):
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "bench.toml", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def today() -> dict[str, dict]:
+    return numbers_in(ROOT, sorted({row for change in CHANGES for row in (*change.changed, *change.same)}))
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: f"{Path(change.file).stem}: {change.after[:30]}")
+def test_a_change_of_meaning_is_seen_in_the_rows_that_it_touches(
+    change: Change, today: dict[str, dict], tmp_path: Path
+) -> None:
+    file = copied(tmp_path) / change.file
+    source = file.read_text(encoding="utf-8")
+    assert change.before in source
+    file.write_text(source.replace(change.before, change.after), encoding="utf-8")
+    found = numbers_in(tmp_path, [*change.changed, *change.same])
+    assert [row for row in found if not probes.equal(found[row], today[row])] == list(change.changed)

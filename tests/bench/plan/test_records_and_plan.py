@@ -1,0 +1,231 @@
+"""Records are whole or not there; keys say what changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench import config, methods
+from bench.errors import UsageError
+from bench.plan import digests, jobs
+from bench.plan import rows as plan_rows
+from bench.plan.states import JobState, state_of
+from bench.records import record as records_record
+from bench.records.record import CorruptRecordError, JobName, Manifest, Record
+from bench.records.store import Store
+
+NAME = JobName("yeast", "mulan", "FL", 0)
+
+
+def record(key: dict | None = None, status: str = "done") -> Record:
+    return Record(
+        job=NAME,
+        base="FL",
+        protocol="small",
+        key=key or {"seed": 0},
+        status=status,  # type: ignore[arg-type]
+        cost={"seconds": 1.0},
+        environment={},
+        result={"test": {"hamming": 0.1 + 0.2}} if status == "done" else None,
+        failure={"message": "out of memory"} if status == "failed" else None,
+    )
+
+
+@pytest.fixture
+def settings() -> config.Config:
+    return config.load(Path("/nonexistent"))
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.read(NAME) is None
+    path = store.write(record())
+    assert path == tmp_path / "yeast@mulan/FL/seed-0.json"
+    read = store.read(NAME)
+    assert read == record()
+    assert read is not None
+    assert read.result == {"test": {"hamming": 0.30000000000000004}}
+    assert [one for _, one in store.records()] == [record()]
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda text: text[:-30], "is torn or no JSON"),
+        (lambda text: text.replace("0.30000000000000004", "0.2"), "does not match its checksum"),
+        (lambda text: text.replace('"schema": 1', '"schema": 7'), "has schema 7; this version reads schema 1"),
+        (lambda text: "[]", "is not a record of this harness"),
+        (lambda text: "", "is torn or no JSON"),
+    ],
+)
+def test_damaged_records_are_one_sentence(tmp_path: Path, damage: object, sentence: str) -> None:
+    store = Store(tmp_path)
+    path = store.write(record())
+    path.write_text(damage(path.read_text()))  # type: ignore[operator]
+    with pytest.raises(CorruptRecordError) as error:
+        store.read(NAME)
+    assert sentence in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_a_record_under_another_name_does_not_count(tmp_path: Path) -> None:
+    """A file manager's copy is no other seed, and another row's record not this one's."""
+    store = Store(tmp_path)
+    path = store.write(record())
+    copies = (path.with_name("seed-0 (1).json"), tmp_path / "yeast@mulan/BCE/seed-0.json")
+    for copy in copies:
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    read = dict(store.records())
+    assert read.pop(path) == record()
+    assert set(read) == set(copies)
+    assert all("is that of yeast@mulan FL seed 0, which its name is not" in str(one) for one in read.values())
+
+
+def test_a_registered_name_keeps_its_method(settings: config.Config) -> None:
+    own = msgspec.structs.replace(settings, rows={"BCE": config.Row(name="BCE", base="FL")})
+    with pytest.raises(UsageError, match=r"methods\.BCE is a registered method's name, and cannot have the base 'FL'"):
+        plan_rows.rows_of(own)
+
+
+def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    store.write(record())
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.write(record(status="failed"))
+    assert store.read(NAME) == record()
+    assert [path.name for path in (tmp_path / "yeast@mulan/FL").iterdir()] == ["seed-0.json"]
+
+
+def test_set_aside_keeps_the_old_record(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(record())
+    aside = store.set_aside(NAME, "stale")
+    assert aside.exists()
+    assert store.read(NAME) is None
+    assert list(store.records()) == []
+
+
+def test_manifest(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.manifest() == Manifest()
+    store.write_manifest(Manifest(datasets=["a@b"], missing={"VOC07": "get it"}))
+    assert store.manifest().missing == {"VOC07": "get it"}
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(UsageError, match=r"run\.json cannot be read"):
+        store.manifest()
+
+
+def make(settings: config.Config, rows: list[config.Row] | None = None, **changes: object) -> jobs.Plan:
+    arguments: dict = {"datasets": ["yeast"], "seeds": [0], "epochs": None, **changes}
+    chosen = rows or plan_rows.chosen_rows(settings, ["FL"])
+    return jobs.make_plan(settings, [], arguments["datasets"], chosen, arguments["seeds"], arguments["epochs"])
+
+
+def state_after(settings: config.Config, tmp_path: Path, job: jobs.Job, now: jobs.Job) -> JobState:
+    store = Store(tmp_path)
+    store.write(Record(**{**msgspec.structs.asdict(record()), "key": job.key, "job": job.name}))
+    return state_of(now, store)
+
+
+def test_a_current_record_is_done_and_a_changed_part_is_named(
+    settings: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make(settings).jobs[0]
+    assert state_after(settings, tmp_path, job, job).state == "done"
+    shorter = make(settings, epochs=3).jobs[0]
+    assert state_after(settings, tmp_path, job, shorter).parts == ("protocol",)
+    softer = make(settings, [config.Row("FL", "FL", {"gamma": 1})]).jobs[0]
+    assert state_after(settings, tmp_path, job, softer).parts == ("hyperparameters",)
+    clipped = make(settings, [config.Row("FL", "FL", clip="separate")]).jobs[0]
+    assert state_after(settings, tmp_path, job, clipped).parts == ("protocol",)
+    monkeypatch.setattr(digests, "data_digest", lambda files, reader, digest: "other")
+    assert state_after(settings, tmp_path, job, make(settings).jobs[0]).parts == ("data",)
+
+
+def test_source_changes_are_told_apart(
+    settings: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make(settings).jobs[0]
+    original = digests.code_digest
+    for changed, part in (
+        ("bench.methods.focal", "method"),
+        ("bench.job.fit_linear", "loop"),
+        ("bench.metrics.classification", "metrics"),
+    ):
+
+        def digest(module: str, file: Path | None = None, changed: str = changed) -> str:
+            return original(module, file) + ("x" if module == changed else "")
+
+        monkeypatch.setattr(digests, "code_digest", digest)
+        assert state_after(settings, tmp_path, job, make(settings).jobs[0]).parts == (part,)
+
+
+def test_failures_and_damage_are_states(settings: config.Config, tmp_path: Path) -> None:
+    job, store = make(settings).jobs[0], Store(tmp_path)
+    assert state_of(job, store).state == "missing"
+    store.write(Record(**{**msgspec.structs.asdict(record(status="failed")), "key": job.key}))
+    failed = state_of(job, store)
+    assert (failed.state, failed.note) == ("failed", "out of memory")
+    store.path(job.name).write_text("{")
+    assert state_of(job, store).state == "corrupt"
+
+
+def test_grid_is_the_product_and_fixed_options_leave_it(settings: config.Config) -> None:
+    whole = make(settings, plan_rows.chosen_rows(settings, ["FLEM-D"])).jobs[0]
+    assert len(whole.points) == 16
+    assert [(point["alpha"], point["beta"]) for point in whole.points[:5]] == [
+        (1e-4, 1e-4), (1e-4, 1e-3), (1e-4, 1e-2), (1e-4, 1e-1), (1e-3, 1e-4),
+    ]  # fmt: skip
+    fixed = make(settings, [config.Row("x", "FLEM-D", {"alpha": 0.5})]).jobs[0]
+    assert len(fixed.points) == 4
+    assert {point["alpha"] for point in fixed.points} == {0.5}
+    own = make(settings, [config.Row("x", "FL", {}, {"gamma": [0, 1, 2]})]).jobs[0]
+    assert [point["gamma"] for point in own.points] == [0.0, 1.0, 2.0]
+
+
+def test_rakel_depends_on_the_version_of_scikit_multilearn(settings: config.Config) -> None:
+    job = make(settings, plan_rows.chosen_rows(settings, ["RAKEL"])).jobs[0]
+    assert "scikit-multilearn-ng 0.0" in job.key["method"]
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (config.Row("x", "FL", {"gama": 1.0}), "row 'x': the method 'FL' has no option 'gama'; did you mean 'gamma'?"),
+        (config.Row("x", "FLL"), "row 'x': there is no method 'FLL'"),
+        (config.Row("x", "FL", {"gamma": "high"}), "must be like its default 2.0, not 'high'"),
+        (config.Row("x", "FL", {}, {"gamma": 3}), "the grid of 'gamma' must be a list"),
+        (config.Row("a/b", "FL"), "'a/b' cannot be a folder's name"),
+    ],
+)
+def test_mistakes_in_rows_are_one_sentence(settings: config.Config, row: config.Row, sentence: str) -> None:
+    with pytest.raises(UsageError) as error:
+        make(settings, [row])
+    assert sentence in str(error.value)
+
+
+def test_all_means_registered_and_names_what_is_missing(settings: config.Config) -> None:
+    made = make(settings, datasets=["all"])
+    assert made.datasets == ["yeast@mulan"]
+    assert [one.name for one in made.missing] == ["AAPD", "Reuters", "VOC07", "VOC12", "COCO14", "COCO17", "CUB", "NUS"]
+    with pytest.raises(UsageError, match=r"VOC07 is not in the data folders.*ResNet-50"):
+        make(settings, datasets=["VOC07"])
+
+
+def test_row_order_is_the_papers_then_extra_then_others(settings: config.Config) -> None:
+    names = list(plan_rows.rows_of(settings))
+    paper = [name for name in settings.tables.ranked if name in methods.names()]
+    assert names[: len(paper)] == paper
+    assert names[len(paper) : len(paper) + 3] == ["BCE", "FLEM-I", "FLEM-II"]
+    with pytest.raises(UsageError, match="no method or row 'FLEMD'; did you mean 'FLEM-D'"):
+        plan_rows.chosen_rows(settings, ["FLEMD"])
+    assert records_record.SCHEMA == 1

@@ -1,0 +1,60 @@
+"""Records in one compressed file: the same tables, and a digest of what was left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UsageError
+from bench.records.packed import PACKED, digest_of, pack, unpacked
+from bench.records.record import JobName, Record
+from bench.records.store import Store
+
+
+def record(seed: int, hamming: float = 0.2) -> Record:
+    result = {
+        "test": {"hamming": hamming},
+        "grid": [{"test": {"hamming": hamming}, "curves": {"loss": [0.1 * seed, 0.3], "hamming": [0.5, hamming]}}],
+    }
+    return Record(JobName("made", "npz", "BCE", seed), "BCE", "small", {"seed": seed}, "done", {}, {}, result)
+
+
+def test_packed_records_come_back_without_curves(tmp_path: Path) -> None:
+    made = [record(1), record(0)]
+    pack(made, tmp_path)
+    found = dict(Store(tmp_path).records())
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == [f"made@npz/BCE/seed-{i}.json" for i in (0, 1)]
+    for original, back in zip(sorted(made, key=lambda one: one.job), found.values(), strict=True):
+        assert isinstance(back, Record)
+        assert back.result is not None
+        assert original.result is not None
+        assert back.result["test"] == original.result["test"]
+        assert "curves" not in back.result["grid"][0]
+        assert digest_of(back.result) == digest_of(original.result)
+
+
+def test_the_digest_tells_a_curve_that_differs() -> None:
+    one, other = record(0).result, record(0).result
+    assert one is not None
+    assert other is not None
+    other["grid"][0]["curves"]["loss"][1] += 1e-12
+    assert digest_of(one) != digest_of(other)
+
+
+def test_packing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    first = pack([record(0), record(1)], tmp_path).read_bytes()
+    assert pack([record(1), record(0)], tmp_path).read_bytes() == first
+
+
+def test_packing_what_was_packed_keeps_its_digest(tmp_path: Path) -> None:
+    pack([record(0)], tmp_path)
+    before = (tmp_path / PACKED).read_bytes()
+    pack([back for _, back in unpacked(tmp_path / PACKED)], tmp_path)
+    assert (tmp_path / PACKED).read_bytes() == before
+
+
+def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / PACKED).write_bytes(b"nothing")
+    with pytest.raises(UsageError, match=r"records\.jsonl\.xz cannot be read"):
+        list(Store(tmp_path).records())

@@ -1,0 +1,155 @@
+"""Methods as scikit-learn classifiers: its own checks, equality with the harness, and files that come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import bench
+from bench import classifier, methods
+from bench.errors import UsageError
+from bench.job.fit_linear import fit_linear
+from bench.job.inputs import Prepared
+from bench.job.selection import select
+from bench.metrics.classification import evaluate
+from bench.protocol import Protocol
+from tests.conftest import problem_of, random_split
+
+QUICK = """
+[protocols.quick]
+base = "small"
+minimum_steps = 0
+learning_rate = 0.03
+"""
+CHECKED = [
+    bench.estimator("BCE", protocol="quick"),
+    bench.estimator("FLEM-II", protocol="quick"),
+    bench.estimator("ML-KNN", {"k": 3}),
+    bench.estimator("RAKEL"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _quick_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bench.toml").write_text(QUICK)
+    monkeypatch.chdir(tmp_path)
+
+
+@parametrize_with_checks(CHECKED)
+def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def data(rows: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    split = random_split(rows, 8, 4, seed=1)
+    return split.x.numpy().astype(np.float32), split.y.numpy()
+
+
+@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("validation", [None, 0.25])
+def test_every_method_is_saved_and_comes_back(name: str, validation: float | None, tmp_path: Path) -> None:
+    x, y = data()
+    options = {"alpha": 0.01, "beta": 0.01} if name.startswith("FLEM") and name not in ("FLEM-I", "FLEM-II") else None
+    fitted = bench.estimator(name, options, protocol="paper").fit(x, y, validation, ["a", "b", "c", "d"])
+    assert bool(fitted.validation_) is (validation is not None)
+    fitted.save(tmp_path / "model.safetensors")
+    again = bench.load(tmp_path / "model.safetensors")
+    assert np.array_equal(again.predict_proba(x), fitted.predict_proba(x))
+    assert np.array_equal(again.predict(x), fitted.predict(x))
+    assert again.get_params() == fitted.get_params()
+    assert again.label_names_ == ["a", "b", "c", "d"]
+    assert again.options_ == fitted.options_
+    assert ((fitted.predict_proba(x) >= 0) & (fitted.predict_proba(x) <= 1)).all()
+    assert np.array_equal(fitted.predict(x) == 1, fitted.predict_proba(x) > 0.5)
+    assert hasattr(fitted, "decision_function") is methods.listing(name).gradient
+
+
+def test_what_is_fitted_is_what_the_harness_fits() -> None:
+    train, validation, test = (random_split(rows, 8, 4, seed=rows) for rows in (130, 60, 50))
+    arrays = [(split.x.numpy().astype(np.float32), split.y.numpy()) for split in (train, validation, test)]
+    model = bench.estimator("FLEM-D", {"alpha": 0.01}, protocol="paper", seed=3).fit(*arrays[0], arrays[1])
+
+    parts = {"train": train, "val": validation}
+    prepared = Prepared(problem_of(train), {k: type(v)(v.x.float(), v.y) for k, v in parts.items()})
+    grid = [{"alpha": 0.01, "beta": beta} for beta in (1e-4, 1e-3, 1e-2, 1e-1)]
+    points = [methods.options("FLEM-D", methods.listing("FLEM-D").defaults, point) for point in grid]
+    fitted = fit_linear("FLEM-D", points, prepared, Protocol(), 3)
+    held_out = prepared.splits["val"]
+    found = [evaluate(held_out.y, one.scores(held_out.x), 0.0) for one in fitted.candidates]
+    chosen = select(found, [True] * 4)
+    assert model.options_ == points[chosen]
+    assert model.validation_ == found[chosen]
+    expected = fitted.candidates[chosen].scores(test.x.float()).numpy()
+    np.testing.assert_allclose(model.decision_function(arrays[2][0]), expected, atol=1e-6)
+
+
+def test_a_data_sets_published_constants_are_used_under_its_name() -> None:
+    """DB has mu .3 and lambda 5 on VOC07 (Wu et al.), .2 and 2 elsewhere."""
+    train = random_split(130, 8, 4, seed=130)
+    x, y = train.x.numpy().astype(np.float32), train.y.numpy()
+    by_name = bench.estimator("DB", protocol="paper", dataset="VOC07").fit(x, y).decision_function(x)
+    by_hand = bench.estimator("DB", {"mu": 0.3, "negative_scale": 5.0}, protocol="paper").fit(x, y)
+    elsewhere = bench.estimator("DB", protocol="paper").fit(x, y).decision_function(x)
+    np.testing.assert_array_equal(by_name, by_hand.decision_function(x))
+    assert np.abs(by_name - elsewhere).max() > 0.01
+
+
+def test_fitting_keeps_to_the_protocols_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def counted(*given: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return fit_linear(*given)
+
+    monkeypatch.setattr(classifier, "fit_linear", counted)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        bench.estimator("BCE", protocol="quick").fit(*data())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1]
+
+
+def test_the_usual_tools_of_scikit_learn() -> None:
+    x, y = data()
+    model = make_pipeline(StandardScaler(), bench.estimator("BCE", protocol="paper"))
+    assert len(cross_val_score(model, x, y, cv=3, scoring="average_precision")) == 3
+    assert clone(bench.estimator("CB", {"beta": 0.9})).get_params()["options"] == {"beta": 0.9}
+
+
+def test_scaling_is_by_the_training_range() -> None:
+    x, y = data()
+    plain = bench.estimator("BCE", protocol="quick").fit(x, y)
+    stretched = bench.estimator("BCE", protocol="quick").fit(100 * x - 7, y)
+    np.testing.assert_allclose(plain.decision_function(x), stretched.decision_function(100 * x - 7), atol=0.02)
+
+
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    x, y = data()
+    for given, message in (
+        ({"validation": 1.5}, "a share between 0 and 1"),
+        ({"validation": (x, y[:, :2])}, "validation labels have the shape"),
+        ({"validation": (x, 3 * y)}, "other than the training labels'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bench.estimator("BCE").fit(x, y, **given)
+    with pytest.raises(ValueError, match="no protocol 'papre'"):
+        bench.estimator("BCE", protocol="papre").fit(x, y)
+    with pytest.raises(UsageError, match="did you mean 'alpha'"):
+        bench.estimator("FLEM-D", {"alhpa": 1.0}).fit(x, y)
+    with pytest.raises(UsageError, match="is missing"):
+        bench.load(tmp_path / "none.safetensors")
+    (tmp_path / "other").write_bytes(b"no model")
+    with pytest.raises(UsageError, match="is no model"):
+        bench.load(tmp_path / "other")

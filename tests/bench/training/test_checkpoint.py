@@ -1,0 +1,141 @@
+"""A job that was stopped goes on from its checkpoints to the same result, bit for bit; and what memory cannot hold is
+tried in smaller parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench import config
+from bench.job import fit_linear as linear
+from bench.job.fit_linear import fit_linear
+from bench.job.inputs import Prepared
+from bench.job.recipe import recipe
+from bench.job.selection import Fitted
+from bench.plan.jobs import make_plan
+from bench.plan.rows import chosen_rows, rows_of
+from bench.protocol import Protocol
+from bench.records.store import Store
+from bench.run import worker
+from bench.training import checkpoint
+from bench.training.checkpoint import Checkpoints
+from tests.conftest import problem_of, random_split
+
+PROTOCOL = Protocol(epochs=6, batch_size=16, stack=2)
+
+
+class Stopped(Exception):
+    pass
+
+
+def prepared() -> Prepared:
+    train, val = (random_split(rows, 12, 5, seed, torch.float32) for rows, seed in ((70, 0), (40, 1)))
+    return Prepared(problem_of(train), {"train": train, "val": val})
+
+
+def fitted(name: str, stages: Any = None, stop_at: int | None = None) -> tuple[Fitted, list[tuple[str, int]]]:
+    """With the (what, epoch) that the fit went through."""
+    points = recipe(rows_of(config.load())[name]).points[:4]
+    seen: list[tuple[str, int]] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        if len(seen) == stop_at:
+            raise Stopped
+        seen.append((what, done))
+
+    return fit_linear(name, points, prepared(), PROTOCOL, 3, progress, 1, stages), seen
+
+
+def same(first: Fitted, second: Fitted) -> None:
+    assert first.stacks == second.stacks
+    for one, other in zip(first.candidates, second.candidates, strict=True):
+        assert (one.epoch, one.losses, one.hamming) == (other.epoch, other.losses, other.hamming)
+        assert one.parameters.keys() == other.parameters.keys()
+        for name, value in one.parameters.items():
+            assert torch.equal(value, other.parameters[name]), name
+
+
+@pytest.mark.parametrize("name", ["BCE", "FLEM-D", "FLEM-T", "DB", "LEVI", "VALEN"])
+@pytest.mark.parametrize("share", [0.1, 0.45, 0.9])
+def test_a_stopped_fit_goes_on_to_the_same_result(tmp_path: Path, name: str, share: float) -> None:
+    whole, all_seen = fitted(name)
+    checkpoints = Checkpoints(tmp_path / "c", "identity", seconds=0)
+    stop = int(share * len(all_seen))
+    with pytest.raises(Stopped):
+        fitted(name, checkpoints.stage, stop)
+    resumed, seen = fitted(name, checkpoints.stage)
+    same(whole, resumed)
+    # the epoch in which it was stopped was not kept; all before it are not done again
+    assert seen == all_seen[stop:]
+
+
+def test_only_the_same_job_goes_on(tmp_path: Path) -> None:
+    stage = Checkpoints(tmp_path, "mine", 60).stage("stack of 0 to 3")
+    assert stage.load() is None
+    stage.save({"x": torch.arange(3), "curve": [[1.0]]})
+    again = Checkpoints(tmp_path, "mine", 60).stage("stack of 0 to 3")
+    assert torch.equal(again.load()["x"], torch.arange(3))  # type: ignore[index]
+    assert Checkpoints(tmp_path, "another's", 60).stage("stack of 0 to 3").load() is None
+    content = bytearray(stage.path.read_bytes())
+    content[-5] ^= 1
+    stage.path.write_bytes(content)
+    assert again.load() is None
+    stage.path.write_bytes(content[:100])
+    assert again.load() is None
+
+
+def test_a_checkpoint_is_due_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    stage = checkpoint.Stage(tmp_path / "a", "mine", 60.0, started=0.0, saved=0.0)
+    now[0] = 2.0
+    assert not stage.due(finished=True)  # done sooner than read
+    now[0] = 59.0
+    assert not stage.due(finished=False)
+    assert stage.due(finished=True)
+    now[0] = 60.0
+    assert stage.due(finished=False)
+    stage.save({})
+    assert not stage.due(finished=False)
+
+
+def test_memory_that_runs_out_is_met_with_smaller_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_DATA", "")
+    settings = config.load()
+    plan = make_plan(settings, [], ["yeast"], chosen_rows(settings, ["FLEM-I"]), [0], epochs=1)
+    (job,) = plan.jobs
+    stacks = []
+    real = linear._train_stack
+
+    def limited(name: str, points: list, *given: Any) -> Any:
+        stacks.append(len(points))
+        if len(points) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(name, points, *given)
+
+    monkeypatch.setattr(linear, "_train_stack", limited)
+    outcome = worker.run_job(replace(job, points=job.points * 8), settings, [], Store(tmp_path), "cpu", [])
+    assert outcome.status == "done", outcome.message
+    record = Store(tmp_path).read(job.name)
+    assert record is not None
+    assert record.result is not None
+    assert record.result["stacks"] == [2, 2, 2, 2]
+    assert record.cost["stacks_that_did_not_fit"] == [8, 4]
+    assert stacks[:6] == [8, 4, 2, 2, 2, 2]  # then those of the probe
+
+
+def test_memory_that_one_model_does_not_fit_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config.load()
+    (job,) = make_plan(settings, [], ["yeast"], chosen_rows(settings, ["BCE"]), [0], epochs=1).jobs
+
+    def full(*given: Any, **options: Any) -> Any:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
+
+    monkeypatch.setattr(worker, "fit_linear", full)
+    outcome = worker.run_job(job, settings, [], Store(tmp_path), "cpu", [])
+    assert outcome.status == "failed"
+    assert "can't allocate memory" in outcome.message

@@ -1,0 +1,91 @@
+"""Methods as plain files in a folder that is named to the program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.test_program import NEW_METHOD, ROOT, bench
+
+ODD = {
+    "flem.py": (b"class FLEM: ...", "flem.py registers no method: it has no class with @register(...)"),
+    "half.py": (b"register = (", "half.py has a syntax error in line 1"),
+    "latin.py": ("# é register".encode("latin-1"), "latin.py cannot be read: 'utf-8' codec can't decode byte 0xe9"),
+    "taken.py": (NEW_METHOD.replace('"Hinge"', '"BCE"').encode(), "taken.py: the name 'BCE' is already taken"),
+    "named.py": (NEW_METHOD.replace('"Hinge"', '["a"]').encode(), "the arguments of @register must be literals"),
+    "grid.py": (NEW_METHOD.replace("[0.5, 1.0, 2.0]", "3").encode(), "the arguments of @register must be literals"),
+    "absent.py": (
+        NEW_METHOD.replace("LinearMethod)", "missing.Base)").replace('"Hinge"', '"Absent"').encode(),
+        "cannot be imported from",
+    ),
+}
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A working folder with a method and much else in its folder of methods."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/hinge.py").write_text(NEW_METHOD)
+    (tmp_path / "own/__init__.py").write_text("raise RuntimeError")
+    (tmp_path / "own/folder.py").mkdir()
+    for name, (content, _) in ODD.items():
+        (tmp_path / "own" / name).write_bytes(content)
+    return tmp_path
+
+
+def test_odd_files_are_named_and_stop_no_other(work: Path) -> None:
+    listed = bench("list", "methods", "--check", "--methods-dir", "own", cwd=work)
+    assert listed.returncode == 1
+    lines = listed.stdout.splitlines()
+    for name, (_, problem) in ODD.items():
+        (line,) = (line for line in lines if problem in line and name in line)
+        assert "cannot be used" in line
+    assert any("folder.py cannot be read" in line for line in lines)
+    assert not any("__init__" in line for line in lines)
+    (hinge,) = (line for line in lines if line.startswith("Hinge"))
+    assert hinge.endswith(f"[{work / 'own/hinge.py'}]  ok")
+    assert sum(line.endswith("  ok") for line in lines) == 21
+    examined = bench("doctor", "--methods", "Hinge", "--methods-dir", "own", cwd=work)
+    assert examined.returncode == 0, examined.stdout
+    assert "warning  methods    left out: half.py has a syntax error in line 1" in examined.stdout
+
+
+def test_a_run_takes_them_from_the_option_or_from_bench_toml(work: Path) -> None:
+    """In one process, in workers, and wherever the results are read; the file's digest is part of the key."""
+    run = ("run", "--methods", "Hinge", "--epochs", "1")
+    option = ("--methods-dir", "own")
+    results = []
+    for folder, more in (("one", ()), ("two", ("--seeds", "0", "1", "--jobs", "2"))):
+        done = bench(*run, *option, *more, "--results", folder, cwd=work)
+        assert done.returncode == 0, done.stdout + done.stderr
+        results.append(json.loads((work / folder / "yeast@mulan/Hinge/seed-0.json").read_text())["result"])
+    assert results[0] == results[1]
+    unknown = bench("table", "--metric", "hamming", "--results", "one", cwd=work)
+    assert "its row changed since" in unknown.stdout
+    value = f"{results[0]['test']['hamming']:.4f}"
+    assert value in bench("table", "--metric", "hamming", "--results", "one", *option, cwd=work).stdout
+    (work / "bench.toml").write_text('method_folders = ["own"]')
+    assert value in bench("table", "--metric", "hamming", "--results", "one", cwd=work).stdout
+    fitted = bench("fit", "yeast", "Hinge", "--model", "m.safetensors", cwd=work)
+    assert fitted.returncode == 0, fitted.stderr
+    again = (*run, "--results", "one", "--dry-run")
+    assert "1 job: 1 done." in bench(*again, cwd=work).stdout
+    (work / "own/hinge.py").write_text(NEW_METHOD.replace("clamp(min=0)", "clamp(min=0.5)"))
+    assert "stale (method)" in bench(*again, cwd=work).stdout
+
+
+def test_they_are_listed_without_importing_torch(work: Path) -> None:
+    (work / "own/absent.py").unlink()  # its base is found by importing it alone
+    program = (
+        "import sys\nfrom bench.cli.main import main\n"
+        "assert main(['list', 'methods', '--methods-dir', 'own']) == 0\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    environment = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=work, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Hinge" in done.stdout

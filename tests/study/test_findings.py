@@ -1,0 +1,236 @@
+"""The findings of docs/results.md, computed another way: by hand on a few records, by pandas on the committed ones."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analysis.bootstrap import Interval
+from bench.analysis.paper_claims import Claim, Count
+from bench.analysis.within_datasets import Resampled
+from bench.metrics.catalogue import PAPER_METRICS, RECOVERY_METRICS
+from bench.records.packed import PACKED, unpacked
+from bench.records.record import JobName, Record
+from bench.tables import paper
+from study import findings, processors, results_page, summary
+from study.reference import ANOTHER_PROCESSOR, FOLDER, RECOVERY
+
+HAMMING, RANKING, COVERAGE, PRECISION = PAPER_METRICS
+KEYS = [metric.key for metric in PAPER_METRICS]
+
+
+def record(row: str, seed: int, values: list[float], epoch: int = 1, **more: Any) -> Record:
+    result = {"test": dict(zip(KEYS, values, strict=True)), "selected": {"epoch": epoch}, "grid": [], **more}
+    cost = {"fit_seconds": values[0]}
+    return Record(JobName("a", "npz", row, seed), row, "small", {}, "done", cost, {}, result)
+
+
+@pytest.fixture(scope="module")
+def committed() -> tuple[findings.Records, pd.DataFrame]:
+    records = [one for _, one in unpacked(FOLDER / PACKED)]
+    lines = [
+        {"dataset": one.job.dataset, "row": one.job.row, "seed": one.job.seed, **one.result["test"]}
+        for one in records
+        if one.result is not None
+    ]
+    return findings.by_job(records), pd.DataFrame(lines)
+
+
+def cells(markdown: str) -> list[list[str]]:
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if not line.startswith("|:")]
+
+
+def test_a_pair_is_compared_seed_by_seed(committed: tuple[findings.Records, pd.DataFrame]) -> None:
+    records, frame = committed
+    wide = frame.pivot(index=["dataset", "seed"], columns="row", values=KEYS)
+    _, *lines = cells(findings.pair(records, "CB", "FL"))
+    for metric, line in zip(PAPER_METRICS, lines, strict=True):
+        difference = (wide[metric.key, "CB"] - wide[metric.key, "FL"]).dropna()
+        better = difference < 0 if metric.lower_is_better else difference > 0
+        assert line[:6] == [
+            metric.title, str(len(difference)), str((difference == 0).sum()), str(better.sum()),
+            f"{difference.mean():+.5f}", f"{difference.abs().median():.5f}",
+        ]  # fmt: skip
+
+
+def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[findings.Records, pd.DataFrame]) -> None:
+    records, frame = committed
+    others = [one for _, one in unpacked(ANOTHER_PROCESSOR / PACKED)]
+    there = pd.DataFrame([{**one.result["test"], **_of(one)} for one in others if one.result])
+    here = frame.merge(pd.DataFrame([_of(one) for one in records.values()]), on=JOB)
+    both = here.merge(there, on=JOB, suffixes=("", " there"))
+    assert len(both) == len(others) > 0
+    rows = sorted(set(both["row"]))
+    found = findings.by_job(others)
+    _, *lines = cells(processors.compared(records, found, rows))
+    assert [line[0] for line in lines] == rows
+    digits = [both[key].map("{:.4f}".format) == both[f"{key} there"].map("{:.4f}".format) for key in KEYS]
+    both["four digits"] = np.logical_and.reduce(digits)
+    both["alike"] = both["digest"] == both["digest there"]
+    both["chosen alike"] = (both["point"] == both["point there"]) & (both["epoch"] == both["epoch there"])
+    for line in lines:
+        group = both[both["row"] == line[0]]
+        hamming, precision = ((group[key] - group[f"{key} there"]).abs() for key in (KEYS[0], KEYS[3]))
+        spread = frame[(frame["row"] == line[0]) & frame["dataset"].isin(group["dataset"])].groupby("dataset")[KEYS[3]]
+        assert line[1:] == [
+            str(len(group)), str(group["alike"].sum()), str(group["four digits"].sum()),
+            str(group["chosen alike"].sum()), f"{hamming.max():.4f}", f"{precision.median():.4f}",
+            f"{precision.max():.4f}", f"{spread.std().median():.4f}",
+        ]  # fmt: skip
+    said = processors.summary(records, found, rows)
+    assert f"{both['alike'].sum()} equal the reference byte for byte, {both['four digits'].sum()} in the four" in said
+    same = both.groupby("row")["four digits"]
+    assert said.endswith(f", all of {', '.join(same.all().index[same.all()]) or 'no row'} among them.")
+    own = both["row"].isin(["FLEM-D", "FLEM-S"])
+    moved = (both[KEYS[3]] - both[f"{KEYS[3]} there"]).abs()[own]
+    short = processors.in_short(records, found, ["FLEM-D", "FLEM-S"])
+    same, distance = both["chosen alike"], (both[KEYS[3]] - both[f"{KEYS[3]} there"]).abs()
+    assert processors.choices(records, found, rows) == (
+        f"{PRECISION.title} is {distance[same].max():.4f} apart at most in {same.sum()} jobs with the same, "
+        f"{distance[~same].max():.4f} in the {(~same).sum()} others (of "
+        f"{', '.join(sorted(set(both['row'][~same])))})."
+    )
+    for part in (
+        f"in {both['four digits'][own].sum()} of {own.sum()} jobs of FLEM-D, FLEM-S",
+        f"in {both['four digits'][~own].sum()} of {(~own).sum()} of the others",
+        f"{moved.median():.4f} at the median, {moved.max():.4f} at most",
+    ):
+        assert part in short
+
+
+JOB = ["dataset", "row", "seed"]
+
+
+def _of(one: Record) -> dict[str, Any]:
+    assert one.result is not None
+    chosen = one.result["selected"]
+    choice = {key: str(chosen.get(key)) for key in ("point", "epoch")}  # None for methods without epochs
+    values = (one.job.dataset, one.job.row, one.job.seed)
+    return {**dict(zip(JOB, values, strict=True)), **choice, "digest": one.result["result_sha256"]}
+
+
+def test_deviations_are_those_of_pandas(committed: tuple[findings.Records, pd.DataFrame]) -> None:
+    records, frame = committed
+    for metric in PAPER_METRICS:
+        groups = frame[frame["row"] != "ML-KNN"].groupby(["dataset", "row"])[metric.key]
+        expected = groups.std()[groups.count() > 1]
+        found = [deviation for _, deviation in findings.deviations(records, metric)]
+        np.testing.assert_allclose(np.sort(found), np.sort(expected.to_numpy()), atol=1e-15)
+
+
+def test_printed_margins_are_of_the_best_against_the_best() -> None:
+    printed = pd.DataFrame([vars(cell) for cell in paper.comparison_table(5)])
+    printed = printed[printed["dataset"] != paper.AVERAGE]
+    wide = printed.assign(value=printed["value"].astype(float)).pivot(index="dataset", columns="method", values="value")
+    flem = wide.columns.str.startswith("FLEM")
+    expected = wide.loc[:, flem].max(axis=1) - wide.loc[:, ~flem].max(axis=1)
+    np.testing.assert_allclose(sorted(findings.printed_margins(PRECISION)), sorted(expected))
+
+
+def test_margins_count_against_twice_the_median_deviation_of_sets_like_the_papers() -> None:
+    def of(dataset: str, row: str, seed: int, value: float) -> tuple[tuple[str, str, int], Record]:
+        return (dataset, row, seed), record(row, seed, [value] * 4)
+
+    near = [of("Reuters", "FLEM-D", seed, value) for seed, value in enumerate((0.1, 0.1 + 2e-4))]
+    others = [of("yeast", "FLEM-D", seed, value) for seed, value in enumerate((0.1, 0.9))]
+    others += [of("Reuters", "BCE", seed, value) for seed, value in enumerate((0.1, 0.9))]
+    limit = 2 * np.std([0, 2e-4], ddof=1)  # .00028: the others' deviations must not count
+    margins = findings.printed_margins(HAMMING)
+    expected = sum(margin < limit for margin in margins)
+    assert 0 < expected < 8
+    assert findings.margins_below(dict([*near, *others]), HAMMING) == (expected, 8)
+    assert findings.margins_below(dict(others), HAMMING) == (None, 8)
+
+
+def test_selection_is_compared_point_by_point_with_the_ties_of_fitting() -> None:
+    def point(validation: list[float], test: list[float]) -> dict[str, Any]:
+        return {"val": dict(zip(KEYS, validation, strict=True)), "test": dict(zip(KEYS, test, strict=True))}
+
+    grid = [
+        point([0.1, 0.5, 0.5, 0.2], [0.30, 0.4, 0.4, 0.5]),
+        point([0.1, 0.4, 0.3, 0.1], [0.31, 0.3, 0.2, 0.4]),  # chosen: the lower ranking loss of equal Hamming losses
+        point(
+            [0.2, 0.6, 0.2, 0.9], [0.20, 0.1, 0.1, 0.6]
+        ),  # better by its own coverage and precision, and in hindsight
+    ]
+    records = {("a", "FLEM-D", 0): record("FLEM-D", 0, [0.31, 0.3, 0.2, 0.4], grid=grid)}
+    _, *lines = cells(findings.selection(records))
+    assert [line[1:] for line in lines] == [
+        ["1", "+0.00000", "0", "0", "0.11000"],
+        ["1", "+0.00000", "0", "0", "0.20000"],
+        ["1", "+0.10000", "1", "0", "0.10000"],
+        ["1", "+0.20000", "1", "0", "0.20000"],
+    ]
+
+
+def test_what_sets_decide_counts_in_the_metrics_direction() -> None:
+    def interval(difference: float, p: float) -> Interval:
+        return Interval("BCE", difference, -1.0, 1.0, p, 3)
+
+    found = [
+        Resampled("a", "FLEM-D", {"hamming": [interval(0.1, 0.01)], "average_precision": [interval(0.1, 0.01)]}),
+        Resampled("b", "FLEM-D", {"hamming": [interval(0.1, 0.20)], "average_precision": [interval(-0.1, 0.04)]}),
+    ]
+    _, line = cells(findings.within(found, "FLEM-D"))
+    assert line == ["BCE", "1 / 0 / 1", "0 / 0 / 0", "0 / 0 / 0", "1 / 1 / 0"]  # a loss, then a precision
+    said = summary.beside_bce([], found, "FLEM-D")
+    assert "shown to be better in 2 of them and worse in 1" in said
+
+
+def test_times_are_multiples_of_bces_on_the_same_seed() -> None:
+    records = findings.by_job([
+        record("BCE", 0, [2.0] * 4), record("FL", 0, [3.0] * 4),
+        record("BCE", 1, [4.0] * 4), record("FL", 1, [10.0] * 4),
+    ])  # fmt: skip
+    assert findings.fitting_times(records) == {"BCE": 1.0, "FL": 2.0}
+
+
+def test_the_cheap_and_the_dear() -> None:
+    times = {"BCE": 1.0, "FL": 1.9, "FLEM-D": 30.0, "LEVI": 20.0}
+    ranks = {"Hamming loss": {"BCE": 3.5, "FL": 2.5, "FLEM-D": 1.0, "LEVI": 3.0}}
+    (_, line) = cells(findings.cheap_and_dear(times, ranks, 100))
+    assert line == ["Hamming loss", "FL 2.5", "FLEM-D 1.0", "30", "yes (p 0.00)"]
+    assert cells(findings.cheap_and_dear(times, ranks, 2))[1][4].startswith("no")
+
+
+def test_epochs_chosen_alike_and_not() -> None:
+    records = findings.by_job([
+        record("FL", 0, [0.0, 0.0, 0.0, 0.5], epoch=3), record("CB", 0, [0.0, 0.0, 0.0, 0.6], epoch=3),
+        record("FL", 1, [0.0, 0.0, 0.0, 0.5], epoch=3), record("CB", 1, [0.0, 0.0, 0.0, 0.2], epoch=4),
+    ])  # fmt: skip
+    same, others = findings.by_epoch(records, "CB", "FL")
+    assert (same, others) == (pytest.approx([0.1]), pytest.approx([0.3]))
+
+
+def test_first_places_are_said_with_chance() -> None:
+    claim = Claim("first", "4.3", Fraction(3, 12), Count(31, 32), Count(5, 40), (0.05, 0.2))
+    said = summary.first_places(claim)
+    assert "first in 5 of 40 cells" in said
+    assert "5% to 20%" in said
+    assert "25%" in said
+
+
+def test_recovery_counts_sets_beyond_two_deviations_of_the_better_floor() -> None:
+    """The line of the page against the committed records by pandas."""
+    lines = [
+        {"dataset": one.job.dataset, "row": one.job.row, "seed": one.job.seed, **one.result["measures"]}
+        for _, one in unpacked(RECOVERY / PACKED)
+        if one.result is not None
+    ]
+    frame = pd.DataFrame(lines)
+    signs = {metric.key: 1 if metric.lower_is_better else -1 for metric in RECOVERY_METRICS}
+    lower = frame[list(signs)] * pd.Series(signs)  # lower is better in every measure
+    grouped = lower.groupby([frame["row"], frame["dataset"]])
+    means, deviations = grouped.mean(), grouped.std(ddof=1)
+    floor = means.loc[["uniform", "logical labels"]].groupby("dataset").min()
+    page = results_page.PAGE.read_text(encoding="utf-8")
+    said = next(line for line in page.splitlines() if line.startswith("- **Label distributions.**"))
+    for row in ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D"):
+        better = ((floor - means.loc[row]) > 2 * deviations.loc[row]).sum()
+        assert f" {row} {better.min()} to {better.max()}" in said
+    assert f"On {frame['dataset'].nunique()} sets" in said

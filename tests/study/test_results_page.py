@@ -1,0 +1,40 @@
+"""docs/results.md, its picture and the README's table are what the committed records say."""
+
+from __future__ import annotations
+
+import re
+
+import matplotlib
+import pytest
+
+from study import results_page
+from study.results_page import Reference
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return results_page.read()
+
+
+def test_the_page_and_the_records_agree(reference: Reference) -> None:
+    written = results_page.PAGE.read_text(encoding="utf-8")
+    assert written == results_page.page(reference), "run python -m study.results_page"
+
+
+def test_the_readmes_table_and_the_records_agree(reference: Reference) -> None:
+    written = results_page.README.read_text(encoding="utf-8")
+    assert written == results_page.with_demo(written, reference), "run python -m study.results_page"
+
+
+def test_the_picture_and_the_records_agree(reference: Reference) -> None:
+    written = results_page.PICTURE.read_bytes()
+    drawn_by = re.search(rb"Matplotlib v([0-9.]+)", written)
+    assert drawn_by
+    if drawn_by[1].decode() != matplotlib.__version__:
+        pytest.skip(f"the committed picture was drawn by matplotlib {drawn_by[1].decode()}, another than is installed")
+    assert outlines(written) == outlines(results_page.picture(reference)), "run python -m study.results_page"
+
+
+def outlines(svg: bytes) -> bytes:
+    """Without the glyphs' numbers: a system's DejaVu Sans has others than matplotlib's copy of it."""
+    return re.sub(rb"DejaVuSans-[0-9a-f]+", b"glyph", svg)
