@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from bench import config, methods
-from bench.config import Row
+from bench.config import Variant
 from bench.errors import UsageError
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
@@ -48,7 +48,7 @@ WEIGHT, BIAS, RANGE, TRAINING_X, TRAINING_Y = (
 
 def _has_logits(classifier: MultiLabelClassifier) -> bool:
     _settings()
-    return methods.listing(classifier.method).gradient
+    return methods.info(classifier.method).gradient
 
 
 def _settings() -> config.Config:
@@ -134,12 +134,12 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         [N, 2] for one label given as a vector: of lacking and of having it.
         """
         scores = self._scores(X)
-        having = scores if self.cut_ else 1 / (1 + np.exp(-scores))
+        having = scores if self.threshold_ else 1 / (1 + np.exp(-scores))
         return np.hstack([1 - having, having]) if self.one_label_ else having
 
     def predict(self, X: Any) -> np.ndarray:
         """[N, c] of the values that ``fit`` was given."""
-        having = self._scores(X) > self.cut_
+        having = self._scores(X) > self.threshold_
         return self._as_given(self.classes_[having.astype(int)])
 
     def save(self, path: str | Path) -> None:
@@ -153,7 +153,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             "options": self.options_,
             "epoch": self.epoch_,
             "validation": self.validation_,
-            "cut": self.cut_,
+            "threshold": self.threshold_,
             "classes": self.classes_.tolist(),
             "one label": self.one_label_,
             "label_names": self.label_names_,
@@ -192,19 +192,19 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             for split, (x, y) in splits.items()
         }
         options = dict(self.options or {})
-        made = recipe(Row(name=self.method, base=self.method, options=options))
+        made = recipe(Variant(name=self.method, base=self.method, options=options))
         points = made.points if validation else [made.options]
         problem = problem_of(self.dataset, prepared["train"], protocol.fidelity)
-        fitted = _fitted(self.method, points, Prepared(problem, prepared), protocol, self.seed, made.listing.gradient)
+        fitted = _fitted(self.method, points, Prepared(problem, prepared), protocol, self.seed, made.info.gradient)
         chosen, self.validation_ = _chosen(fitted, prepared.get("val"))
         best = fitted.candidates[chosen]
-        self.options_, self.epoch_, self.cut_ = points[chosen], best.epoch, fitted.cut
-        if made.listing.gradient:
+        self.options_, self.epoch_, self.threshold_ = points[chosen], best.epoch, fitted.threshold
+        if made.info.gradient:
             tensors |= {key: best.parameters[key].detach().cpu() for key in (WEIGHT, BIAS)}
         else:
             tensors |= {TRAINING_X: prepared["train"].x.cpu(), TRAINING_Y: prepared["train"].y.cpu()}
         self._tensors = tensors
-        self._scorer = None if made.listing.gradient else best.scores
+        self._scorer = None if made.info.gradient else best.scores
 
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
@@ -263,7 +263,7 @@ def load(path: str | Path) -> MultiLabelClassifier:
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise UsageError(f"{path} is no model that `bench fit` or `save` wrote.") from error
     model = MultiLabelClassifier(**about["parameters"])
-    model.options_, model.epoch_, model.cut_ = about["options"], about["epoch"], about["cut"]
+    model.options_, model.epoch_, model.threshold_ = about["options"], about["epoch"], about["threshold"]
     model.validation_, model.label_names_ = about["validation"], about["label_names"]
     model.classes_, model.one_label_ = np.array(about["classes"]), about["one label"]
     if names := about.get("feature_names"):
@@ -290,7 +290,7 @@ def _chosen(fitted: Fitted, validation: Split | None) -> tuple[int, dict[str, fl
         return 0, {}
     usable = [candidate.usable for candidate in fitted.candidates]
     found: list[dict[str, Any]] = [
-        evaluate(validation.y, candidate.scores(validation.x), fitted.cut) if use else {}
+        evaluate(validation.y, candidate.scores(validation.x), fitted.threshold) if use else {}
         for candidate, use in zip(fitted.candidates, usable, strict=True)
     ]
     chosen = select(found, usable)

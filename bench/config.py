@@ -16,7 +16,7 @@ from bench.protocol import Protocol
 FILE_NAME = "bench.toml"
 
 
-class Row(msgspec.Struct, frozen=True):
+class Variant(msgspec.Struct, frozen=True):
     """One line of a table: a registered method with named options."""
 
     name: str
@@ -70,7 +70,7 @@ class Config(msgspec.Struct, frozen=True):
     protocols: dict[str, Protocol]
     tables: Tables
     recovery: Recovery
-    rows: dict[str, Row]
+    variants: dict[str, Variant]
     datasets: dict[str, DatasetEntry]
     path: str
 
@@ -89,7 +89,7 @@ def load(folder: Path | None = None) -> Config:
     own = (folder or Path.cwd()) / FILE_NAME
     path = default
     if own.is_file() and own.resolve() != default.resolve():
-        merged, path = _laid_over(merged, _read(own)), own
+        merged, path = _merged(merged, _read(own)), own
     return _build(merged, path)
 
 
@@ -102,11 +102,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error}.") from error
 
 
-def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
         both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _laid_over(merged[key], value) if both_tables else value
+        merged[key] = _merged(merged[key], value) if both_tables else value
     return merged
 
 
@@ -123,7 +123,7 @@ def _build(raw: dict[str, Any], path: Path) -> Config:
         protocols={name: _protocol(name, raw["protocols"], path) for name in raw.get("protocols", {})},
         tables=_convert(raw.get("tables", {}), Tables, "tables", path),
         recovery=_convert(raw.get("recovery", {}), Recovery, "recovery", path),
-        rows={name: _row(name, table, path) for name, table in raw.get("methods", {}).items()},
+        variants={name: _variant(name, table, path) for name, table in raw.get("methods", {}).items()},
         datasets=_datasets(raw, path),
         path=str(path),
     )
@@ -185,15 +185,15 @@ def _inherited(name: str, tables: dict[str, Any], path: Path, seen: tuple[str, .
     return {**_inherited(table["base"], tables, path, (*seen, name)), **own} if "base" in table else own
 
 
-ROW_SETTINGS = ("base", "grid", "clip", "fidelity")
+VARIANT_SETTINGS = ("base", "grid", "clip", "fidelity")
 
 
-def _row(name: str, table: Any, path: Path) -> Row:
+def _variant(name: str, table: Any, path: Path) -> Variant:
     if not isinstance(table, dict):
         raise UsageError(f"{path}: methods.{name} must be a table, not {table!r}.")
-    options = {key: value for key, value in table.items() if key not in ROW_SETTINGS}
-    settings = {key: table[key] for key in ROW_SETTINGS if key in table}
-    return _convert({"name": name, "base": name, "options": options, **settings}, Row, f"methods.{name}", path)
+    options = {key: value for key, value in table.items() if key not in VARIANT_SETTINGS}
+    settings = {key: table[key] for key in VARIANT_SETTINGS if key in table}
+    return _convert({"name": name, "base": name, "options": options, **settings}, Variant, f"methods.{name}", path)
 
 
 def _convert(value: Any, kind: Any, where: str, path: Path) -> Any:
@@ -226,18 +226,18 @@ def describe_protocol(settings: dict, selects: bool = True) -> str:
     return (
         f"linear classifier, AdamW{' (AMSGrad)' if p.amsgrad else ''}, learning rate {p.learning_rate:g}, "
         f"weight decay {p.weight_decay:g} (biases {p.bias_weight_decay:g}), batch {p.batch_size}, {epochs}, {scaling}, "
-        f"clip {p.clip_in_force}, fidelity {p.fidelity}, {p.precision}"
+        f"clip {p.effective_clip}, fidelity {p.fidelity}, {p.precision}"
         + ("; epoch and grid point by validation Hamming loss." if selects else ".")
     )
 
 
-def in_force(protocol: Protocol, row: Row) -> Protocol:
+def effective_protocol(protocol: Protocol, row: Variant) -> Protocol:
     """The protocol with a row's own fidelity and clip."""
     if row.fidelity is not None:
         protocol = msgspec.structs.replace(protocol, fidelity=row.fidelity)
     if row.clip is not None:
         protocol = msgspec.structs.replace(protocol, clip=row.clip)
-    return msgspec.structs.replace(protocol, clip=protocol.clip_in_force)
+    return msgspec.structs.replace(protocol, clip=protocol.effective_clip)
 
 
 def with_epochs(protocol: Protocol, epochs: int | None) -> Protocol:

@@ -29,7 +29,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """tf32: float32, but a GPU's matrix products in training may round their factors to 10 bits; metrics never do."""
 
     @property
-    def clip_in_force(self) -> Literal["joint", "separate", "none"]:
+    def effective_clip(self) -> Literal["joint", "separate", "none"]:
         """The paper does not mention the clip, the released code has it on the joint norm."""
         if self.clip == "fidelity":
             return "joint" if self.fidelity == "official" else "none"

@@ -39,7 +39,7 @@ class BrokenMethodError(ValueError):
 
 
 @dataclass(frozen=True)
-class Listing:
+class MethodInfo:
     """What the source says of one registered method, read without importing it."""
 
     name: str
@@ -58,7 +58,7 @@ class Listing:
 
 def names() -> list[str]:
     """Names of all usable methods: the built-in ones in file order, plug-ins by name, plain files by folder."""
-    return [name for name, listing in listings().items() if not listing.problems]
+    return [name for name, info in infos().items() if not info.problems]
 
 
 def folders() -> tuple[Path, ...]:
@@ -80,33 +80,33 @@ def add_folders(more: Iterable[str | Path]) -> None:
             raise BrokenMethodError(f"the folder of methods {given} does not exist.")
         if folder not in (*_folders, _HERE.resolve()):
             _folders.append(folder)
-            listings.cache_clear()
+            infos.cache_clear()
 
 
 @lru_cache(maxsize=1)
-def listings() -> dict[str, Listing]:
-    """Every method that is found, usable or not (see ``Listing.problems``), by name."""
-    found: dict[str, Listing] = {}
+def infos() -> dict[str, MethodInfo]:
+    """Every method that is found, usable or not (see ``MethodInfo.problems``), by name."""
+    found: dict[str, MethodInfo] = {}
     for path in sorted(_HERE.glob("*.py")):
-        for listing in _read(path, f"{__name__}.{path.stem}", "built-in"):
-            if listing.name in found:
+        for info in _read(path, f"{__name__}.{path.stem}", "built-in"):
+            if info.name in found:
                 raise BrokenMethodError(
-                    f"the method name {listing.name!r} is registered twice: in {found[listing.name].file} and {path}"
+                    f"the method name {info.name!r} is registered twice: in {found[info.name].file} and {path}"
                 )
-            found[listing.name] = listing
+            found[info.name] = info
     entries = sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
     files = [path for folder in _folders for path in sorted(folder.glob("[!_.]*.py"))]
-    for listing in [*map(_read_plugin, entries), *(listing for path in files for listing in _read_file(path))]:
-        name = listing.name
+    for info in [*map(_read_plugin, entries), *(info for path in files for info in _read_file(path))]:
+        name = info.name
         if name in found:
-            where = listing.file.name if listing.file else listing.module
+            where = info.file.name if info.file else info.module
             problem = f"{where}: the name {name!r} is already taken ({found[name].origin}); give the method another one"
-            listing, name = _with_problem(listing, problem), f"{name} ({listing.origin})"
-        found[name] = listing
+            info, name = _with_problem(info, problem), f"{name} ({info.origin})"
+        found[name] = info
     return found
 
 
-def listing(name: str) -> Listing:
+def info(name: str) -> MethodInfo:
     """The listing of one usable method.
 
     Raises
@@ -116,7 +116,7 @@ def listing(name: str) -> Listing:
     BrokenMethodError
         When the method was found but cannot be used.
     """
-    found = listings()
+    found = infos()
     if name not in found:
         near = difflib.get_close_matches(name.casefold(), [n.casefold() for n in names()], n=1, cutoff=0.5)
         meant = next((n for n in names() if near and n.casefold() == near[0]), None)
@@ -129,16 +129,16 @@ def listing(name: str) -> Listing:
 
 def method_class(name: str) -> type[Method] | type[LinearMethod]:
     """Import and return the class registered under ``name``."""
-    return _imported(listing(name)).method
+    return _imported(info(name)).method
 
 
 def create(name: str, problem: Problem, **hyperparameters: Any) -> Method | LinearMethod:
     """Make one model of a method, its registered defaults overridden by ``hyperparameters``."""
-    found = _imported(listing(name))
+    found = _imported(info(name))
     return found.method(problem, **options(name, found.defaults, hyperparameters))
 
 
-def _imported(listing: Listing) -> Registration:
+def _imported(info: MethodInfo) -> Registration:
     """What a method's module registers under its name when it is imported.
 
     Raises
@@ -149,18 +149,16 @@ def _imported(listing: Listing) -> Registration:
     from bench.methods import api
 
     try:
-        if listing.module == str(listing.file):
-            _import_file(listing.module)
+        if info.module == str(info.file):
+            _import_file(info.module)
         else:
-            importlib.import_module(listing.module)
+            importlib.import_module(info.module)
     except Exception as error:
-        where = listing.file or listing.module
-        raise BrokenMethodError(f"the method {listing.name!r} cannot be imported from {where}: {error}") from error
-    if (listing.module, listing.name) not in api.REGISTERED:
-        raise BrokenMethodError(
-            f"{listing.module} was imported for the method {listing.name!r} but registers no such name"
-        )
-    return api.REGISTERED[listing.module, listing.name]
+        where = info.file or info.module
+        raise BrokenMethodError(f"the method {info.name!r} cannot be imported from {where}: {error}") from error
+    if (info.module, info.name) not in api.REGISTERED:
+        raise BrokenMethodError(f"{info.module} was imported for the method {info.name!r} but registers no such name")
+    return api.REGISTERED[info.module, info.name]
 
 
 def _import_file(path: str) -> None:
@@ -225,11 +223,11 @@ def _parsed(path: Path, module: str) -> _Source:
     return _Source(path, module, ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body)
 
 
-def _broken(name: str, module: str, path: Path | None, origin: str, problem: str) -> Listing:
-    return Listing(name, "?", "", {}, {}, True, module, path, origin, (problem,))
+def _broken(name: str, module: str, path: Path | None, origin: str, problem: str) -> MethodInfo:
+    return MethodInfo(name, "?", "", {}, {}, True, module, path, origin, (problem,))
 
 
-def _read(path: Path, module: str, origin: str) -> list[Listing]:
+def _read(path: Path, module: str, origin: str) -> list[MethodInfo]:
     """The methods that a file registers; of a file that cannot be read one listing, under its name, that says why."""
     try:
         source = _parsed(path, module)
@@ -239,7 +237,7 @@ def _read(path: Path, module: str, origin: str) -> list[Listing]:
     except (OSError, ValueError, RecursionError) as error:
         return [_broken(path.name, module, path, origin, f"{path.name} cannot be read: {error}")]
     return [
-        _listing_of(decorator, node, source, origin)
+        _info_of(decorator, node, source, origin)
         for node in source.body
         if isinstance(node, ast.ClassDef)
         for decorator in node.decorator_list
@@ -251,7 +249,7 @@ def _called(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
-def _listing_of(call: ast.Call, node: ast.ClassDef, source: _Source, origin: str) -> Listing:
+def _info_of(call: ast.Call, node: ast.ClassDef, source: _Source, origin: str) -> MethodInfo:
     place = source.module, source.path, origin
     try:
         name = ast.literal_eval(call.args[0])
@@ -263,15 +261,15 @@ def _listing_of(call: ast.Call, node: ast.ClassDef, source: _Source, origin: str
     except (ValueError, IndexError, TypeError, AttributeError):
         problem = f"{source.path.name}, line {call.lineno}: the arguments of @register must be literals, the name first"
         return _broken(source.path.name, *place, problem)
-    listing = Listing(name, family, paper, given, grid, True, *place)
+    info = MethodInfo(name, family, paper, given, grid, True, *place)
     try:
-        gradient, shared = _nature(listing, node, source)
+        gradient, shared = _nature(info, node, source)
     except BrokenMethodError as error:
-        return _with_problem(listing, str(error))
-    return replace(listing, gradient=gradient, defaults={**shared, **given})
+        return _with_problem(info, str(error))
+    return replace(info, gradient=gradient, defaults={**shared, **given})
 
 
-def _nature(listing: Listing, node: ast.ClassDef, source: _Source) -> tuple[bool, dict[str, Any]]:
+def _nature(info: MethodInfo, node: ast.ClassDef, source: _Source) -> tuple[bool, dict[str, Any]]:
     """Whether the class is a LinearMethod, and its ``shared_defaults``; imported where the source does not tell."""
     try:
         stand_in = _stand_in(node, source)
@@ -281,32 +279,32 @@ def _nature(listing: Listing, node: ast.ClassDef, source: _Source) -> tuple[bool
     except Exception:  # whatever it is that cannot be followed
         from bench.methods import api
 
-        cls = _imported(listing).method
+        cls = _imported(info).method
         return issubclass(cls, api.LinearMethod), dict(cls.shared_defaults)
 
 
-def _read_file(path: Path) -> list[Listing]:
+def _read_file(path: Path) -> list[MethodInfo]:
     """The methods of a plain file, whose module is named by its path."""
     module = origin = str(path)
     problem = f"{path.name} registers no method: it has no class with @register(...)"
     return _read(path, module, origin) or [_broken(path.name, module, path, origin, problem)]
 
 
-def _read_plugin(entry: metadata.EntryPoint) -> Listing:
+def _read_plugin(entry: metadata.EntryPoint) -> MethodInfo:
     origin = entry.dist.name if entry.dist else "unknown distribution"
     path = _file_of(entry.module)
     if path is None:
         problem = f"its source ({entry.module}) was not found without importing it"
         return _broken(entry.name, entry.module, None, origin, problem)
-    for listing in _read(path, entry.module, origin):
-        if listing.name in (entry.name, path.name):
-            return replace(listing, name=entry.name)
+    for info in _read(path, entry.module, origin):
+        if info.name in (entry.name, path.name):
+            return replace(info, name=entry.name)
     problem = f"its entry point promises {entry.name!r}, but {path.name} has no @register({entry.name!r}, ...)"
     return _broken(entry.name, entry.module, path, origin, problem)
 
 
-def _with_problem(listing: Listing, problem: str) -> Listing:
-    return replace(listing, problems=(*listing.problems, problem))
+def _with_problem(info: MethodInfo, problem: str) -> MethodInfo:
+    return replace(info, problems=(*info.problems, problem))
 
 
 # --- what a class's bases are, without importing them -----------------------------------------------------------------

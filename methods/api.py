@@ -26,11 +26,11 @@ class Problem:
 
     dataset: str
     """Name of the data set, without the extractor."""
-    rows: int
+    n_samples: int
     """N, training rows."""
-    features: int
+    n_features: int
     """D."""
-    labels: int
+    n_labels: int
     """c."""
     positives: Tensor
     """[c] float64: n_j, training rows that carry label j."""
@@ -106,7 +106,7 @@ class LinearMethod(nn.Module):
     that updates buffers in its forward pass (running statistics) cannot be stacked.
     """
 
-    cut: float = 0.0
+    decision_threshold: float = 0.0
     """A label is predicted where its score exceeds this."""
     stackable: bool = True
     """False: train the models of a grid one by one, without vmap."""
@@ -123,7 +123,7 @@ class LinearMethod(nn.Module):
                 self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
             else:
                 setattr(self, name, value)
-        self.classifier = nn.Linear(problem.features, problem.labels)
+        self.classifier = nn.Linear(problem.n_features, problem.n_labels)
 
     def prepare(self, train: Split, fit: Fit) -> dict[str, Tensor]:
         """Per-sample tensors {name: [N, ...]} computed once per job; the loop serves them as ``batch.extra[name]``."""
@@ -147,7 +147,7 @@ class LinearMethod(nn.Module):
 class Method(ABC):
     """A method that is not gradient-trained."""
 
-    cut: float = 0.5
+    decision_threshold: float = 0.5
     shared_defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
@@ -161,7 +161,7 @@ class Method(ABC):
 
     @abstractmethod
     def scores(self, x: Tensor) -> Tensor:
-        """[N, c] real-valued scores of the rows ``x`` [N, D]; positive iff > ``cut``."""
+        """[N, c] real-valued scores of the rows ``x`` [N, D]; positive iff > ``decision_threshold``."""
 
 
 @dataclass(frozen=True)

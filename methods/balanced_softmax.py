@@ -10,7 +10,7 @@ from bench.methods.api import Batch, LinearMethod, register
 
 @register("BS", family="re-weighting", paper="Zhang et al., Document-level Relation Extraction ..., IJCAI 2021")
 class BalancedSoftmax(LinearMethod):
-    """Mean over rows of log(1 + sum_{y=0} e^z) + log(1 + sum_{y=1} e^-z); the cut at 0 is built in."""
+    """Mean over rows of log(1 + sum_{y=0} e^z) + log(1 + sum_{y=1} e^-z); the threshold at 0 is built in."""
 
     def objective(self, batch: Batch) -> Tensor:
         negatives = batch.z.masked_fill(batch.y > 0, -torch.inf)

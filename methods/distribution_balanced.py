@@ -74,7 +74,7 @@ class DistributionBalanced(LinearMethod):
 
     def objective(self, batch: Batch) -> Tensor:
         y = batch.y
-        bias = negative_tolerant_bias(self.positives, self.problem.rows, self.kappa)
+        bias = negative_tolerant_bias(self.positives, self.problem.n_samples, self.kappa)
         if self.released_bias:
             bias = bias / self.negative_scale
         shifted = batch.z + bias

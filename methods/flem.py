@@ -108,7 +108,7 @@ class FLEM(LinearMethod):
             raise ValueError(f"FLEM's strategy is one of {', '.join(STRATEGIES)}, not {self.strategy!r}")
         if self.interaction not in ("official", "legacy"):
             raise ValueError(f"FLEM's interaction is 'official' or 'legacy', not {self.interaction!r}")
-        self.estimator = Estimator(problem.features, problem.labels, self.hidden)
+        self.estimator = Estimator(problem.n_features, problem.n_labels, self.hidden)
 
     def objective(self, batch: Batch) -> Tensor:
         degrees = self.estimator(batch.x, batch.y)

@@ -89,5 +89,5 @@ def objective(phi: Tensor, laplacian: Tensor, weight: Tensor, y: Tensor, smoothn
 
 def standardised(x: Tensor) -> Tensor:
     """Each feature to mean 0 and deviation 1; a constant one to 0."""
-    deviation = x.std(0)
-    return (x - x.mean(0)) / torch.where(deviation > 0, deviation, 1)
+    std = x.std(0)
+    return (x - x.mean(0)) / torch.where(std > 0, std, 1)

@@ -113,7 +113,7 @@ class LEVI(TwoStage):
         return torch.cat(parts)
 
     def network(self) -> VariationalNetwork:
-        labels = self.problem.labels
+        labels = self.problem.n_labels
         latent = self.latent or max(200, labels)
         if latent < labels:
             raise ValueError(
@@ -123,19 +123,19 @@ class LEVI(TwoStage):
         if self.x_output not in ("linear", "sigmoid"):
             raise ValueError(f"LEVI's x_output is 'linear' or 'sigmoid', not {self.x_output!r}")
         return VariationalNetwork(
-            self.problem.features, labels, self.hidden, latent, float(self.dropout), self.x_output == "sigmoid"
+            self.problem.n_features, labels, self.hidden, latent, float(self.dropout), self.x_output == "sigmoid"
         )
 
     def recovery_loss(self, network: VariationalNetwork, x: Tensor, y: Tensor) -> Tensor:
-        mean, deviation = network.encode(x, y)
-        z = mean + deviation * torch.randn_like(deviation)
+        mean, std = network.encode(x, y)
+        z = mean + std * torch.randn_like(std)
         label_loss = F.binary_cross_entropy_with_logits(network.degrees(z), y)
         reconstruction = F.mse_loss(network.decoder(z), x)
-        kl = gaussian_kl(mean, deviation)
+        kl = gaussian_kl(mean, std)
         return label_loss + self.kl_weight * kl + self.reconstruction_weight * reconstruction
 
 
-def gaussian_kl(mean: Tensor, deviation: Tensor) -> Tensor:
+def gaussian_kl(mean: Tensor, std: Tensor) -> Tensor:
     """KL of N(mean, deviation^2) to N(0, 1), averaged over rows and latent dimensions (the released code's mean)."""
-    variance = deviation.square()
+    variance = std.square()
     return 0.5 * (mean.square() + variance - (variance + 1e-12).log() - 1).mean()

@@ -35,7 +35,7 @@ class ManifoldLearning(TwoStage):
     degrees_sum_to_one = True
 
     def recover(self, train: Split, fit: Fit) -> Tensor:
-        neighbours = nearest_neighbours(train.x, self.problem.labels)
+        neighbours = nearest_neighbours(train.x, self.problem.n_labels)
         weights = barycentre_weights(train.x.double(), neighbours, float(self.regularisation))
         mu = constrained_minimum(
             weights.cpu().numpy(),

@@ -59,8 +59,8 @@ class RAKEL(Method):
 
     def scores(self, x: Tensor) -> Tensor:
         rows = x.cpu().numpy()
-        scores = np.zeros((len(rows), self.problem.labels))
-        sets_with_label = np.zeros(self.problem.labels)
+        scores = np.zeros((len(rows), self.problem.n_labels))
+        sets_with_label = np.zeros(self.problem.n_labels)
         for labels, model in self.models:
             scores[:, labels] += model.probabilities(rows) if self.variant == "disjoint" else model.predicted(rows)
             sets_with_label[labels] += 1
@@ -81,7 +81,7 @@ class RAKEL(Method):
         return [list(labels) for labels in sets.fit_predict(None, y)]
 
     def _overlapping_sets(self) -> list[list[int]]:
-        c, k = self.problem.labels, min(self.k, self.problem.labels)
+        c, k = self.problem.n_labels, min(self.k, self.problem.n_labels)
         wanted = min(2 * c, math.comb(c, k))
         if math.comb(c, k) <= 4 * wanted:
             return [list(labels) for labels in random.sample(list(combinations(range(c), k)), wanted)]

@@ -71,9 +71,9 @@ class VALEN(TwoStage):
 
     def recover(self, train: Split, fit: Fit) -> Tensor:
         """alpha / sum(alpha) over all labels."""
-        network = DirichletNetwork(self.problem.features, self.problem.labels, self.hidden).to(train.x)
+        network = DirichletNetwork(self.problem.n_features, self.problem.n_labels, self.hidden).to(train.x)
         graph = {
-            "row": torch.arange(train.x.shape[0], device=train.x.device),
+            "variant": torch.arange(train.x.shape[0], device=train.x.device),
             "neighbours": nearest_neighbours(train.x, self.neighbours),
         }
         fit(
@@ -91,7 +91,7 @@ class VALEN(TwoStage):
         e = network.encoder(batch.x)
         d = torch.distributions.Dirichlet(sampling_concentration(e, batch.y), validate_args=False).rsample()
         similarity = (d @ d.T).sigmoid().softmax(-1)
-        graph = adjacency(batch.extra["row"], batch.extra["neighbours"]).to(similarity.dtype)
+        graph = adjacency(batch.extra["variant"], batch.extra["neighbours"]).to(similarity.dtype)
         return (
             self.reconstruction_weight * F.mse_loss(network.decoder(d), batch.x)
             + self.label_weight * F.binary_cross_entropy_with_logits(d, batch.y)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.datasets.catalog import Source
 from bench.plan.costs import TYPICAL, Coefficients, CostModel, recorded_shape, time_terms
 from bench.plan.jobs import Job
 from bench.protocol import Protocol
 from bench.records.packed import PACKED, unpacked
-from bench.records.record import Record
+from bench.records.record import Record, RecoveryResult, Result
 
 REFERENCE = Path(__file__).parent.parent / "results/reference"
 FIRST_STAGES = ("FCM", "GLLE", "KM", "LP", "ML")
@@ -31,8 +32,8 @@ def sample() -> list[Record]:
     first_stages = [record for record in records_of("recovery") if record.base in FIRST_STAGES]
     seeds: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in [*records_of(""), *records_of("delicious"), *first_stages]:
-        seeds[record.job.full_dataset, record.job.row].append(record)
-    return [sorted(rows, key=lambda record: record.cost["seconds"])[len(rows) // 2] for rows in seeds.values()]
+        seeds[record.job.full_dataset, record.job.variant].append(record)
+    return [sorted(rows, key=lambda record: record.cost.seconds)[len(rows) // 2] for rows in seeds.values()]
 
 
 def fit(records: list[Record]) -> Coefficients:
@@ -56,17 +57,22 @@ def relative_terms(record: Record) -> dict[str, float]:
         names += ["steps", "weights x steps"]
     elif record.track == "classification":
         names.append("weights x rows")
-    terms = time_terms(job.protocol, recorded_shape(record.result or {}), len(job.points))
-    return {name: value / record.cost["seconds"] for name, value in terms.items() if name in names}
+    terms = time_terms(job.protocol, recorded_shape(computed(record)), len(job.points))
+    return {name: value / record.cost.seconds for name, value in terms.items() if name in names}
 
 
 def job_of(record: Record) -> Job:
-    result = record.result or {}
     return Job(
-        name=record.job, base=record.base, protocol_name="", protocol=Protocol(**record.key["protocol"]),
-        points=({},) * len(result.get("grid", [{}])), grid_names=(), gradient=result["epochs"] is not None, files=(),
-        reader="", key={},
+        name=record.job, base=record.base, protocol=Protocol(**record.key["protocol"]),
+        points=({},) * len(record.result.grid if record.result else [{}]), grid_names=(),
+        gradient=computed(record).epochs is not None, source=Source("", "", "", (), ""), key={},
     )  # fmt: skip
+
+
+def computed(record: Record) -> Result | RecoveryResult:
+    found = record.result or record.recovered
+    assert found is not None
+    return found
 
 
 def checked() -> dict[str, list[tuple[float, float]]]:
@@ -85,9 +91,9 @@ def checked() -> dict[str, list[tuple[float, float]]]:
             }
             for what, others in corrections.items():
                 model = CostModel(others, gpu=False, typical=fitted[record.job.full_dataset])
-                forecast = model.forecast(job_of(record), recorded_shape(record.result or {}))
-                found[what].append((forecast.seconds, record.cost["seconds"]))
-            found["peak memory"].append((forecast.memory_bytes, record.cost["peak_memory_bytes"]))
+                forecast = model.forecast(job_of(record), recorded_shape(computed(record)))
+                found[what].append((forecast.seconds, record.cost.seconds))
+            found["peak memory"].append((forecast.memory_bytes, record.cost.peak_memory_bytes))
     return found
 
 

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from bench import methods
-from bench.config import Row
+from bench.config import Variant
 from bench.job.build import linear_module, per_sample_tensors
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
@@ -75,9 +75,9 @@ def timed(run: Callable[[], object], device: torch.device) -> float:
 
 
 def grid_seconds(name: str, prepared: Prepared, protocol: Protocol, seed: int = 0) -> float:
-    points = recipe(Row(name=name, base=name)).points
+    points = recipe(Variant(name=name, base=name)).points
     device = prepared.splits["train"].x.device
-    if methods.listing(name).gradient:
+    if methods.info(name).gradient:
         return timed(lambda: fit_linear(name, points, prepared, protocol, seed), device)
 
     def fit_and_score() -> None:
@@ -99,7 +99,7 @@ def together_seconds(name: str, prepared: Prepared, protocol: Protocol, seeds: i
 
 def plain_epoch_seconds(name: str, prepared: Prepared, protocol: Protocol) -> float:
     """One model, plain PyTorch: a module, torch's AdamW, clip_grad_norm_, batches gathered on the device."""
-    point = methods.options(name, methods.listing(name).defaults, {})
+    point = methods.options(name, methods.info(name).defaults, {})
     train = prepared.splits["train"]
     extra = per_sample_tensors(name, point, prepared, Protocol(epochs=1), 0)
     module = linear_module(name, point, prepared, 0).to(train.x)
@@ -144,12 +144,12 @@ def main() -> None:
             line: dict[str, float] = {"grid_seconds": grid_seconds(name, prepared, protocol)}
             if device.type == "cuda":
                 line["peak_bytes"] = torch.cuda.max_memory_allocated(device)
-            if given.together > 1 and methods.listing(name).gradient:
+            if given.together > 1 and methods.info(name).gradient:
                 line["together"] = given.together
                 alone = sum(grid_seconds(name, prepared, protocol, seed) for seed in range(given.together))
                 line["together_ratio"] = alone / together_seconds(name, prepared, protocol, given.together)
             if name not in WITHOUT_PLAIN and not given.no_plain:
-                points = len(recipe(Row(name=name, base=name)).points)
+                points = len(recipe(Variant(name=name, base=name)).points)
                 line["plain_seconds"] = plain_epoch_seconds(name, prepared, protocol) * given.epochs * points
                 line["ratio"] = line["plain_seconds"] / line["grid_seconds"]
             print(dataset, name, {key: round(value, 3) for key, value in line.items()}, flush=True)

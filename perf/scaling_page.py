@@ -9,16 +9,17 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from bench import config as configuration
-from bench.config import in_force
+from bench.config import effective_protocol
+from bench.datasets.catalog import Source
 from bench.datasets.shape import Shape
 from bench.job.recipe import recipe
 from bench.plan.costs import TYPICAL, CostModel, recorded_shape, time_on
 from bench.plan.jobs import Job
-from bench.plan.rows import chosen_rows
+from bench.plan.variants import chosen_variants
 from bench.records.record import JobName
 from bench.tables.paper import dataset_facts
 from bench.text import duration
-from perf.cost_model import checked, sample
+from perf.cost_model import checked, computed, sample
 
 PAGE = Path(__file__).parent.parent / "docs/scaling.md"
 PAPER_SETS = ("AAPD", "Reuters", "VOC07", "VOC12", "COCO14", "COCO17", "CUB", "NUS")
@@ -95,9 +96,9 @@ def _errors(what: str, pairs: np.ndarray) -> str:
 def _paper() -> list[str]:
     settings = configuration.load()
     model = CostModel([], gpu=False)
-    rows = chosen_rows(settings, None)
+    rows = chosen_variants(settings, None)
     shapes = {name: _printed_shape(name) for name in PAPER_SETS}
-    fitted_rows = max(recorded_shape(record.result or {}).train for record in sample())
+    fitted_rows = max(recorded_shape(computed(record)).train for record in sample())
     beyond = max(shape.train for shape in shapes.values()) / fitted_rows
     lines = [
         "## A full run of the paper",
@@ -114,10 +115,11 @@ def _paper() -> list[str]:
         found = {}
         for row in rows:
             made = recipe(row)
-            protocol = in_force(settings.protocols["paper"], row)
+            protocol = effective_protocol(settings.protocols["paper"], row)
             job = Job(
-                name=JobName(name, "x", row.name, 0), base=row.base, protocol_name="paper", protocol=protocol,
-                points=tuple(made.points), grid_names=(), gradient=made.listing.gradient, files=(), reader="", key={},
+                name=JobName(name, "x", row.name, 0), base=row.base, protocol=protocol,
+                points=tuple(made.points), grid_names=(), gradient=made.info.gradient,
+                source=Source(name, "x", "paper", (), ""), key={},
             )  # fmt: skip
             found[row.name] = model.forecast(job, shape)
         longest = max(found, key=lambda row: found[row].seconds)

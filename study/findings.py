@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, median, stdev
-from typing import Any
 
 from bench.analysis.hypothesis_tests import ALPHA, nemenyi
 from bench.analysis.paper_claims import BASELINES, VARIANTS
 from bench.analysis.within_datasets import Resampled, shown
 from bench.metrics.catalogue import PAPER_METRICS, Metric
-from bench.records.record import Record
+from bench.records.record import GridPoint, Record
 from bench.tables import paper
 from bench.text import Grid, as_text
 
@@ -27,7 +26,7 @@ CHEAP = 2.0
 
 def by_job(records: Iterable[Record]) -> dict[tuple[str, str, int], Record]:
     return {
-        (record.job.dataset, record.job.row, record.job.seed): record
+        (record.job.dataset, record.job.variant, record.job.seed): record
         for record in records
         if record.status == "done" and record.result is not None
     }
@@ -35,7 +34,7 @@ def by_job(records: Iterable[Record]) -> dict[tuple[str, str, int], Record]:
 
 def on_test(record: Record, metric: Metric) -> float | None:
     assert record.result is not None
-    value = record.result["test"][metric.key]
+    value = record.result.test[metric.key]
     return None if value is None else float(value)
 
 
@@ -67,7 +66,7 @@ def pair(records: Records, row: str, other: str) -> str:
         if not every:
             return f"There are no records of both {row} and {other}.\n"
         datasets = dict.fromkeys(dataset for dataset, _ in found)
-        spread = [deviation for dataset in datasets if (deviation := seed_deviation(records, dataset, other, metric))]
+        spread = [std for dataset in datasets if (std := seed_deviation(records, dataset, other, metric))]
         better = sum((value < 0) == metric.lower_is_better for value in every if value)
         lines.append([
             metric.title, len(every), sum(value == 0 for value in every), better, f"{mean(every):+.5f}",
@@ -99,7 +98,7 @@ def by_epoch(records: Records, row: str, other: str) -> tuple[list[float], list[
     for record, beside, value in pairs(records, row, other, PAPER_METRICS[3]):
         assert record.result is not None
         assert beside.result is not None
-        equal = record.result["selected"]["epoch"] == beside.result["selected"]["epoch"]
+        equal = record.result.selected.epoch == beside.result.selected.epoch
         (same if equal else others).append(abs(value))
     return same, others
 
@@ -116,7 +115,7 @@ def seed_deviations(records: Records) -> str:
     for dataset in datasets_of(records):
         here = of_sets(records, [dataset])
         count = len({seed for _, _, seed in here})
-        every = [[deviation for _, deviation in deviations(here, metric)] for metric in PAPER_METRICS]
+        every = [[std for _, std in stds(here, metric)] for metric in PAPER_METRICS]
         if all(every):
             lines.append([dataset, count, *(f"{median(one):.4f} ({max(one):.4f})" for one in every)])
     return _table(["data set", "seeds", *(f"{metric.title}, median row (largest)" for metric in PAPER_METRICS)], lines)
@@ -127,8 +126,8 @@ def margins(records: Records) -> str:
     lines = []
     for metric in PAPER_METRICS:
         claimed = printed_margins(metric)
-        every = deviations(of_sets(records, LIKE_THE_PAPER), metric)
-        spread = [deviation for _, deviation in every]
+        every = stds(of_sets(records, LIKE_THE_PAPER), metric)
+        spread = [std for _, std in every]
         searched = searched_deviation(records, metric)
         below, count = margins_below(records, metric)
         lines.append([
@@ -157,17 +156,17 @@ def printed_margins(metric: Metric) -> list[float]:
     ]
 
 
-def deviations(records: Records, metric: Metric) -> list[tuple[str, float]]:
+def stds(records: Records, metric: Metric) -> list[tuple[str, float]]:
     """(row, deviation over seeds) of each data set and row that has more than one; not ML-KNN, which draws nothing."""
     rows = sorted({(dataset, row) for dataset, row, _ in records if row != "ML-KNN"})
     found = [(row, seed_deviation(records, dataset, row, metric)) for dataset, row in rows]
-    return [(row, deviation) for row, deviation in found if deviation is not None]
+    return [(row, std) for row, std in found if std is not None]
 
 
 def searched_deviation(records: Records, metric: Metric) -> float | None:
     """The median deviation over seeds of FLEM's variants on the sets most like the paper's."""
-    near = deviations(of_sets(records, LIKE_THE_PAPER), metric)
-    found = [deviation for row, deviation in near if row in VARIANTS]
+    near = stds(of_sets(records, LIKE_THE_PAPER), metric)
+    found = [std for row, std in near if row in VARIANTS]
     return median(found) if found else None
 
 
@@ -193,18 +192,18 @@ def selection(records: Records, rows: Sequence[str] = VARIANTS) -> str:
         own, bound = [], []
         for (_, row, _), record in records.items():
             assert record.result is not None
-            points = [point for point in record.result["grid"] if point["val"] and point["test"]]
-            if row not in rows or len(points) < 2 or any(point["test"][metric.key] is None for point in points):
+            points = [point for point in record.result.grid if point.val and point.test]
+            if row not in rows or len(points) < 2 or any(point.test[metric.key] is None for point in points):
                 continue
-            chosen = record.result["test"][metric.key]
+            chosen = record.result.test[metric.key]
 
-            def on_validation(point: dict[str, Any], key: str = metric.key, sign: int = sign) -> tuple[float, float]:
-                value = point["val"][key]
-                return (float("inf") if value is None else sign * value), point["val"]["ranking"]  # ties as in fitting
+            def on_validation(point: GridPoint, key: str = metric.key, sign: int = sign) -> tuple[float, float]:
+                value = point.val[key]
+                return (float("inf") if value is None else sign * value), point.val["ranking"]  # ties as in fitting
 
-            best = min(points, key=on_validation)["test"][metric.key]
+            best = min(points, key=on_validation).test[metric.key]
             own.append(sign * (chosen - best))
-            bound.append(sign * chosen - min(sign * point["test"][metric.key] for point in points))
+            bound.append(sign * chosen - min(sign * point.test[metric.key] for point in points))
         if own:
             lines.append([
                 metric.title, len(own), f"{mean(own):+.5f}", sum(value > 0 for value in own),
@@ -288,7 +287,7 @@ def fitting_times(records: Records) -> dict[str, float]:
     for (dataset, row, seed), record in records.items():
         beside = records.get((dataset, "BCE", seed))
         if beside is not None:
-            ratios.setdefault(row, []).append(record.cost["fit_seconds"] / beside.cost["fit_seconds"])
+            ratios.setdefault(row, []).append(record.cost.fit_seconds / beside.cost.fit_seconds)
     return {row: median(values) for row, values in ratios.items()}
 
 

@@ -74,7 +74,7 @@ def over_sets(records: dict, rounds: int) -> dict[str, dict[str, float]]:
     apart = critical_difference(COPIES, len(SETS))
     found = {}
     for metric in PAPER_METRICS:
-        values = np.array([[records[name, seed].result["test"][metric.key] for seed in range(SEEDS)] for name in SETS])
+        values = np.array([[records[name, seed].result.test[metric.key] for seed in range(SEEDS)] for name in SETS])
         hits = dict.fromkeys(("iman_davenport", "any_nemenyi_pair", "any_wilcoxon_after_holm"), 0)
         for _ in range(rounds):
             drawn = np.stack([random.permutation(line)[:COPIES] for line in values])
@@ -95,7 +95,7 @@ def within_sets(store: Store, records: dict, rounds: int) -> dict[str, dict[str,
         kept = []
         for seed in range(SEEDS):
             record = records[name, seed]
-            kept.append(read_scores(store.path(record.job).with_name(record.kept["scores.npz"])))
+            kept.append(read_scores(store.path(record.job).with_name(record.artifacts["scores.npz"])))
         counts = resamples(len(kept[0].y))
         values = [values_of(one, METRICS, counts) for one in kept]
         for seeds in (1, 2, 3):

@@ -30,14 +30,14 @@ def compared(here: Records, there: Records, rows: Sequence[str]) -> str:
             continue
         precision = distances(pairs, PRECISION)
         datasets = {record.job.dataset for _, record in pairs}
-        deviations = [one for dataset in datasets if (one := seed_deviation(here, dataset, row, PRECISION)) is not None]
+        stds = [one for dataset in datasets if (one := seed_deviation(here, dataset, row, PRECISION)) is not None]
         lines.append([
             row, len(pairs), sum(_bytes_alike(*pair) for pair in pairs), sum(_digits_alike(*pair) for pair in pairs),
             sum(_choice(one) == _choice(other) for one, other in pairs), f"{max(distances(pairs, HAMMING)):.4f}",
-            f"{median(precision):.4f}", f"{max(precision):.4f}", f"{median(deviations):.4f}" if deviations else "–",
+            f"{median(precision):.4f}", f"{max(precision):.4f}", f"{median(stds):.4f}" if stds else "–",
         ])  # fmt: skip
     headers = [
-        "row", "jobs", "equal byte for byte", "to four digits", "same point and epoch chosen",
+        "variant", "jobs", "equal byte for byte", "to four digits", "same point and epoch chosen",
         f"{HAMMING.title}: largest distance", f"{PRECISION.title}: median distance", "largest",
         "median deviation over seeds",
     ]  # fmt: skip
@@ -48,9 +48,11 @@ def summary(here: Records, there: Records, rows: Sequence[str]) -> str:
     """How many jobs, on how many sets and where, came out the same; and of which rows all did."""
     pairs = pairs_of(here, there, rows)
     alike, digits = sum(_bytes_alike(*pair) for pair in pairs), sum(_digits_alike(*pair) for pair in pairs)
-    same = {one.job.row for one, _ in pairs} - {one.job.row for one, other in pairs if not _digits_alike(one, other)}
+    same = {one.job.variant for one, _ in pairs} - {
+        one.job.variant for one, other in pairs if not _digits_alike(one, other)
+    }
     places = sorted({str(record.environment["processor"]) for _, record in pairs})
-    hours = sum(record.cost["seconds"] for _, record in pairs) / 3600
+    hours = sum(record.cost.seconds for _, record in pairs) / 3600
     return (
         f"{len(pairs)} jobs on {len({record.job.dataset for _, record in pairs})} sets, on {', '.join(places)}, in "
         f"{hours:.1f} hours. {alike} equal the reference byte for byte, {digits} in the four printed digits of all "
@@ -65,7 +67,7 @@ def choices(here: Records, there: Records, rows: Sequence[str]) -> str:
     others = [pair for pair in pairs if _choice(pair[0]) != _choice(pair[1])]
     said = f"{PRECISION.title} is {max(distances(same, PRECISION)):.4f} apart at most in {len(same)} jobs with the same"
     if others:
-        rows_of_others = ", ".join(row for row in rows if row in {one.job.row for one, _ in others})
+        rows_of_others = ", ".join(row for row in rows if row in {one.job.variant for one, _ in others})
         said += f", {max(distances(others, PRECISION)):.4f} in the {len(others)} others (of {rows_of_others})"
     return f"{said}."
 
@@ -102,5 +104,4 @@ def _digits_alike(one: Record, other: Record) -> bool:
 
 
 def _choice(record: Record) -> tuple[int | None, int | None] | None:
-    chosen = record.result and record.result["selected"]
-    return (chosen.get("point"), chosen.get("epoch")) if chosen else None
+    return (record.result.selected.point, record.result.selected.epoch) if record.result else None

@@ -20,7 +20,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -32,11 +31,11 @@ from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.probes import current_probes
-from bench.plan.rows import rows_of
 from bench.plan.states import JobState, changed_parts, collect, expected_now
+from bench.plan.variants import variants_of
 from bench.records.artifacts import read_scores
 from bench.records.packed import PACKED, digest_of, pack, unpacked
-from bench.records.record import Manifest, Record
+from bench.records.record import Manifest, Record, Result
 from bench.records.store import Store
 from bench.tables.comparison import comparison
 from bench.tables.render import render_all
@@ -130,7 +129,7 @@ def write(results: Path) -> None:
         if (runs := runs_beside(results, folder)).is_dir():
             _packed(runs, folder)
     entries = committed(Store(FOLDER), config)
-    tables = [comparison(entries, metric, config, manifest, list(rows_of(config))) for metric in PAPER_METRICS]
+    tables = [comparison(entries, metric, config, manifest, list(variants_of(config))) for metric in PAPER_METRICS]
     for form, suffix in (("markdown", "md"), ("latex", "tex")):
         (FOLDER / f"tables.{suffix}").write_text(render_all(tables, form, "page"), encoding="utf-8")
     rows = [*tables[0].ranked, "BCE"]
@@ -154,7 +153,10 @@ def renew(results: Path, before: Path) -> None:
 
     A data set that is not here keeps its digest. A record whose protocol or options are others now is refused.
     """
-    two = [{record.job: digest_of(record.result or {}) for record in _done(Store(one))} for one in (before, results)]
+    two = [
+        {record.job: digest_of(record.result) for record in _done(Store(one)) if record.result}
+        for one in (before, results)
+    ]
     different = [job for job in two[0] if two[0][job] != two[1].get(job)]
     if different or len(two[0]) < SUBSET_JOBS:
         sys.exit(f"{len(two[0])} jobs, of which {len(different)} differ: {', '.join(map(str, different))}")
@@ -222,9 +224,9 @@ def check(results: Path) -> int:
     return int(outcome["different"] > 0 or not outcome)
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
+def differences(before: Result, now: Result) -> Iterator[tuple[str, float, float]]:
     for metric in PAPER_METRICS:
-        old, new = before["test"][metric.key], now["test"][metric.key]
+        old, new = before.test[metric.key], now.test[metric.key]
         if (old is None) != (new is None) or (old is not None and f"{old:.4f}" != f"{new:.4f}"):
             yield metric.title, old, new
 

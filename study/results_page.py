@@ -18,14 +18,14 @@ from bench.analysis.hypothesis_tests import friedman
 from bench.analysis.over_datasets import complete_values, significance
 from bench.analysis.paper_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_grid
 from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame, not_compared, render_comparison
-from bench.analysis.recovery import against_floors
+from bench.analysis.recovery import against_trivial_baselines
 from bench.analysis.within_datasets import Resampled
 from bench.config import Config
 from bench.metrics.catalogue import PAPER_METRICS, RECOVERY_METRICS
 from bench.plan.filters import Choice, chosen
-from bench.plan.recovery import rows_of as recovery_rows
-from bench.plan.rows import rows_of
+from bench.plan.recovery import variants_of as recovery_rows
 from bench.plan.states import JobState
+from bench.plan.variants import variants_of
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Manifest, Record
 from bench.records.store import Store
@@ -81,7 +81,7 @@ class Reference:
         if ranked is not None:
             config = replace(config, tables=replace(config.tables, ranked=list(ranked)))
         entries, manifest = chosen(self.entries, self.manifest, choice)
-        order = list(rows_of(config))
+        order = list(variants_of(config))
         return [comparison(entries, metric, config, manifest, order, style) for metric in PAPER_METRICS]
 
     def compared(self) -> list[str]:
@@ -91,7 +91,7 @@ class Reference:
     def with_bce(self) -> list[Table]:
         """Plain BCE ranked with the paper's twelve."""
         rows = [*self.config.tables.ranked, "BCE"]
-        return self.tables(Choice(rows=rows), rows)
+        return self.tables(Choice(variants=rows), rows)
 
 
 def read(folder: Path = FOLDER) -> Reference:
@@ -106,7 +106,7 @@ def picture(reference: Reference) -> bytes:
 
 def with_demo(readme: str, reference: Reference) -> str:
     """The README with the first table of ``make demo``, which is a part of the reference run."""
-    first, *_ = reference.tables(Choice(rows=reference.compared(), datasets=["yeast"], seeds=[0]))
+    first, *_ = reference.tables(Choice(variants=reference.compared(), datasets=["yeast"], seeds=[0]))
     before, rest = readme.split(DEMO[0])
     _, after = rest.split(DEMO[1])
     return f"{before}{DEMO[0]}\n```\n{render_all([first], 'terminal')}```\n{DEMO[1]}{after}"
@@ -114,14 +114,14 @@ def with_demo(readme: str, reference: Reference) -> str:
 
 def page(reference: Reference) -> str:
     config, entries = reference.config, reference.entries
-    tables = reference.tables(Choice(rows=reference.compared()))
+    tables = reference.tables(Choice(variants=reference.compared()))
     beside = comparison_frame(tables, checked_stand_ins([STAND_IN], config))
     measured = json.loads((FOLDER / MEASURED).read_text())
     within = [msgspec.json.decode(line, type=Resampled) for line in (FOLDER / WITHIN).read_bytes().splitlines()]
     found = findings.by_job(entry.record for entry in entries if entry.record)
     with_bce = reference.with_bce()
     ranks, blocks = mean_ranks(with_bce)
-    ablated = Choice(rows=[*ABLATION, *OWN_ROWS, "BCE"], datasets=["VOC07tv"])
+    ablated = Choice(variants=[*ABLATION, *OWN_ROWS, "BCE"], datasets=["VOC07tv"])
     photographs = reference.tables(ablated, style=Style(show_ranks=False))
     claimed = claims([paper_table(metric, config) for metric in PAPER_METRICS], tables)
     times = findings.fitting_times(found)
@@ -152,7 +152,7 @@ def page(reference: Reference) -> str:
         scaled=findings.pair(found, "DB VOC", "DB"),
         near=", ".join(findings.LIKE_THE_PAPER),
         margins=findings.margins(found),
-        deviations=findings.seed_deviations(found),
+        stds=findings.seed_deviations(found),
         elsewhere=processors.summary(found, there, reference.compared()),
         distances_elsewhere=processors.compared(found, there, reference.compared()),
         choices_elsewhere=processors.choices(found, there, reference.compared()),
@@ -164,7 +164,11 @@ def page(reference: Reference) -> str:
         neighbours_last=", ".join(ranked_on(tables[0], "ML-KNN", range(10, 13))) or "none",
         labelsets_last=len(ranked_on(tables[0], "RAKEL", range(12, 13))),
         recovered="\n".join(
-            [origin(recovery) + "\n", against_floors(recovery_made, "pipe"), render_all(recovery_made, "markdown")]
+            [
+                origin(recovery) + "\n",
+                against_trivial_baselines(recovery_made, "pipe"),
+                render_all(recovery_made, "markdown"),
+            ]
         ),
     )
 
@@ -172,10 +176,10 @@ def page(reference: Reference) -> str:
 def enhancement(reference: Reference) -> str:
     """The older label-enhancement methods on the sets that they were run on, ranked with the newer ones."""
     rows = [*ENHANCEMENT, *LABEL_ENHANCEMENT, *VARIANTS]
-    sets = list(dict.fromkeys(one.job.full_dataset for one in reference.entries if one.job.row in ENHANCEMENT))
+    sets = list(dict.fromkeys(one.job.full_dataset for one in reference.entries if one.job.variant in ENHANCEMENT))
     if not sets:
         return ""
-    tables = reference.tables(Choice(rows=[*rows, "BCE"], datasets=sets), rows)
+    tables = reference.tables(Choice(variants=[*rows, "BCE"], datasets=sets), rows)
     return f"### Older label enhancement\n\n{render_all(tables, 'markdown')}\n"
 
 
@@ -212,7 +216,7 @@ def origin(entries: list[JobState]) -> str:
 
 
 def jobs_and_hours(entries: list[JobState]) -> str:
-    seconds = sum(entry.record.cost["seconds"] for entry in entries if entry.record)
+    seconds = sum(entry.record.cost.seconds for entry in entries if entry.record)
     return f"{len(entries)} jobs in {seconds / 3600:.1f} hours of computing"
 
 
@@ -230,13 +234,11 @@ def inventory(entries: list[JobState]) -> str:
     for dataset, records in sorted(by_set.items(), key=lambda item: str.lower(item[0])):
         result = records[0].result
         assert result is not None
-        seeds = Counter(record.job.row for record in records).values()
+        seeds = Counter(record.job.variant for record in records).values()
         count = str(min(seeds)) if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
-        rows = " / ".join(str(result["rows"][split]) for split in ("train", "val", "test"))
+        rows = " / ".join(str(result.n_samples[split]) for split in ("train", "val", "test"))
         fingerprint = records[0].key["data"]
-        lines.append(
-            [dataset, rows, str(result["features"]), str(result["labels"]), str(len(seeds)), count, fingerprint]
-        )
+        lines.append([dataset, rows, str(result.n_features), str(result.n_labels), str(len(seeds)), count, fingerprint])
     headers = ["data set", "train / val / test", "features", "labels", "rows of the tables", "seeds", "fingerprint"]
     return as_text([Grid(headers, lines)], "pipe")
 

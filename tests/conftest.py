@@ -53,9 +53,9 @@ def random_split(rows: int, features: int, labels: int, seed: int, dtype: torch.
 def problem_of(split: Split, dataset: str = "synthetic", fidelity: str = "official") -> Problem:
     return Problem(
         dataset=dataset,
-        rows=split.x.shape[0],
-        features=split.x.shape[1],
-        labels=split.y.shape[1],
+        n_samples=split.x.shape[0],
+        n_features=split.x.shape[1],
+        n_labels=split.y.shape[1],
         positives=split.y.sum(0, dtype=torch.float64),
         fidelity=fidelity,  # type: ignore[arg-type]
     )

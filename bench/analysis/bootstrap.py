@@ -66,7 +66,7 @@ def instance_losses(kept: KeptScores) -> dict[str, np.ndarray]:
         np.add.at(misranked, here, rank - (at_least & truth[here]).sum(1))
         np.maximum.at(depth, here, rank)
     return {
-        "hamming": ((scores > kept.cut) != truth).mean(1),
+        "hamming": ((scores > kept.threshold) != truth).mean(1),
         "ranking": misranked / np.maximum(positives * (labels - positives), 1),
         "coverage": (depth - 1) / labels,
     }

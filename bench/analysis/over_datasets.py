@@ -27,15 +27,15 @@ REGION_SHARE = 0.01
 
 def complete_values(table: Table, rows: list[str]) -> tuple[pd.DataFrame, list[str]]:
     """[data sets, rows] of means over seeds, and the data sets left out because a row has no value there."""
-    cells = table.frame[table.frame["row"].isin(rows) & (table.frame["state"] == "value")]
-    values = cells.pivot(index="dataset", columns="row", values="mean").reindex(index=table.columns, columns=rows)
+    cells = table.frame[table.frame["variant"].isin(rows) & (table.frame["state"] == "value")]
+    values = cells.pivot(index="dataset", columns="variant", values="mean").reindex(index=table.columns, columns=rows)
     complete = values.dropna()
     return complete, [dataset for dataset in table.columns if dataset not in complete.index]
 
 
-def rows_with_values(table: Table, rows: Sequence[str]) -> list[str]:
+def variants_with_values(table: Table, rows: Sequence[str]) -> list[str]:
     """Those of the rows that have a value on some data set."""
-    there = set(table.frame.loc[table.frame["state"] == "value", "row"])
+    there = set(table.frame.loc[table.frame["state"] == "value", "variant"])
     return [row for row in rows if row in there]
 
 
@@ -54,7 +54,7 @@ def significance(table: Table, rows: list[str], control: str, region: float | No
     if control not in rows:
         raise UsageError(f"the control {control!r} is not among the rows; {did_you_mean(control, rows)}")
     said: list[Block] = []
-    there = rows_with_values(table, rows)
+    there = variants_with_values(table, rows)
     if empty := [row for row in rows if row not in there]:
         said.append(
             f"Without {', '.join(empty)}, which {'have' if len(empty) > 1 else 'has'} no value on any data set."

@@ -165,7 +165,7 @@ def _average_rank_shares(tables: Sequence[Table], weights: np.ndarray) -> np.nda
     """The share of such pairs in each resample; average ranks are not rounded here."""
     lower, pairs = np.zeros(len(weights)), 0
     for table in tables:
-        ranks = table.frame.pivot(index="row", columns="dataset", values="rank")[table.columns]
+        ranks = table.frame.pivot(index="variant", columns="dataset", values="rank")[table.columns]
         there = ranks.loc[[row for row in (*VARIANTS, *BASELINES) if row in table.averages]]
         complete = there.notna().all().to_numpy()
         if complete.sum() < 2:

@@ -22,7 +22,7 @@ from bench.text import counted
 
 FORMATS = ("terminal", "markdown", "csv", "json")
 COLUMNS = [
-    "dataset", "paper_dataset", "row", "metric", "ours", "deviation", "printed", "difference", "deviations", "verdict",
+    "dataset", "paper_dataset", "variant", "metric", "ours", "std", "printed", "difference", "deviations", "verdict",
     "rank", "printed_rank",
 ]  # fmt: skip
 LEVEL = 2.0
@@ -67,10 +67,10 @@ def comparison_frame(tables: Sequence[Table], stand_ins: Mapping[str, str]) -> p
                 {
                     "dataset": table.sources.get(column, column),
                     "paper_dataset": beside,
-                    "row": row,
+                    "variant": row,
                     "metric": metric.key,
                     "ours": cell["mean"],
-                    "deviation": cell["deviation"],
+                    "std": cell["std"],
                     "printed": float(value),
                     **_distance(cell, value, metric),
                     "rank": ranks[row],
@@ -94,11 +94,11 @@ def _check_names(stand_ins: Mapping[str, str], table: Table) -> None:
 
 def _distance(cell: dict, value: str, metric: Metric) -> dict:
     difference = cell["mean"] - float(value)
-    deviation = cell["deviation"]
-    known = not pd.isna(deviation) and deviation > 0
-    level = abs(difference) <= LEVEL * deviation if known else printed(cell["mean"]) == value
+    std = cell["std"]
+    known = not pd.isna(std) and std > 0
+    level = abs(difference) <= LEVEL * std if known else printed(cell["mean"]) == value
     verdict = "level" if level else "better" if (difference < 0) == metric.lower_is_better else "worse"
-    return {"difference": difference, "deviations": difference / deviation if known else None, "verdict": verdict}
+    return {"difference": difference, "deviations": difference / std if known else None, "verdict": verdict}
 
 
 def rank_correlation(frame: pd.DataFrame) -> float | None:
@@ -203,7 +203,7 @@ def _one_set(ours: str, theirs: str, cells: pd.DataFrame, config: Config, style:
 def _text(line: dict | None, colour: bool) -> str:
     if line is None:
         return "–"
-    spread = "" if pd.isna(line["deviation"]) else f"±{printed(line['deviation'])}"
+    spread = "" if pd.isna(line["std"]) else f"±{printed(line['deviation'])}"
     units = "" if pd.isna(line["deviations"]) else f", {line['deviations']:+.1f} sd"
     text = f"{printed(line['ours'])}{spread} ({line['difference']:+.4f}{units})"
     return f"{COLOURS[line['verdict']]}{text}{PLAIN}" if colour and line["verdict"] in COLOURS else text
@@ -211,8 +211,10 @@ def _text(line: dict | None, colour: bool) -> str:
 
 def by_row(cells: pd.DataFrame) -> list[tuple[str, list[dict | None]]]:
     """[(row, its line of each of the paper's metrics)] of one data set's part of the frame."""
-    by_cell = {(line["row"], line["metric"]): line for line in cells.to_dict("records")}
-    return [(row, [by_cell.get((row, metric.key)) for metric in PAPER_METRICS]) for row in dict.fromkeys(cells["row"])]
+    by_cell = {(line["variant"], line["metric"]): line for line in cells.to_dict("records")}
+    return [
+        (row, [by_cell.get((row, metric.key)) for metric in PAPER_METRICS]) for row in dict.fromkeys(cells["variant"])
+    ]
 
 
 def correlations(cells: pd.DataFrame) -> list[str]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pandas as pd
 from tabulate import tabulate
 
-from bench.metrics.recovery_floors import FLOORS
+from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
 from bench.tables.table import Table
 
 
-def against_floors(tables: list[Table], style: str) -> str:
+def against_trivial_baselines(tables: list[Table], style: str) -> str:
     """Per row and measure, on how many sets the row is better than the better floor, level with it, or worse.
 
     Level means: within two standard deviations of the row's own seeds. With one seed nothing is level.
     """
     lines = []
-    for row in [*tables[0].ranked, *(row for row in tables[0].extra if row not in FLOORS)]:
+    for row in [*tables[0].ranked, *(row for row in tables[0].extra if row not in TRIVIAL_BASELINES)]:
         lines.append([row, *(" / ".join(map(str, floor_counts(table, row).values())) for table in tables)])
     measures = [table.metric.title.split()[0] for table in tables if table.metric]
     headers = ["better / level / worse", *measures]
@@ -33,12 +33,12 @@ def floor_counts(table: Table, row: str) -> dict[str, int]:
     counts = {"better": 0, "level": 0, "worse": 0}
     for column in table.columns:
         own = table.cell(row, column)
-        floors = [table.cell(floor, column) for floor in FLOORS]
+        floors = [table.cell(floor, column) for floor in TRIVIAL_BASELINES]
         values = [cell["mean"] for cell in floors if cell is not None and cell["state"] == "value"]
         if own is None or own["state"] != "value" or not values:
             continue
         sign = 1 if table.metric.lower_is_better else -1
         gain = min(sign * value for value in values) - sign * own["mean"]
-        spread = 0.0 if pd.isna(own["deviation"]) else 2 * own["deviation"]
+        spread = 0.0 if pd.isna(own["std"]) else 2 * own["std"]
         counts["level" if abs(gain) <= spread else "better" if gain > 0 else "worse"] += 1
     return counts

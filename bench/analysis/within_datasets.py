@@ -40,10 +40,10 @@ class Resampled:
 def decisions(entries: Sequence[JobState], rows: Sequence[str]) -> int:
     """Test instances times labels of all kept scores: what resampling costs grows with it."""
     return sum(
-        entry.record.result["rows"]["test"] * entry.record.result["labels"]
+        entry.record.result.n_samples["test"] * entry.record.result.n_labels
         for entry in entries
-        if entry.state == "done" and entry.job.row in rows and entry.record and entry.record.result
-        if SCORES in entry.record.kept
+        if entry.state == "done" and entry.job.variant in rows and entry.record and entry.record.result
+        if SCORES in entry.record.artifacts
     )
 
 
@@ -69,7 +69,7 @@ def _one_set(
     kept: dict[str, dict[int, KeptScores]] = {}
     notes = []
     for row in rows:
-        here = [entry for entry in entries if entry.job.row == row and entry.state == "done"]
+        here = [entry for entry in entries if entry.job.variant == row and entry.state == "done"]
         read = {entry.job.seed: scores for entry in here if (scores := _kept(entry)) is not None}
         if read:
             kept[row] = read
@@ -97,7 +97,7 @@ def _one_set(
 
 
 def _kept(entry: JobState) -> KeptScores | None:
-    path = entry.kept(SCORES)
+    path = entry.artifact(SCORES)
     return None if path is None else read_scores(path)
 
 

@@ -280,7 +280,7 @@ def show_card(name: str, data: str | None) -> int:
     print("together     " + "; ".join(_pairs(y, dataset.label_names)))
     for warning in dataset.warnings:
         print(f"warning      {warning}")
-    print(f"fingerprint  {digests.data_digest(source.files, source.module, dataset.digest)}")
+    print(f"fingerprint  {digests.data_digest(source.files, source.reader, dataset.digest)}")
     return 0
 
 

@@ -15,7 +15,6 @@ from bench.errors import UsageError
 from bench.records.store import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
-    from bench.config import Config
     from bench.plan.costs import Forecast
     from bench.plan.jobs import Job, Plan
     from bench.records.record import JobName
@@ -37,8 +36,6 @@ class Finding:
 def examine(
     plan: Plan,
     expected: dict[JobName, Forecast | None],
-    config: Config,
-    folders: list[Path],
     store: Store,
     device: str,
     workers: int,
@@ -46,7 +43,7 @@ def examine(
     """Everything a run needs, found out without running."""
     yield from _software()
     yield from _devices(device)
-    yield from _data(plan, config, folders)
+    yield from _data(plan)
     yield from _disk(plan.jobs, expected, store)
     yield from _memory(plan.jobs, expected, workers)
 
@@ -74,9 +71,9 @@ def _software() -> Iterator[Finding]:
                   f"{platform.python_version()}, {versions}")  # fmt: skip
     from bench import methods
 
-    for name, listing in methods.listings().items():
-        if listing.problems:
-            yield Finding("warning", "methods", f"left out: {listing.problems[0]}")
+    for name, info in methods.infos().items():
+        if info.problems:
+            yield Finding("warning", "methods", f"left out: {info.problems[0]}")
             continue
         try:
             methods.method_class(name)
@@ -113,14 +110,13 @@ def _gpu_switches() -> Iterator[Finding]:
         yield Finding("warning", "device", "TF32 is allowed: matrix products have 10 bits of precision")
 
 
-def _data(plan: Plan, config: Config, folders: list[Path]) -> Iterator[Finding]:
-    from bench.plan.jobs import source_of
+def _data(plan: Plan) -> Iterator[Finding]:
 
     for missing in plan.missing:
         yield Finding("warning", "data", f"{missing.name} is not here: {missing.get}")
     for name, job in {job.name.full_dataset: job for job in plan.jobs}.items():
         try:
-            dataset = source_of(job, config, folders).load()
+            dataset = job.source.load()
         except UsageError as error:
             yield Finding("problem", "data", str(error))
             continue
@@ -193,15 +189,15 @@ def doctor(
     from bench.datasets.catalog import data_folders
     from bench.plan.forecast import forecasts
     from bench.plan.jobs import make_plan
-    from bench.plan.rows import chosen_rows
+    from bench.plan.variants import chosen_variants
     from bench.records.store import Store
     from bench.run.runner import all_records, on_gpu, wanted_workers
 
     config = configuration.load()
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
-    plan = make_plan(config, folders, datasets or config.run.datasets, chosen_rows(config, methods), chosen_seeds)
+    plan = make_plan(config, folders, datasets or config.run.datasets, chosen_variants(config, methods), chosen_seeds)
     store = Store(Path(results))
-    expected = forecasts(plan.jobs, all_records(store, []), on_gpu(device), config, folders)
+    expected = forecasts(plan.jobs, all_records(store, []), on_gpu(device))
     workers = wanted_workers(job_count(jobs), plan.jobs) if plan.jobs else 1
-    return show(examine(plan, expected, config, folders, store, device, workers))
+    return show(examine(plan, expected, store, device, workers))

@@ -147,19 +147,19 @@ def report(
 
     material, config = _material(None, methods, datasets, seeds, beside, origin, results, data)
     committed = origin == "reference"
-    if not material.rows:
+    if not material.variants:
         where = "the reference" if committed else results
         without = but(unusable(material.entries))
         raise UsageError(f"{where} has no value of a ranked row{without}; name rows with --methods.")
     if control is not None:
-        known(control, (*material.tables[0].ranked, *material.tables[0].extra), "row")
-        material = replace(material, rows=list(dict.fromkeys([*material.rows, control])))
+        known(control, (*material.tables[0].ranked, *material.tables[0].extra), "variant")
+        material = replace(material, variants=list(dict.fromkeys([*material.variants, control])))
     else:
-        control = "FLEM-D" if "FLEM-D" in material.rows else material.rows[0]
-    quick = decisions(material.entries, material.rows) <= RESAMPLED_AT_ONCE
+        control = "FLEM-D" if "FLEM-D" in material.variants else material.variants[0]
+    quick = decisions(material.entries, material.variants) <= RESAMPLED_AT_ONCE
     resample = (resampling == "always" or (resampling == "auto" and quick)) and not committed
     metrics = [metric.key for metric in PAPER_METRICS]
-    within = resampled(material.entries, material.rows, control, metrics) if resample else []
+    within = resampled(material.entries, material.variants, control, metrics) if resample else []
     shown = origin_note(material.entries, committed) if committed else results
     _write(Path(output), page(material, config, shown, control, within).encode())
     print(output)
@@ -177,7 +177,7 @@ def _material(
     data: str | None,
 ) -> tuple[Material, Config]:
     """What figures and the report are made of."""
-    from bench.analysis.over_datasets import rows_with_values
+    from bench.analysis.over_datasets import variants_with_values
     from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame
     from bench.metrics.catalogue import PAPER_METRICS, metric_named
     from bench.plan.filters import Choice
@@ -188,7 +188,7 @@ def _material(
     metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
     choice = Choice(methods, datasets, seeds)
     entries, tables, manifest = collected(metrics, folder, data, config, committed, choice)
-    rows = list(dict.fromkeys(methods)) if methods else rows_with_values(tables[0], tables[0].ranked)
+    rows = list(dict.fromkeys(methods)) if methods else variants_with_values(tables[0], tables[0].ranked)
     frame = comparison_frame([table for table in tables if table.metric.paper_table is not None], stand_ins)
     return Material(entries, tables, rows, frame, manifest), config
 

@@ -17,25 +17,25 @@ def show_methods(check: bool) -> int:
 
     config = configuration.load()
     broken = 0
-    by_family = sorted(methods.listings().items(), key=lambda found: (found[1].family, found[0].casefold()))
-    for name, listing in by_family:
-        problem = listing.problems[0] if listing.problems else ""
+    by_family = sorted(methods.infos().items(), key=lambda found: (found[1].family, found[0].casefold()))
+    for name, info in by_family:
+        problem = info.problems[0] if info.problems else ""
         if check and not problem:
             from bench.job.method_check import fault
 
             problem = fault(name) or ""
-        origin = "" if listing.origin == "built-in" else f" [{listing.origin}]"
+        origin = "" if info.origin == "built-in" else f" [{info.origin}]"
         state = f"  cannot be used: {problem}" if problem else "  ok" if check else ""
         broken += bool(problem)
-        print(f"{name:<9} {listing.family:<18} {listing.paper}{origin}{state}")
+        print(f"{name:<9} {info.family:<18} {info.paper}{origin}{state}")
         points = 1
-        for values in listing.grid.values():
+        for values in info.grid.values():
             points *= len(values)
-        options = ", ".join(f"{option}={value}" for option, value in listing.defaults.items())
-        grid = f"; grid of {points} over {', '.join(listing.grid)}" if listing.grid else ""
+        options = ", ".join(f"{option}={value}" for option, value in info.defaults.items())
+        grid = f"; grid of {points} over {', '.join(info.grid)}" if info.grid else ""
         if options:
             print(textwrap.indent(textwrap.fill(f"{options}{grid}", 108), " " * 10))
-    for name, row in config.rows.items():
+    for name, row in config.variants.items():
         print(f"{name:<9} row of bench.toml  {row.base} with {row.options or 'its own options'}")
     return 1 if check and broken else 0
 

@@ -74,14 +74,14 @@ def fit_and_save(dataset: str, row: str, model: Path, seed: int, device: str, da
     from bench.datasets.catalog import data_folders, present
     from bench.metrics.catalogue import PAPER_METRICS
     from bench.metrics.classification import evaluate
-    from bench.plan.rows import named_rows, rows_of
+    from bench.plan.variants import named_variants, variants_of
     from bench.training.loop import DivergedError
 
     if not model.parent.is_dir():
         raise UsageError(f"the folder {model.parent} of the model {model.name} does not exist.")
     config = configuration.load()
     source = present(dataset, config, data_folders(config, data))
-    (chosen,) = named_rows(rows_of(config), [row])
+    (chosen,) = named_variants(variants_of(config), [row])
     if chosen.clip or chosen.fidelity or chosen.grid is not None:
         raise UsageError(
             f"the row {row!r} has a clip, fidelity or grid of its own; fit a method, or a row with options."
@@ -156,7 +156,7 @@ def _with_names(x: np.ndarray, source: Source) -> Any:
     names: list[str] = []
     if source.extractor == OWN_NUMBERS:
         names = card_of(source).get("features", {}).get("names", [])
-    elif source.module == npz.__name__:
+    elif source.reader == npz.__name__:
         with np.load(source.files[0], allow_pickle=False) as archive:
             names = npz._names(archive)
     return pd.DataFrame(x, columns=names) if len(names) == len(set(names)) == x.shape[1] else x

@@ -101,9 +101,9 @@ def run(
     """
     from bench import config as configuration
     from bench.datasets.catalog import data_folders
-    from bench.methods import listings
+    from bench.methods import infos
     from bench.plan.jobs import make_plan
-    from bench.plan.rows import chosen_rows
+    from bench.plan.variants import chosen_variants
     from bench.records.store import Store
     from bench.run.options import RunOptions
     from bench.run.runner import run as run_plan
@@ -112,9 +112,9 @@ def run(
     config = configuration.load()
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
-    rows = chosen_rows(config, methods)
+    rows = chosen_variants(config, methods)
     if methods is None:
-        for broken in (found for found in listings().values() if found.problems):
+        for broken in (found for found in infos().values() if found.problems):
             print(f"left out: {broken.problems[0]}.", flush=True)
     plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, checked_epochs(epochs))
     store = Store(Path(results))
@@ -132,8 +132,8 @@ def run(
         checked_together(together, backend, timeout),
     )
     if dry_run:
-        return show_plan(plan, config, folders, store, options)
-    return run_plan(plan, config, folders, store, options)
+        return show_plan(plan, config, store, options)
+    return run_plan(plan, config, store, options)
 
 
 def recover(
@@ -199,25 +199,25 @@ def recover(
     store = Store(Path(results))
     options = RunOptions(device, job_count(jobs), kept(keep or ["none"]), keep is not None, fresh, epochs)
     if dry_run:
-        return show_plan(plan, config, folders, store, options)
+        return show_plan(plan, config, store, options)
     with contextlib.redirect_stdout(sys.stderr):
-        code = run_plan(plan, config, folders, store, options)
+        code = run_plan(plan, config, store, options)
     return code if code == INTERRUPTED else max(code, _recovery_tables(store, config, folders, form))
 
 
 def _recovery_tables(store: Store, config: Config, folders: list[Path], form: str) -> int:
-    from bench.analysis.recovery import against_floors
+    from bench.analysis.recovery import against_trivial_baselines
     from bench.metrics.catalogue import RECOVERY_METRICS
-    from bench.plan.recovery import rows_of
+    from bench.plan.recovery import variants_of
     from bench.plan.states import collect
     from bench.tables.comparison import comparison
     from bench.tables.render import render_all
 
     entries = collect(store, config, folders)
     manifest = store.manifest()
-    order = list(rows_of(config))
+    order = list(variants_of(config))
     tables = [comparison(entries, metric, config, manifest, order) for metric in RECOVERY_METRICS]
     print(render_all(tables, form), end="")
     if form in ("terminal", "markdown"):
-        print("\n" + against_floors(tables, "pipe" if form == "markdown" else "simple"), end="")
+        print("\n" + against_trivial_baselines(tables, "pipe" if form == "markdown" else "simple"), end="")
     return 1 if any(entry.state == "corrupt" for entry in entries) else 0

@@ -40,7 +40,7 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
     manifest = store.manifest()
     wanted = {
         JobName(*dataset.partition("@")[::2], row, seed)
-        for dataset, row, seed in product(manifest.datasets, manifest.rows, manifest.seeds)
+        for dataset, row, seed in product(manifest.datasets, manifest.variants, manifest.seeds)
     }
     now = running(store)
     at_work = {one.job for one in now}
@@ -55,7 +55,7 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
     for one in now:
         print(f"running  {describe(one)}")
     for record in sorted(failed, key=lambda record: record.job):
-        print(f"failed   {record.job}: {(record.failure or {}).get('message', '')}")
+        print(f"failed   {record.job}: {record.problem}")
     for entry in sorted(stale, key=lambda entry: entry.job):
         print(f"stale    {entry.job}: {entry.note}")
     for sentence in corrupt:
@@ -78,11 +78,7 @@ def time_left(
 ) -> float | None:
     """Seconds: what the missing and the rest of the running jobs were forecast to take, corrected by how forecasts of
     done ones turned out, divided among as many processes as run now; None where nothing is left or forecast."""
-    turned_out = [
-        float(record.cost["seconds"]) / expected[str(record.job)]
-        for record in done
-        if expected.get(str(record.job)) and "seconds" in record.cost
-    ]
+    turned_out = [record.cost.seconds / expected[str(record.job)] for record in done if expected.get(str(record.job))]
     rest = [expected[str(job)] for job in missing if str(job) in expected]
     rest += [expected[one.job] * (1 - one.done / max(1, one.total)) for one in now if one.job in expected]
     if not rest:

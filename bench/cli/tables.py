@@ -289,7 +289,7 @@ def stats(
     given = tables[0].ranked if methods is None else methods
     there = (*tables[0].ranked, *tables[0].extra)
     for row in given:
-        known(row, there, "row")
+        known(row, there, "variant")
     if control not in there:
         raise UsageError(
             f"there is no row {control!r}; {did_you_mean(control, there)} --control names the row to compare with."
@@ -297,7 +297,7 @@ def stats(
     rows = list(dict.fromkeys([*given, control]))
     if left_out := [row for row in there if row not in rows and methods is None]:
         print(f"Not compared, because unranked: {', '.join(left_out)}; --methods names the rows to compare.\n")
-    if without := unusable(entry for entry in entries if entry.job.row in rows):
+    if without := unusable(entry for entry in entries if entry.job.variant in rows):
         print(f"Without {without}: their rows may lack values.\n")
     # The scores that test instances are resampled from are not committed.
     within = (

@@ -6,17 +6,16 @@ canonical file names; a ``<name>.npz`` in the data folders. Case does not matter
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from bench.config import Config, DatasetEntry
-from bench.datasets.dataset import SPLITS, Dataset
+from bench.datasets.dataset import Dataset
 from bench.datasets.readers import canonical, npz, yeast
-from bench.datasets.validation import check_labels_file, checked_archive
 from bench.errors import UsageError, did_you_mean
 from bench.system.files import walk
 
@@ -26,19 +25,27 @@ OWN_NUMBERS = "vector"
 
 @dataclass(frozen=True)
 class Source:
-    """A data set that is present: what a job needs to load it and to name its record."""
+    """A data set that is present: what a job needs to load it and to name its record. Picklable."""
 
     name: str
     extractor: str
     protocol: str
     files: tuple[Path, ...]
-    module: str
-    """The project module that reads it; its source is part of the data's fingerprint."""
-    load: Callable[[], Dataset]
+    reader: str
+    """The project's module that reads it, by its ``read(name, files)``."""
 
     @property
     def full_name(self) -> str:
         return f"{self.name}@{self.extractor}"
+
+    def load(self) -> Dataset:
+        """Read and check the data.
+
+        Raises
+        ------
+        UsageError: one sentence for the first fault.
+        """
+        return importlib.import_module(self.reader).read(self.name, self.files)
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ def _registered(name: str, extractor: str, entry: DatasetEntry, folders: list[Pa
     if entry.source == "river":
         if extractor not in ("", yeast.EXTRACTOR):
             raise UsageError(f"{name} has the features {yeast.EXTRACTOR!r} only, not {extractor!r}.")
-        return Source(name, yeast.EXTRACTOR, entry.protocol, (yeast.file(),), yeast.__name__, lambda: yeast.load(name))
+        return Source(name, yeast.EXTRACTOR, entry.protocol, (yeast.file(),), yeast.__name__)
     places = _places(name, entry, folders)
     if not places:
         if extractor:
@@ -205,20 +212,13 @@ def _protocol_of(extractor: str) -> str:
 
 
 def _canonical(name: str, stem: str, extractor: str, folder: Path, protocol: str) -> Source:
-    files = canonical.files(folder, stem, extractor)
-
-    def load() -> Dataset:
-        for split in SPLITS:
-            check_labels_file(folder / canonical.label_file(stem, split))
-        return canonical.load(name, folder, stem, extractor)
-
-    return Source(name, extractor, protocol, files, canonical.__name__, load)
+    return Source(name, extractor, protocol, canonical.files(folder.resolve(), stem, extractor), canonical.__name__)
 
 
 def _archive(name: str, path: Path, extractor: str) -> Source:
     if extractor not in ("", npz.EXTRACTOR):
         raise UsageError(f"{name} has the features {npz.EXTRACTOR!r} only, not {extractor!r}.")
-    return Source(name, npz.EXTRACTOR, "small", (path,), npz.__name__, lambda: npz.load(name, checked_archive(path)))
+    return Source(name, npz.EXTRACTOR, "small", (path.resolve(),), npz.__name__)
 
 
 def _by_path(path: Path) -> Source:
@@ -238,7 +238,7 @@ def _listed(paths: list[Path]) -> str:
 
 def card_of(source: Source) -> dict[str, Any]:
     """What `bench data prepare` wrote down of a canonical set; {} of others."""
-    if source.module != canonical.__name__:
+    if source.reader != canonical.__name__:
         return {}
     stem = source.files[0].name.partition("_train_features_")[0]
     return canonical.read_card(source.files[0].parent, stem, source.extractor)

@@ -34,7 +34,7 @@ def loop_options(protocol: Protocol, rows: int) -> LoopOptions:
         weight_decay=protocol.weight_decay,
         bias_weight_decay=protocol.bias_weight_decay,
         amsgrad=protocol.amsgrad,
-        clip=protocol.clip_in_force,
+        clip=protocol.effective_clip,
         tf32=protocol.precision == "tf32",
     )
 

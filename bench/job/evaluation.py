@@ -13,69 +13,68 @@ from bench.job.selection import Candidate, Fitted, select
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.metrics.classification import evaluate
 from bench.records import artifacts
+from bench.records.record import Curves, GridPoint, Metrics, Result, Selected
 
 
 def evaluated(
     points: Sequence[dict[str, Any]], grid_names: Sequence[str], fitted: Fitted, prepared: Prepared
-) -> tuple[dict[str, Any], Tensor, Candidate]:
+) -> tuple[Result, Tensor, Candidate]:
     """All points on validation data, the choice among them, then all on test data, which the choice never sees."""
-    validation = [_scored(candidate, prepared, "val", fitted.cut) for candidate in fitted.candidates]
+    validation = [_scored(candidate, prepared, "val", fitted.threshold) for candidate in fitted.candidates]
     usable = [values is not None for values in validation]
     ranked = [values[0] if values else {} for values in validation]
     chosen = select(ranked, usable)
-    test = [_scored(candidate, prepared, "test", fitted.cut) for candidate in fitted.candidates]
+    test = [_scored(candidate, prepared, "test", fitted.threshold) for candidate in fitted.candidates]
     best, best_validation, best_test = fitted.candidates[chosen], validation[chosen], test[chosen]
     assert best_validation is not None
     assert best_test is not None
     grid = [
-        {
-            "hyperparameters": {name: point[name] for name in grid_names},
-            "epoch": candidate.epoch,
-            "diverged": candidate.diverged,
-            "val": _paper_metrics(on_validation),
-            "test": _paper_metrics(on_test),
-            "curves": {"loss": candidate.losses, "hamming": candidate.hamming},
-        }
+        GridPoint(
+            hyperparameters={name: point[name] for name in grid_names},
+            epoch=candidate.epoch,
+            diverged=candidate.diverged,
+            val=_paper_metrics(on_validation),
+            test=_paper_metrics(on_test),
+            curves=Curves(loss=list(candidate.losses), hamming=candidate.hamming),
+        )
         for point, candidate, on_validation, on_test in zip(points, fitted.candidates, validation, test, strict=True)
     ]
-    result = {
-        "selected": {
-            "point": chosen,
-            "epoch": best.epoch,
-            "hyperparameters": {name: points[chosen][name] for name in grid_names},
-        },
-        "val": best_validation[0],
-        "test": best_test[0],
-        "grid": grid,
-        "epochs": fitted.epochs,
-        "stacks": fitted.stacks,
-        "rows": {split: part.x.shape[0] for split, part in prepared.splits.items()},
-        "features": prepared.problem.features,
-        "labels": prepared.problem.labels,
-    }
+    result = Result(
+        selected=Selected(
+            point=chosen, epoch=best.epoch, hyperparameters={name: points[chosen][name] for name in grid_names}
+        ),
+        val=best_validation[0],
+        test=best_test[0],
+        grid=grid,
+        epochs=fitted.epochs,
+        stacks=fitted.stacks,
+        n_samples={split: part.x.shape[0] for split, part in prepared.splits.items()},
+        n_features=prepared.problem.n_features,
+        n_labels=prepared.problem.n_labels,
+    )
     return result, best_test[1], best
 
 
-def _scored(candidate: Candidate, prepared: Prepared, split: str, cut: float) -> tuple[dict[str, Any], Tensor] | None:
+def _scored(candidate: Candidate, prepared: Prepared, split: str, threshold: float) -> tuple[Metrics, Tensor] | None:
     if not candidate.usable:
         return None
     part = prepared.splits[split]
     scores = candidate.scores(part.x)
-    return evaluate(part.y, scores, cut), scores
+    return evaluate(part.y, scores, threshold), scores
 
 
-def _paper_metrics(scored: tuple[dict[str, Any], Tensor] | None) -> dict[str, Any] | None:
+def _paper_metrics(scored: tuple[Metrics, Tensor] | None) -> Metrics | None:
     return {metric.key: scored[0][metric.key] for metric in PAPER_METRICS} if scored else None
 
 
-def kept_files(
-    keep: list[str], dataset: Dataset, prepared: Prepared, scores: Tensor, cut: float, chosen: Candidate
+def artifacts_of(
+    keep: list[str], dataset: Dataset, prepared: Prepared, scores: Tensor, threshold: float, chosen: Candidate
 ) -> dict[str, bytes]:
     files = {}
     if "scores" in keep:
         y = prepared.splits["test"].y.cpu().numpy().astype("int8")
         files[artifacts.SCORES] = artifacts.encode_scores(
-            artifacts.KeptScores(scores.cpu().numpy(), y, cut, dataset.label_names)
+            artifacts.KeptScores(scores.cpu().numpy(), y, threshold, dataset.label_names)
         )
     if "model" in keep and chosen.parameters:
         from safetensors.torch import save
@@ -84,6 +83,10 @@ def kept_files(
     if "distributions" in keep and (degrees := chosen.distribution()) is not None:
         train = prepared.splits["train"]
         files[artifacts.DISTRIBUTIONS] = artifacts.encode_distribution(
-            degrees.cpu(), train.y.cpu().numpy(), dataset.label_names, scores=chosen.scores(train.x).cpu(), cut=cut
+            degrees.cpu(),
+            train.y.cpu().numpy(),
+            dataset.label_names,
+            scores=chosen.scores(train.x).cpu(),
+            threshold=threshold,
         )
     return files

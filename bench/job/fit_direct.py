@@ -26,7 +26,7 @@ def fit_method(
     TypeError: for a gradient-trained method.
     """
     candidates = []
-    cut = methods.method_class(name).cut
+    threshold = methods.method_class(name).decision_threshold
     for done, point in enumerate(points, start=1):
         method = methods.create(name, prepared.problem, **point)
         if not isinstance(method, Method):
@@ -35,4 +35,4 @@ def fit_method(
         candidates.append(Candidate(scores=method.scores))
         if on_point:
             on_point(done, len(points))
-    return Fitted(candidates, cut, None, [1] * len(points))
+    return Fitted(candidates, threshold, None, [1] * len(points))

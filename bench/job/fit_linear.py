@@ -78,7 +78,12 @@ def fit_linear(
             else:
                 recovered = partial(_distribution, name, points[position], prepared, seed, extra)
                 candidates[position] = _candidate(outcome, k, recovered)
-    return Fitted([candidates[i] for i in range(len(points))], cls.cut, options.epochs, [len(part) for part in parts])
+    return Fitted(
+        [candidates[i] for i in range(len(points))],
+        cls.decision_threshold,
+        options.epochs,
+        [len(part) for part in parts],
+    )
 
 
 def _train_stack(

@@ -42,9 +42,9 @@ def problem_of(dataset: str, train: Split, fidelity: str) -> Problem:
     """What a method may know of a training split beforehand."""
     return Problem(
         dataset=dataset,
-        rows=train.x.shape[0],
-        features=train.x.shape[1],
-        labels=train.y.shape[1],
+        n_samples=train.x.shape[0],
+        n_features=train.x.shape[1],
+        n_labels=train.y.shape[1],
         positives=train.y.sum(0, dtype=torch.float64).cpu(),
         fidelity="official" if fidelity == "official" else "paper",
     )

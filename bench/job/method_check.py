@@ -33,7 +33,7 @@ def fault(name: str, options: dict[str, Any] | None = None) -> str | None:
     options: over the method's defaults.
     """
     try:
-        entry = methods.listing(name)
+        entry = methods.info(name)
         cls = methods.method_class(name)
         if entry.grid:
             methods.options(name, entry.defaults, {option: values[0] for option, values in entry.grid.items()})
@@ -50,7 +50,7 @@ def fault(name: str, options: dict[str, Any] | None = None) -> str | None:
 
 def explained(error: BaseException, name: str, options: dict[str, Any]) -> str:
     """Why a job of the method failed: its error, or what a trial finds where that does not touch the method's file."""
-    opaque = name in methods.listings() and not _lines(error, name)  # a floor of the recovery track is no method
+    opaque = name in methods.infos() and not _lines(error, name)  # a floor of the recovery track is no method
     found = fault(name, options) if opaque else None
     return found or described(error, name)
 
@@ -73,7 +73,7 @@ def first_line(error: BaseException) -> str:
 
 def _lines(error: BaseException, name: str) -> list[str]:
     """The lines of the method's file that the error passed through, the last one last."""
-    file = methods.listings()[name].file if name in methods.listings() else None
+    file = methods.infos()[name].file if name in methods.infos() else None
     frames = traceback.extract_tb(error.__traceback__)
     return [f"{file.name}, line {frame.lineno}" for frame in frames if file and frame.filename == str(file)]
 

@@ -132,13 +132,13 @@ def _classification(request: ProbeRequest, training: Training, asked: list[bool]
     else:
         fitted = fit_method(request.base, points, prepared, seed=0)
     result, scores, best = evaluated(points, (), fitted, prepared)
-    rounded = evaluate(prepared.splits["test"].y, (scores * ROUNDED).round() / ROUNDED, fitted.cut)
-    values: dict[str, Any] = {"point": result["selected"]["point"], "epoch": result["selected"]["epoch"]}
-    for name, metrics in (("val", result["val"]), ("test", result["test"]), ("rounded", rounded)):
+    rounded = evaluate(prepared.splits["test"].y, (scores * ROUNDED).round() / ROUNDED, fitted.threshold)
+    values: dict[str, Any] = {"point": result.selected.point, "epoch": result.selected.epoch}
+    for name, metrics in (("val", result.val), ("test", result.test), ("rounded", rounded)):
         values |= {f"{name} {metric}": value for metric, value in metrics.items()}
-    for number, point in enumerate(result["grid"]):
-        values |= {f"point {number} {metric}": value for metric, value in (point["val"] or {}).items()}
-        values |= {f"point {number} loss {epoch}": value for epoch, value in enumerate(point["curves"]["loss"])}
+    for number, (point, candidate) in enumerate(zip(result.grid, fitted.candidates, strict=True)):
+        values |= {f"point {number} {metric}": value for metric, value in (point.val or {}).items()}
+        values |= {f"point {number} loss {epoch}": value for epoch, value in enumerate(candidate.losses)}
     values |= _projections("validation scores", best.scores(prepared.splits["val"].x))
     values |= _projections("test scores", scores)
     if (degrees := best.distribution()) is not None:
@@ -153,7 +153,7 @@ def _recovery(request: ProbeRequest, training: Training, asked: list[bool]) -> d
     loaded = prepare_recovery(dataset, protocol, torch.device("cpu"))
     prepared = Prepared(_noted(loaded.problem, asked), loaded.splits)
     result, distribution = recover(request.base, dict(request.points[0]), dataset, prepared, protocol, seed=0)
-    values = {f"measure {name}": value for name, value in result["measures"].items()}
+    values = {f"measure {name}": value for name, value in result.measures.items()}
     return {**values, **_projections("degrees", distribution)}
 
 

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from bench import methods
-from bench.config import Row
+from bench.config import Variant
 from bench.errors import UsageError
 
 
@@ -15,13 +15,13 @@ from bench.errors import UsageError
 class Recipe:
     """What a row does, whatever the data: its method, its options and its grid."""
 
-    listing: methods.Listing
+    info: methods.MethodInfo
     options: dict[str, Any]
     grid: dict[str, list[Any]]
     points: list[dict[str, Any]]
 
 
-def recipe(row: Row) -> Recipe:
+def recipe(row: Variant) -> Recipe:
     """A row's method with its options and grid checked.
 
     Raises
@@ -30,12 +30,12 @@ def recipe(row: Row) -> Recipe:
         For a method or an option that does not exist.
     """
     try:
-        listing = methods.listing(row.base)
-        options = methods.options(row.base, listing.defaults, row.options)
-        grid = listing.grid if row.grid is None else row.grid
+        info = methods.info(row.base)
+        options = methods.options(row.base, info.defaults, row.options)
+        grid = info.grid if row.grid is None else row.grid
         # An option that the row fixes is not searched.
         grid = {name: values for name, values in grid.items() if row.grid is not None or name not in row.options}
-        return Recipe(listing, options, grid, _points(row.base, listing.defaults, options, grid))
+        return Recipe(info, options, grid, _points(row.base, info.defaults, options, grid))
     except ValueError as error:
         raise UsageError(f"row {row.name!r}: {error}") from error
 

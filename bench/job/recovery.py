@@ -19,8 +19,9 @@ from bench.job.inputs import Prepared, minmax_scaled, problem_of
 from bench.methods.api import Split
 from bench.methods.enhancement.two_stage import TwoStage
 from bench.metrics.distribution import measures, normalised
-from bench.metrics.recovery_floors import FLOORS
+from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
 from bench.protocol import Protocol
+from bench.records.record import RecoveryResult
 
 
 def prepare_recovery(dataset: DistributionSet, protocol: Protocol, device: torch.device) -> Prepared:
@@ -34,7 +35,7 @@ def prepare_recovery(dataset: DistributionSet, protocol: Protocol, device: torch
 
 def recover(
     name: str, options: dict[str, Any], dataset: DistributionSet, prepared: Prepared, protocol: Protocol, seed: int
-) -> tuple[dict[str, Any], Tensor]:
+) -> tuple[RecoveryResult, Tensor]:
     """The record's result and the recovered distribution [N, c] of one method (or floor) on one set.
 
     Raises
@@ -43,22 +44,23 @@ def recover(
     """
     degrees, epochs = _degrees(name, options, prepared, protocol, seed)
     distribution = normalised(degrees).cpu()
-    return {
-        "measures": measures(torch.from_numpy(dataset.degrees), distribution),
-        "epochs": epochs,
-        "rows": len(dataset.x),
-        "features": dataset.x.shape[1],
-        "labels": dataset.y.shape[1],
-        "logical_labels": dataset.binarisation,
-    }, distribution
+    result = RecoveryResult(
+        measures=dict(measures(torch.from_numpy(dataset.degrees), distribution)),
+        epochs=epochs,
+        n_samples=len(dataset.x),
+        n_features=dataset.x.shape[1],
+        n_labels=dataset.y.shape[1],
+        logical_labels=dataset.binarisation,
+    )
+    return result, distribution
 
 
 def _degrees(
     name: str, options: dict[str, Any], prepared: Prepared, protocol: Protocol, seed: int
 ) -> tuple[Tensor, int | None]:
     """Recovered degrees [N, c], and the classifier's epochs where one had to be trained for them."""
-    if name in FLOORS:
-        return FLOORS[name](prepared.splits["train"].y), None
+    if name in TRIVIAL_BASELINES:
+        return TRIVIAL_BASELINES[name](prepared.splits["train"].y), None
     if issubclass(methods.method_class(name), TwoStage):
         return per_sample_tensors(name, options, prepared, protocol, seed)["degrees"], None
     fitted = fit_linear(name, [options], prepared, protocol, seed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -32,13 +33,13 @@ class Candidate:
 class Fitted:
     candidates: list[Candidate]
     """One for each point, in their order."""
-    cut: float
+    threshold: float
     epochs: int | None
     stacks: list[int]
     """Sizes of the stacks that were trained."""
 
 
-def select(validation: list[dict[str, float]], usable: list[bool]) -> int:
+def select(validation: Sequence[Mapping[str, Any]], usable: list[bool]) -> int:
     """The grid point with the lowest validation Hamming loss; ties: lower validation ranking loss, then the first."""
     order = [
         (values["hamming"], values["ranking"], position)

@@ -18,10 +18,10 @@ ELEMENTS_AT_ONCE = 1 << 22
 """Comparisons held at once by the ranking metrics: about 4 MiB."""
 
 
-def evaluate(y: Tensor, scores: Tensor, cut: float) -> dict[str, float | None]:
+def evaluate(y: Tensor, scores: Tensor, threshold: float) -> dict[str, float | None]:
     """All metrics of ``bench.metrics.catalogue`` by key; None where one is not defined (no class has positives)."""
     _check(y, scores)
-    decisions = decision_counts(y, scores, cut)
+    decisions = decision_counts(y, scores, threshold)
     ranking = ranking_sums(y, scores)
     return {
         "hamming": decisions.wrong / y.numel(),
@@ -36,9 +36,9 @@ def evaluate(y: Tensor, scores: Tensor, cut: float) -> dict[str, float | None]:
     }
 
 
-def hamming_loss(y: Tensor, scores: Tensor, cut: float) -> float:
-    """Share of the N*c decisions ``score > cut`` that are wrong."""
-    return decision_counts(y, scores, cut).wrong / y.numel()
+def hamming_loss(y: Tensor, scores: Tensor, threshold: float) -> float:
+    """Share of the N*c decisions ``score > threshold`` that are wrong."""
+    return decision_counts(y, scores, threshold).wrong / y.numel()
 
 
 def ranking_loss(y: Tensor, scores: Tensor) -> float:
@@ -104,13 +104,13 @@ def _f1(true_positives: Tensor, false_positives: Tensor, false_negatives: Tensor
     return 2 * true_positives.double() / denominator.clamp(min=1)
 
 
-def decision_counts(y: Tensor, scores: Tensor, cut: float) -> DecisionCounts:
-    """What the decisions ``score > cut`` get right and wrong."""
+def decision_counts(y: Tensor, scores: Tensor, threshold: float) -> DecisionCounts:
+    """What the decisions ``score > threshold`` get right and wrong."""
     labels = y.shape[1]
     exact = torch.zeros((), dtype=torch.int64, device=y.device)
     counts = torch.zeros(3, labels, dtype=torch.int64, device=y.device)
     for block in _blocks(y.shape[0], labels):
-        truth, predicted = y[block] > 0, scores[block] > cut
+        truth, predicted = y[block] > 0, scores[block] > threshold
         exact += (truth == predicted).all(1).sum()
         counts += torch.stack([(truth & predicted).sum(0), (~truth & predicted).sum(0), (truth & ~predicted).sum(0)])
     return DecisionCounts(int(counts[1:].sum()), int(exact), counts[0], counts[1], counts[2])

@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from bench.datasets.shape import Shape
 from bench.plan.jobs import Job
 from bench.protocol import Protocol
-from bench.records.record import Record
+from bench.records.record import Record, RecoveryResult, Result
 
 Coefficients = dict[str, dict[str, float]]
 TYPICAL = Path(__file__).with_name("typical_costs.json")
@@ -59,16 +58,16 @@ class CostModel:
         self._factors: dict[object, list[float]] = defaultdict(list)
         for record in records:
             on_gpu = not str(record.environment.get("device", "")).startswith("cpu")
-            if record.status == "done" and record.result and on_gpu == gpu and not record.cost.get("together"):
+            if record.status == "done" and record.result and on_gpu == gpu and record.cost.together == 1:
                 shape = self.shapes[record.job.full_dataset] = recorded_shape(record.result)
-                points = len(record.result.get("grid", ())) or 1
+                points = len(record.result.grid)
                 expected = self._seconds(record.base, Protocol(**record.key["protocol"]), shape, points)
-                for which in ((record.job.full_dataset, record.job.row), record.base, None):
-                    self._factors[which].append(record.cost["seconds"] / expected)
+                for which in ((record.job.full_dataset, record.job.variant), record.base, None):
+                    self._factors[which].append(record.cost.seconds / expected)
 
     def forecast(self, job: Job, shape: Shape) -> Forecast:
         """Corrected by records of the row on this data set, else by those of the method, else by all."""
-        row = job.name.full_dataset, job.name.row
+        row = job.name.full_dataset, job.name.variant
         factors = self._factors.get(row) or self._factors.get(job.base) or self._factors.get(None, [1.0])
         seconds = self._seconds(job.base, job.protocol, shape, len(job.points)) * median(factors)
         return Forecast(seconds, memory_bytes(job, shape), shape.evaluated * shape.labels)
@@ -87,7 +86,8 @@ def time_on(workers: int, seconds: Iterable[float]) -> float:
     return max(free)
 
 
-def recorded_shape(result: dict[str, Any]) -> Shape:
+def recorded_shape(result: Result | RecoveryResult) -> Shape:
     """The shape that a record's result tells; the recovery track has training rows only."""
-    rows = result["rows"] if isinstance(result["rows"], dict) else {"train": result["rows"]}
-    return Shape(rows["train"], sum(rows.values()) - rows["train"], result["features"], result["labels"])
+    samples = result.n_samples if isinstance(result, Result) else {"train": result.n_samples}
+    train = samples["train"]
+    return Shape(train, sum(samples.values()) - train, result.n_features, result.n_labels)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Choice:
     """None: everything that is there."""
 
-    rows: Sequence[str] | None = None
+    variants: Sequence[str] | None = None
     datasets: Sequence[str] | None = None
     """NAME or NAME@extractor."""
     seeds: Sequence[int] | None = None
@@ -34,11 +34,11 @@ def chosen(entries: list[JobState], manifest: Manifest, choice: Choice) -> tuple
     """
     if choice == Choice():
         return entries, manifest
-    rows = {*manifest.rows, *(entry.job.row for entry in entries)}
+    rows = {*manifest.variants, *(entry.job.variant for entry in entries)}
     full = {*manifest.datasets, *(entry.job.full_dataset for entry in entries)}
     names = {*full, *(name.partition("@")[0] for name in full), *manifest.missing}
     seeds = {*manifest.seeds, *(entry.job.seed for entry in entries)}
-    for given, there, what in ((choice.rows, rows, "row"), (choice.datasets, names, "data set")):
+    for given, there, what in ((choice.variants, rows, "variant"), (choice.datasets, names, "data set")):
         for name in given or ():
             if name not in there:
                 raise UsageError(f"there is no record of the {what} {name!r}; {did_you_mean(name, there)}")
@@ -52,11 +52,13 @@ def chosen(entries: list[JobState], manifest: Manifest, choice: Choice) -> tuple
     kept = [
         entry
         for entry in entries
-        if _in(choice.rows, entry.job.row) and takes(entry.job.full_dataset) and _in(choice.seeds, entry.job.seed)
+        if _in(choice.variants, entry.job.variant)
+        and takes(entry.job.full_dataset)
+        and _in(choice.seeds, entry.job.seed)
     ]
     asked = msgspec.structs.replace(
         manifest,
-        rows=[row for row in manifest.rows if _in(choice.rows, row)],
+        variants=[row for row in manifest.variants if _in(choice.variants, row)],
         datasets=[name for name in manifest.datasets if takes(name)],
         seeds=[seed for seed in manifest.seeds if _in(choice.seeds, seed)],
         missing={name: how for name, how in manifest.missing.items() if takes(name)},

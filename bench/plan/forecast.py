@@ -5,25 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.config import Config
 from bench.datasets.shape import Shape, shape_of
 from bench.plan.costs import CostModel, Forecast, time_on
-from bench.plan.jobs import Job, source_of
+from bench.plan.jobs import Job
 from bench.records.record import JobName, Record
 from bench.text import counted, duration
 
 Expected = dict[JobName, Forecast | None]
 
 
-def forecasts(jobs: list[Job], records: Iterable[Record], gpu: bool, config: Config, folders: list[Path]) -> Expected:
+def forecasts(jobs: list[Job], records: Iterable[Record], gpu: bool) -> Expected:
     """{job: its forecast}; None where nobody knows how large its data are."""
     model = CostModel(records, gpu)
     shapes: dict[str, Shape | None] = dict(model.shapes)
     for job in jobs:
         if job.name.full_dataset not in shapes and job.track == "classification":
-            shapes[job.name.full_dataset] = shape_of(job.files, source_of(job, config, folders).load)
+            shapes[job.name.full_dataset] = shape_of(job.source.files, job.source.load)
     found = [(job, shapes.get(job.name.full_dataset)) for job in jobs]
     return {job.name: model.forecast(job, shape) if shape else None for job, shape in found}
 
@@ -56,8 +54,8 @@ def jobs_a_device(jobs: Iterable[Job], records: Iterable[Record], device_bytes: 
     """How many jobs may share a GPU: four fifths of it by measured peaks, but one where a row was not measured."""
     peaks: dict[tuple[str, str], int] = {}
     for record in records:
-        if not record.cost.get("together"):  # the peak of one that ran in turns is that of several jobs
-            row = record.job.full_dataset, record.job.row
-            peaks[row] = max(peaks.get(row, 0), int(record.cost.get("peak_device_bytes", 0)))
-    wanted = [peaks.get((job.name.full_dataset, job.name.row), 0) for job in jobs]
+        if record.cost.together == 1:  # the peak of one that ran in turns is that of several jobs
+            row = record.job.full_dataset, record.job.variant
+            peaks[row] = max(peaks.get(row, 0), record.cost.peak_device_bytes or 0)
+    wanted = [peaks.get((job.name.full_dataset, job.name.variant), 0) for job in jobs]
     return max(1, int(0.8 * device_bytes / max(wanted))) if min(wanted, default=0) else 1

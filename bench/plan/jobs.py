@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from bench.config import Config, Row, in_force, with_epochs
+from bench.config import Config, Variant, effective_protocol, with_epochs
 from bench.datasets.catalog import Missing, Source, present, resolve
 from bench.errors import UsageError
 from bench.job.recipe import Recipe, recipe
 from bench.plan import digests
 from bench.plan.keys import job_key
-from bench.plan.rows import row_folder
+from bench.plan.variants import variant_folder
 from bench.protocol import Protocol
 from bench.records.probe_request import ProbeRequest, probe_request
 from bench.records.record import JobName, Track
@@ -25,18 +25,16 @@ UNREADABLE = "unreadable"
 
 @dataclass(frozen=True)
 class Job:
-    """One (data set, row, seed) with everything its worker needs, as plain data."""
+    """One (data set, variant, seed) with everything its worker needs; picklable."""
 
     name: JobName
     base: str
-    protocol_name: str
     protocol: Protocol
     points: tuple[dict[str, Any], ...]
     """The grid's points: full sets of options; one where there is no grid."""
     grid_names: tuple[str, ...]
     gradient: bool
-    files: tuple[Path, ...]
-    reader: str
+    source: Source
     key: dict[str, Any] = field(compare=False)
     track: Track = "classification"
 
@@ -51,7 +49,7 @@ class Plan:
     jobs: list[Job]
     missing: list[Missing]
     datasets: list[str]
-    rows: list[str]
+    variants: list[str]
     track: Track = "classification"
 
 
@@ -59,7 +57,7 @@ def make_plan(
     config: Config,
     folders: list[Path],
     datasets: Iterable[str],
-    rows: list[Row],
+    rows: list[Variant],
     seeds: list[int],
     epochs: int | None = None,
 ) -> Plan:
@@ -76,7 +74,7 @@ def make_plan(
     for source in sources:
         data = data_part(source)
         for row, made in zip(rows, recipes, strict=True):
-            protocol = in_force(with_epochs(config.protocols[source.protocol], epochs), row)
+            protocol = effective_protocol(with_epochs(config.protocols[source.protocol], epochs), row)
             shared_key = job_key(made, protocol, 0, data)
             jobs += [_job(source, row, made, protocol, seed, {**shared_key, "seed": seed}) for seed in seeds]
     names = [source.full_name for source in sources]
@@ -104,33 +102,26 @@ def _sources(config: Config, folders: list[Path], specs: list[str]) -> tuple[lis
 def data_part(source: Source) -> str:
     """The digest of a data set's arrays; data that cannot be read have none, and their jobs say why."""
     try:
-        return digests.data_digest(source.files, source.module, lambda: source.load().digest())
+        return digests.data_digest(source.files, source.reader, lambda: source.load().digest())
     except UsageError:
         return UNREADABLE
 
 
-def _job(source: Source, row: Row, made: Recipe, protocol: Protocol, seed: int, key: dict[str, Any]) -> Job:
-    name = JobName(source.name, source.extractor, row_folder(row), seed)
+def _job(source: Source, row: Variant, made: Recipe, protocol: Protocol, seed: int, key: dict[str, Any]) -> Job:
+    name = JobName(source.name, source.extractor, variant_folder(row), seed)
     return Job(
         name=name,
         base=row.base,
-        protocol_name=source.protocol,
         protocol=protocol,
         points=tuple(made.points),
         grid_names=tuple(made.grid),
-        gradient=made.listing.gradient,
-        files=source.files,
-        reader=source.module,
+        gradient=made.info.gradient,
+        source=source,
         key=key,
     )
 
 
-def source_of(job: Job, config: Config, folders: list[Path]) -> Source:
-    """The job's data set, found by its files; its name stays the one it was planned under."""
-    return present(str(job.files[0]) if job.reader.endswith(".npz") else job.name.full_dataset, config, folders)
-
-
 def folder_protocols(config: Config, jobs: Iterable[Job], epochs: int | None) -> dict[str, dict[str, Any]]:
     """The protocols of the jobs as all rows share them, for the results folder's manifest."""
-    names = sorted({job.protocol_name for job in jobs})
+    names = sorted({job.source.protocol for job in jobs})
     return {name: msgspec.to_builtins(with_epochs(config.protocols[name], epochs)) for name in names}

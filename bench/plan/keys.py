@@ -18,12 +18,12 @@ LOOP_MODULES = {True: "bench.job.fit_linear", False: "bench.job.fit_direct"}
 def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
     """Everything a record's result depends on, in named parts, as a record's file gives it back."""
     return stored_form(
-        method=method_digest(made.listing),
-        loop=digests.code_digest(LOOP_MODULES[made.listing.gradient]),
+        method=method_digest(made.info),
+        loop=digests.code_digest(LOOP_MODULES[made.info.gradient]),
         metrics=digests.code_digest("bench.metrics.classification"),
-        versions=digests.results_versions(LOOP_MODULES[made.listing.gradient], made.listing.file),
+        versions=digests.results_versions(LOOP_MODULES[made.info.gradient], made.info.file),
         protocol=protocol,
-        hyperparameters={"method": made.listing.name, "options": made.options, "grid": made.grid},
+        hyperparameters={"method": made.info.name, "options": made.options, "grid": made.grid},
         seed=seed,
         data=data,
     )
@@ -34,9 +34,9 @@ def stored_form(**parts: Any) -> dict[str, Any]:
     return msgspec.json.decode(msgspec.json.encode(parts))
 
 
-def method_digest(listing: methods.Listing) -> str:
-    digest = digests.code_digest(listing.module, listing.file)
+def method_digest(info: methods.MethodInfo) -> str:
+    digest = digests.code_digest(info.module, info.file)
     # scikit-multilearn computes RAKEL's scores: its version is part of the method.
-    if listing.file and "skmultilearn" in listing.file.read_text(encoding="utf-8"):
+    if info.file and "skmultilearn" in info.file.read_text(encoding="utf-8"):
         digest += f" scikit-multilearn-ng {environment.version('scikit-multilearn-ng')}"
     return digest

@@ -7,35 +7,36 @@ from pathlib import Path
 from typing import Any
 
 from bench import methods
-from bench.config import Config, Row, in_force, with_epochs
+from bench.config import Config, Variant, effective_protocol, with_epochs
+from bench.datasets.catalog import Source
 from bench.datasets.readers import ldl
 from bench.errors import UsageError
 from bench.job.recipe import Recipe
-from bench.metrics.recovery_floors import FLOORS
+from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
 from bench.plan import digests
-from bench.plan.jobs import UNREADABLE, Job, Plan
+from bench.plan.jobs import Job, Plan, data_part
 from bench.plan.keys import method_digest, stored_form
-from bench.plan.rows import named_rows, row_folder
+from bench.plan.variants import named_variants, variant_folder
 from bench.protocol import Protocol
 from bench.records.record import JobName
 
 FAMILY = "label enhancement"
 
 
-def rows_of(config: Config) -> dict[str, Row]:
+def variants_of(config: Config) -> dict[str, Variant]:
     """Every label-enhancement method in bench.toml's order, its further rows, then the floors."""
-    listings = methods.listings()
-    able = [name for name in methods.names() if listings[name].family == FAMILY]
-    rows: dict[str, Row] = {}
-    for name in [*config.recovery.ranked, *config.rows, *able]:
-        if name in config.rows and config.rows[name].base in able:
-            rows[name] = config.rows[name]
+    infos = methods.infos()
+    able = [name for name in methods.names() if infos[name].family == FAMILY]
+    rows: dict[str, Variant] = {}
+    for name in [*config.recovery.ranked, *config.variants, *able]:
+        if name in config.variants and config.variants[name].base in able:
+            rows[name] = config.variants[name]
         elif name in able:
-            rows[name] = Row(name=name, base=name)
-    return {**rows, **{name: Row(name=name, base=name) for name in FLOORS}}
+            rows[name] = Variant(name=name, base=name)
+    return {**rows, **{name: Variant(name=name, base=name) for name in TRIVIAL_BASELINES}}
 
 
-def recipe(row: Row, config: Config) -> Recipe:
+def recipe(row: Variant, config: Config) -> Recipe:
     """A row's method with its fixed options; this track has no grid.
 
     Raises
@@ -43,38 +44,37 @@ def recipe(row: Row, config: Config) -> Recipe:
     UsageError
         For an option that does not exist.
     """
-    if row.base in FLOORS:
-        floor = methods.Listing(row.base, "floor", "", {}, {}, True, "bench.metrics.recovery_floors", None, "built-in")
+    if row.base in TRIVIAL_BASELINES:
+        floor = methods.MethodInfo(
+            row.base, "floor", "", {}, {}, True, "bench.metrics.trivial_baselines", None, "built-in"
+        )
         return Recipe(floor, {}, {}, [{}])
     try:
-        listing = methods.listing(row.base)
+        info = methods.info(row.base)
         fixed = {**config.recovery.options.get(row.base, {}), **row.options}
-        options = methods.options(row.base, listing.defaults, fixed)
+        options = methods.options(row.base, info.defaults, fixed)
     except ValueError as error:
         raise UsageError(f"row {row.name!r}: {error}") from error
-    return Recipe(listing, options, {}, [options])
+    return Recipe(info, options, {}, [options])
 
 
 def job_key(made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
     """Everything a record's result depends on, in named parts."""
     return stored_form(
-        method=method_digest(made.listing),
+        method=method_digest(made.info),
         loop=digests.code_digest("bench.job.recovery"),
         metrics=digests.code_digest("bench.metrics.distribution"),
-        versions=digests.results_versions("bench.job.recovery", made.listing.file),
+        versions=digests.results_versions("bench.job.recovery", made.info.file),
         protocol=protocol,
-        hyperparameters={"method": made.listing.name, "options": made.options, "grid": made.grid},
+        hyperparameters={"method": made.info.name, "options": made.options, "grid": made.grid},
         seed=seed,
         data=data,
     )
 
 
-def data_part(path: Path) -> str:
-    """The digest of a set's arrays; a set that cannot be read has none, and its jobs say why."""
-    try:
-        return digests.data_digest((path,), ldl.__name__, lambda: ldl.load(path).digest())
-    except UsageError:
-        return UNREADABLE
+def source_of(path: Path, config: Config) -> Source:
+    """A set with label distributions as a source."""
+    return Source(ldl.name_of(path), ldl.extractor(path), config.recovery.protocol, (path.resolve(),), ldl.__name__)
 
 
 def make_plan(
@@ -92,11 +92,11 @@ def make_plan(
     UsageError
         For an unknown set, row or option, or where there is no set at all.
     """
-    able = rows_of(config)
+    able = variants_of(config)
     unable = [name for name in names or [] if name != "all" and name in methods.names() and name not in able]
     if unable:
         raise UsageError(f"{unable[0]} recovers no label distribution; those that do: {', '.join(able)}.")
-    rows = named_rows(able, names)
+    rows = named_variants(able, names)
     if datasets is None or datasets == ["all"]:
         found = ldl.find(folders)
         order = {name: place for place, name in enumerate(config.recovery.datasets)}
@@ -111,7 +111,7 @@ def make_plan(
         paths = [ldl.resolve(spec, folders) for spec in datasets]
     protocol = with_epochs(config.protocols[config.recovery.protocol], epochs)
     jobs = [
-        _job(path, row, recipe(row, config), in_force(protocol, row), config.recovery.protocol, seed)
+        _job(source_of(path, config), row, recipe(row, config), effective_protocol(protocol, row), seed)
         for path in paths
         for row in rows
         for seed in seeds
@@ -120,18 +120,15 @@ def make_plan(
     return Plan(jobs, [], full_names, [row.name for row in rows], track="recovery")
 
 
-def _job(path: Path, row: Row, made: Recipe, protocol: Protocol, protocol_name: str, seed: int) -> Job:
-    name = JobName(ldl.name_of(path), ldl.extractor(path), row_folder(row), seed)
+def _job(source: Source, variant: Variant, made: Recipe, protocol: Protocol, seed: int) -> Job:
     return Job(
-        name=name,
-        base=row.base,
-        protocol_name=protocol_name,
+        name=JobName(source.name, source.extractor, variant_folder(variant), seed),
+        base=variant.base,
         protocol=protocol,
         points=tuple(made.points),
         grid_names=(),
         gradient=True,
-        files=(path,),
-        reader=ldl.__name__,
-        key=job_key(made, protocol, seed, data_part(path)),
+        source=source,
+        key=job_key(made, protocol, seed, data_part(source)),
         track="recovery",
     )

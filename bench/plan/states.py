@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from bench.config import Config, Row, in_force
+from bench.config import Config, Variant, effective_protocol
 from bench.datasets.catalog import Source, resolve
 from bench.datasets.readers import ldl
 from bench.errors import UsageError
@@ -20,7 +20,7 @@ from bench.plan import recovery
 from bench.plan.jobs import Job, Plan, data_part
 from bench.plan.keys import job_key
 from bench.plan.probes import SOURCE_PARTS, current_probes, equal
-from bench.plan.rows import rows_of
+from bench.plan.variants import variants_of
 from bench.protocol import Protocol
 from bench.records.probe_request import ProbeRequest, probe_request
 from bench.records.record import CorruptRecordError, JobName, Manifest, Probe, Record, job_of, readable
@@ -46,16 +46,14 @@ class JobState:
     """The code has changed since, and the probe says that it computes the same numbers."""
 
     def value(self, metric: str) -> float | None:
-        if self.state != "done" or self.record is None or self.record.result is None:
-            return None
-        found = self.record.result["measures" if self.record.track == "recovery" else "test"].get(metric)
-        return None if found is None else float(found)
+        """A metric's value on test data, or a measure of recovery; None where there is none to trust."""
+        return self.record.metrics.get(metric) if self.state == "done" and self.record else None
 
-    def kept(self, name: str) -> Path | None:
-        """Where what was kept beside the record lies; None where nothing was, or it was left behind by a copy."""
-        if self.record is None or name not in self.record.kept:
+    def artifact(self, kind: str) -> Path | None:
+        """The file of an artifact; None where the job left none, or a copy of the record left it behind."""
+        if self.record is None or kind not in self.record.artifacts:
             return None
-        path = self.path.with_name(self.record.kept[name])
+        path = self.path.with_name(self.record.artifacts[kind])
         return path if path.is_file() else None
 
 
@@ -96,8 +94,7 @@ def _judged(one: Expected, probe: Probe | None) -> JobState:
     same_numbers = probe is not None and record.probe is not None and equal(probe, record.probe)
     if parts and not same_numbers:
         return JobState(one.job, "stale", f"{', '.join(parts)} changed since", record, one.path, parts)
-    message = (record.failure or {}).get("message", "")
-    return JobState(one.job, record.status, message, record, one.path, code_changed=same_numbers)
+    return JobState(one.job, record.status, record.problem, record, one.path, code_changed=same_numbers)
 
 
 def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:
@@ -156,7 +153,7 @@ class _Now:
         self.config = config
         self.folders = folders
         self.recovery = manifest.track == "recovery"
-        self.rows = recovery.rows_of(config) if self.recovery else rows_of(config)
+        self.rows = recovery.variants_of(config) if self.recovery else variants_of(config)
         self._made = cache(self._made_of)
         self._data = cache(self._data_of)
 
@@ -164,18 +161,18 @@ class _Now:
         if isinstance(record, CorruptRecordError):
             return Expected(job_of(path), path, record)
         data, protocol_name = self._data(record.job.full_dataset)
-        made = self._made(record.job.row, protocol_name or record.protocol)
+        made = self._made(record.job.variant, protocol_name or record.protocol)
         if made is None:
             return Expected(record.job, path, record)
         recipe, protocol, key = made
         request = probe_request(
-            record.track, record.base, recipe.listing.gradient, recipe.points, protocol, record.job.dataset
+            record.track, record.base, recipe.info.gradient, recipe.points, protocol, record.job.dataset
         )
         own = {"seed": record.job.seed, "data": data or record.key.get("data")}
         return Expected(record.job, path, record, {**key, **own}, request)
 
-    def _made_of(self, row_name: str, protocol_name: str) -> tuple[Recipe, Protocol, dict[str, Any]] | None:
-        row: Row | None = self.rows.get(row_name)
+    def _made_of(self, variant_name: str, protocol_name: str) -> tuple[Recipe, Protocol, dict[str, Any]] | None:
+        row: Variant | None = self.rows.get(variant_name)
         if row is None:
             return None
         # The folder's protocol, not bench.toml's: a run with --epochs has its own.
@@ -185,7 +182,7 @@ class _Now:
         )
         if protocol is None:
             return None
-        protocol = in_force(protocol, row)
+        protocol = effective_protocol(protocol, row)
         try:
             if self.recovery:
                 made = recovery.recipe(row, self.config)
@@ -199,7 +196,7 @@ class _Now:
         """Digest and protocol's name; None where the data are not here: then they cannot have changed under us."""
         try:
             if self.recovery:
-                return recovery.data_part(ldl.resolve(full_name, self.folders)), None
+                return data_part(recovery.source_of(ldl.resolve(full_name, self.folders), self.config)), None
             source = resolve(full_name, self.config, self.folders)
             return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
         except UsageError:
@@ -225,8 +222,8 @@ def _wanted_again(state: JobState, fresh: bool, required: list[str]) -> JobState
 def _gone(kind: str, state: JobState) -> bool:
     """Whether what was kept of a kind is not beside its record any more."""
     assert state.record is not None
-    names = [what for what in state.record.kept if what.partition(".")[0] == kind]
-    return any(state.kept(name) is None for name in names)
+    names = [what for what in state.record.artifacts if what.partition(".")[0] == kind]
+    return any(state.artifact(name) is None for name in names)
 
 
 def describe(states: Iterable[JobState]) -> str:

@@ -27,7 +27,7 @@ class KeptScores:
     """[N, c] float32, or float64 where the method's scores are (ML-KNN, RAKEL)."""
     y: np.ndarray
     """[N, c] int8, positive where 1."""
-    cut: float
+    threshold: float
     """A label is predicted where its score exceeds this."""
     label_names: list[str]
 
@@ -43,7 +43,7 @@ class RecoveredDistribution:
     label_names: list[str]
     scores: np.ndarray | None = None
     """[N, c] float32: what the trained classifier predicts for the same rows; none in the recovery track."""
-    cut: float | None = None
+    threshold: float | None = None
     """A label is predicted where its score exceeds this."""
     true: np.ndarray | None = None
     """[N, c] float32: the true distribution, in the recovery track."""
@@ -54,7 +54,7 @@ def encode_scores(found: KeptScores) -> bytes:
         {
             "scores": found.scores,
             "y": found.y,
-            "cut": np.float64(found.cut),
+            "threshold": np.float64(found.threshold),
             "label_names": np.array(found.label_names),
         }
     )
@@ -67,8 +67,10 @@ def read_scores(path: Path) -> KeptScores:
     ------
     UsageError: when it is not there or cannot be read.
     """
-    arrays = _arrays(path, "scores", ("scores", "y", "cut", "label_names"))
-    return KeptScores(arrays["scores"], arrays["y"], float(arrays["cut"]), [str(n) for n in arrays["label_names"]])
+    arrays = _arrays(path, "scores", ("scores", "y", "threshold", "label_names"))
+    return KeptScores(
+        arrays["scores"], arrays["y"], float(arrays["threshold"]), [str(n) for n in arrays["label_names"]]
+    )
 
 
 def encode_distribution(
@@ -77,7 +79,7 @@ def encode_distribution(
     label_names: list[str],
     *,
     scores: Any = None,
-    cut: float | None = None,
+    threshold: float | None = None,
     true: np.ndarray | None = None,
 ) -> bytes:
     arrays = {
@@ -87,7 +89,7 @@ def encode_distribution(
     }
     if scores is not None:
         arrays["scores"] = np.asarray(scores, dtype=np.float32)
-        arrays["cut"] = np.float64(cut)
+        arrays["threshold"] = np.float64(threshold)
     if true is not None:
         arrays["true"] = np.asarray(true, dtype=np.float32)
     return _compressed(arrays)
@@ -112,7 +114,7 @@ def read_distribution(path: Path) -> RecoveredDistribution:
         arrays["logical"],
         [str(name) for name in arrays["label_names"]],
         arrays.get("scores"),
-        float(arrays["cut"]) if "cut" in arrays else None,
+        float(arrays["threshold"]) if "threshold" in arrays else None,
         arrays.get("true"),
     )
 

@@ -10,43 +10,39 @@ import hashlib
 import lzma
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from bench.errors import UsageError
-from bench.records.record import Record, record_path
+from bench.records.record import Record, RecoveryResult, Result, record_path
 from bench.system.files import write_atomically
 
 PACKED = "records.jsonl.xz"
-DIGEST = "result_sha256"
 
 
-def digest_of(result: dict[str, Any]) -> str:
+def digest_of(result: Result | RecoveryResult) -> str:
     """SHA-256 of a result as sorted compact JSON; a packed one has it already."""
-    if DIGEST in result:
-        return str(result[DIGEST])
+    if isinstance(result.result_sha256, str):
+        return result.result_sha256
     return hashlib.sha256(msgspec.json.encode(result, order="sorted")).hexdigest()
 
 
 def pack(records: Iterable[Record], folder: Path) -> Path:
     """Write the records into the folder's packed file, one line each, ordered by job."""
     lines = []
-    for record in sorted(records, key=lambda one: one.job):
-        result = record.result
-        if result is not None:
-            digest = digest_of(result)
-            if "grid" in result:  # none in the recovery track
-                result = {**result, "grid": [_without_curves(point) for point in result["grid"]]}
-            result = {**result, DIGEST: digest}
-        lines.append(msgspec.json.encode(msgspec.structs.replace(record, result=result), order="sorted"))
+    for record in sorted(records, key=lambda record: record.job):
+        if record.result is not None:
+            grid = [replace(point, curves=UNSET) for point in record.result.grid]
+            record = replace(record, result=replace(record.result, grid=grid, result_sha256=digest_of(record.result)))
+        if record.recovered is not None:
+            digest = digest_of(record.recovered)
+            record = replace(record, recovered=replace(record.recovered, result_sha256=digest))
+        lines.append(msgspec.json.encode(record, order="sorted"))
     path = folder / PACKED
     write_atomically(path, lzma.compress(b"\n".join(lines) + b"\n", preset=9))
     return path
-
-
-def _without_curves(point: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in point.items() if name != "curves"}
 
 
 def unpacked(path: Path) -> Iterator[tuple[Path, Record]]:

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-SCHEMA = 1
+SCHEMA = 2
 Status = Literal["done", "failed"]
 Track = Literal["classification", "recovery"]
 """What is compared: classifiers on test data, or recovered label distributions."""
+Metrics = dict[str, float | None]
+"""{metric's key: value, None where it is not defined}."""
 Probe = dict[str, float | None]
 """{what: number} (``bench.job.probe``)."""
 
@@ -21,7 +24,7 @@ class JobName(msgspec.Struct, frozen=True, order=True):
 
     dataset: str
     extractor: str
-    row: str
+    variant: str
     seed: int
 
     @property
@@ -29,28 +32,134 @@ class JobName(msgspec.Struct, frozen=True, order=True):
         return f"{self.dataset}@{self.extractor}"
 
     def __str__(self) -> str:
-        return f"{self.full_dataset} {self.row} seed {self.seed}"
+        return f"{self.full_dataset} {self.variant} seed {self.seed}"
+
+
+class Curves(msgspec.Struct, frozen=True):
+    """Per epoch: mean training loss (None where it was not finite) and validation Hamming loss."""
+
+    loss: list[float | None]
+    hamming: list[float]
+
+
+class GridPoint(msgspec.Struct, frozen=True):
+    """One point of a job's hyper-parameter grid."""
+
+    hyperparameters: dict[str, Any]
+    epoch: int | None
+    """The epoch that was kept, from 1; None where nothing is trained in epochs."""
+    diverged: int | None
+    """The epoch in which its loss stopped being finite."""
+    val: Metrics | None
+    """The paper's four; None of a point without a usable model."""
+    test: Metrics | None
+    curves: Curves | UnsetType = UNSET
+    """Left out of packed records."""
+
+
+class Selected(msgspec.Struct, frozen=True):
+    """The grid point and epoch chosen on validation data."""
+
+    point: int | None
+    """None where nothing was chosen."""
+    epoch: int | None
+    hyperparameters: dict[str, Any]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a job of the classification track computed; the same bytes when it runs twice on one machine."""
+
+    selected: Selected
+    val: Metrics
+    test: Metrics
+    grid: list[GridPoint]
+    epochs: int | None
+    stacks: list[int]
+    """Sizes of the stacks that were trained."""
+    n_samples: dict[str, int] = msgspec.field(name="rows")
+    """{split: rows}."""
+    n_features: int = msgspec.field(name="features")
+    n_labels: int = msgspec.field(name="labels")
+    result_sha256: str | UnsetType = UNSET
+    """Of a packed record: the digest of the whole result, curves included."""
+
+
+class RecoveryResult(msgspec.Struct, frozen=True):
+    """What a job of the recovery track computed."""
+
+    measures: Metrics
+    epochs: int | None
+    """Of the classifier, where one had to be trained."""
+    n_samples: int = msgspec.field(name="rows")
+    n_features: int = msgspec.field(name="features")
+    n_labels: int = msgspec.field(name="labels")
+    logical_labels: str
+    """Where they come from."""
+    result_sha256: str | UnsetType = UNSET
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a job failed."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    device: str = ""
+    peak_memory_bytes: int | None = None
+
+
+class Cost(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a job took."""
+
+    seconds: float
+    load_seconds: float | None = None
+    fit_seconds: float | None = None
+    evaluate_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    """Of the process, during the job."""
+    peak_device_bytes: int | None = None
+    together: int = 1
+    """Jobs that took turns in the process; peaks are of all of them."""
+    stacks_that_did_not_fit: list[int] = []
+    """Stack sizes for which memory ran out; smaller ones, which round otherwise in float32, were taken."""
 
 
 class Record(msgspec.Struct, frozen=True):
+    """What one job left behind."""
+
     job: JobName
     base: str
-    """The registered method behind the row."""
+    """The registered method behind the variant."""
     protocol: str
     """The protocol's name; its settings are in the key."""
     key: dict[str, Any]
     status: Status
-    cost: dict[str, Any]
+    cost: Cost
     environment: dict[str, Any]
-    result: dict[str, Any] | None = None
-    failure: dict[str, Any] | None = None
-    kept: dict[str, str] = {}
+    result: Result | None = None
+    recovered: RecoveryResult | None = None
+    """In place of ``result`` in the recovery track."""
+    failure: Failure | None = None
+    artifacts: dict[str, str] = {}
+    """{kind: file beside the record}."""
     asked: list[str] = []
-    """What ``--keep`` asked for; some methods have nothing to keep of a kind."""
+    """What ``--keep`` asked for; some methods have no artifact of a kind."""
     probe: Probe | None = None
     """What the same code and options gave on a fixed tiny problem; None of a failure, or where that failed."""
     track: Track = "classification"
     schema: int = SCHEMA
+
+    @property
+    def metrics(self) -> Metrics:
+        """What tables show: metrics on test data, or measures of recovery; none of a failure."""
+        if self.recovered is not None:
+            return self.recovered.measures
+        return {} if self.result is None else self.result.test
+
+    @property
+    def problem(self) -> str:
+        """Why it failed, in a sentence; empty where it did not."""
+        return self.failure.message if self.failure else ""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -58,7 +167,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
     protocols: dict[str, dict[str, Any]] = {}
     datasets: list[str] = []
-    rows: list[str] = []
+    variants: list[str] = []
     seeds: list[int] = []
     missing: dict[str, str] = {}
     track: Track = "classification"
@@ -72,7 +181,7 @@ class CorruptRecordError(Exception):
 
 def record_path(folder: Path, job: JobName) -> Path:
     """The file of a job's record in a results folder."""
-    return folder / job.full_dataset / job.row / f"seed-{job.seed}.json"
+    return folder / job.full_dataset / job.variant / f"seed-{job.seed}.json"
 
 
 def job_of(path: Path) -> JobName:

@@ -30,7 +30,7 @@ class Material:
     entries: Sequence[JobState]
     tables: Sequence[Table]
     """One a metric."""
-    rows: Sequence[str]
+    variants: Sequence[str]
     """The rows that are compared, in order."""
     comparison: pd.DataFrame
     """``bench.analysis.paper_comparison.comparison_frame`` of the tables."""
@@ -46,14 +46,14 @@ class Material:
         }
         for entry in sorted(self.entries, key=lambda entry: entry.job.seed):
             if entry.state == "done" and entry.job.full_dataset in found:
-                found[entry.job.full_dataset].setdefault(entry.job.row, []).append(entry)
+                found[entry.job.full_dataset].setdefault(entry.job.variant, []).append(entry)
         return found
 
     @cached_property
     def seconds(self) -> dict[tuple[str, str], float]:
         """{(row, NAME@extractor): mean seconds of a job}."""
         return {
-            (row, dataset): fmean(record.cost["seconds"] for record in _records(entries))
+            (row, dataset): fmean(record.cost.seconds for record in _records(entries))
             for dataset, by_row in self.done.items()
             for row, entries in by_row.items()
         }
@@ -87,16 +87,16 @@ def _critical_difference(material: Material) -> Iterator[Picture]:
             "critical-difference",
             f"Critical difference by {table.metric.title}",
             f"critical-difference-{table.metric.option}",
-            f"Mean ranks of {len(material.rows)} methods by {table.metric.title}; bars join methods that are not told "
-            "apart. The numbers stand in the statistics.",
-            partial(rank_figures.critical_difference_diagram, table, material.rows),
+            f"Mean ranks of {len(material.variants)} methods by {table.metric.title}; bars join methods that are not "
+            "told apart. The numbers stand in the statistics.",
+            partial(rank_figures.critical_difference_diagram, table, material.variants),
         )
 
 
 def _ranks(material: Material) -> Iterator[Picture]:
     yield Picture(
         "ranks", "Ranks", "ranks", "The ranks of the tables as shades of grey; the numbers stand in the tables.",
-        partial(rank_figures.rank_heat_map, material.tables, material.rows),
+        partial(rank_figures.rank_heat_map, material.tables, material.variants),
     )  # fmt: skip
 
 
@@ -118,14 +118,14 @@ def _cost(material: Material) -> Iterator[Picture]:
             f"Quality by {table.metric.title} against cost",
             f"cost-{table.metric.option}",
             f"Mean rank by {table.metric.title} against the mean seconds of a job.",
-            partial(rank_figures.quality_against_cost, table, material.seconds, material.rows),
+            partial(rank_figures.quality_against_cost, table, material.seconds, material.variants),
         )
 
 
 def _compared(material: Material) -> dict[str, dict[str, list[JobState]]]:
     """{data set: {row: entries by seed}} of the compared rows, in their order, where there is any."""
     found = {
-        dataset: {row: by_row[row] for row in material.rows if row in by_row}
+        dataset: {row: by_row[row] for row in material.variants if row in by_row}
         for dataset, by_row in material.done.items()
     }
     return {dataset: by_row for dataset, by_row in found.items() if by_row}
@@ -166,7 +166,7 @@ def _kept(by_row: dict[str, list[JobState]], name: str, read: Callable[..., Kept
     found = {}
     for row, entries in by_row.items():
         for entry in entries:
-            if (path := entry.kept(name)) is not None:
+            if (path := entry.artifact(name)) is not None:
                 found[row] = read(path)
                 break
     return found
@@ -175,7 +175,7 @@ def _kept(by_row: dict[str, list[JobState]], name: str, read: Callable[..., Kept
 def _distributions(material: Material) -> Iterator[Picture]:
     for dataset, by_row in _compared(material).items():
         if not any(
-            DISTRIBUTIONS in (entry.record.kept if entry.record else ()) for e in by_row.values() for entry in e
+            DISTRIBUTIONS in (entry.record.artifacts if entry.record else ()) for e in by_row.values() for entry in e
         ):
             continue
 

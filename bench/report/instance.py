@@ -22,13 +22,13 @@ def show_instance(store: Store, dataset: str, row: str, instance: int, seed: int
     UsageError: where the record, its distributions or the instance is not there, with what is.
     """
     record = find_record(store, dataset, row, seed)
-    if DISTRIBUTIONS not in record.kept:
+    if DISTRIBUTIONS not in record.artifacts:
         if DISTRIBUTIONS.partition(".")[0] in record.asked:
-            raise UsageError(f"{record.job.row} recovers no label distribution; there is nothing to show.")
+            raise UsageError(f"{record.job.variant} recovers no label distribution; there is nothing to show.")
         raise UsageError(
             f"{record.job} did not keep its distributions; run it again by `bench run` with --keep distributions."
         )
-    found = read_distribution(store.path(record.job).with_name(record.kept[DISTRIBUTIONS]))
+    found = read_distribution(store.path(record.job).with_name(record.artifacts[DISTRIBUTIONS]))
     rows = len(found.degrees)
     if not 0 <= instance < rows:
         raise UsageError(f"{record.job.full_dataset} has the training rows 0 to {rows - 1}, not {instance}.")
@@ -48,9 +48,9 @@ def find_record(store: Store, dataset: str, row: str, seed: int | None) -> Recor
     extractors = sorted({job.full_dataset for job in here})
     if len(extractors) > 1:
         raise UsageError(f"{store.folder} has records of {' and '.join(extractors)}; name one of them.")
-    matching = [job for job in here if job.row.casefold() == row.casefold()]
+    matching = [job for job in here if job.variant.casefold() == row.casefold()]
     if not matching:
-        known = dict.fromkeys(job.row for job in here)
+        known = dict.fromkeys(job.variant for job in here)
         raise UsageError(f"{store.folder} has no record of {row!r} on {extractors[0]}; {did_you_mean(row, known)}")
     try:
         record = store.read(min(matching, key=lambda job: job.seed))
@@ -58,13 +58,13 @@ def find_record(store: Store, dataset: str, row: str, seed: int | None) -> Recor
         raise UsageError(f"{error}.") from error
     assert record is not None
     if record.status == "failed":
-        raise UsageError(f"{record.job} failed: {(record.failure or {}).get('message', '')}.")
+        raise UsageError(f"{record.job} failed: {record.problem}.")
     return record
 
 
 def heading(record: Record, found: RecoveredDistribution, instance: int) -> str:
     labels = [name for name, positive in zip(found.label_names, found.logical[instance], strict=True) if positive]
-    chosen = ((record.result or {}).get("selected") or {}).get("hyperparameters") or {}
+    chosen = record.result.selected.hyperparameters if record.result else {}
     point = "".join(f", {name} {value:g}" for name, value in chosen.items())
     return (
         f"{record.job}{point}: training row {instance} of {len(found.degrees)}\n"
@@ -88,9 +88,9 @@ def bar_list(found: RecoveredDistribution, instance: int, top: int, block: str) 
         cells = [found.label_names[j].ljust(width), str(int(logical[j])), f"{degrees[j]:.4f}", bar]
         if found.true is not None:
             cells.append(f"{found.true[instance, j]:.4f}")
-        if found.scores is not None and found.cut is not None:
+        if found.scores is not None and found.threshold is not None:
             score = found.scores[instance, j]
-            cells += [f"{score:+7.3f}", "yes" if score > found.cut else "no"]
+            cells += [f"{score:+7.3f}", "yes" if score > found.threshold else "no"]
         lines.append("  ".join(cells).rstrip())
     hidden = len(degrees) - len(shown)
     if hidden:

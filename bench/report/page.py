@@ -96,7 +96,7 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
     common = common_notes(ours)
     by_cell: dict[tuple[str, str], list[JobState]] = {}
     for entry in material.entries:
-        by_cell.setdefault((entry.job.row, entry.job.full_dataset), []).append(entry)
+        by_cell.setdefault((entry.job.variant, entry.job.full_dataset), []).append(entry)
     return _template().render(
         version=__version__,
         folder=folder,
@@ -149,7 +149,7 @@ def _facts(material: Material, done: list[JobState]) -> list[tuple[str, str]]:
     def different(key: str) -> str:
         return ", ".join(sorted({str(one[key]) for one in environments if one.get(key) is not None}))
 
-    seconds = sum(entry.record.cost.get("seconds", 0.0) for entry in done if entry.record is not None)
+    seconds = sum(entry.record.cost.seconds for entry in done if entry.record is not None)
     seeds = sorted({entry.job.seed for entry in material.entries})
     facts = [
         ("records", ", ".join(f"{count} {state}" for state, count in states.items())),
@@ -255,7 +255,7 @@ def _statistics(tables: Sequence[Table], material: Material, control: str, withi
     found = []
     for table in tables:
         assert table.metric is not None
-        blocks = significance(table, list(material.rows), control, None)
+        blocks = significance(table, list(material.variants), control, None)
         if within and table.metric.key in RESAMPLED:
             blocks = [*blocks, *in_words(within, table.metric, detail=False)]
         found.append(Section(table.title, blocks))
@@ -275,7 +275,7 @@ def _gaps(material: Material, manifest: Manifest) -> list[str]:
     faults: dict[tuple[str, str, str], dict[str, list[JobState]]] = {}
     for entry in material.entries:
         if entry.state != "done":
-            places = faults.setdefault((entry.job.row, entry.state, entry.note), {})
+            places = faults.setdefault((entry.job.variant, entry.state, entry.note), {})
             places.setdefault(entry.job.full_dataset, []).append(entry)
     for (row, state, note), places in faults.items():
         where = [
@@ -302,8 +302,8 @@ def _cost(material: Material, done: list[JobState]) -> Grid:
     peak: dict[str, float] = {}
     for entry in done:
         assert entry.record is not None
-        bytes_taken = entry.record.cost.get("peak_memory_bytes") or 0
-        peak[entry.job.row] = max(peak.get(entry.job.row, 0), bytes_taken)
+        bytes_taken = entry.record.cost.peak_memory_bytes or 0
+        peak[entry.job.variant] = max(peak.get(entry.job.variant, 0), bytes_taken)
     body = []
     for row in (*table.ranked, *table.extra):
         seconds = [material.seconds.get((row, table.sources[column])) for column in columns]

@@ -146,7 +146,7 @@ def difference_to_paper(frame: pd.DataFrame) -> Figure:
     """
     if frame.empty:
         raise UsageError("no data set of the paper, and none named as a stand-in for one, has a value.")
-    rows = list(dict.fromkeys(frame["row"]))
+    rows = list(dict.fromkeys(frame["variant"]))
     sets = list(dict.fromkeys(zip(frame["dataset"], frame["paper_dataset"], strict=True)))
     with styled():
         beside = length_of(rows) + 0.1
@@ -159,8 +159,8 @@ def difference_to_paper(frame: pd.DataFrame) -> Figure:
                 name = ours.partition("@")[0]
                 panel.errorbar(
                     cells["difference"],
-                    [rows.index(row) for row in cells["row"]],
-                    xerr=cells["deviation"].fillna(0),
+                    [rows.index(row) for row in cells["variant"]],
+                    xerr=cells["std"].fillna(0),
                     fmt=MARKERS[place % len(MARKERS)],
                     markersize=4.5,
                     color=GREY,

@@ -91,7 +91,8 @@ def _short(name: str) -> str:
 def reliability(found: Mapping[str, KeptScores], dataset: str) -> Figure:
     """One panel a method: how often labels are right where they are predicted with a probability.
 
-    Scores that are cut at 0 are logits, those cut at 0.5 probabilities; others have no such meaning and are left out.
+    Scores whose threshold is 0 are logits, those whose threshold is .5 probabilities; others have no such meaning and
+    are left out.
 
     Raises
     ------
@@ -121,9 +122,9 @@ def reliability(found: Mapping[str, KeptScores], dataset: str) -> Figure:
 
 
 def as_probabilities(kept: KeptScores) -> np.ndarray | None:
-    if kept.cut == 0:
+    if kept.threshold == 0:
         return expit(kept.scores.astype(np.float64))
-    if kept.cut == 0.5 and kept.scores.min() >= 0 and kept.scores.max() <= 1:
+    if kept.threshold == 0.5 and kept.scores.min() >= 0 and kept.scores.max() <= 1:
         return kept.scores.astype(np.float64)
     return None
 

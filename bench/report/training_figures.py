@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from msgspec import UNSET
 
 from bench.errors import UsageError
 from bench.metrics.catalogue import Metric
-from bench.records.record import Record
+from bench.records.record import Curves, GridPoint, Record
 from bench.report.style import GREY, PALE, Margins, captions, equal_panels, grey_cells, outer_ticks_only, styled
 
 
@@ -31,27 +32,28 @@ def learning_curves(records: Sequence[Record]) -> Figure:
         )
         for panel, record in zip(axes, trained, strict=True):
             assert record.result is not None
-            chosen = record.result["selected"]
+            chosen = record.result.selected
             loss_axis = panel.twinx()
             loss_axis.spines["right"].set_visible(True)
             for point, curves in _curves(record).items():
-                best = point == chosen["point"]
-                epochs = np.arange(1, len(curves["loss"]) + 1)
+                best = point == chosen.point
+                epochs = np.arange(1, len(curves.loss) + 1)
                 if not best:
-                    panel.plot(epochs[: len(curves["hamming"])], curves["hamming"], color=PALE, linewidth=0.5)
+                    panel.plot(epochs[: len(curves.hamming)], curves.hamming, color=PALE, linewidth=0.5)
                     continue
-                panel.plot(epochs[: len(curves["hamming"])], curves["hamming"], color="black", zorder=3)
-                loss_axis.plot(epochs, curves["loss"], color=GREY, linestyle=(0, (4, 2)), linewidth=0.9)
-                height = curves["hamming"][chosen["epoch"] - 1]
-                panel.plot(chosen["epoch"], height, "o", color="black", markersize=4, zorder=4)
-            panel.set_title(f"{record.job.row}, epoch {chosen['epoch']}")
+                panel.plot(epochs[: len(curves.hamming)], curves.hamming, color="black", zorder=3)
+                losses = np.array(curves.loss, dtype=float)
+                loss_axis.plot(epochs, losses, color=GREY, linestyle=(0, (4, 2)), linewidth=0.9)
+                epoch = chosen.epoch or 1
+                panel.plot(epoch, curves.hamming[epoch - 1], "o", color="black", markersize=4, zorder=4)
+            panel.set_title(f"{record.job.variant}, epoch {chosen.epoch}")
             panel.set_zorder(loss_axis.get_zorder() + 1)
             panel.patch.set_visible(False)
             for axis in (panel, loss_axis):
                 axis.tick_params(labelsize=5.5, length=2, pad=1.5)
                 axis.locator_params(axis="y", nbins=3)
             panel.locator_params(axis="x", nbins=3, integer=True)
-        if len({record.result["epochs"] for record in trained if record.result}) == 1:
+        if len({record.result.epochs for record in trained if record.result}) == 1:
             outer_ticks_only(axes, 4, beside=False)
         job = trained[0].job
         captions(
@@ -63,11 +65,10 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     return figure
 
 
-def _curves(record: Record) -> dict[int, dict]:
+def _curves(record: Record) -> dict[int, Curves]:
     """{number of the point in the grid: its curves}, of those that trained for two epochs or more."""
-    points = (record.result or {}).get("grid", ())
-    found = {n: point.get("curves", {}) for n, point in enumerate(points)}  # packed records have none
-    return {n: curves for n, curves in found.items() if len(curves.get("hamming", ())) > 1}
+    found = {n: point.curves for n, point in enumerate(record.result.grid if record.result else ())}
+    return {n: curves for n, curves in found.items() if curves is not UNSET and len(curves.hamming) > 1}
 
 
 def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
@@ -78,18 +79,18 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
     ------
     UsageError: when the grid does not have two hyper-parameters, or every point diverged.
     """
-    grids = [(record.result or {}).get("grid", []) for record in records]
-    first = grids[0][0] if grids and grids[0] else {"hyperparameters": {}, "val": None, "test": None}
-    names = list(first["hyperparameters"])
-    known = first["val"] or first["test"] or {}
+    grids = [record.result.grid for record in records if record.result]
+    first = grids[0][0] if grids else GridPoint({}, None, None, None, None)
+    names = list(first.hyperparameters)
+    known = first.val or first.test or {}
     if known and metric.key not in known:
         raise UsageError(f"records hold {', '.join(known)} of every grid point, not {metric.key}.")
     if len(names) != 2:
-        row = records[0].job.row if records else "the row"
+        row = records[0].job.variant if records else "the row"
         raise UsageError(f"the surface needs a grid of two hyper-parameters; {row} has {len(names)}.")
-    levels = [sorted({point["hyperparameters"][name] for point in grids[0]}) for name in names]
+    levels = [sorted({point.hyperparameters[name] for point in grids[0]}) for name in names]
     chosen = {
-        tuple(levels[axis].index(record.result["selected"]["hyperparameters"][names[axis]]) for axis in (0, 1))
+        tuple(levels[axis].index(record.result.selected.hyperparameters[names[axis]]) for axis in (0, 1))
         for record in records
         if record.result
     }
@@ -111,17 +112,19 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
             panel.set_title({"val": "validation", "test": "test"}[split])
         job = records[0].job
         seeds = f"seed {job.seed}" if len(records) == 1 else f"mean over {len(records)} seeds"
-        captions(figure, f"{job.row} on {job.full_dataset}: {metric.title} {metric.arrow}, {seeds}; dark is good")
+        captions(figure, f"{job.variant} on {job.full_dataset}: {metric.title} {metric.arrow}, {seeds}; dark is good")
     return figure
 
 
-def _surface(grids: list, names: list[str], levels: list[list], split: str, metric: Metric) -> np.ndarray:
+def _surface(
+    grids: list[list[GridPoint]], names: list[str], levels: list[list], split: str, metric: Metric
+) -> np.ndarray:
     sums = np.zeros((len(levels[0]), len(levels[1])))
     for grid in grids:
         for point in grid:
-            i, j = (levels[axis].index(point["hyperparameters"][names[axis]]) for axis in (0, 1))
-            found = point[split]
-            sums[i, j] += np.nan if not found or found[metric.key] is None else found[metric.key]
+            i, j = (levels[axis].index(point.hyperparameters[names[axis]]) for axis in (0, 1))
+            value = ((point.val if split == "val" else point.test) or {}).get(metric.key)
+            sums[i, j] += np.nan if value is None else value
     return sums / len(grids)
 
 

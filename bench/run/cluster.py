@@ -173,7 +173,7 @@ def _check_workers(jobs: Sequence[Job], store: Store, cluster: Cluster, workers:
     """Every worker must see the same results folder, the same data and the same code."""
     token = store.folder.resolve() / f".shared-{uuid4().hex[:8]}"
     token.write_text("", encoding="ascii")
-    sizes = {path.resolve(): path.stat().st_size for job in jobs for path in job.files}
+    sizes = {path.resolve(): path.stat().st_size for job in jobs for path in job.source.files}
     modules = {job.base: job.key["method"] for job in jobs}
     check = partial(what_is_missing, token, sizes, modules)
     try:
@@ -199,6 +199,6 @@ def what_is_missing(token: Path, sizes: dict[Path, int], modules: dict[str, str]
         if not path.is_file() or path.stat().st_size != size:
             return f"{where} the data file {path} is missing or another one"
     for base, digest in modules.items():
-        if base not in methods.names() or method_digest(methods.listing(base)) != digest:
+        if base not in methods.names() or method_digest(methods.info(base)) != digest:
             return f"{where} the method {base} has other code or is not installed"
     return None

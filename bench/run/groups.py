@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.config import Config
 from bench.plan.jobs import Job
+from bench.records.store import Store
 
 if TYPE_CHECKING:
     from bench.job.inputs import Loaded
-    from bench.run.worker import Outcome
+    from bench.run.worker import JobOptions, Outcome
 
 Bundle = tuple[Job, ...]
 
@@ -40,33 +40,33 @@ def _see_the_same(one: Job, other: Job) -> bool:
     )
 
 
-def run_bundle(
-    jobs: Bundle, run: Callable[..., Outcome], config: Config, folders: list[Path], *, device: str
-) -> Sequence[Outcome]:
-    """What ``run(job, device=device)`` returns for each job; several are run in turns, on data loaded once.
+def run_bundle(jobs: Bundle, store: Store, options: JobOptions, *, device: str) -> Sequence[Outcome]:
+    """The outcome of each job on the device; several are run in turns, on data loaded once.
 
     A job for which memory ran out beside the others runs once more when they are done.
     """
+    from bench.run.worker import forget_peaks, load, run_job
+
     if len(jobs) == 1:
-        return [run(jobs[0], device=device)]
-    from bench.run.worker import forget_peaks, load
+        return [run_job(jobs[0], store, replace(options, device=device))]
     from bench.system import hardware
     from bench.system.hardware import threads
     from bench.training.interleave import in_turns
 
     device = hardware.best_device(device)
+    alone = replace(options, device=device)
 
     @cache
     def load_once() -> Loaded:
-        found = load(jobs[0], config, folders, device)
+        found = load(jobs[0], device)
         hardware.wait_for(device)  # other streams than the one it was loaded on read it
         return found
 
     def run_one(number: int, job: Job) -> Outcome:
         with hardware.own_stream(device, number):
-            return run(job, device=device, load_data=load_once, together=len(jobs))
+            return run_job(job, store, replace(alone, together=len(jobs)), load_data=load_once)
 
     forget_peaks(device)
     with threads(jobs[0].protocol.threads):
         outcomes = in_turns([partial(run_one, number, job) for number, job in enumerate(jobs)])
-    return [one if one.status != "alone" else run(one.job, device=device) for one in outcomes]
+    return [one if one.status != "alone" else run_job(one.job, store, alone) for one in outcomes]

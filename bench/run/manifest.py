@@ -28,7 +28,7 @@ def settle_manifest(
         Manifest(
             protocols={**before.protocols, **protocols},
             datasets=_union(before.datasets, plan.datasets),
-            rows=_union(before.rows, plan.rows),
+            variants=_union(before.variants, plan.variants),
             seeds=sorted({*before.seeds, *(job.name.seed for job in plan.jobs)}),
             missing={
                 name: how

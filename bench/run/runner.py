@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.config import Config
 from bench.errors import UsageError
@@ -17,7 +18,7 @@ from bench.plan.forecast import forecasts, jobs_a_device, longest_first, total
 from bench.plan.jobs import Job, Plan
 from bench.plan.states import JobState, describe, state_of, states_of, survey
 from bench.records.locks import abandoned, tidy
-from bench.records.record import Record, readable
+from bench.records.record import Failure, Record, readable
 from bench.records.store import Store
 from bench.run.cluster import over_cluster
 from bench.run.groups import bundled, run_bundle
@@ -27,16 +28,19 @@ from bench.run.pool import Lost, fan_out
 from bench.run.progress import Lines, progress_of
 from bench.text import counted, duration
 
+if TYPE_CHECKING:
+    from bench.run.worker import JobOptions
+
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
 
-def show_plan(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
+def show_plan(plan: Plan, config: Config, store: Store, options: RunOptions) -> int:
     """What a run would do and how long it would take, without doing it."""
     refuse_other_protocols(plan, config, store, options)
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(plan, states, options)
     jobs = [job for job, _ in waiting]
-    expected = forecasts(jobs, all_records(store, states) if jobs else [], on_gpu(options.device), config, folders)
+    expected = forecasts(jobs, all_records(store, states) if jobs else [], on_gpu(options.device))
     for job, state in zip(plan.jobs, states, strict=True):
         parts = f" ({', '.join(state.parts)})" if state.parts else ""
         points = f"{len(job.points)} grid point{'s' if len(job.points) > 1 else ''}"
@@ -71,14 +75,14 @@ def on_gpu(device: str) -> bool:
     return device.startswith("cuda") or (device == "auto" and Path("/proc/driver/nvidia/gpus").is_dir())
 
 
-def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: RunOptions) -> int:
+def run(plan: Plan, config: Config, store: Store, options: RunOptions) -> int:
     """Run what is not done and return the exit code: 0 done, 1 some jobs failed, 130 interrupted."""
     store.check_writable()
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(plan, states, options)
     jobs = [job for job, _ in waiting]
     records = all_records(store, states) if jobs else []
-    expected = forecasts(jobs, records, on_gpu(options.device), config, folders)
+    expected = forecasts(jobs, records, on_gpu(options.device))
     settle_manifest(plan, config, store, options, expected)
     for state in states:
         if state.state == "done":
@@ -100,7 +104,7 @@ def run(plan: Plan, config: Config, folders: list[Path], store: Store, options: 
     _announce(waiting)
     failures, elsewhere = [], 0
     try:
-        for outcome in _outcomes(longest_first(jobs, expected), config, folders, store, options, places):
+        for outcome in _outcomes(longest_first(jobs, expected), config.run.checkpoint_seconds, store, options, places):
             if outcome.status == "failed":
                 failures.append(outcome)
             elsewhere += outcome.status == "elsewhere"
@@ -153,12 +157,11 @@ def _announce(waiting: list[tuple[Job, JobState]]) -> None:
 
 
 def _outcomes(
-    jobs: list[Job], config: Config, folders: list[Path], store: Store, options: RunOptions, places: list[str]
+    jobs: list[Job], checkpoint_seconds: float, store: Store, options: RunOptions, places: list[str]
 ) -> Iterator[Any]:
-    from bench.run.worker import commit_failure, recorded_outcome, run_job
+    from bench.run.worker import JobOptions, commit_failure, recorded_outcome, run_job
 
     begin = time.time()
-    folders = [folder.resolve() for folder in folders]
 
     def done(job: Job) -> Any | None:
         """The outcome of a job whose record was written since the run began."""
@@ -167,14 +170,11 @@ def _outcomes(
             return recorded_outcome(job, store)
         return None
 
-    again = options.fresh or options.keep_required
-    call = partial(
-        run_job,
-        config=config,
-        folders=folders,
-        store=store,
+    settings = JobOptions(
+        device=options.device if options.cluster else places[0],
         keep=options.keep,
-        again=again,
+        checkpoint_seconds=checkpoint_seconds,
+        again=options.fresh or options.keep_required,
         fresh=options.fresh,
     )
     with progress_of(len(jobs)) as progress:
@@ -182,24 +182,27 @@ def _outcomes(
         # With one grid for several cores, its stacks are spread over them.
         spread = len(jobs) == 1 and jobs[0].gradient and len(jobs[0].points) > jobs[0].protocol.stack
         if options.cluster is not None:
-            remote = partial(call, store=Store(store.folder.resolve()), device=options.device)
+            remote = partial(run_job, store=Store(store.folder.resolve()), options=settings)
             found: Iterator[Any] = over_cluster(jobs, remote, options.cluster, store, progress.say)
         elif (len(places) == 1 or spread) and len(bundles) == len(jobs) and options.timeout is None:
-            found = _in_this_process(jobs, call, places, progress)
+            found = _in_this_process(jobs, store, replace(settings, processes=len(places)), progress)
         else:
-            several = partial(run_bundle, run=call, config=config, folders=folders)
+            several = partial(run_bundle, store=store, options=settings)
             found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start, done)
         for outcome in found:
             if isinstance(outcome, Lost):
-                outcome = commit_failure(outcome.job, store, places[0], outcome.seconds, "WorkerLost", outcome.message)
+                failure = Failure("WorkerLost", outcome.message, device=places[0])
+                outcome = commit_failure(outcome.job, store, failure, outcome.seconds)
             progress.finish(outcome)
             yield outcome
 
 
-def _in_this_process(jobs: list[Job], call: Callable[..., Any], places: list[str], progress: Lines) -> Iterator[Any]:
+def _in_this_process(jobs: list[Job], store: Store, options: JobOptions, progress: Lines) -> Iterator[Any]:
+    from bench.run.worker import run_job
+
     for job in jobs:
         progress.start(job)
-        yield call(job, device=places[0], progress=progress.epoch, processes=len(places))
+        yield run_job(job, store, options, progress.epoch)
 
 
 def wanted_workers(wanted: int, jobs: list[Job]) -> int:

@@ -7,32 +7,30 @@ import hashlib
 import json
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
+from msgspec.structs import replace as replace_struct
 
-from bench.config import Config
-from bench.datasets.readers import ldl
+from bench.datasets.readers.ldl import DistributionSet
 from bench.errors import UsageError
 from bench.job.build import Progress
-from bench.job.evaluation import evaluated, kept_files
+from bench.job.evaluation import artifacts_of, evaluated
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
-from bench.job.inputs import Loaded, Prepared, prepare
+from bench.job.inputs import Loaded, prepare
+from bench.job.method_check import explained, first_line
 from bench.job.probe import probes
 from bench.job.recovery import prepare_recovery, recover
 from bench.job.selection import Fitted
-from bench.plan.jobs import Job, source_of
+from bench.plan.jobs import Job
 from bench.plan.probes import current_probes
 from bench.plan.states import state_of
-from bench.protocol import Protocol
-from bench.records import artifacts
+from bench.records.artifacts import DISTRIBUTIONS, encode_distribution
 from bench.records.locks import Claim, claimed
-from bench.records.record import Record, Status
+from bench.records.record import Cost, Failure, Record, RecoveryResult, Result, Status
 from bench.records.store import Store
 from bench.system import environment, hardware
 from bench.system.blocks import smaller_blocks
@@ -42,9 +40,24 @@ from bench.training.checkpoint import Checkpoints
 from bench.training.interleave import seconds_of_own
 from bench.training.loop import DivergedError
 
-Computed = tuple[dict[str, Any], dict[str, bytes]]
-"""A record's result, and the files to keep beside it."""
-Compute = Callable[["_Clock"], Computed]
+
+@dataclass(frozen=True)
+class JobOptions:
+    """How the jobs of a run are carried out."""
+
+    device: str
+    """auto, cpu, cuda or cuda:N."""
+    keep: list[str]
+    """Artifacts to store beside each record."""
+    checkpoint_seconds: float
+    again: bool = False
+    """Also what is done already."""
+    fresh: bool = False
+    """From the start, not from checkpoints."""
+    processes: int = 1
+    """Processes that one grid's stacks may be spread over."""
+    together: int = 1
+    """Jobs that take turns in the process."""
 
 
 @dataclass(frozen=True)
@@ -60,55 +73,32 @@ class Outcome:
 
 def run_job(
     job: Job,
-    config: Config,
-    folders: list[Path],
     store: Store,
-    device: str,
-    keep: list[str],
+    options: JobOptions,
     progress: Progress | None = None,
-    processes: int = 1,
-    again: bool = False,
-    fresh: bool = False,
     load_data: Callable[[], Loaded] | None = None,
-    together: int = 1,
 ) -> Outcome:
     """Run a job and commit its record; a failure is a record too. Only what stops the whole run is raised.
 
-    A job that another process holds, or has finished since it was planned, is left alone unless it is to run
-    ``again``. It goes on from its checkpoints, unless it is to start ``fresh``. The device may be "auto". Where several
-    run ``together``, ``load_data`` gives them the same data.
+    A job that another process holds, or has finished since it was planned, is left alone unless it is to run again.
+    Where several take turns, ``load_data`` gives them the same data.
     """
-    device = hardware.best_device(device)
-    started = seconds_of_own()
+    options = replace(options, device=hardware.best_device(options.device))
     with claimed(store, job.name) as claim:
         if claim is None:
             return Outcome(job, "elsewhere", 0.0, "another run is at it")
-        if not again and state_of(job, store).state == "done":
+        if not options.again and state_of(job, store).state == "done":
             store.clear_unfinished(job.name)
             return Outcome(job, "elsewhere", 0.0, "it has been done meanwhile")
-        if fresh:
+        if options.fresh:
             store.clear_unfinished(job.name)
         else:
             store.clear_temporaries(job.name)
-        checkpoints = checkpoints_of(job, store, device, config.run.checkpoint_seconds)
-        place = torch.device(device)
-        if job.track == "recovery":
-            compute: Compute = partial(_recover, job, place, keep)
-        else:
-            note = _noted(claim, progress)
-            load_data = load_data or partial(load, job, config, folders, device)
-            compute = partial(_compute, job, load_data, place, keep, note, processes, checkpoints)
-        outcome = _committed(job, store, device, keep, compute, started, together)
+        run = RUNS[job.track](job, store, options, _noted(claim, progress), load_data)
+        outcome = run.outcome()
         if outcome.status != "alone":
             store.clear_unfinished(job.name)  # not before the record is committed
         return outcome
-
-
-def checkpoints_of(job: Job, store: Store, device: str, seconds: float) -> Checkpoints:
-    """A job goes on only from what equal code, data and libraries computed on the same kind of device."""
-    depends_on = [job.key, str(job.name), hardware.name_of(device), environment.versions()]
-    identity = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
-    return Checkpoints(store.checkpoints(job.name), identity, seconds)
 
 
 def _noted(claim: Claim, progress: Progress | None) -> Progress:
@@ -120,51 +110,162 @@ def _noted(claim: Claim, progress: Progress | None) -> Progress:
     return note
 
 
-def load(job: Job, config: Config, folders: list[Path], device: str) -> Loaded:
+def load(job: Job, device: str) -> Loaded:
     """The job's data, and what its method sees of them."""
-    dataset = source_of(job, config, folders).load()
-    dtype = torch.float64 if job.protocol.precision == "float64" else torch.float32
-    protocol = job.protocol
+    dataset, protocol = job.source.load(), job.protocol
+    dtype = torch.float64 if protocol.precision == "float64" else torch.float32
     return dataset, prepare(dataset, protocol.scaling, protocol.fidelity, torch.device(device), dtype)
 
 
-def _committed(
-    job: Job, store: Store, device: str, keep: list[str], compute: Compute, started: float, together: int
-) -> Outcome:
-    """Compute the job's result and write its record, or that of its failure."""
-    clock = _Clock(together)
-    if together == 1:
-        forget_peaks(device)
-    try:
-        with threads(job.protocol.threads):
-            result, files = compute(clock)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        if together > 1 and ran_out_of_memory(error):
-            return Outcome(job, "alone", seconds_of_own() - started, _message(error, job))
-        message = _message(error, job)
-        seconds = seconds_of_own() - started
-        return commit_failure(job, store, device, seconds, type(error).__name__, message, traceback.format_exc())
-    seconds = seconds_of_own() - started
-    _make_way(job, store)
-    stored = {}
-    for kind, content in files.items():
-        path = store.sidecar(job.name, kind)
-        write_atomically(path, content)
-        stored[kind] = path.name
-    cost: dict[str, Any] = {
-        "seconds": seconds,
-        **clock.stages,
-        "peak_memory_bytes": hardware.peak_bytes(),
-        **hardware.peak_memory_of(device),
-    }
-    if together > 1:
-        cost["together"] = together  # peaks are of all of them
-    if clock.too_large:
-        cost["stacks_that_did_not_fit"] = clock.too_large
-    store.write(_record(job, "done", device, cost, result=result, kept=stored, asked=keep))
-    return Outcome(job, "done", seconds, _chosen_in_words(result))
+class JobRun:
+    """A job of the classification track from inputs to a committed record: load, fit, evaluate, commit."""
+
+    def __init__(
+        self,
+        job: Job,
+        store: Store,
+        options: JobOptions,
+        progress: Progress,
+        load_data: Callable[[], Loaded] | None,
+    ) -> None:
+        self.job, self.store, self.options, self.progress = job, store, options, progress
+        self.load_data = load_data or partial(load, job, options.device)
+        self.started = self.last = seconds_of_own()
+        self.stages: dict[str, float] = {}
+        self.too_large: list[int] = []
+        """Stack sizes for which memory ran out."""
+        self.result: Result | None = None
+        self.recovered: RecoveryResult | None = None
+        self.artifacts: dict[str, bytes] = {}
+
+    def outcome(self) -> Outcome:
+        """Compute the result and commit its record, or that of the failure."""
+        if self.options.together == 1:
+            forget_peaks(self.options.device)
+        try:
+            with threads(self.job.protocol.threads):
+                self.compute()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            message = _message(error, self.job)
+            if self.options.together > 1 and ran_out_of_memory(error):
+                return Outcome(self.job, "alone", seconds_of_own() - self.started, message)
+            failure = Failure(type(error).__name__, message, traceback.format_exc(), self.options.device)
+            return commit_failure(self.job, self.store, failure, seconds_of_own() - self.started)
+        return self.commit()
+
+    def compute(self) -> None:
+        """Load, fit and evaluate; where memory runs out, with smaller stacks and blocks of rows."""
+        if self.options.device != "cpu":
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        self.load()
+        while True:
+            divisor = 2 ** len(self.too_large)
+            stack = max(1, self.job.protocol.stack // divisor)
+            try:
+                with smaller_blocks(divisor):
+                    self.evaluate(self.fit(stack))
+                return
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out_of_memory(error) or stack == 1 or self.options.together > 1:
+                    raise
+                self.too_large.append(stack)
+            gc.collect()  # outside the handler, whose traceback holds the tensors
+            hardware.empty_cache(self.options.device)
+
+    def load(self) -> None:
+        self.dataset, self.prepared = self.load_data()
+        self.stop("load_seconds")
+
+    def fit(self, stack: int) -> Fitted:
+        job, protocol = self.job, msgspec.structs.replace(self.job.protocol, stack=stack)
+        points, seed = list(job.points), job.name.seed
+        if job.gradient:
+            checkpoints = checkpoints_of(job, self.store, self.options)
+            fitted = fit_linear(
+                job.base,
+                points,
+                self.prepared,
+                protocol,
+                seed,
+                self.progress,
+                self.options.processes,
+                checkpoints.stage,
+            )
+        else:
+            fitted = fit_method(job.base, points, self.prepared, seed)
+        self.stop("fit_seconds")
+        return fitted
+
+    def evaluate(self, fitted: Fitted) -> None:
+        self.progress("evaluation", 0, 0)
+        self.result, scores, chosen = evaluated(self.job.points, self.job.grid_names, fitted, self.prepared)
+        self.stop("evaluate_seconds")
+        keep, threshold = self.options.keep, fitted.threshold
+        self.artifacts = artifacts_of(keep, self.dataset, self.prepared, scores, threshold, chosen)
+
+    def commit(self) -> Outcome:
+        """Write the artifacts, then the record."""
+        seconds = seconds_of_own() - self.started
+        make_way(self.job, self.store)
+        stored = {}
+        for kind, content in self.artifacts.items():
+            path = self.store.sidecar(self.job.name, kind)
+            write_atomically(path, content)
+            stored[kind] = path.name
+        cost = Cost(
+            seconds=seconds,
+            peak_memory_bytes=hardware.peak_bytes(),
+            peak_device_bytes=hardware.peak_device_bytes(self.options.device),
+            together=self.options.together,
+            stacks_that_did_not_fit=self.too_large,
+            **self.stages,
+        )
+        record = replace_struct(
+            record_of(self.job, "done", cost, self.options.device),
+            result=self.result,
+            recovered=self.recovered,
+            artifacts=stored,
+            asked=self.options.keep,
+            probe=current_probes([(self.job.probe_request, self.job.key)], probes)[0],
+        )
+        self.store.write(record)
+        return Outcome(self.job, "done", seconds, _chosen_in_words(self.result))
+
+    def stop(self, stage: str) -> None:
+        """Note the seconds since the last stage's end."""
+        now = seconds_of_own()
+        self.stages[stage] = now - self.last
+        self.last = now
+
+
+class RecoveryRun(JobRun):
+    """A job of the recovery track: one fit, whose recovered label distribution is measured against the true one."""
+
+    def compute(self) -> None:
+        job, device = self.job, torch.device(self.options.device)
+        dataset = job.source.load()
+        assert isinstance(dataset, DistributionSet)
+        self.stop("load_seconds")
+        prepared = prepare_recovery(dataset, job.protocol, device)
+        self.recovered, distribution = recover(
+            job.base, dict(job.points[0]), dataset, prepared, job.protocol, job.name.seed
+        )
+        self.stop("fit_seconds")
+        if "distributions" in self.options.keep:
+            names = [f"label {j}" for j in range(dataset.y.shape[1])]
+            self.artifacts[DISTRIBUTIONS] = encode_distribution(distribution, dataset.y, names, true=dataset.degrees)
+
+
+RUNS: dict[str, type[JobRun]] = {"classification": JobRun, "recovery": RecoveryRun}
+
+
+def checkpoints_of(job: Job, store: Store, options: JobOptions) -> Checkpoints:
+    """A job goes on only from what equal code, data and libraries computed on the same kind of device."""
+    depends_on = [job.key, str(job.name), hardware.name_of(options.device), environment.versions()]
+    identity = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+    return Checkpoints(store.checkpoints(job.name), identity, options.checkpoint_seconds)
 
 
 def forget_peaks(device: str) -> None:
@@ -177,153 +278,52 @@ def recorded_outcome(job: Job, store: Store) -> Outcome:
     """What the parent learns of a job from its record."""
     record = store.read(job.name)
     assert record is not None
-    message = (record.failure or {}).get("message", "") or _chosen_in_words(record.result or {})
-    return Outcome(job, record.status, float(record.cost.get("seconds", 0.0)), message)
+    return Outcome(job, record.status, record.cost.seconds, record.problem or _chosen_in_words(record.result))
 
 
-def _chosen_in_words(result: dict[str, Any]) -> str:
-    """Of a grid, which point was chosen; nothing where there was no choice."""
-    return ", ".join(f"{name} {value}" for name, value in result.get("selected", {}).get("hyperparameters", {}).items())
+def _chosen_in_words(result: Result | None) -> str:
+    """The chosen grid point; nothing where there was no choice."""
+    chosen = result.selected.hyperparameters if result else {}
+    return ", ".join(f"{name} {value}" for name, value in chosen.items())
 
 
 def _message(error: BaseException, job: Job) -> str:
     """The failure in one sentence; where the method's own code may be at fault, what is wrong with that."""
-    from bench.job.method_check import explained, first_line
-
     if isinstance(error, DivergedError | MemoryError | OSError | UsageError):
         return first_line(error)
     return explained(error, job.base, job.points[0])
 
 
-def commit_failure(
-    job: Job, store: Store, device: str, seconds: float, kind: str, message: str, trace: str = ""
-) -> Outcome:
+def commit_failure(job: Job, store: Store, failure: Failure, seconds: float) -> Outcome:
     """Record that a job failed."""
-    _make_way(job, store)
-    failure = {
-        "type": kind,
-        "message": message,
-        "traceback": trace,
-        "device": device,
-        "peak_memory_bytes": hardware.peak_bytes(),
-    }
-    store.write(_record(job, "failed", device, {"seconds": seconds}, failure=failure))
-    return Outcome(job, "failed", seconds, message)
+    make_way(job, store)
+    failure = replace_struct(failure, peak_memory_bytes=hardware.peak_bytes())
+    record = record_of(job, "failed", Cost(seconds=seconds), failure.device)
+    store.write(replace_struct(record, failure=failure))
+    return Outcome(job, "failed", seconds, failure.message)
 
 
-def _record(
-    job: Job,
-    status: Status,
-    device: str,
-    cost: dict[str, Any],
-    *,
-    result: dict[str, Any] | None = None,
-    failure: dict[str, Any] | None = None,
-    kept: dict[str, str] | None = None,
-    asked: list[str] | None = None,
-) -> Record:
+def record_of(job: Job, status: Status, cost: Cost, device: str) -> Record:
+    """A job's record without what it computed."""
     return Record(
         job=job.name,
         base=job.base,
-        protocol=job.protocol_name,
+        protocol=job.source.protocol,
         key=job.key,
         status=status,
-        result=result,
-        failure=failure,
         cost=cost,
         environment=environment.environment(hardware.name_of(device)),
-        kept=kept or {},
-        asked=asked or [],
-        probe=current_probes([(job.probe_request, job.key)], probes)[0] if result else None,
         track=job.track,
     )
 
 
-def _make_way(job: Job, store: Store) -> None:
+def make_way(job: Job, store: Store) -> None:
     """Keep a record that is about to be replaced under another name; a failure of the same job needs no keeping."""
     state = state_of(job, store)
     if state.state in ("stale", "corrupt", "done"):
         store.set_aside(job.name, "replaced" if state.state == "done" else state.state)
 
 
-def _compute(
-    job: Job,
-    load_data: Callable[[], Loaded],
-    device: torch.device,
-    keep: list[str],
-    progress: Progress,
-    processes: int,
-    checkpoints: Checkpoints,
-    clock: _Clock,
-) -> Computed:
-    if device.type == "cuda":
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    dataset, prepared = load_data()
-    clock.stop("load_seconds")
-    while True:
-        # Where memory runs out, smaller stacks and blocks are tried; the record says so, for float32 rounds otherwise.
-        divisor = 2 ** len(clock.too_large)
-        stack = max(1, job.protocol.stack // divisor)
-        protocol = msgspec.structs.replace(job.protocol, stack=stack)
-        try:
-            with smaller_blocks(divisor):
-                fitted = _fitted(job, prepared, protocol, progress, processes, checkpoints)
-                clock.stop("fit_seconds")
-                progress("evaluation", 0, 0)
-                result, scores, chosen = evaluated(job.points, job.grid_names, fitted, prepared)
-            break
-        except (RuntimeError, MemoryError) as error:
-            if not ran_out_of_memory(error) or stack == 1 or clock.together > 1:
-                raise
-            clock.too_large.append(stack)
-        gc.collect()  # outside the handler, whose traceback holds the tensors
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-    clock.stop("evaluate_seconds")
-    return result, kept_files(keep, dataset, prepared, scores, fitted.cut, chosen)
-
-
-def _fitted(
-    job: Job, prepared: Prepared, protocol: Protocol, progress: Progress, processes: int, checkpoints: Checkpoints
-) -> Fitted:
-    points, seed = list(job.points), job.name.seed
-    if job.gradient:
-        return fit_linear(job.base, points, prepared, protocol, seed, progress, processes, checkpoints.stage)
-    return fit_method(job.base, points, prepared, seed)
-
-
 def ran_out_of_memory(error: BaseException) -> bool:
     """Of a GPU, or of the machine where the system refuses more, for which torch has no type of its own."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
-
-
-def _recover(job: Job, device: torch.device, keep: list[str], clock: _Clock) -> Computed:
-    dataset = ldl.load(job.files[0])
-    clock.stop("load_seconds")
-    prepared = prepare_recovery(dataset, job.protocol, device)
-    result, distribution = recover(job.base, dict(job.points[0]), dataset, prepared, job.protocol, job.name.seed)
-    clock.stop("fit_seconds")
-    files = {}
-    if "distributions" in keep:
-        names = [f"label {j}" for j in range(dataset.y.shape[1])]
-        files[artifacts.DISTRIBUTIONS] = artifacts.encode_distribution(
-            distribution, dataset.y, names, true=dataset.degrees
-        )
-    return result, files
-
-
-class _Clock:
-    """What a job cost on its way."""
-
-    def __init__(self, together: int) -> None:
-        self.together = together
-        """Jobs that share the process and its memory."""
-        self.stages: dict[str, float] = {}
-        self.too_large: list[int] = []
-        """Stack sizes for which memory ran out."""
-        self._last = seconds_of_own()
-
-    def stop(self, stage: str) -> None:
-        now = seconds_of_own()
-        self.stages[stage] = now - self._last
-        self._last = now

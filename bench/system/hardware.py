@@ -60,6 +60,12 @@ def forget_peak_memory(device: str) -> None:
         torch.cuda.reset_peak_memory_stats(device)
 
 
+def empty_cache(device: str) -> None:
+    """Give a GPU's unused memory back."""
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+
+
 def wait_for(device: str) -> None:
     """Until a GPU has done all that it was given."""
     if device.startswith("cuda"):
@@ -71,9 +77,9 @@ def device_bytes(device: str) -> int:
     return torch.cuda.get_device_properties(device).total_memory
 
 
-def peak_memory_of(device: str) -> dict[str, int]:
+def peak_device_bytes(device: str) -> int | None:
     """What a record's cost says of a GPU; nothing of a CPU."""
-    return {"peak_device_bytes": torch.cuda.max_memory_allocated(device)} if device.startswith("cuda") else {}
+    return torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else None
 
 
 def name_of(device: str) -> str:

@@ -26,21 +26,21 @@ def comparison(
     metric: Metric,
     config: Config,
     manifest: Manifest,
-    row_order: Sequence[str],
+    variant_order: Sequence[str],
     style: Style = PAPERS_STYLE,
 ) -> Table:
     """The table of one metric from records; gaps are what runs asked for and that has no value."""
     labels = _column_labels(entries, manifest)
     order = _order(config, manifest)
     columns = _ordered([*labels.values(), *manifest.missing], order.datasets)
-    present = {*manifest.rows, *(entry.job.row for entry in entries)}
+    present = {*manifest.variants, *(entry.job.variant for entry in entries)}
     ranked = [row for row in order.ranked if row in present]
-    extra = [row for row in _ordered(present, [*order.extra, *row_order]) if row not in ranked]
+    extra = [row for row in _ordered(present, [*order.extra, *variant_order]) if row not in ranked]
     if style.rank_extra:
         ranked, extra = [*ranked, *extra], []
     by_cell: dict[tuple[str, str], list[JobState]] = {}
     for entry in entries:
-        by_cell.setdefault((entry.job.row, labels[entry.job.full_dataset]), []).append(entry)
+        by_cell.setdefault((entry.job.variant, labels[entry.job.full_dataset]), []).append(entry)
     cells = [
         _cell_of(row, column, by_cell.get((row, column), []), metric, style.digits)
         for row in [*ranked, *extra]
@@ -97,14 +97,14 @@ def paper_ablation() -> Table:
             {**_printed_cell(row, headers[-1], value), "metric": metric.key, "rank": ranks[row]}
             for row, value in found.items()
         ]
-    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype({"rank": "float64", "deviation": "float64"})
+    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype({"rank": "float64", "std": "float64"})
     note = f"Printed values of Table 6 of {paper.CITATION}."
-    rows = list(dict.fromkeys(frame["row"]))
+    rows = list(dict.fromkeys(frame["variant"]))
     return Table("Ablation on VOC07, as printed", None, headers, rows, [], frame, {}, [note], show_ranks=False)
 
 
 def _printed_cell(row: str, column: str, value: str) -> dict:
-    cell = {"row": row, "dataset": column, "mean": float(value), "deviation": None, "seeds": 1}
+    cell = {"variant": row, "dataset": column, "mean": float(value), "std": None, "seeds": 1}
     return {**cell, "state": "value", "printed": value}
 
 
@@ -142,17 +142,17 @@ def _ordered(names: Sequence[str] | dict | set, order: Sequence[str]) -> list[st
 
 def _cell_of(row: str, column: str, entries: list[JobState], metric: Metric, digits: int) -> dict:
     values = [value for entry in entries if (value := entry.value(metric.key)) is not None]
-    cell = {"row": row, "dataset": column, "mean": None, "deviation": None, "seeds": len(values), "printed": ""}
+    cell = {"variant": row, "dataset": column, "mean": None, "std": None, "seeds": len(values), "printed": ""}
     if not values:
         states = [entry.state for entry in entries]
         worst = next((state for state in ("corrupt", "stale", "failed") if state in states), None)
         return {**cell, "state": worst or ("undefined" if entries else "missing")}
     series = pd.Series(values)
-    mean, deviation = float(series.mean()), float(series.std()) if len(values) > 1 else None
-    if deviation is not None and max(values) == min(values):
-        deviation = 0.0  # rounding would leave 1e-18, which nothing should be divided by
-    text = printed(mean, digits) + (f"±{printed(deviation, digits)}" if deviation is not None else "")
-    return {**cell, "mean": mean, "deviation": deviation, "state": "value", "printed": text}
+    mean, std = float(series.mean()), float(series.std()) if len(values) > 1 else None
+    if std is not None and max(values) == min(values):
+        std = 0.0  # rounding would leave 1e-18, which nothing should be divided by
+    text = printed(mean, digits) + (f"±{printed(std, digits)}" if std is not None else "")
+    return {**cell, "mean": mean, "std": std, "state": "value", "printed": text}
 
 
 def _ranked(
@@ -164,19 +164,17 @@ def _ranked(
     cells: list[dict],
     style: Style = PAPERS_STYLE,
 ) -> Table:
-    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype(
-        {"mean": "float64", "deviation": "float64", "rank": "float64"}
-    )
+    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype({"mean": "float64", "std": "float64", "rank": "float64"})
     frame["metric"] = metric.key
     ranks: dict[str, dict[str, int]] = {}
     for column in columns:
-        here = frame[(frame["dataset"] == column) & frame["row"].isin(ranked) & (frame["state"] == "value")]
+        here = frame[(frame["dataset"] == column) & frame["variant"].isin(ranked) & (frame["state"] == "value")]
         digits = style.digits if style.rank_on == "printed" else EXACT_DIGITS
-        values = {row: printed(mean, digits) for row, mean in zip(here["row"], here["mean"], strict=True)}
+        values = {row: printed(mean, digits) for row, mean in zip(here["variant"], here["mean"], strict=True)}
         ranks[column] = competition_ranks(values, metric.lower_is_better)
     frame["rank"] = [
         float(ranks[dataset][row]) if row in ranks[dataset] else float("nan")
-        for row, dataset in zip(frame["row"], frame["dataset"], strict=True)
+        for row, dataset in zip(frame["variant"], frame["dataset"], strict=True)
     ]
     present = {row for row in ranked if any(row in ranks[column] for column in columns)}
     complete = [column for column in columns if present and present <= ranks[column].keys()]

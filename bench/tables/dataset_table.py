@@ -62,7 +62,7 @@ def render_datasets(frame: pd.DataFrame, form: str) -> str:
     if form == "json":
         return frame.to_json(orient="records", indent=1, force_ascii=False) + "\n"
     headers = ["Data set", "N train", "N val", "N test", "D", "L", "labels a row", "features"]
-    rows = [_row(line) for line in frame.to_dict("records")]
+    rows = [_variant(line) for line in frame.to_dict("records")]
     notes = [
         "Sizes of the data that are here; in brackets as printed in Table 1 where that differs or nothing is here.",
         *(str(line["fault"]) for line in frame.to_dict("records") if isinstance(line.get("fault"), str)),
@@ -93,7 +93,7 @@ def render_datasets(frame: pd.DataFrame, form: str) -> str:
     return "\n".join([table, "", *notes]) + "\n"
 
 
-def _row(line: dict) -> list[str]:
+def _variant(line: dict) -> list[str]:
     cells = [str(line["dataset"])]
     for column in COLUMNS:
         here, printed = line[column], line[f"{column}_printed"]

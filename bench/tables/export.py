@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from msgspec import UNSET
 
 from bench.errors import UsageError
 from bench.plan.states import JobState
+from bench.records.record import GridPoint, Selected
 from bench.system.files import write_atomically
 
 FORMATS = ("sqlite", "csv", "parquet")
-JOB = ("dataset", "extractor", "row", "seed")
+JOB = ("dataset", "extractor", "variant", "seed")
 
 
 def frames(entries: list[JobState]) -> dict[str, pd.DataFrame]:
@@ -27,19 +29,21 @@ def frames(entries: list[JobState]) -> dict[str, pd.DataFrame]:
     ``curves`` (every point and epoch)."""
     lines: dict[str, list[dict[str, Any]]] = {"jobs": [], "metrics": [], "grid": [], "curves": []}
     for entry in entries:
-        name = dict(zip(JOB, (entry.job.dataset, entry.job.extractor, entry.job.row, entry.job.seed), strict=True))
+        name = dict(zip(JOB, (entry.job.dataset, entry.job.extractor, entry.job.variant, entry.job.seed), strict=True))
         lines["jobs"].append({**name, **_job(entry)})
-        result = entry.record.result if entry.record else None
-        if result is None:
+        record = entry.record
+        if record is None or record.status == "failed":
             continue
-        for split in ("val", "test", "measures"):
-            found = result.get(split) or {}
-            lines["metrics"] += [{**name, "split": split, "metric": metric, "value": found[metric]} for metric in found]
-        for number, point in enumerate(result.get("grid", ())):
+        result = record.result
+        measured = {"val": result.val, "test": result.test} if result else {"measures": record.metrics}
+        for split, values in measured.items():
+            lines["metrics"] += [{**name, "split": split, "metric": key, "value": values[key]} for key in values]
+        for number, point in enumerate(result.grid if result else ()):
             lines["grid"] += _point({**name, "point": number}, point)
-            curves = point.get("curves") or {"loss": [], "hamming": []}  # packed records have none
-            for epoch, loss in enumerate(curves["loss"]):
-                hamming = curves["hamming"][epoch] if epoch < len(curves["hamming"]) else None
+            if point.curves is UNSET:
+                continue
+            for epoch, loss in enumerate(point.curves.loss):
+                hamming = point.curves.hamming[epoch] if epoch < len(point.curves.hamming) else None
                 lines["curves"].append(
                     {**name, "point": number, "epoch": epoch + 1, "loss": loss, "validation_hamming": hamming}
                 )
@@ -62,34 +66,34 @@ def _job(entry: JobState) -> dict[str, Any]:
     line: dict[str, Any] = {"state": entry.state, "note": entry.note, "record": str(entry.path)}
     if record is None:
         return line
-    result = record.result or {}
-    selected = result.get("selected", {})
+    selected = record.result.selected if record.result else Selected(None, None, {})
+    computed = record.result or record.recovered
     return line | {
         "track": record.track,
         "base": record.base,
         "protocol": record.protocol,
-        "point": selected.get("point"),
-        "epoch": selected.get("epoch"),
-        "hyperparameters": json.dumps(selected.get("hyperparameters", {})),
-        "epochs": result.get("epochs"),
-        "seconds": record.cost.get("seconds"),
-        "peak_memory_bytes": record.cost.get("peak_memory_bytes"),
+        "point": selected.point,
+        "epoch": selected.epoch,
+        "hyperparameters": json.dumps(selected.hyperparameters),
+        "epochs": computed.epochs if computed else None,
+        "seconds": record.cost.seconds,
+        "peak_memory_bytes": record.cost.peak_memory_bytes,
         "device": record.environment.get("device"),
         "host": record.environment.get("host"),
         "commit": record.environment.get("commit"),
     }
 
 
-def _point(name: dict[str, Any], point: dict[str, Any]) -> list[dict[str, Any]]:
+def _point(name: dict[str, Any], point: GridPoint) -> list[dict[str, Any]]:
     about = {
-        "hyperparameters": json.dumps(point["hyperparameters"]),
-        "epoch": point["epoch"],
-        "diverged": point["diverged"],
+        "hyperparameters": json.dumps(point.hyperparameters),
+        "epoch": point.epoch,
+        "diverged": point.diverged,
     }
     return [
         {**name, **about, "split": split, "metric": metric, "value": value}
-        for split in ("val", "test")
-        for metric, value in (point[split] or {}).items()
+        for split, values in (("val", point.val), ("test", point.test))
+        for metric, value in (values or {}).items()
     ]
 
 

@@ -43,8 +43,8 @@ def collected(
     """The chosen records of the folder, a table of each metric, and what runs into the folder asked for of it."""
     from bench.datasets.catalog import data_folders
     from bench.plan.filters import Choice, chosen
-    from bench.plan.rows import rows_of
     from bench.plan.states import collect
+    from bench.plan.variants import variants_of
     from bench.records.store import Store
     from bench.tables.comparison import comparison
     from bench.tables.table import PAPERS_STYLE
@@ -61,7 +61,7 @@ def collected(
     if not entries:
         raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
     entries, manifest = chosen(entries, store.manifest(), choice or Choice())
-    order = list(rows_of(config))
+    order = list(variants_of(config))
     style = style or PAPERS_STYLE
     tables = [comparison(entries, metric, config, manifest, order, style) for metric in metrics]
     return entries, tables, manifest

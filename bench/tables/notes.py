@@ -18,7 +18,7 @@ def notes_of(
 ) -> list[str]:
     """What stands under a table of classifiers."""
     notes = [_seed_note(entries), *_protocol_notes(entries, config, manifest, labels)]
-    notes += _own_rows_note([*table.ranked, *table.extra], config)
+    notes += _own_variants_note([*table.ranked, *table.extra], config)
     if table.ranked and table.show_ranks:
         notes.append(_rank_note(table, config))
         notes += _incomplete_note(table)
@@ -49,9 +49,9 @@ def _rank_note(table: Table, config: Config) -> str:
 
 def _incomplete_note(table: Table) -> list[str]:
     """Columns that the average rank leaves out, because a row that has values elsewhere has none there."""
-    ranks = table.frame[table.frame["row"].isin(table.ranked) & table.frame["rank"].notna()]
-    counts = ranks.groupby("dataset")["row"].nunique()
-    rows = ranks["row"].nunique()
+    ranks = table.frame[table.frame["variant"].isin(table.ranked) & table.frame["rank"].notna()]
+    counts = ranks.groupby("dataset")["variant"].nunique()
+    rows = ranks["variant"].nunique()
     few = [
         f"{column} ({counts[column]} of {rows} rows)" for column in table.columns if 0 < counts.get(column, 0) < rows
     ]
@@ -79,11 +79,11 @@ def _protocol_notes(entries: list[JobState], config: Config, manifest: Manifest,
     return notes
 
 
-def _own_rows_note(shown: list[str], config: Config) -> list[str]:
+def _own_variants_note(shown: list[str], config: Config) -> list[str]:
     """What the rows that bench.toml sets are, where they depart from their method or from the protocol."""
     said = []
     for name in shown:
-        row = config.rows.get(name)
+        row = config.variants.get(name)
         if row is None:
             continue
         settings = {**row.options, "clip": row.clip, "fidelity": row.fidelity}
@@ -108,14 +108,14 @@ def recovery_notes(table: Table, entries: list[JobState], manifest: Manifest, la
     options: dict[str, str] = {}
     binarised: dict[str, str] = {}
     for entry in entries:
-        if entry.record is not None and entry.state == "done":
+        if entry.record is not None and entry.record.recovered and entry.state == "done":
             fixed = entry.record.key["hyperparameters"]["options"]
-            options[entry.job.row] = ", ".join(
+            options[entry.job.variant] = ", ".join(
                 f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
                 for name, value in fixed.items()
                 if name not in SECOND_STAGE
             )
-            binarised[labels[entry.job.full_dataset]] = (entry.record.result or {}).get("logical_labels", "")
+            binarised[labels[entry.job.full_dataset]] = entry.record.recovered.logical_labels
     shown = [f"{row}: {options[row]}" for row in [*table.ranked, *table.extra] if options.get(row)]
     if shown:
         notes.append(f"Options: {'; '.join(shown)}.")
@@ -140,7 +140,7 @@ def _fault_notes(table: Table, entries: list[JobState], labels: dict[str, str]) 
         faults: dict[str, list[str]] = {}
         for entry in entries:
             if entry.state == state:
-                where = f"{entry.job.row} on {labels[entry.job.full_dataset]} (seed {entry.job.seed})"
+                where = f"{entry.job.variant} on {labels[entry.job.full_dataset]} (seed {entry.job.seed})"
                 faults.setdefault(entry.note, []).append(where)
         for note, places in faults.items():
             shown = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
@@ -149,7 +149,7 @@ def _fault_notes(table: Table, entries: list[JobState], labels: dict[str, str]) 
     if len(seeds) and seeds.min() < seeds.max():
         fewer = table.frame[(table.frame["state"] == "value") & (table.frame["seeds"] < seeds.max())]
         cells = [
-            f"{row} on {dataset} ({count})" for row, dataset, count in fewer[["row", "dataset", "seeds"]].values[:6]
+            f"{row} on {dataset} ({count})" for row, dataset, count in fewer[["variant", "dataset", "seeds"]].values[:6]
         ]
         notes.append(f"Fewer than {seeds.max()} seeds: {', '.join(cells)}{', ...' if len(fewer) > 6 else ''}.")
     return notes

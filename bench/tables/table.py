@@ -15,7 +15,7 @@ from bench.tables.ranking import DIGITS
 GAP = "–"
 
 
-FRAME_COLUMNS = ["row", "dataset", "mean", "deviation", "seeds", "rank", "state", "printed", "metric"]
+FRAME_COLUMNS = ["variant", "dataset", "mean", "std", "seeds", "rank", "state", "printed", "metric"]
 AVERAGE = paper.AVERAGE
 
 
@@ -79,4 +79,4 @@ class Table:
 
     @cached_property
     def _cells(self) -> dict[tuple[str, str], dict]:
-        return {(cell["row"], cell["dataset"]): cell for cell in self.frame.to_dict("records")}
+        return {(cell["variant"], cell["dataset"]): cell for cell in self.frame.to_dict("records")}

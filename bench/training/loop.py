@@ -108,7 +108,11 @@ def train(
         device=training.x.device,
         dtype=training.x.dtype,
     )
-    hamming = None if validation is None else partial(stacked_hamming, split=validation, cut=modules[0].cut)
+    hamming = (
+        None
+        if validation is None
+        else partial(stacked_hamming, split=validation, threshold=modules[0].decision_threshold)
+    )
     return _run(stack, training, hamming, options, seed, "classifier", extra, batches, on_epoch, kept)
 
 
@@ -288,12 +292,12 @@ def _changing(state: _State, step: Step) -> dict[str, Tensor]:
     return tensors | {f"norms {number}": queue.norms for number, (_, queue) in enumerate(step.clip_groups)}
 
 
-def stacked_hamming(parameters: dict[str, Tensor], split: Split, cut: float) -> Tensor:
+def stacked_hamming(parameters: dict[str, Tensor], split: Split, threshold: float) -> Tensor:
     """[K] float64 Hamming losses of K linear classifiers, in blocks of rows."""
     weight, bias = parameters["classifier.weight"].detach(), parameters["classifier.bias"].detach()
     step = rows_at_once(LOGIT_BYTES_AT_ONCE, bias.numel() * split.x.element_size())
     wrong = torch.zeros(bias.shape[0], dtype=torch.int64, device=bias.device)
     for start in range(0, split.x.shape[0], step):
-        predicted = stacked_linear(weight, bias, split.x[start : start + step]) > cut
+        predicted = stacked_linear(weight, bias, split.x[start : start + step]) > threshold
         wrong += (predicted != (split.y[start : start + step] > 0)).sum((1, 2))
     return wrong.double() / split.y.numel()

@@ -19,7 +19,7 @@ class TwoStage(LinearMethod):
 
     ``predictor`` "soft-bce": cross-entropy of the logits with the targets ``mix`` d + (1 - ``mix``) y, where d are the
     recovered degrees in [0, 1]; degrees that sum to 1 over the labels are first stretched to [0, 1] row by row, since a
-    row of two labels would otherwise have no target above the cut.
+    row of two labels would otherwise have no target above the threshold.
 
     ``predictor`` "svr": the linear form of the multi-output support vector regression that the authors of LEVI use:
     mean of .5 max(|t - z| - ``tolerance``, 0)^2 + ``penalty`` sum_j max(0, -sign(t_j) z_j), where t is sigmoid(d)

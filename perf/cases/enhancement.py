@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from bench import methods
-from bench.config import Row
+from bench.config import Variant
 from bench.job.build import per_sample_tensors
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared, problem_of
@@ -34,11 +34,11 @@ def run(full: bool) -> dict[str, object]:
     protocol = Protocol(epochs=EPOCHS)
 
     def recovery(name: str) -> None:
-        point = methods.options(name, methods.listing(name).defaults, {"epochs": EPOCHS})
+        point = methods.options(name, methods.info(name).defaults, {"epochs": EPOCHS})
         per_sample_tensors(name, point, prepared, protocol, 0)
 
     def whole(name: str) -> None:
-        points = recipe(Row(name=name, base=name)).points
+        points = recipe(Variant(name=name, base=name)).points
         points = [{**point, "epochs": EPOCHS} if "epochs" in point else point for point in points]
         fit_linear(name, points, prepared, protocol, 0)
 

@@ -131,7 +131,7 @@ def stacked(points: list[dict], prepared: Prepared, validation: Split) -> tuple[
 def run(full: bool) -> dict[str, object]:
     train, validation = simulated(ROWS, 0), simulated(VALIDATION_ROWS, 1)
     few = Split(validation.x[:2], validation.y[:2])  # two validation rows: as good as none
-    points = [methods.options("FLEM-D", methods.listing("FLEM-D").defaults, point) for point in GRID]
+    points = [methods.options("FLEM-D", methods.info("FLEM-D").defaults, point) for point in GRID]
     models_timed = 4 if full else 1
     rounds: dict[str, list[dict[str, float]]] = {"with": [], "without": []}
     differences = []

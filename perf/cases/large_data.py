@@ -22,15 +22,15 @@ started = time.perf_counter()
 from pathlib import Path
 from bench import config
 from bench.training import step
-from bench.plan.rows import chosen_rows
-from bench.plan.jobs import make_plan, source_of
+from bench.plan.variants import chosen_variants
+from bench.plan.jobs import make_plan
 from bench.job.inputs import prepare
 import numpy as np, torch
 torch.set_num_threads(1)
 folders = [Path(sys.argv[1])]
 settings = config.load()
-plan = make_plan(settings, folders, ["Large"], chosen_rows(settings, ["BCE"]), [0])
-dataset = source_of(plan.jobs[0], settings, folders).load()
+plan = make_plan(settings, folders, ["Large"], chosen_variants(settings, ["BCE"]), [0])
+dataset = plan.jobs[0].source.load()
 job = plan.jobs[0]
 prepared = prepare(dataset, job.protocol.scaling, job.protocol.fidelity, torch.device("cpu"), torch.float32)
 shared = np.shares_memory(prepared.splits["train"].x.numpy(), dataset.splits["train"].x)

@@ -16,7 +16,7 @@ import msgspec
 
 from bench import config as configuration
 from bench.plan.jobs import make_plan
-from bench.plan.rows import chosen_rows
+from bench.plan.variants import chosen_variants
 from bench.records.record import Manifest, Record
 from bench.records.store import Store
 
@@ -81,7 +81,7 @@ def many_records(folder: Path) -> dict[str, float]:
     folder.mkdir()
     settings = configuration.load()
     store = Store(folder / "results/runs")
-    rows = chosen_rows(settings, None)
+    rows = chosen_variants(settings, None)
     seeds = list(range(-(-RECORDS // len(rows))))
     plan = make_plan(settings, [], ["yeast"], rows, seeds)
     bench(folder, "run", "--methods", "FL", "--epochs", "30", "--results", "one")
@@ -91,7 +91,7 @@ def many_records(folder: Path) -> dict[str, float]:
     record = msgspec.convert(example, Record)
     for job in plan.jobs[:RECORDS]:
         store.write(msgspec.structs.replace(record, job=job.name, base=job.base, key=msgspec.to_builtins(job.key)))
-    store.write_manifest(Manifest(datasets=["yeast@mulan"], rows=[row.name for row in rows], seeds=seeds))
+    store.write_manifest(Manifest(datasets=["yeast@mulan"], variants=[row.name for row in rows], seeds=seeds))
     given = [str(seed) for seed in seeds]
     bench(folder, "status")  # the files are in the system's cache from here on
     return {

@@ -79,7 +79,7 @@ def _validation(models: int, split: Split) -> float:
     taken = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        loop.stacked_hamming(parameters, split, cut=0.0)
+        loop.stacked_hamming(parameters, split, threshold=0.0)
         taken.append(time.perf_counter() - start)
     return median(taken)
 
@@ -95,7 +95,7 @@ def _timed(step: Step) -> float:
 
 def _step_of(name: str, points: list[dict], prepared: Prepared) -> Step:
     protocol = Protocol()
-    defaults = methods.listing(name).defaults
+    defaults = methods.info(name).defaults
     chosen = [methods.options(name, defaults, point) for point in points]
     extra = per_sample_tensors(name, chosen[0], prepared, protocol, 0)
     modules = [linear_module(name, point, prepared, 0) for point in chosen]

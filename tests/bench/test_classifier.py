@@ -70,7 +70,7 @@ def test_every_method_is_saved_and_comes_back(name: str, validation: float | Non
     assert again.options_ == fitted.options_
     assert ((fitted.predict_proba(x) >= 0) & (fitted.predict_proba(x) <= 1)).all()
     assert np.array_equal(fitted.predict(x) == 1, fitted.predict_proba(x) > 0.5)
-    assert hasattr(fitted, "decision_function") is methods.listing(name).gradient
+    assert hasattr(fitted, "decision_function") is methods.info(name).gradient
 
 
 def test_what_is_fitted_is_what_the_harness_fits() -> None:
@@ -81,7 +81,7 @@ def test_what_is_fitted_is_what_the_harness_fits() -> None:
     parts = {"train": train, "val": validation}
     prepared = Prepared(problem_of(train), {k: type(v)(v.x.float(), v.y) for k, v in parts.items()})
     grid = [{"alpha": 0.01, "beta": beta} for beta in (1e-4, 1e-3, 1e-2, 1e-1)]
-    points = [methods.options("FLEM-D", methods.listing("FLEM-D").defaults, point) for point in grid]
+    points = [methods.options("FLEM-D", methods.info("FLEM-D").defaults, point) for point in grid]
     fitted = fit_linear("FLEM-D", points, prepared, Protocol(), 3)
     held_out = prepared.splits["val"]
     found = [evaluate(held_out.y, one.scores(held_out.x), 0.0) for one in fitted.candidates]

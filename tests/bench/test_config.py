@@ -31,7 +31,7 @@ def test_the_working_folder_lies_over_the_default(tmp_path: Path) -> None:
     )
     assert settings.protocols["small"].epochs == 5
     assert settings.protocols["small"].scaling == "minmax"
-    row = settings.rows["FLEM-D legacy"]
+    row = settings.variants["FLEM-D legacy"]
     assert (row.base, row.options) == ("FLEM-D", {"interaction": "legacy"})
 
 
@@ -70,9 +70,9 @@ def test_mistakes_are_one_sentence(tmp_path: Path, text: str, sentence: str) -> 
 
 def test_fidelity_decides_bias_decay_and_clip() -> None:
     official, paper = config.Protocol(), config.Protocol(fidelity="paper")
-    assert (official.bias_weight_decay, official.clip_in_force) == (1e-2, "joint")
-    assert (paper.bias_weight_decay, paper.clip_in_force) == (0.0, "none")
-    assert config.Protocol(fidelity="paper", clip="separate").clip_in_force == "separate"
+    assert (official.bias_weight_decay, official.effective_clip) == (1e-2, "joint")
+    assert (paper.bias_weight_decay, paper.effective_clip) == (0.0, "none")
+    assert config.Protocol(fidelity="paper", clip="separate").effective_clip == "separate"
 
 
 def test_epochs_grow_to_the_minimum_of_steps() -> None:

@@ -32,7 +32,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = bench("run", "--methods", *methods, "--epochs", "2", "--seeds", "0", "1", cwd=folder)
     assert done.returncode == 0, done.stderr
     store = Store(folder / "results/runs")
-    by_job = {(record.job.row, record.job.seed): record for _, record in store.records()}  # type: ignore[union-attr]
+    by_job = {(record.job.variant, record.job.seed): record for _, record in store.records()}  # type: ignore[union-attr]
     assert len(by_job) == 14
     change = msgspec.structs.replace
     store.write_manifest(change(store.manifest(), missing={"VOC07": "put its files there"}))
@@ -73,7 +73,7 @@ def test_tables_show_every_kind_of_cell_in_every_format(ran: Path, form: str) ->
     text = done.stdout.replace("\\textbackslash{}", "\\")
     for word in ("failed", "stale", "corrupt", "undefined", "VOC07", "±" if form != "latex" else r"\pm"):
         if word == "±" and form in ("csv", "json"):
-            word = "deviation"
+            word = "std"
         if word == "VOC07" and form == "csv":
             word = "VOC07,"
         assert word in text, word
@@ -84,7 +84,7 @@ def test_an_average_rank_needs_every_column_and_a_failed_row_has_none(ran: Path)
     done = without_torch(ran, "table", "--metric", "hamming", "--format", "json")
     table = json.loads(done.stdout)
     assert set(table["average_rank"]) == {"FL", "DB", "FLEM-D"}
-    cells = {(cell["row"], cell["dataset"]): cell for cell in table["cells"]}
+    cells = {(cell["variant"], cell["dataset"]): cell for cell in table["cells"]}
     assert cells["BS", "yeast"]["state"] == "failed"
     assert cells["BS", "yeast"]["mean"] is None
     assert cells["CB", "yeast"]["rank"] is None

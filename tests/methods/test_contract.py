@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench import methods
-from bench.config import Row
+from bench.config import Variant
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
@@ -18,7 +18,7 @@ from bench.protocol import Protocol
 from tests.conftest import problem_of, random_split
 
 EVERY = methods.names()
-GRADIENT = [name for name in EVERY if methods.listing(name).gradient]
+GRADIENT = [name for name in EVERY if methods.info(name).gradient]
 PROTOCOL = Protocol(epochs=3, batch_size=16, stack=16, precision="float64")
 
 
@@ -31,7 +31,7 @@ SIZES = {"train": 70, "val": 30, "test": 20}
 
 
 def fit(name: str, points: list[dict], data: Prepared, seed: int = 0, stack: int = 16) -> Fitted:
-    if methods.listing(name).gradient:
+    if methods.info(name).gradient:
         protocol = Protocol(epochs=3, batch_size=16, stack=stack, precision="float64")
         return fit_linear(name, points, data, protocol, seed)
     return fit_method(name, points, data, seed)
@@ -42,7 +42,7 @@ SMALL_NETWORK = {"LEVI": {"hidden": 12, "epochs": 2}, "VALEN": {"epochs": 2}}
 
 
 def defaults(name: str) -> dict:
-    return methods.options(name, methods.listing(name).defaults, SMALL_NETWORK.get(name, {}))
+    return methods.options(name, methods.info(name).defaults, SMALL_NETWORK.get(name, {}))
 
 
 def test_all_of_them_are_there() -> None:
@@ -55,14 +55,14 @@ def test_listing_agrees_with_the_class(name: str) -> None:
     """What is read from the source without importing is what importing registers."""
     from bench.methods import api
 
-    listing, cls = methods.listing(name), methods.method_class(name)
-    assert api.REGISTERED[listing.module, name].defaults == listing.defaults
-    assert issubclass(cls, LinearMethod if listing.gradient else Method)
-    assert listing.family
-    assert listing.paper
-    assert set(listing.grid) <= set(listing.defaults)
+    info, cls = methods.info(name), methods.method_class(name)
+    assert api.REGISTERED[info.module, name].defaults == info.defaults
+    assert issubclass(cls, LinearMethod if info.gradient else Method)
+    assert info.family
+    assert info.paper
+    assert set(info.grid) <= set(info.defaults)
     documentation = (cls.__doc__ or "") + (__import__(cls.__module__, fromlist=["x"]).__doc__ or "")
-    for option in listing.defaults:
+    for option in info.defaults:
         assert f"``{option}" in documentation or option in ("strategy",), f"{name} does not document {option}"
 
 
@@ -74,7 +74,7 @@ def test_scores_are_finite_of_the_right_shape_and_repeatable(name: str) -> None:
     assert scores.shape == (20, 5)
     assert torch.isfinite(scores).all()
     assert torch.equal(scores, second.candidates[0].scores(data.splits["test"].x))
-    assert isinstance(first.cut, float)
+    assert isinstance(first.decision_threshold, float)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -82,14 +82,14 @@ def test_learns_something(name: str) -> None:
     """Better than ranking labels by their frequency, on labels that depend linearly on the features."""
     splits = {split: random_split(400, 6, 5, seed) for seed, split in enumerate(("train", "val", "test"))}
     data = Prepared(problem_of(splits["train"]), splits)
-    points = recipe(Row(name=name, base=name)).points[:4]
-    if methods.listing(name).gradient:
+    points = recipe(Variant(name=name, base=name)).points[:4]
+    if methods.info(name).gradient:
         fitted = fit_linear(name, points, data, Protocol(epochs=60, batch_size=16, stack=16, precision="float64"), 0)
     else:
         fitted = fit_method(name, points, data, 0)
     validation = splits["val"]
     chosen = select(
-        [evaluate(validation.y, candidate.scores(validation.x), fitted.cut) for candidate in fitted.candidates],
+        [evaluate(validation.y, candidate.scores(validation.x), fitted.threshold) for candidate in fitted.candidates],
         [True] * len(points),
     )
     test = splits["test"]

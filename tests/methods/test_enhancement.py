@@ -161,7 +161,7 @@ def test_awkward_data_give_finite_degrees(name: str, case: str) -> None:
     if case == "a label without rows":
         y[:, 3] = 0
     split = Split(x, y)
-    point = methods.options(name, methods.listing(name).defaults, {"epochs": 2} if name in ("LEVI", "VALEN") else {})
+    point = methods.options(name, methods.info(name).defaults, {"epochs": 2} if name in ("LEVI", "VALEN") else {})
     fitted = fit_linear(
         name, [point], Prepared(problem_of(split), {"train": split}), Protocol(epochs=2, precision="float64"), 0
     )
@@ -266,7 +266,7 @@ def test_a_grid_shares_what_prepare_returns_where_it_may_and_not_elsewhere(monke
     calls = []
     original = cls.recover
     monkeypatch.setattr(cls, "recover", lambda *given: calls.append(1) or original(*given))
-    base = methods.options("LEVI", methods.listing("LEVI").defaults, {"hidden": 7, "epochs": 2})
+    base = methods.options("LEVI", methods.info("LEVI").defaults, {"hidden": 7, "epochs": 2})
     protocol = Protocol(epochs=2, precision="float64")
     together = fit_linear("LEVI", [{**base, "mix": mix} for mix in (0.1, 0.5, 1.0)], data, protocol, 0)
     assert (len(calls), together.stacks) == (1, [3])
@@ -283,7 +283,7 @@ def test_a_grid_shares_what_prepare_returns_where_it_may_and_not_elsewhere(monke
 def test_flem_gives_its_estimators_softmax_on_the_whole_training_set() -> None:
     split = random_split(50, 6, 5, seed=0)
     data = Prepared(problem_of(split), {"train": split, "val": random_split(20, 6, 5, seed=1)})
-    point = methods.options("FLEM-D", methods.listing("FLEM-D").defaults, {"hidden": 6})
+    point = methods.options("FLEM-D", methods.info("FLEM-D").defaults, {"hidden": 6})
     fitted = fit_linear("FLEM-D", [point], data, Protocol(epochs=3, precision="float64"), 0)
     candidate = fitted.candidates[0]
     p = {name.removeprefix("estimator."): value for name, value in candidate.parameters.items()}

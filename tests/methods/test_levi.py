@@ -25,14 +25,14 @@ def levi(**options: Any) -> LEVI:
 
 
 def recovered(data: Prepared, seed: int = 0, **options: Any) -> torch.Tensor:
-    point = methods.options("LEVI", methods.listing("LEVI").defaults, {"hidden": 7, "epochs": 4, **options})
+    point = methods.options("LEVI", methods.info("LEVI").defaults, {"hidden": 7, "epochs": 4, **options})
     return per_sample_tensors("LEVI", point, data, Protocol(precision="float64"), seed)["degrees"]
 
 
 def test_kl_is_the_released_codes(golden: dict) -> None:
     case = golden["levi"]
-    mean, deviation = (torch.tensor(case[name], dtype=torch.float64) for name in ("mu", "sigma"))
-    assert float(gaussian_kl(mean, deviation)) == pytest.approx(case["gauss_kl_loss"], abs=1e-12)
+    mean, std = (torch.tensor(case[name], dtype=torch.float64) for name in ("mu", "sigma"))
+    assert float(gaussian_kl(mean, std)) == pytest.approx(case["gauss_kl_loss"], abs=1e-12)
 
 
 @pytest.mark.parametrize("x_output", ["linear", "sigmoid"])

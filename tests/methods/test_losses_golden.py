@@ -75,9 +75,9 @@ def test_value_and_gradient(golden: dict, name: str, labels: str) -> None:
     z = torch.tensor(inputs["logits"], dtype=torch.float64, requires_grad=True)
     problem = Problem(
         dataset="golden",
-        rows=int(inputs["train_num"]),
-        features=1,
-        labels=y.shape[1],
+        n_samples=int(inputs["train_num"]),
+        n_features=1,
+        n_labels=y.shape[1],
         positives=torch.tensor(inputs["class_freq"], dtype=torch.float64),
     )
     method = methods.create(case.method, problem, **case.options)

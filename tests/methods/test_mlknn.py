@@ -29,7 +29,7 @@ def test_golden_paper_variant(golden: dict) -> None:
         torch.testing.assert_close(ours, torch.tensor(theirs, dtype=torch.float64), atol=1e-12, rtol=0)
     scores = method.scores(torch.tensor(reference["X_test"], dtype=torch.float64))
     torch.testing.assert_close(scores, torch.tensor(variant["proba"], dtype=torch.float64), atol=1e-12, rtol=0)
-    assert (scores > method.cut).int().tolist() == variant["pred"]
+    assert (scores > method.decision_threshold).int().tolist() == variant["pred"]
 
 
 def naive(x: np.ndarray, y: np.ndarray, queries: np.ndarray, k: int, s: float) -> np.ndarray:

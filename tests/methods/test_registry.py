@@ -67,7 +67,7 @@ NOT_TOLD = {
 }
 """The same, told by the class alone."""
 
-Only = Callable[[str], methods.Listing]
+Only = Callable[[str], methods.MethodInfo]
 
 
 @pytest.fixture
@@ -75,24 +75,24 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Only]:
     """A function from a plain file's text to the listing of the method "Mine" in it."""
     monkeypatch.setattr(methods, "_folders", [])
 
-    def write(text: str) -> methods.Listing:
+    def write(text: str) -> methods.MethodInfo:
         (tmp_path / "mine.py").write_text(text)
         methods.add_folders([tmp_path])
-        return methods.listing("Mine")
+        return methods.info("Mine")
 
-    methods.listings.cache_clear()
+    methods.infos.cache_clear()
     yield write
-    methods.listings.cache_clear()
+    methods.infos.cache_clear()
 
 
-def agrees(listing: methods.Listing, gradient: bool) -> None:
+def agrees(info: methods.MethodInfo, gradient: bool) -> None:
     """The listing, the class, the check and the fitting function all say the same."""
-    assert listing.gradient is gradient
+    assert info.gradient is gradient
     assert issubclass(methods.method_class("Mine"), LinearMethod) is gradient
     assert fault("Mine") is None
     splits = {"train": random_split(30, 4, 3, seed=0)}
     data = Prepared(problem_of(splits["train"]), splits)
-    points = [dict(listing.defaults)]
+    points = [dict(info.defaults)]
     right, wrong = partial(fit_linear, protocol=Protocol(epochs=1)), fit_method
     if not gradient:
         right, wrong = wrong, right
@@ -104,9 +104,9 @@ def agrees(listing: methods.Listing, gradient: bool) -> None:
 @pytest.mark.parametrize("case", TOLD)
 def test_bases_are_followed_without_importing(only: Only, case: str) -> None:
     text, gradient = TOLD[case]
-    listing = only(text)
-    assert listing.module not in sys.modules
-    agrees(listing, gradient)
+    info = only(text)
+    assert info.module not in sys.modules
+    agrees(info, gradient)
 
 
 @pytest.mark.parametrize("case", NOT_TOLD)
@@ -132,9 +132,9 @@ class Third(First):
 
 def test_shared_defaults_come_in_the_order_of_the_classes(only: Only) -> None:
     """That of Python: Second has none of its own, and its base comes after Third."""
-    listing = only(mine("Second, Third", SHARED, options=", c=2"))
-    assert listing.module not in sys.modules
-    assert listing.defaults == {"a": 3.0, "c": 2}
+    info = only(mine("Second, Third", SHARED, options=", c=2"))
+    assert info.module not in sys.modules
+    assert info.defaults == {"a": 3.0, "c": 2}
     assert methods.method_class("Mine").shared_defaults == {"a": 3.0}
 
 
@@ -166,26 +166,26 @@ def test_a_plugins_base_in_another_of_its_modules(
     monkeypatch.syspath_prepend(tmp_path)
     entry = metadata.EntryPoint("Mine", f"{package}.mine", methods.ENTRY_POINT_GROUP)
     monkeypatch.setattr(metadata, "entry_points", lambda group: [entry])
-    methods.listings.cache_clear()
+    methods.infos.cache_clear()
     try:
-        listing = methods.listing("Mine")
+        info = methods.info("Mine")
         assert package not in sys.modules
-        agrees(listing, kind == "LinearMethod")
+        agrees(info, kind == "LinearMethod")
     finally:
-        methods.listings.cache_clear()
+        methods.infos.cache_clear()
 
 
 def test_two_files_may_register_a_name_and_the_first_has_it(only: Only, tmp_path: Path) -> None:
     """The other is refused in a sentence, also where it has been imported."""
     text = mine("api.Method", API, body=WHOLE)
     (tmp_path / "other.py").write_text(text + text.replace("Mine", "BCE").replace("X", "Y"))
-    listing = only(mine("LinearMethod", LINEAR, body=TRAINED))
-    other = methods.listings()[f"Mine ({tmp_path / 'other.py'})"]
+    info = only(mine("LinearMethod", LINEAR, body=TRAINED))
+    other = methods.infos()[f"Mine ({tmp_path / 'other.py'})"]
     assert other.problems == (
         f"other.py: the name 'Mine' is already taken ({tmp_path / 'mine.py'}); give the method another one",
     )
     methods._imported(other)
-    agrees(listing, True)
+    agrees(info, True)
     assert methods.method_class("BCE").__module__ == "bench.methods.bce"
 
 
@@ -213,6 +213,6 @@ def test_worker_processes_know_the_folders(only: Only, tmp_path: Path, forked: b
 
 
 def test_the_built_in_folder_is_not_read_twice(only: Only) -> None:
-    before = list(methods.listings())
+    before = list(methods.infos())
     methods.add_folders([Path(methods.__file__).parent.resolve()])
-    assert list(methods.listings()) == before
+    assert list(methods.infos()) == before

@@ -87,7 +87,7 @@ def test_loss_is_that_of_a_naive_derivation() -> None:
     network = DirichletNetwork(6, 4, 512).double()
     neighbours = nearest_neighbours(data.x, 3)
     x, y = data.x, data.y.double()
-    batch = Batch(x, y, x.new_zeros(12, 0), {"row": torch.arange(12), "neighbours": neighbours})
+    batch = Batch(x, y, x.new_zeros(12, 0), {"variant": torch.arange(12), "neighbours": neighbours})
     torch.manual_seed(7)
     loss = method.recovery_loss(network, batch)
 
@@ -157,19 +157,19 @@ def test_networks_shape_and_initial_weights() -> None:
 def test_degrees_are_a_distribution_over_all_labels_also_for_rows_without_positives() -> None:
     data = random_split(40, 6, 5, seed=2)
     assert (data.y[0] == 0).all()
-    point = methods.options("VALEN", methods.listing("VALEN").defaults, {"epochs": 1500})
+    point = methods.options("VALEN", methods.info("VALEN").defaults, {"epochs": 1500})
     prepared = Prepared(problem_of(data), {"train": data})
     extra = per_sample_tensors("VALEN", point, prepared, Protocol(precision="float64"), 0)
     torch.testing.assert_close(extra["degrees"].sum(1), torch.ones(40, dtype=torch.float64))
     assert (extra["degrees"] > 0).all()
     assert extra["degrees"][data.y > 0].mean() > extra["degrees"][data.y == 0].mean()
-    # the classifier's targets are stretched to [0, 1], or no target of a row with two labels would pass the cut
+    # the classifier's targets are stretched to [0, 1], or no target of a row with two labels would pass the threshold
     assert (extra["target"].amax(1) == 1).all()
     assert (extra["target"].amin(1) == 0).all()
 
 
 def test_too_few_rows_for_its_graph_is_one_sentence() -> None:
     data = random_split(3, 6, 5, seed=2)
-    point = methods.options("VALEN", methods.listing("VALEN").defaults, {})
+    point = methods.options("VALEN", methods.info("VALEN").defaults, {})
     with pytest.raises(ValueError, match="3 neighbours of each row need more than 3 rows; there are 3"):
         per_sample_tensors("VALEN", point, Prepared(problem_of(data), {"train": data}), Protocol(), 0)

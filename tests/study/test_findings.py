@@ -33,7 +33,7 @@ def record(row: str, seed: int, values: list[float], epoch: int = 1, **more: Any
 def committed() -> tuple[findings.Records, pd.DataFrame]:
     records = [one for _, one in unpacked(FOLDER / PACKED)]
     lines = [
-        {"dataset": one.job.dataset, "row": one.job.row, "seed": one.job.seed, **one.result["test"]}
+        {"dataset": one.job.dataset, "variant": one.job.variant, "seed": one.job.seed, **one.result["test"]}
         for one in records
         if one.result is not None
     ]
@@ -47,7 +47,7 @@ def cells(markdown: str) -> list[list[str]]:
 
 def test_a_pair_is_compared_seed_by_seed(committed: tuple[findings.Records, pd.DataFrame]) -> None:
     records, frame = committed
-    wide = frame.pivot(index=["dataset", "seed"], columns="row", values=KEYS)
+    wide = frame.pivot(index=["dataset", "seed"], columns="variant", values=KEYS)
     _, *lines = cells(findings.pair(records, "CB", "FL"))
     for metric, line in zip(PAPER_METRICS, lines, strict=True):
         difference = (wide[metric.key, "CB"] - wide[metric.key, "FL"]).dropna()
@@ -65,7 +65,7 @@ def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[find
     here = frame.merge(pd.DataFrame([_of(one) for one in records.values()]), on=JOB)
     both = here.merge(there, on=JOB, suffixes=("", " there"))
     assert len(both) == len(others) > 0
-    rows = sorted(set(both["row"]))
+    rows = sorted(set(both["variant"]))
     found = findings.by_job(others)
     _, *lines = cells(processors.compared(records, found, rows))
     assert [line[0] for line in lines] == rows
@@ -74,9 +74,11 @@ def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[find
     both["alike"] = both["digest"] == both["digest there"]
     both["chosen alike"] = (both["point"] == both["point there"]) & (both["epoch"] == both["epoch there"])
     for line in lines:
-        group = both[both["row"] == line[0]]
+        group = both[both["variant"] == line[0]]
         hamming, precision = ((group[key] - group[f"{key} there"]).abs() for key in (KEYS[0], KEYS[3]))
-        spread = frame[(frame["row"] == line[0]) & frame["dataset"].isin(group["dataset"])].groupby("dataset")[KEYS[3]]
+        spread = frame[(frame["variant"] == line[0]) & frame["dataset"].isin(group["dataset"])].groupby("dataset")[
+            KEYS[3]
+        ]
         assert line[1:] == [
             str(len(group)), str(group["alike"].sum()), str(group["four digits"].sum()),
             str(group["chosen alike"].sum()), f"{hamming.max():.4f}", f"{precision.median():.4f}",
@@ -84,16 +86,16 @@ def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[find
         ]  # fmt: skip
     said = processors.summary(records, found, rows)
     assert f"{both['alike'].sum()} equal the reference byte for byte, {both['four digits'].sum()} in the four" in said
-    same = both.groupby("row")["four digits"]
+    same = both.groupby("variant")["four digits"]
     assert said.endswith(f", all of {', '.join(same.all().index[same.all()]) or 'no row'} among them.")
-    own = both["row"].isin(["FLEM-D", "FLEM-S"])
+    own = both["variant"].isin(["FLEM-D", "FLEM-S"])
     moved = (both[KEYS[3]] - both[f"{KEYS[3]} there"]).abs()[own]
     short = processors.in_short(records, found, ["FLEM-D", "FLEM-S"])
     same, distance = both["chosen alike"], (both[KEYS[3]] - both[f"{KEYS[3]} there"]).abs()
     assert processors.choices(records, found, rows) == (
         f"{PRECISION.title} is {distance[same].max():.4f} apart at most in {same.sum()} jobs with the same, "
         f"{distance[~same].max():.4f} in the {(~same).sum()} others (of "
-        f"{', '.join(sorted(set(both['row'][~same])))})."
+        f"{', '.join(sorted(set(both['variant'][~same])))})."
     )
     for part in (
         f"in {both['four digits'][own].sum()} of {own.sum()} jobs of FLEM-D, FLEM-S",
@@ -103,23 +105,23 @@ def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[find
         assert part in short
 
 
-JOB = ["dataset", "row", "seed"]
+JOB = ["dataset", "variant", "seed"]
 
 
 def _of(one: Record) -> dict[str, Any]:
     assert one.result is not None
     chosen = one.result["selected"]
     choice = {key: str(chosen.get(key)) for key in ("point", "epoch")}  # None for methods without epochs
-    values = (one.job.dataset, one.job.row, one.job.seed)
+    values = (one.job.dataset, one.job.variant, one.job.seed)
     return {**dict(zip(JOB, values, strict=True)), **choice, "digest": one.result["result_sha256"]}
 
 
 def test_deviations_are_those_of_pandas(committed: tuple[findings.Records, pd.DataFrame]) -> None:
     records, frame = committed
     for metric in PAPER_METRICS:
-        groups = frame[frame["row"] != "ML-KNN"].groupby(["dataset", "row"])[metric.key]
+        groups = frame[frame["variant"] != "ML-KNN"].groupby(["dataset", "variant"])[metric.key]
         expected = groups.std()[groups.count() > 1]
-        found = [deviation for _, deviation in findings.deviations(records, metric)]
+        found = [std for _, std in findings.stds(records, metric)]
         np.testing.assert_allclose(np.sort(found), np.sort(expected.to_numpy()), atol=1e-15)
 
 
@@ -218,19 +220,19 @@ def test_first_places_are_said_with_chance() -> None:
 def test_recovery_counts_sets_beyond_two_deviations_of_the_better_floor() -> None:
     """The line of the page against the committed records by pandas."""
     lines = [
-        {"dataset": one.job.dataset, "row": one.job.row, "seed": one.job.seed, **one.result["measures"]}
+        {"dataset": one.job.dataset, "variant": one.job.variant, "seed": one.job.seed, **one.result["measures"]}
         for _, one in unpacked(RECOVERY / PACKED)
         if one.result is not None
     ]
     frame = pd.DataFrame(lines)
     signs = {metric.key: 1 if metric.lower_is_better else -1 for metric in RECOVERY_METRICS}
     lower = frame[list(signs)] * pd.Series(signs)  # lower is better in every measure
-    grouped = lower.groupby([frame["row"], frame["dataset"]])
-    means, deviations = grouped.mean(), grouped.std(ddof=1)
+    grouped = lower.groupby([frame["variant"], frame["dataset"]])
+    means, stds = grouped.mean(), grouped.std(ddof=1)
     floor = means.loc[["uniform", "logical labels"]].groupby("dataset").min()
     page = results_page.PAGE.read_text(encoding="utf-8")
     said = next(line for line in page.splitlines() if line.startswith("- **Label distributions.**"))
     for row in ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D"):
-        better = ((floor - means.loc[row]) > 2 * deviations.loc[row]).sum()
+        better = ((floor - means.loc[row]) > 2 * stds.loc[row]).sum()
         assert f" {row} {better.min()} to {better.max()}" in said
     assert f"On {frame['dataset'].nunique()} sets" in said

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from bench.datasets.dataset import SPLITS, Dataset, SplitArrays, checked_labels, finished
+from bench.datasets.validation import check_labels_file
 from bench.errors import UsageError
 
 FEATURES = re.compile(r"(?P<stem>.+)_train_features_(?P<extractor>.+)\.npy")
@@ -38,6 +39,16 @@ def files(folder: Path, stem: str, extractor: str) -> tuple[Path, ...]:
         paths += [folder / feature_file(stem, split, extractor), folder / label_file(stem, split)]
     names = folder / f"{stem}_label_names.txt"
     return (*paths, names) if names.is_file() else tuple(paths)
+
+
+def read(name: str, paths: tuple[Path, ...]) -> Dataset:
+    """The set of which :func:`files` gave the paths."""
+    match = FEATURES.fullmatch(paths[0].name)
+    assert match
+    folder, stem = paths[0].parent, match["stem"]
+    for split in SPLITS:
+        check_labels_file(folder / label_file(stem, split))
+    return load(name, folder, stem, match["extractor"])
 
 
 def load(name: str, folder: Path, stem: str, extractor: str) -> Dataset:

@@ -19,6 +19,7 @@ from bench.datasets.dataset import (
     identifier_columns,
     split_rows,
 )
+from bench.datasets.validation import checked_archive
 from bench.errors import UsageError
 
 EXTRACTOR = "npz"
@@ -34,6 +35,11 @@ def is_multilabel(path: Path) -> bool:
     except (OSError, zipfile.BadZipFile):
         return True  # let loading say what is wrong with it
     return "Y.npy" in members and ("X.npy" in members or "X_data.npy" in members)
+
+
+def read(name: str, files: tuple[Path, ...]) -> Dataset:
+    """The set in the one file."""
+    return load(name, checked_archive(files[0]))
 
 
 def load(name: str, path: Path) -> Dataset:

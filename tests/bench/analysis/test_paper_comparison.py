@@ -45,7 +45,7 @@ def test_a_stand_in_is_set_beside_the_set_it_stands_for() -> None:
     cells = frame[(frame["dataset"] == "VOC07") & (frame["metric"] == "hamming")]
     printed = {(cell.method, cell.dataset): float(cell.value) for cell in paper.comparison_table(2) if cell.value}
     for line in cells.to_dict("records"):
-        expected = printed[line["row"], "VOC07"] - printed[line["row"], "VOC12"]
+        expected = printed[line["variant"], "VOC07"] - printed[line["variant"], "VOC12"]
         assert line["difference"] == pytest.approx(expected, abs=1e-12)
     text = render_comparison(frame[frame["dataset"] == "VOC07"], CONFIG, "terminal", [])
     assert "VOC07 beside the paper's VOC12" in text
@@ -61,12 +61,9 @@ def test_rank_correlation_is_spearmans() -> None:
     assert rank_correlation(frame.assign(rank=1)) is None
 
 
-def moved(by: float, deviation: float | None) -> list[Table]:
+def moved(by: float, std: float | None) -> list[Table]:
     """The paper's tables with every value moved, as if from records with that deviation over seeds."""
-    return [
-        replace(table, frame=table.frame.assign(mean=table.frame["mean"] + by, deviation=deviation))
-        for table in PAPERS_OWN
-    ]
+    return [replace(table, frame=table.frame.assign(mean=table.frame["mean"] + by, std=std)) for table in PAPERS_OWN]
 
 
 def test_differences_in_units_of_the_seed_deviation() -> None:
@@ -92,7 +89,9 @@ def test_what_cannot_be_compared_is_named() -> None:
             table,
             columns=[*table.columns[:2], "mine"],
             frame=table.frame.assign(
-                state=["failed" if row == "BS" else state for row, state in table.frame[["row", "state"]].to_numpy()]
+                state=[
+                    "failed" if row == "BS" else state for row, state in table.frame[["variant", "state"]].to_numpy()
+                ]
             ),
         )
         for table in PAPERS_OWN
@@ -155,7 +154,7 @@ def test_half_of_the_cells_is_what_chance_gives() -> None:
     worse_on_half = [
         replace(table, frame=table.frame.assign(mean=[
             mean + (1 if table.metric.lower_is_better else -1) * (row == "FLEM-D" and number % 2)
-            for number, (row, mean) in enumerate(table.frame[["row", "mean"]].to_numpy())
+            for number, (row, mean) in enumerate(table.frame[["variant", "mean"]].to_numpy())
         ]))
         for table in PAPERS_OWN
     ]  # fmt: skip
@@ -169,7 +168,7 @@ def test_a_claim_that_does_not_hold_is_called_so() -> None:
     worse = [
         replace(table, frame=table.frame.assign(mean=[
             mean + (1 if table.metric.lower_is_better else -1) * row.startswith("FLEM")
-            for row, mean in table.frame[["row", "mean"]].to_numpy()
+            for row, mean in table.frame[["variant", "mean"]].to_numpy()
         ]))
         for table in PAPERS_OWN
     ]  # fmt: skip

@@ -42,7 +42,7 @@ def test_instance_losses_average_to_the_metrics(seed: int) -> None:
     kept = made(seed)
     y, scores = torch.from_numpy(kept.y), torch.from_numpy(kept.scores)
     found = instance_losses(kept)
-    assert found["hamming"].mean() == pytest.approx(classification.hamming_loss(y, scores, kept.cut), abs=1e-12)
+    assert found["hamming"].mean() == pytest.approx(classification.hamming_loss(y, scores, kept.threshold), abs=1e-12)
     assert found["ranking"].mean() == pytest.approx(classification.ranking_loss(y, scores), abs=1e-12)
     assert found["coverage"].mean() == pytest.approx(classification.coverage(y, scores), abs=1e-12)
 
@@ -56,8 +56,8 @@ def test_a_resample_has_the_metric_of_its_repeated_rows(metric: str) -> None:
     for number in range(30):
         rows = np.repeat(np.arange(12), counts[:, number].astype(int))
         y, scores = torch.from_numpy(kept.y[rows]), torch.from_numpy(kept.scores[rows])
-        assert values[number] == pytest.approx(classification.evaluate(y, scores, kept.cut)[metric], abs=1e-6)
-    whole = classification.evaluate(torch.from_numpy(kept.y), torch.from_numpy(kept.scores), kept.cut)[metric]
+        assert values[number] == pytest.approx(classification.evaluate(y, scores, kept.threshold)[metric], abs=1e-6)
+    whole = classification.evaluate(torch.from_numpy(kept.y), torch.from_numpy(kept.scores), kept.threshold)[metric]
     assert observed == pytest.approx(whole, abs=1e-6)
 
 

@@ -46,8 +46,8 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(api, "REGISTERED", dict(registered))
         path = tmp_path / f"{module}.py"
         path.write_text(text.replace("{body}", body))
-        (listing,) = methods._read(path, module, "test")
-        monkeypatch.setattr(methods, "listings", lambda: {"Mine": listing})
+        (info,) = methods._read(path, module, "test")
+        monkeypatch.setattr(methods, "listings", lambda: {"Mine": info})
 
     return write
 

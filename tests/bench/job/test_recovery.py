@@ -168,7 +168,7 @@ def recovered(name: str, options: dict, data: ldl.DistributionSet) -> tuple[dict
 def options_of(name: str) -> dict:
     from bench import methods
 
-    return methods.options(name, methods.listing(name).defaults, {"epochs": 2} if name in ("LEVI", "VALEN") else {})
+    return methods.options(name, methods.info(name).defaults, {"epochs": 2} if name in ("LEVI", "VALEN") else {})
 
 
 @pytest.mark.parametrize("name", ["FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D"])

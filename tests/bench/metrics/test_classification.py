@@ -14,8 +14,8 @@ from bench.metrics.catalogue import METRICS
 def test_golden(golden: dict) -> None:
     for case in golden["metrics"]:
         y, scores = torch.tensor(case["y_true"]), torch.tensor(case["y_score"], dtype=torch.float64)
-        cut = 0.0 if scores.min() < 0 else 0.5  # the released code's guess; ours is a property of the method
-        ours = classification.evaluate(y, scores, cut)
+        threshold = 0.0 if scores.min() < 0 else 0.5  # the released code's guess; ours is a property of the method
+        ours = classification.evaluate(y, scores, threshold)
         expected = case["out"]
         assert ours["hamming"] == pytest.approx(expected["Hamming"], abs=1e-12), case["name"]
         assert ours["ranking"] == pytest.approx(expected["Ranking"], abs=1e-12), case["name"]

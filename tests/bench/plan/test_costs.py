@@ -17,7 +17,7 @@ from bench.datasets.shape import Shape, shape_of
 from bench.plan.costs import CostModel, Forecast, memory_bytes, recorded_shape, time_on, time_terms
 from bench.plan.forecast import forecasts, jobs_a_device, longest_first, total
 from bench.plan.jobs import Job, make_plan
-from bench.plan.rows import chosen_rows
+from bench.plan.variants import chosen_variants
 from bench.protocol import Protocol
 from bench.records.locks import Running
 from bench.records.record import JobName, Record
@@ -29,7 +29,7 @@ TYPICAL = {"BCE": {"steps": 2.0, "weights x steps": 7.0}, "ML-KNN": {"pairs of r
 
 def planned(rows: list[str]) -> list[Job]:
     settings = config.load()
-    return make_plan(settings, [], ["yeast"], chosen_rows(settings, rows), [0]).jobs
+    return make_plan(settings, [], ["yeast"], chosen_variants(settings, rows), [0]).jobs
 
 
 def record(job: Job, seconds: float, device: str = "cpu (PASSIVE waiting)", **cost: Any) -> Record:

@@ -18,31 +18,28 @@ from bench import config
 from bench.datasets.dataset import SplitArrays
 from bench.datasets.readers.ldl import DistributionSet
 from bench.job import probe, recipe
-from bench.plan import probes, recovery
-from bench.plan import rows as plan_rows
+from bench.plan import probes, recovery, variants
 from bench.records import probe_request
 
 ROOT = Path(__file__).resolve().parent.parents[2]
 SETTINGS = config.load(Path("/nonexistent"))
-ROWS = list(plan_rows.rows_of(SETTINGS))
+ROWS = list(variants.variants_of(SETTINGS))
 NEIGHBOURS = ("ML-KNN", "LP", "GLLE", "VALEN", "ML")
 """Methods of distances, which are exact on the probe's problem; noise would untie those that are equal."""
-RECOVERY_ROWS = list(recovery.rows_of(SETTINGS))
+RECOVERY_ROWS = list(recovery.variants_of(SETTINGS))
 
 
-def request(row_name: str, protocol: str = "small", dataset: str = "") -> probe_request.ProbeRequest:
-    row = plan_rows.rows_of(SETTINGS)[row_name]
+def request(variant_name: str, protocol: str = "small", dataset: str = "") -> probe_request.ProbeRequest:
+    row = variants.variants_of(SETTINGS)[variant_name]
     made = recipe.recipe(row)
-    settings = config.in_force(SETTINGS.protocols[protocol], row)
-    return probe_request.probe_request(
-        "classification", row.base, made.listing.gradient, made.points, settings, dataset
-    )
+    settings = config.effective_protocol(SETTINGS.protocols[protocol], row)
+    return probe_request.probe_request("classification", row.base, made.info.gradient, made.points, settings, dataset)
 
 
-def recovery_request(row_name: str) -> probe_request.ProbeRequest:
-    row = recovery.rows_of(SETTINGS)[row_name]
+def recovery_request(variant_name: str) -> probe_request.ProbeRequest:
+    row = recovery.variants_of(SETTINGS)[variant_name]
     made = recovery.recipe(row, SETTINGS)
-    settings = config.in_force(SETTINGS.protocols["small"], row)
+    settings = config.effective_protocol(SETTINGS.protocols["small"], row)
     return probe_request.probe_request("recovery", row.base, True, made.points, settings, "")
 
 
@@ -108,7 +105,7 @@ def test_the_problem_holds_what_it_promises() -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in ROWS if recipe.recipe(plan_rows.rows_of(SETTINGS)[row]).listing.gradient]
+    "row", [row for row in ROWS if recipe.recipe(variants.variants_of(SETTINGS)[row]).info.gradient]
 )
 def test_the_norm_queue_clips(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from bench.training.clipping import NormQueue
@@ -190,7 +187,13 @@ CHANGES = [
         ("BCE", "ML-KNN"),
         (),
     ),
-    Change("bench/metrics/classification.py", "scores[block] > cut", "scores[block] >= cut", ("BCE", "RAKEL"), ()),
+    Change(
+        "bench/metrics/classification.py",
+        "scores[block] > threshold",
+        "scores[block] >= threshold",
+        ("BCE", "RAKEL"),
+        (),
+    ),
 ]
 
 NUMBERS = """

@@ -10,14 +10,37 @@ import pytest
 
 from bench import config, methods
 from bench.errors import UsageError
-from bench.plan import digests, jobs
-from bench.plan import rows as plan_rows
+from bench.plan import digests, jobs, variants
 from bench.plan.states import JobState, state_of
 from bench.records import record as records_record
-from bench.records.record import CorruptRecordError, JobName, Manifest, Record
+from bench.records.record import (
+    CorruptRecordError,
+    Cost,
+    Curves,
+    Failure,
+    GridPoint,
+    JobName,
+    Manifest,
+    Record,
+    Result,
+    Selected,
+)
 from bench.records.store import Store
 
 NAME = JobName("yeast", "mulan", "FL", 0)
+
+
+RESULT = Result(
+    selected=Selected(0, 3, {}),
+    val={"hamming": 0.2},
+    test={"hamming": 0.1 + 0.2},
+    grid=[GridPoint({}, 3, None, {"hamming": 0.2}, {"hamming": 0.1 + 0.2}, Curves([0.7, None], [0.3, 0.2]))],
+    epochs=3,
+    stacks=[1],
+    n_samples={"train": 6, "val": 2, "test": 2},
+    n_features=4,
+    n_labels=2,
+)
 
 
 def record(key: dict | None = None, status: str = "done") -> Record:
@@ -27,10 +50,10 @@ def record(key: dict | None = None, status: str = "done") -> Record:
         protocol="small",
         key=key or {"seed": 0},
         status=status,  # type: ignore[arg-type]
-        cost={"seconds": 1.0},
+        cost=Cost(seconds=1.0),
         environment={},
-        result={"test": {"hamming": 0.1 + 0.2}} if status == "done" else None,
-        failure={"message": "out of memory"} if status == "failed" else None,
+        result=RESULT if status == "done" else None,
+        failure=Failure("MemoryError", "out of memory") if status == "failed" else None,
     )
 
 
@@ -47,7 +70,7 @@ def test_round_trip(tmp_path: Path) -> None:
     read = store.read(NAME)
     assert read == record()
     assert read is not None
-    assert read.result == {"test": {"hamming": 0.30000000000000004}}
+    assert read.metrics == {"hamming": 0.30000000000000004}
     assert [one for _, one in store.records()] == [record()]
 
 
@@ -55,8 +78,8 @@ def test_round_trip(tmp_path: Path) -> None:
     ("damage", "sentence"),
     [
         (lambda text: text[:-30], "is torn or no JSON"),
-        (lambda text: text.replace("0.30000000000000004", "0.2"), "does not match its checksum"),
-        (lambda text: text.replace('"schema": 1', '"schema": 7'), "has schema 7; this version reads schema 1"),
+        (lambda text: text.replace("0.30000000000000004", "0.25"), "does not match its checksum"),
+        (lambda text: text.replace('"schema": 2', '"schema": 7'), "has schema 7; this version reads schema 2"),
         (lambda text: "[]", "is not a record of this harness"),
         (lambda text: "", "is torn or no JSON"),
     ],
@@ -86,9 +109,9 @@ def test_a_record_under_another_name_does_not_count(tmp_path: Path) -> None:
 
 
 def test_a_registered_name_keeps_its_method(settings: config.Config) -> None:
-    own = msgspec.structs.replace(settings, rows={"BCE": config.Row(name="BCE", base="FL")})
+    own = msgspec.structs.replace(settings, variants={"BCE": config.Variant(name="BCE", base="FL")})
     with pytest.raises(UsageError, match=r"methods\.BCE is a registered method's name, and cannot have the base 'FL'"):
-        plan_rows.rows_of(own)
+        variants.variants_of(own)
 
 
 def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,9 +147,9 @@ def test_manifest(tmp_path: Path) -> None:
         store.manifest()
 
 
-def make(settings: config.Config, rows: list[config.Row] | None = None, **changes: object) -> jobs.Plan:
+def make(settings: config.Config, rows: list[config.Variant] | None = None, **changes: object) -> jobs.Plan:
     arguments: dict = {"datasets": ["yeast"], "seeds": [0], "epochs": None, **changes}
-    chosen = rows or plan_rows.chosen_rows(settings, ["FL"])
+    chosen = rows or variants.chosen_variants(settings, ["FL"])
     return jobs.make_plan(settings, [], arguments["datasets"], chosen, arguments["seeds"], arguments["epochs"])
 
 
@@ -143,9 +166,9 @@ def test_a_current_record_is_done_and_a_changed_part_is_named(
     assert state_after(settings, tmp_path, job, job).state == "done"
     shorter = make(settings, epochs=3).jobs[0]
     assert state_after(settings, tmp_path, job, shorter).parts == ("protocol",)
-    softer = make(settings, [config.Row("FL", "FL", {"gamma": 1})]).jobs[0]
+    softer = make(settings, [config.Variant("FL", "FL", {"gamma": 1})]).jobs[0]
     assert state_after(settings, tmp_path, job, softer).parts == ("hyperparameters",)
-    clipped = make(settings, [config.Row("FL", "FL", clip="separate")]).jobs[0]
+    clipped = make(settings, [config.Variant("FL", "FL", clip="separate")]).jobs[0]
     assert state_after(settings, tmp_path, job, clipped).parts == ("protocol",)
     monkeypatch.setattr(digests, "data_digest", lambda files, reader, digest: "other")
     assert state_after(settings, tmp_path, job, make(settings).jobs[0]).parts == ("data",)
@@ -180,34 +203,37 @@ def test_failures_and_damage_are_states(settings: config.Config, tmp_path: Path)
 
 
 def test_grid_is_the_product_and_fixed_options_leave_it(settings: config.Config) -> None:
-    whole = make(settings, plan_rows.chosen_rows(settings, ["FLEM-D"])).jobs[0]
+    whole = make(settings, variants.chosen_variants(settings, ["FLEM-D"])).jobs[0]
     assert len(whole.points) == 16
     assert [(point["alpha"], point["beta"]) for point in whole.points[:5]] == [
         (1e-4, 1e-4), (1e-4, 1e-3), (1e-4, 1e-2), (1e-4, 1e-1), (1e-3, 1e-4),
     ]  # fmt: skip
-    fixed = make(settings, [config.Row("x", "FLEM-D", {"alpha": 0.5})]).jobs[0]
+    fixed = make(settings, [config.Variant("x", "FLEM-D", {"alpha": 0.5})]).jobs[0]
     assert len(fixed.points) == 4
     assert {point["alpha"] for point in fixed.points} == {0.5}
-    own = make(settings, [config.Row("x", "FL", {}, {"gamma": [0, 1, 2]})]).jobs[0]
+    own = make(settings, [config.Variant("x", "FL", {}, {"gamma": [0, 1, 2]})]).jobs[0]
     assert [point["gamma"] for point in own.points] == [0.0, 1.0, 2.0]
 
 
 def test_rakel_depends_on_the_version_of_scikit_multilearn(settings: config.Config) -> None:
-    job = make(settings, plan_rows.chosen_rows(settings, ["RAKEL"])).jobs[0]
+    job = make(settings, variants.chosen_variants(settings, ["RAKEL"])).jobs[0]
     assert "scikit-multilearn-ng 0.0" in job.key["method"]
 
 
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (config.Row("x", "FL", {"gama": 1.0}), "row 'x': the method 'FL' has no option 'gama'; did you mean 'gamma'?"),
-        (config.Row("x", "FLL"), "row 'x': there is no method 'FLL'"),
-        (config.Row("x", "FL", {"gamma": "high"}), "must be like its default 2.0, not 'high'"),
-        (config.Row("x", "FL", {}, {"gamma": 3}), "the grid of 'gamma' must be a list"),
-        (config.Row("a/b", "FL"), "'a/b' cannot be a folder's name"),
+        (
+            config.Variant("x", "FL", {"gama": 1.0}),
+            "row 'x': the method 'FL' has no option 'gama'; did you mean 'gamma'?",
+        ),
+        (config.Variant("x", "FLL"), "row 'x': there is no method 'FLL'"),
+        (config.Variant("x", "FL", {"gamma": "high"}), "must be like its default 2.0, not 'high'"),
+        (config.Variant("x", "FL", {}, {"gamma": 3}), "the grid of 'gamma' must be a list"),
+        (config.Variant("a/b", "FL"), "'a/b' cannot be a folder's name"),
     ],
 )
-def test_mistakes_in_rows_are_one_sentence(settings: config.Config, row: config.Row, sentence: str) -> None:
+def test_mistakes_in_rows_are_one_sentence(settings: config.Config, row: config.Variant, sentence: str) -> None:
     with pytest.raises(UsageError) as error:
         make(settings, [row])
     assert sentence in str(error.value)
@@ -222,10 +248,10 @@ def test_all_means_registered_and_names_what_is_missing(settings: config.Config)
 
 
 def test_row_order_is_the_papers_then_extra_then_others(settings: config.Config) -> None:
-    names = list(plan_rows.rows_of(settings))
+    names = list(variants.variants_of(settings))
     paper = [name for name in settings.tables.ranked if name in methods.names()]
     assert names[: len(paper)] == paper
     assert names[len(paper) : len(paper) + 3] == ["BCE", "FLEM-I", "FLEM-II"]
     with pytest.raises(UsageError, match="no method or row 'FLEMD'; did you mean 'FLEM-D'"):
-        plan_rows.chosen_rows(settings, ["FLEMD"])
-    assert records_record.SCHEMA == 1
+        variants.chosen_variants(settings, ["FLEMD"])
+    assert records_record.SCHEMA == 2

@@ -199,7 +199,7 @@ def test_a_chosen_point_after_one_that_diverged_is_still_the_black_one() -> None
 def test_few_panels_have_room_for_their_captions(count: int) -> None:
     name = "a data set of a rather long name that somebody has chosen@with-an-extractor"
     made = [
-        msgspec.structs.replace(one, job=JobName(*name.split("@"), one.job.row, 0))
+        msgspec.structs.replace(one, job=JobName(*name.split("@"), one.job.variant, 0))
         for one in (record(row, GRID) for row in ROWS[:count])
     ]
     assert_readable(training_figures.learning_curves(made))
@@ -211,7 +211,7 @@ def test_few_panels_have_room_for_their_captions(count: int) -> None:
 @pytest.mark.parametrize("rows", [3, 4, 7])
 def test_few_methods_and_many_left_out_sets_fit_the_diagram(rows: int) -> None:
     frame = TABLES[0].frame
-    gaps = (frame["row"] == ROWS[0]) & frame["dataset"].isin(TABLES[0].columns[:5])
+    gaps = (frame["variant"] == ROWS[0]) & frame["dataset"].isin(TABLES[0].columns[:5])
     table = replace(TABLES[0], frame=frame.assign(state=frame["state"].mask(gaps, "failed")))
     assert_readable(rank_figures.critical_difference_diagram(table, ROWS[:rows]))
     assert_readable(rank_figures.quality_against_cost(table, SECONDS, ROWS[:rows]))
@@ -225,7 +225,7 @@ def test_names_with_dollars_are_names() -> None:
 
 def test_the_last_of_few_is_as_pale_as_the_last_of_many() -> None:
     frame = TABLES[0].frame
-    kept = frame["row"].isin(ROWS[:3]) | (frame["dataset"] != "NUS")
+    kept = frame["variant"].isin(ROWS[:3]) | (frame["dataset"] != "NUS")
     table = comparison_of(frame[kept])
     (panel,) = rank_figures.rank_heat_map([table], ROWS).axes
     shades = panel.images[0].get_array()
@@ -278,12 +278,12 @@ def test_reliability_is_the_observed_share_where_it_is_predicted() -> None:
     names = ["a", "b"]
     logits = KeptScores(np.log(p / (1 - p)).astype(np.float32), y, 0.0, names)
     assert score_figures.as_probabilities(logits) == pytest.approx(p)
-    assert score_figures.as_probabilities(replace(logits, scores=p, cut=0.5)) is not None
-    assert score_figures.as_probabilities(replace(logits, cut=0.5)) is None  # logits are no probabilities
-    assert score_figures.as_probabilities(replace(logits, cut=0.3)) is None
+    assert score_figures.as_probabilities(replace(logits, scores=p, threshold=0.5)) is not None
+    assert score_figures.as_probabilities(replace(logits, threshold=0.5)) is None  # logits are no probabilities
+    assert score_figures.as_probabilities(replace(logits, threshold=0.3)) is None
     assert_readable(score_figures.reliability(dict.fromkeys(ROWS, logits), "made"))
     with pytest.raises(UsageError, match="no method here has scores"):
-        score_figures.reliability({"x": replace(logits, cut=0.3)}, "made")
+        score_figures.reliability({"x": replace(logits, threshold=0.3)}, "made")
 
 
 def test_figures_are_vector_files_with_the_same_bytes_each_time() -> None:

@@ -58,7 +58,7 @@ def table(settings: config.Config) -> Table:
     manifest = Manifest(
         protocols={"small": {"minimum_steps": 2000, "scaling": "minmax"}},
         datasets=["a@npz", "b@npz"],
-        rows=["FL", "CB", "BS", "DB", "R-FL", "FLEM-D", "BCE"],
+        variants=["FL", "CB", "BS", "DB", "R-FL", "FLEM-D", "BCE"],
         missing={"VOC07": "get it"},
     )
     return comparison(ENTRIES, HAMMING, settings, manifest, ["BCE", "mine_1"])
@@ -134,7 +134,7 @@ def test_html_is_balanced(table: Table) -> None:
 
 def test_json_and_csv_hold_exact_values(table: Table) -> None:
     body = json.loads(render(table, "json"))
-    cell = next(one for one in body["cells"] if (one["row"], one["dataset"]) == ("FL", "a"))
+    cell = next(one for one in body["cells"] if (one["variant"], one["dataset"]) == ("FL", "a"))
     assert cell["mean"] == pytest.approx(0.15)
     assert (cell["seeds"], cell["rank"], cell["state"]) == (2, 1, "value")
     assert "FL,a,0.15000000000000002,0.0707" in render(table, "csv")
@@ -185,15 +185,15 @@ def test_latex_compiles(table: Table, settings: config.Config, tmp_path: Path) -
 
 def test_rows_columns_and_seeds_are_chosen() -> None:
     manifest = Manifest(
-        datasets=["a@npz", "b@npz"], rows=["FL", "CB", "BCE"], seeds=[0, 1], missing={"VOC07": "get it"}
+        datasets=["a@npz", "b@npz"], variants=["FL", "CB", "BCE"], seeds=[0, 1], missing={"VOC07": "get it"}
     )
     entries, asked = chosen(ENTRIES, manifest, Choice(["FL", "BCE"], ["a"], [0]))
-    assert [(one.job.row, one.job.dataset, one.job.seed) for one in entries] == [("FL", "a", 0), ("BCE", "a", 0)]
-    assert (asked.rows, asked.datasets, asked.seeds, asked.missing) == (["FL", "BCE"], ["a@npz"], [0], {})
+    assert [(one.job.variant, one.job.dataset, one.job.seed) for one in entries] == [("FL", "a", 0), ("BCE", "a", 0)]
+    assert (asked.variants, asked.datasets, asked.seeds, asked.missing) == (["FL", "BCE"], ["a@npz"], [0], {})
     assert chosen(ENTRIES, manifest, Choice()) == (ENTRIES, manifest)
     assert chosen(ENTRIES, manifest, Choice(datasets=["b@npz"]))[0] == ENTRIES[-2:]
     for choice, message in (
-        (Choice(rows=["FLL"]), "there is no record of the row 'FLL'; did you mean 'FL'?"),
+        (Choice(variants=["FLL"]), "there is no record of the row 'FLL'; did you mean 'FL'?"),
         (Choice(datasets=["c"]), "there is no record of the data set 'c'"),
         (Choice(seeds=[7]), "there is no record of seed 7; there are 0, 1."),
     ):
@@ -221,8 +221,8 @@ def test_digits_and_exact_ranks(settings: config.Config) -> None:
 def test_ranked_rows_of_ones_own_are_not_called_the_papers(settings: config.Config) -> None:
     entries = [entry("FL", "a", 0, 0.12), entry("BCE", "a", 0, 0.1)]
     for ranked, said in ((["FL"], "the 1 of the paper's methods"), (["FL", "BCE"], "the 2 ranked rows")):
-        chosen_rows = replace(settings, tables=replace(settings.tables, ranked=ranked))
-        notes = comparison(entries, HAMMING, chosen_rows, Manifest(), ["BCE"]).notes
+        chosen_variants = replace(settings, tables=replace(settings.tables, ranked=ranked))
+        notes = comparison(entries, HAMMING, chosen_variants, Manifest(), ["BCE"]).notes
         assert any(note.startswith(f"Ranks are among {said} that are here") for note in notes)
 
 

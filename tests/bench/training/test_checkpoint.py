@@ -17,7 +17,7 @@ from bench.job.inputs import Prepared
 from bench.job.recipe import recipe
 from bench.job.selection import Fitted
 from bench.plan.jobs import make_plan
-from bench.plan.rows import chosen_rows, rows_of
+from bench.plan.variants import chosen_variants, variants_of
 from bench.protocol import Protocol
 from bench.records.store import Store
 from bench.run import worker
@@ -39,7 +39,7 @@ def prepared() -> Prepared:
 
 def fitted(name: str, stages: Any = None, stop_at: int | None = None) -> tuple[Fitted, list[tuple[str, int]]]:
     """With the (what, epoch) that the fit went through."""
-    points = recipe(rows_of(config.load())[name]).points[:4]
+    points = recipe(variants_of(config.load())[name]).points[:4]
     seen: list[tuple[str, int]] = []
 
     def progress(what: str, done: int, total: int) -> None:
@@ -106,7 +106,7 @@ def test_a_checkpoint_is_due_by_the_clock(tmp_path: Path, monkeypatch: pytest.Mo
 def test_memory_that_runs_out_is_met_with_smaller_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DATA", "")
     settings = config.load()
-    plan = make_plan(settings, [], ["yeast"], chosen_rows(settings, ["FLEM-I"]), [0], epochs=1)
+    plan = make_plan(settings, [], ["yeast"], chosen_variants(settings, ["FLEM-I"]), [0], epochs=1)
     (job,) = plan.jobs
     stacks = []
     real = linear._train_stack
@@ -130,7 +130,7 @@ def test_memory_that_runs_out_is_met_with_smaller_stacks(tmp_path: Path, monkeyp
 
 def test_memory_that_one_model_does_not_fit_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = config.load()
-    (job,) = make_plan(settings, [], ["yeast"], chosen_rows(settings, ["BCE"]), [0], epochs=1).jobs
+    (job,) = make_plan(settings, [], ["yeast"], chosen_variants(settings, ["BCE"]), [0], epochs=1).jobs
 
     def full(*given: Any, **options: Any) -> Any:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")

@@ -67,7 +67,7 @@ OPTIONS = training_step.LoopOptions(epochs=6, batch_size=16)
 
 def trained(name: str, points: int, options: training_step.LoopOptions = OPTIONS) -> Trained:
     data = random_split(75, 6, 5, seed=0, dtype=torch.float64)  # four batches of 16 and an odd one of 11
-    numeric = [key for key, value in methods.listing(name).defaults.items() if isinstance(value, float)]
+    numeric = [key for key, value in methods.info(name).defaults.items() if isinstance(value, float)]
     torch.manual_seed(0)
     made = [methods.create(name, problem_of(data), **dict.fromkeys(numeric, 0.1 * (k + 1))) for k in range(points)]
     modules = [module.double() for module in made if isinstance(module, LinearMethod)]

@@ -24,7 +24,7 @@ from bench.job.inputs import Prepared
 from bench.job.selection import Fitted
 from bench.methods.api import Split
 from bench.plan.jobs import Job, make_plan
-from bench.plan.rows import chosen_rows
+from bench.plan.variants import chosen_variants
 from bench.protocol import Protocol
 from bench.records.store import Store
 from bench.run import worker
@@ -44,9 +44,9 @@ def fitted(name: str, seed: int) -> Fitted:
     """A small grid in float64; four batches of 16 rows and an odd one of 11."""
     data = random_split(75, 6, 5, seed=0, dtype=torch.float64)
     splits = {"train": data, "val": Split(data.x[:20], data.y[:20])}
-    listing = methods.listing(name)
-    numeric = [key for key, value in listing.defaults.items() if isinstance(value, float)][:1]
-    points = [{**listing.defaults, **dict.fromkeys(numeric, value)} for value in ((0.1, 0.2) if numeric else (0.0,))]
+    info = methods.info(name)
+    numeric = [key for key, value in info.defaults.items() if isinstance(value, float)][:1]
+    points = [{**info.defaults, **dict.fromkeys(numeric, value)} for value in ((0.1, 0.2) if numeric else (0.0,))]
     return fit_linear(name, points, Prepared(problem_of(data), splits), PROTOCOL, seed)
 
 
@@ -231,7 +231,7 @@ def jobs() -> Callable[..., list[Job]]:
     config = configuration.load()
 
     def planned(*names: str, seeds: tuple[int, ...] = (0, 1), epochs: int | None = None) -> list[Job]:
-        return list(make_plan(config, [], ["yeast"], chosen_rows(config, list(names)), list(seeds), epochs).jobs)
+        return list(make_plan(config, [], ["yeast"], chosen_variants(config, list(names)), list(seeds), epochs).jobs)
 
     return planned
 

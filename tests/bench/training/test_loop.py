@@ -117,13 +117,13 @@ def test_loop_equals_plain_pytorch(name: str, data: Split, validation: Split) ->
             torch.testing.assert_close(trained.parameters[key][k], plain["parameters"][key], atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize("name", [name for name in methods.names() if methods.listing(name).gradient])
+@pytest.mark.parametrize("name", [name for name in methods.names() if methods.info(name).gradient])
 @pytest.mark.parametrize("traced", [False, True])
 def test_one_step_of_a_stack_is_autograd_on_each_module(
     name: str, traced: bool, data: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stacking, "CALLS_BEFORE_RECORDING", 0 if traced else 10**9)
-    numeric = {key: value for key, value in methods.listing(name).defaults.items() if isinstance(value, float)}
+    numeric = {key: value for key, value in methods.info(name).defaults.items() if isinstance(value, float)}
     points = [{}, {key: 1.3 * value + 0.02 for key, value in numeric.items()}, {}]
     made = models(name, data, points)
     stack = stacking.Stack(made, linear=True, stackable=True, device=data.x.device, dtype=data.x.dtype)
@@ -258,7 +258,7 @@ class Noisy(LinearMethod):
 
     def __init__(self, problem: Problem, **hyperparameters: float) -> None:
         super().__init__(problem, **hyperparameters)
-        self.side = nn.Linear(problem.features, problem.labels)
+        self.side = nn.Linear(problem.n_features, problem.n_labels)
 
     def objective(self, batch: Batch) -> Tensor:
         guess = self.side(F.dropout(batch.x, 0.5, training=True))
@@ -292,8 +292,8 @@ class Deep(LinearMethod):
 
     def __init__(self, problem: Problem, **hyperparameters: float) -> None:
         super().__init__(problem, **hyperparameters)
-        self.shared = nn.Linear(problem.features, 4)
-        self.own = nn.Linear(4, problem.labels, bias=False)
+        self.shared = nn.Linear(problem.n_features, 4)
+        self.own = nn.Linear(4, problem.n_labels, bias=False)
         self.slots = nn.Linear(2, 3)
 
     def objective(self, batch: Batch) -> Tensor:
@@ -428,7 +428,7 @@ def test_side_networks_train_by_the_same_loop(data: Split) -> None:
 
 def test_stacks_side_by_side_equal_one_after_another(data: Split, validation: Split) -> None:
     prepared = Prepared(problem_of(data), {"train": data, "val": validation})
-    points = [methods.options("FL", methods.listing("FL").defaults, {"gamma": gamma}) for gamma in (0.0, 1.0, 2.0)]
+    points = [methods.options("FL", methods.info("FL").defaults, {"gamma": gamma}) for gamma in (0.0, 1.0, 2.0)]
     protocol = Protocol(epochs=3, batch_size=16, stack=2, precision="float64")
     alone, together = (fit_linear("FL", points, prepared, protocol, 0, processes=count) for count in (1, 2))
     assert alone.stacks == together.stacks == [2, 1]

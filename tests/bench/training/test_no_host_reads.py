@@ -17,7 +17,7 @@ from bench.training import stack as stacking
 from bench.training import step as training_step
 from tests.conftest import problem_of, random_split
 
-NAMES = [name for name in methods.names() if methods.listing(name).gradient]
+NAMES = [name for name in methods.names() if methods.info(name).gradient]
 ATEN = torch.ops.aten
 READS = {ATEN._local_scalar_dense.default, ATEN.equal.default, ATEN.nonzero.default, ATEN.masked_select.default}
 

@@ -31,7 +31,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Function | None, fx.Grap
     return both
 
 
-@pytest.mark.parametrize("name", [name for name in methods.names() if methods.listing(name).gradient])
+@pytest.mark.parametrize("name", [name for name in methods.names() if methods.info(name).gradient])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("size", [1, 3])
 def test_every_methods_step_is_compiled_to_the_same_numbers(

@@ -19,4 +19,4 @@ def logical_labels(y: Tensor) -> Tensor:
     return y.double()
 
 
-FLOORS: dict[str, Callable[[Tensor], Tensor]] = {"uniform": uniform, "logical labels": logical_labels}
+TRIVIAL_BASELINES: dict[str, Callable[[Tensor], Tensor]] = {"uniform": uniform, "logical labels": logical_labels}
