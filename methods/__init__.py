@@ -77,7 +77,8 @@ def add_folders(more: Iterable[str | Path]) -> None:
     for given in more:
         folder = Path(given).resolve()
         if not folder.is_dir():
-            raise BrokenMethodError(f"the folder of methods {given} does not exist.")
+            by = "--methods-dir, or bench.toml's method_folders"
+            raise BrokenMethodError(f"the folder of methods {given} ({by}) does not exist.")
         if folder not in (*_folders, _HERE.resolve()):
             _folders.append(folder)
             infos.cache_clear()

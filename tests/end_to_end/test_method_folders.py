@@ -49,6 +49,10 @@ def test_odd_files_are_named_and_stop_no_other(work: Path) -> None:
     (hinge,) = (line for line in lines if line.startswith("Hinge"))
     assert hinge.endswith(f"[{work / 'own/hinge.py'}]  ok")
     assert sum(line.endswith("  ok") for line in lines) == 21
+    planned = bench("run", "--dry-run", "--methods-dir", "own", cwd=work)
+    assert planned.returncode == 0, planned.stderr
+    assert "left out: taken.py: the name 'BCE' is already taken (built-in)" in planned.stdout
+    assert "yeast@mulan Hinge seed 0" in planned.stdout
     examined = bench("doctor", "--methods", "Hinge", "--methods-dir", "own", cwd=work)
     assert examined.returncode == 0, examined.stdout
     assert "warning  methods    left out: half.py has a syntax error in line 1" in examined.stdout

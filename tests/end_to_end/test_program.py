@@ -222,7 +222,7 @@ WRONG = {
     "negative seed": (["fit", "yeast", "BCE", "--model", "m", "--seed", "-1"], "a seed cannot be negative: -1"),
     "methods folder": (
         ["list", "methods", "--methods-dir", "nowhere"],
-        "the folder of methods nowhere does not",
+        "the folder of methods nowhere (--methods-dir, or",
     ),
     "data folder": (["run", "--data", "nowhere"], "the data folder nowhere, given by --data, does not exist"),
     "device": (["run", "--device", "gpu0"], "there is no device 'gpu0'"),
