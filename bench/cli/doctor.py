@@ -188,7 +188,7 @@ def doctor(
     from bench import config as configuration
     from bench.datasets.catalog import data_folders
     from bench.plan.forecast import forecasts
-    from bench.plan.jobs import make_plan
+    from bench.plan.tracks import make_plan
     from bench.plan.variants import chosen_variants
     from bench.records.store import Store
     from bench.run.runner import all_records, on_gpu, wanted_workers

@@ -102,7 +102,7 @@ def run(
     from bench import config as configuration
     from bench.datasets.catalog import data_folders
     from bench.methods import infos
-    from bench.plan.jobs import make_plan
+    from bench.plan.tracks import make_plan
     from bench.plan.variants import chosen_variants
     from bench.records.store import Store
     from bench.run.options import RunOptions
@@ -184,7 +184,7 @@ def recover(
     """
     from bench import config as configuration
     from bench.datasets.catalog import data_folders
-    from bench.plan import recovery
+    from bench.plan.tracks import make_recovery_plan
     from bench.records.store import Store
     from bench.run.options import RunOptions
     from bench.run.runner import run as run_plan
@@ -195,7 +195,7 @@ def recover(
     config = configuration.load()
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.recovery.seeds if seeds is None else seeds)
-    plan = recovery.make_plan(config, folders, datasets, methods, chosen_seeds, checked_epochs(epochs))
+    plan = make_recovery_plan(config, folders, datasets, methods, chosen_seeds, checked_epochs(epochs))
     store = Store(Path(results))
     options = RunOptions(device, job_count(jobs), kept(keep or ["none"]), keep is not None, fresh, epochs)
     if dry_run:
@@ -208,14 +208,14 @@ def recover(
 def _recovery_tables(store: Store, config: Config, folders: list[Path], form: str) -> int:
     from bench.analysis.recovery import against_trivial_baselines
     from bench.metrics.catalogue import RECOVERY_METRICS
-    from bench.plan.recovery import variants_of
     from bench.plan.states import collect
+    from bench.plan.tracks import recovery_variants
     from bench.tables.comparison import comparison
     from bench.tables.render import render_all
 
     entries = collect(store, config, folders)
     manifest = store.manifest()
-    order = list(variants_of(config))
+    order = list(recovery_variants(config))
     tables = [comparison(entries, metric, config, manifest, order) for metric in RECOVERY_METRICS]
     print(render_all(tables, form), end="")
     if form in ("terminal", "markdown"):

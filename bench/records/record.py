@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 SCHEMA = 2
 Status = Literal["done", "failed"]
-Track = Literal["classification", "recovery"]
+TrackName = Literal["classification", "recovery"]
 """What is compared: classifiers on test data, or recovered label distributions."""
 Metrics = dict[str, float | None]
 """{metric's key: value, None where it is not defined}."""
@@ -146,7 +146,7 @@ class Record(msgspec.Struct, frozen=True):
     """What ``--keep`` asked for; some methods have no artifact of a kind."""
     probe: Probe | None = None
     """What the same code and options gave on a fixed tiny problem; None of a failure, or where that failed."""
-    track: Track = "classification"
+    track: TrackName = "classification"
     schema: int = SCHEMA
 
     @property
@@ -170,7 +170,7 @@ class Manifest(msgspec.Struct, frozen=True):
     variants: list[str] = []
     seeds: list[int] = []
     missing: dict[str, str] = {}
-    track: Track = "classification"
+    track: TrackName = "classification"
     expected_seconds: dict[str, float] = {}
     """{job: what it was forecast to take when it was last planned}."""
 

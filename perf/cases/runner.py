@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from bench import config as configuration
-from bench.plan.jobs import make_plan
+from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.records.record import Manifest, Record
 from bench.records.store import Store

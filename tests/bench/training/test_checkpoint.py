@@ -16,7 +16,7 @@ from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
 from bench.job.recipe import recipe
 from bench.job.selection import Fitted
-from bench.plan.jobs import make_plan
+from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants, variants_of
 from bench.protocol import Protocol
 from bench.records.store import Store
