@@ -1,4 +1,4 @@
-"""What the reference records say beyond the tables: each a paragraph or table of docs/results.md, computed here.
+"""Findings of the reference records beyond the tables: each a paragraph or table of docs/results.md, computed here.
 
 Records are given as {(data set, row, seed): Record}; values are of the test split and as exact as they are stored.
 """
@@ -58,7 +58,7 @@ def pairs(records: Records, row: str, other: str, metric: Metric) -> Iterator[tu
 
 
 def pair(records: Records, row: str, other: str) -> str:
-    """How far two rows are apart in every metric, beside what seeds alone do to the first."""
+    """Distances between two variants in every metric, beside what seeds alone do to the first."""
     lines = []
     for metric in PAPER_METRICS:
         found = [(record.job.dataset, value) for record, _, value in pairs(records, row, other, metric)]
@@ -81,7 +81,7 @@ def pair(records: Records, row: str, other: str) -> str:
 
 
 def same_epoch(records: Records, row: str, other: str) -> str:
-    """How much of the distance is the choice of the epoch: a last digit of validation Hamming loss can move it far."""
+    """Share of the choice of the epoch in the distance: a last digit of validation Hamming loss can move it far."""
     same, others = by_epoch(records, row, other)
     said = f"Both chose the same epoch in {len(same)} of {len(same) + len(others)} jobs"
     if same:
@@ -122,7 +122,7 @@ def seed_deviations(records: Records) -> str:
 
 
 def margins(records: Records) -> str:
-    """What seeds do to a number, beside the margins that the paper's first places rest on."""
+    """Effect of seeds on a number, beside the margins that the paper's first places rest on."""
     lines = []
     for metric in PAPER_METRICS:
         claimed = printed_margins(metric)
@@ -171,7 +171,7 @@ def searched_deviation(records: Records, metric: Metric) -> float | None:
 
 
 def margins_below(records: Records, metric: Metric) -> tuple[int | None, int]:
-    """How many of the printed margins are below two deviations of FLEM's variants on the sets most like the paper's,
+    """Printed margins below two standard deviations of FLEM's variants on the sets most like the paper's, counted,
     and how many there are."""
     claimed = printed_margins(metric)
     searched = searched_deviation(records, metric)
@@ -181,7 +181,7 @@ def margins_below(records: Records, metric: Metric) -> tuple[int | None, int]:
 
 
 def selection(records: Records, rows: Sequence[str] = VARIANTS) -> str:
-    """What choosing the grid point by validation Hamming loss costs against choosing by each metric itself.
+    """Cost of choosing the grid point by validation Hamming loss against choosing by each metric itself.
 
     Epochs were chosen by validation Hamming loss in both cases. The best point in hindsight, by test data, is no rule
     but the bound of what any rule over this grid can reach.
@@ -232,7 +232,7 @@ def nothing_predicted(records: Records, measured: Mapping[str, Mapping[str, floa
 
 
 def saturation(records: Records, measured: Mapping[str, Mapping[str, float]]) -> str:
-    """How many of RAKEL's scores are 0 or 1, and what that does to the ranking metrics."""
+    """RAKEL's scores of 0 or 1, counted, and their effect on the ranking metrics."""
     ranking = PAPER_METRICS[1]
     lines = []
     for dataset in datasets_of(records):
@@ -277,7 +277,7 @@ def _better_worse(said: Counter[str | None]) -> str:
 
 
 def gain(metric: Metric, difference: float) -> float:
-    """How much better the control is, of a method's value minus the control's."""
+    """Gain of the control, of a method's value minus the control's."""
     return difference if metric.lower_is_better else -difference
 
 
@@ -292,7 +292,7 @@ def fitting_times(records: Records) -> dict[str, float]:
 
 
 def costs_and_ranks(times: Mapping[str, float], ranks: Mapping[str, Mapping[str, float]]) -> str:
-    """What a practitioner weighs: {metric: {row: mean rank}} beside what a job costs."""
+    """Quality against cost: {metric: {variant: mean rank}} beside what a job costs."""
     rows = [row for row in next(iter(ranks.values()), {}) if row in times]
     lines = [[row, *(f"{found[row]:.1f}" for found in ranks.values()), f"{times[row]:.2g}"] for row in rows]
     headers = ["method", *(f"mean rank, {metric}" for metric in ranks), "fitting time, in BCE's"]

@@ -49,7 +49,7 @@ DELICIOUS = FOLDER / "delicious"
 ANOTHER_PROCESSOR = FOLDER / "another-processor"
 """One seed of what data were at hand there."""
 MEASURED = "measured.json"
-"""What only kept scores tell, which are not committed; so too"""
+"""Facts that only kept scores tell, which are not committed; so too"""
 WITHIN = "within.jsonl"
 """what test instances and seeds decide between CONTROL and the others, a line a data set."""
 CONTROL = "FLEM-D"
@@ -110,7 +110,7 @@ def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]], b
 
 
 def runs_beside(results: Path, packed: Path) -> Path:
-    """Where the fresh records lie that are packed into a folder of its own: beside the others'."""
+    """Folder of the fresh records that are packed into a folder of its own: beside the others'."""
     return results.with_name(f"{packed.name}-{results.name}")
 
 

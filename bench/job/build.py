@@ -1,4 +1,4 @@
-"""Before a classifier is trained: its initialised modules, and what the method computes once per job (``prepare``)."""
+"""Initialised modules of a job, and the per-sample tensors that its method computes once (``prepare``)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def per_sample_tensors(
     progress: Progress | None = None,
     stages: Stages | None = None,
 ) -> dict[str, Tensor]:
-    """What the method's ``prepare`` returns on the training split, checked, on the features' device and type."""
+    """Per-sample tensors that the method's ``prepare`` returns, checked, on the features' device and of their type."""
     training = prepared.splits["train"]
     kept = stages("prepared") if stages else None
     if kept and (before := kept.load()) is not None:

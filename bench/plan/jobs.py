@@ -1,4 +1,4 @@
-"""From names to ordered jobs, each with its content key. Imports no torch."""
+"""Jobs and plans. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States of jobs and of records: done, stale, failed, corrupt or missing. Imports no torch."""
+"""States of jobs: done, incomplete, stale, failed, corrupt or missing. Imports no torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Kind = Literal["done", "incomplete", "stale", "failed", "corrupt", "missing"]
 
 @dataclass(frozen=True)
 class JobState:
-    """What a results folder holds of a job, and whether it may be trusted."""
+    """State of a job in a results folder: its record, and whether it may be trusted."""
 
     job: JobName
     state: Kind
@@ -100,13 +100,13 @@ def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:
 
 
 def states_of(jobs: Sequence[Job], store: Store) -> list[JobState]:
-    """What the store holds of planned jobs."""
+    """States of planned jobs."""
     found = [(job, store.path(job.name)) for job in jobs]
     return judged([Expected(job.name, path, _read(path), job.key, job.probe_request) for job, path in found])
 
 
 def state_of(job: Job, store: Store) -> JobState:
-    """What the store holds of a planned job."""
+    """State of a planned job."""
     return states_of([job], store)[0]
 
 
@@ -207,7 +207,7 @@ def _wanted_again(state: JobState, fresh: bool, required: list[str]) -> JobState
 
 
 def _gone(kind: str, state: JobState) -> bool:
-    """Whether what was kept of a kind is not beside its record any more."""
+    """True where an artifact of the kind is not beside its record any more."""
     assert state.record is not None
     names = [what for what in state.record.artifacts if what.partition(".")[0] == kind]
     return any(state.artifact(name) is None for name in names)

@@ -30,7 +30,7 @@ FAMILY = "label enhancement"
 
 @dataclass(frozen=True)
 class Track:
-    """What is compared."""
+    """One track: what is compared, on which data sets, by which code."""
 
     name: TrackName
     variants: Callable[[Config], dict[str, Variant]]

@@ -1,4 +1,4 @@
-"""What is asked of a probe: a row, a protocol and a data set's name, whatever the code. Imports no torch."""
+"""Requests for probes: a variant, a protocol and a data set's name, whatever the code. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CUT = {"epochs": 4, "iterations": 3}
 
 
 class ProbeRequest(msgspec.Struct, frozen=True):
-    """What a probe depends on besides the code."""
+    """Inputs of a probe besides the code."""
 
     track: TrackName
     base: str

@@ -1,4 +1,4 @@
-"""What a long job has computed so far, beside its record-to-be: a killed job goes on from there.
+"""Checkpoints of a long job, beside its record-to-be: a killed job goes on from there.
 
 One file a stage (a recovery network, what ``prepare`` gave, each stack of classifiers). A file of another key, device
 or library version counts as none, and so does a torn one: a job starts over rather than go on from anything else.
