@@ -191,7 +191,7 @@ class JobRun:
                 seed,
                 self.progress,
                 self.options.processes,
-                checkpoints.stage,
+                checkpoints.of,
             )
         else:
             fitted = fit_method(job.base, points, self.prepared, seed)

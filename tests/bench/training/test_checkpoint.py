@@ -66,20 +66,20 @@ def test_a_stopped_fit_goes_on_to_the_same_result(tmp_path: Path, name: str, sha
     checkpoints = Checkpoints(tmp_path / "c", "identity", seconds=0)
     stop = int(share * len(all_seen))
     with pytest.raises(Stopped):
-        fitted(name, checkpoints.stage, stop)
-    resumed, seen = fitted(name, checkpoints.stage)
+        fitted(name, checkpoints.of, stop)
+    resumed, seen = fitted(name, checkpoints.of)
     same(whole, resumed)
     # the epoch in which it was stopped was not kept; all before it are not done again
     assert seen == all_seen[stop:]
 
 
 def test_only_the_same_job_goes_on(tmp_path: Path) -> None:
-    stage = Checkpoints(tmp_path, "mine", 60).stage("stack of 0 to 3")
+    stage = Checkpoints(tmp_path, "mine", 60).of("stack of 0 to 3")
     assert stage.load() is None
     stage.save({"x": torch.arange(3), "curve": [[1.0]]})
-    again = Checkpoints(tmp_path, "mine", 60).stage("stack of 0 to 3")
+    again = Checkpoints(tmp_path, "mine", 60).of("stack of 0 to 3")
     assert torch.equal(again.load()["x"], torch.arange(3))  # type: ignore[index]
-    assert Checkpoints(tmp_path, "another's", 60).stage("stack of 0 to 3").load() is None
+    assert Checkpoints(tmp_path, "another's", 60).of("stack of 0 to 3").load() is None
     content = bytearray(stage.path.read_bytes())
     content[-5] ^= 1
     stage.path.write_bytes(content)
@@ -91,7 +91,7 @@ def test_only_the_same_job_goes_on(tmp_path: Path) -> None:
 def test_a_checkpoint_is_due_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
-    stage = checkpoint.Stage(tmp_path / "a", "mine", 60.0, started=0.0, saved=0.0)
+    stage = checkpoint.Checkpoint(tmp_path / "a", "mine", 60.0, started=0.0, saved=0.0)
     now[0] = 2.0
     assert not stage.due(finished=True)  # done sooner than read
     now[0] = 59.0
