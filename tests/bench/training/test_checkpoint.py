@@ -115,11 +115,11 @@ def test_memory_that_runs_out_is_met_with_smaller_stacks(tmp_path: Path, monkeyp
     stacks = []
     real = linear._train_stack
 
-    def limited(name: str, points: list, *given: Any) -> Any:
-        stacks.append(len(points))
-        if len(points) > 2:
+    def limited(name: str, prepared: Any, options: Any, seed: int, stack: Any, *report: Any) -> Any:
+        stacks.append(len(stack.points))
+        if len(stack.points) > 2:
             raise torch.OutOfMemoryError("out of memory")
-        return real(name, points, *given)
+        return real(name, prepared, options, seed, stack, *report)
 
     monkeypatch.setattr(linear, "_train_stack", limited)
     outcome = worker.run_job(replace(job, points=job.points * 8), Store(tmp_path), OPTIONS)
