@@ -42,7 +42,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.write(change(failed, status="failed", result=None, failure=failure))
     for seed in (0, 1):
         old = by_job["CB", seed]
-        store.write(change(old, key={**old.key, "method": "another"}))
+        store.write(change(old, key={**old.key, "method": "another"}, probe=None))
         none = by_job["DB", seed]
         assert none.result is not None
         result = change(none.result, test={**none.result.test, "average_precision": None})
