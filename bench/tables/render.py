@@ -175,7 +175,7 @@ def _html(table: Table) -> str:
                 text = f"<u>{text}</u>"
             cells.append(f"<td>{text}</td>")
         average = "".join(f"<td>{html.escape(text)}</td>" for text in _average(table, row))
-        return f'<tr><th scope="variant">{html.escape(row)}</th>{"".join(cells)}{average}</tr>'
+        return f'<tr><th scope="row">{html.escape(row)}</th>{"".join(cells)}{average}</tr>'
 
     head = "".join(f'<th scope="col">{html.escape(header)}</th>' for header in _headers(table))
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
