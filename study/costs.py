@@ -17,7 +17,7 @@ def fitting_times(records: Records) -> dict[str, float]:
     ratios: dict[str, list[float]] = {}
     for (dataset, variant, seed), record in records.items():
         beside = records.get((dataset, "BCE", seed))
-        if beside is not None:
+        if beside and record.cost.fit_seconds and beside.cost.fit_seconds:
             ratios.setdefault(variant, []).append(record.cost.fit_seconds / beside.cost.fit_seconds)
     return {variant: median(values) for variant, values in ratios.items()}
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from statistics import mean, median, stdev
 
 from bench.analysis.paper_claims import BASELINES, VARIANTS
 from bench.analysis.within_datasets import Resampled, shown
 from bench.metrics.catalogue import PAPER_METRICS, Metric
-from bench.records.record import GridPoint, Record
+from bench.records.record import Metrics, Record
 from bench.tables import paper
 from bench.text import Grid, as_text
 
@@ -183,6 +184,12 @@ def margins_below(records: Records, metric: Metric) -> tuple[int | None, int]:
     return sum(margin < 2 * searched for margin in claimed), len(claimed)
 
 
+def _losses(values: Metrics) -> dict[str, float]:
+    """The paper's metrics, turned so that lower is better; infinite where one is not defined."""
+    signs = {metric.key: 1 if metric.lower_is_better else -1 for metric in PAPER_METRICS}
+    return {key: inf if (value := values[key]) is None else sign * value for key, sign in signs.items()}
+
+
 def selection(records: Records, variants: Sequence[str] = VARIANTS) -> str:
     """Cost of choosing the grid point by validation Hamming loss against choosing it by each metric itself.
 
@@ -191,22 +198,18 @@ def selection(records: Records, variants: Sequence[str] = VARIANTS) -> str:
     """
     lines = []
     for metric in PAPER_METRICS:
-        sign = 1 if metric.lower_is_better else -1
-        own, bound = [], []
+        key, own, bound = metric.key, [], []
         for (_, variant, _), record in records.items():
             assert record.result is not None
-            points = [point for point in record.result.grid if point.val and point.test]
-            if variant not in variants or len(points) < 2 or any(point.test[metric.key] is None for point in points):
+            grid = [
+                (_losses(point.val), _losses(point.test)) for point in record.result.grid if point.val and point.test
+            ]
+            if variant not in variants or len(grid) < 2 or any(test[key] == inf for _, test in grid):
                 continue
-            chosen = record.result.test[metric.key]
-
-            def on_validation(point: GridPoint, key: str = metric.key, sign: int = sign) -> tuple[float, float]:
-                value = point.val[key]
-                return (float("inf") if value is None else sign * value), point.val["ranking"]  # ties as in fitting
-
-            best = min(points, key=on_validation).test[metric.key]
-            own.append(sign * (chosen - best))
-            bound.append(sign * chosen - min(sign * point.test[metric.key] for point in points))
+            chosen = _losses(record.result.test)[key]
+            first = [(val[key], val["ranking"]) for val, _ in grid]  # ties as in fitting
+            own.append(chosen - grid[first.index(min(first))][1][key])
+            bound.append(chosen - min(test[key] for _, test in grid))
         if own:
             lines.append([
                 metric.title, len(own), f"{mean(own):+.5f}", sum(value > 0 for value in own),

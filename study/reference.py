@@ -224,7 +224,7 @@ def check(results: Path) -> int:
         different = list(differences(before.result, record.result))
         outcome["equal to four digits" if not different else "different"] += 1
         for metric, old, new in different:
-            print(f"{record.job}: {metric} was {old:.4f} and is {new:.4f}")
+            print(f"{record.job}: {metric} was {old} and is {new}")
         there, here = (one.environment["processor"] for one in (before, record))
         if different and there != here:
             elsewhere.add(f"{there}, and here on {here}")
@@ -234,11 +234,12 @@ def check(results: Path) -> int:
     return int(outcome["different"] > 0 or not outcome)
 
 
-def differences(before: Result, now: Result) -> Iterator[tuple[str, float, float]]:
+def differences(before: Result, now: Result) -> Iterator[tuple[str, str, str]]:
     """(title, value before, value now) of the metrics that differ in their four printed digits."""
     for metric in PAPER_METRICS:
-        old, new = before.test[metric.key], now.test[metric.key]
-        if (old is None) != (new is None) or (old is not None and f"{old:.4f}" != f"{new:.4f}"):
+        values = before.test[metric.key], now.test[metric.key]
+        old, new = ("undefined" if value is None else f"{value:.4f}" for value in values)
+        if old != new:
             yield metric.title, old, new
 
 

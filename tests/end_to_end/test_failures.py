@@ -86,7 +86,7 @@ def test_a_checkpoint_that_does_not_fit_costs_nothing_but_itself(tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda text: text.replace('"schema": 1', '"schema": 99'), "has schema 99; this version reads schema 1"),
+        (lambda text: text.replace('"schema": 2', '"schema": 99'), "has schema 99; this version reads schema 2"),
         (lambda text: text[: len(text) // 2], "is torn or no JSON"),
         (lambda text: text.replace('"status": "done"', '"status": "failed"'), "does not match its checksum"),
         (lambda text: "", "is torn or no JSON"),

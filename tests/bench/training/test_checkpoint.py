@@ -3,6 +3,7 @@ tried in smaller parts."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,9 @@ def test_a_checkpoint_is_due_by_the_clock(tmp_path: Path, monkeypatch: pytest.Mo
     assert not stage.due(finished=False)
 
 
+OPTIONS = worker.JobOptions(device="cpu", keep=[], checkpoint_seconds=math.inf)
+
+
 def test_memory_that_runs_out_is_met_with_smaller_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DATA", "")
     settings = config.load()
@@ -118,13 +122,13 @@ def test_memory_that_runs_out_is_met_with_smaller_stacks(tmp_path: Path, monkeyp
         return real(name, points, *given)
 
     monkeypatch.setattr(linear, "_train_stack", limited)
-    outcome = worker.run_job(replace(job, points=job.points * 8), settings, [], Store(tmp_path), "cpu", [])
+    outcome = worker.run_job(replace(job, points=job.points * 8), Store(tmp_path), OPTIONS)
     assert outcome.status == "done", outcome.message
     record = Store(tmp_path).read(job.name)
     assert record is not None
     assert record.result is not None
-    assert record.result["stacks"] == [2, 2, 2, 2]
-    assert record.cost["stacks_that_did_not_fit"] == [8, 4]
+    assert record.result.stacks == [2, 2, 2, 2]
+    assert record.cost.stacks_that_did_not_fit == [8, 4]
     assert stacks[:6] == [8, 4, 2, 2, 2, 2]  # then those of the probe
 
 
@@ -136,6 +140,6 @@ def test_memory_that_one_model_does_not_fit_is_a_failure(tmp_path: Path, monkeyp
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
 
     monkeypatch.setattr(worker, "fit_linear", full)
-    outcome = worker.run_job(job, settings, [], Store(tmp_path), "cpu", [])
+    outcome = worker.run_job(job, Store(tmp_path), OPTIONS)
     assert outcome.status == "failed"
     assert "can't allocate memory" in outcome.message
