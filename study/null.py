@@ -1,5 +1,5 @@
-"""``python -m study.null``: how often ``bench stats`` finds something between 13 copies of one method, where
-nothing differs; stores study/null.json and writes docs/statistics.md.
+"""False alarms of ``bench stats`` between 13 copies of one method, where nothing differs: ``python -m study.null``
+stores study/null.json and writes docs/statistics.md.
 
 Plain BCE is trained with 40 seeds on eight small real sets. A copy takes one of a set's seeds at random (or three, and
 their mean), so 13 copies differ by nothing but their seeds; whatever a test finds between them is false.
@@ -39,6 +39,7 @@ def main() -> None:
 
 
 def run() -> dict[str, Any]:
+    """Train the copies in a folder that is thrown away, and count."""
     data = os.environ.get("BENCH_DATA")
     if not data:
         sys.exit(f"needs {', '.join(SETS)}; set BENCH_DATA to a folder with them")
@@ -52,7 +53,7 @@ def run() -> dict[str, Any]:
 
 
 def rates(store: Store) -> dict[str, Any]:
-    """Findings of the tests among the records."""
+    """Rates of findings among the records, with the numbers of sets, seeds, copies and rounds."""
     records = {}
     for _, record in store.records():
         assert isinstance(record, Record)
@@ -72,7 +73,7 @@ def over_sets(records: dict, rounds: int) -> dict[str, dict[str, float]]:
     """{metric: {test: share of rounds in which it finds something}}."""
     random = np.random.default_rng(0)
     apart = critical_difference(COPIES, len(SETS))
-    found = {}
+    shares = {}
     for metric in PAPER_METRICS:
         values = np.array([[records[name, seed].result.test[metric.key] for seed in range(SEEDS)] for name in SETS])
         hits = dict.fromkeys(("iman_davenport", "any_nemenyi_pair", "any_wilcoxon_after_holm"), 0)
@@ -83,21 +84,21 @@ def over_sets(records: dict, rounds: int) -> dict[str, dict[str, float]]:
             hits["any_nemenyi_pair"] += max(test.mean_ranks) - min(test.mean_ranks) > apart
             against = holm([wilcoxon_p(drawn[:, copy] - drawn[:, 0]) for copy in range(1, COPIES)])
             hits["any_wilcoxon_after_holm"] += any(p < ALPHA for p in against)
-        found[metric.key] = {test: float(count / rounds) for test, count in hits.items()}
-    return found
+        shares[metric.key] = {test: float(count / rounds) for test, count in hits.items()}
+    return shares
 
 
 def within_sets(store: Store, records: dict, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
     """{seeds of a copy: {metric: {set: share of rounds in which some interval of 12 copies against the 13th misses
     zero}}}."""
-    found: dict[str, dict[str, dict[str, float]]] = {count: {metric: {} for metric in METRICS} for count in "123"}
+    shares: dict[str, dict[str, dict[str, float]]] = {count: {metric: {} for metric in METRICS} for count in "123"}
     for name in SETS:
         kept = []
         for seed in range(SEEDS):
             record = records[name, seed]
             kept.append(read_scores(store.path(record.job).with_name(record.artifacts["scores.npz"])))
         counts = resamples(len(kept[0].y))
-        values = [values_of(one, METRICS, counts) for one in kept]
+        values = [values_of(scores, METRICS, counts) for scores in kept]
         for seeds in (1, 2, 3):
             for metric in METRICS:
                 random = np.random.default_rng(0)
@@ -108,9 +109,9 @@ def within_sets(store: Store, records: dict, rounds: int) -> dict[str, dict[str,
                         str(copy): {place: values[seed][metric] for place, seed in enumerate(line)}
                         for copy, line in enumerate(drawn)
                     }
-                    hits += any(one.p < ALPHA for one in intervals(copies, "0"))
-                found[str(seeds)][metric][name] = hits / rounds
-    return found
+                    hits += any(interval.p < ALPHA for interval in intervals(copies, "0"))
+                shares[str(seeds)][metric][name] = hits / rounds
+    return shares
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ check      a fresh run's results against the committed ones, byte for byte and t
 renew      the keys and probes of the committed records, once today's code has given the same bytes as the code of the
            records: two runs of the subset on one machine, in --results and --before
 
-Data folders come from BENCH_DATA. Rows of its own are in results/reference/bench.toml.
+Data folders come from BENCH_DATA. Variants of its own are in results/reference/bench.toml.
 """
 
 from __future__ import annotations
@@ -47,36 +47,36 @@ RECOVERY = FOLDER / "recovery"
 DELICIOUS = FOLDER / "delicious"
 """983 labels: one seed, and four grid points of FLEM, by the bench.toml there."""
 ANOTHER_PROCESSOR = FOLDER / "another-processor"
-"""One seed of what data were at hand there."""
+"""One seed of the data that were at hand there."""
 MEASURED = "measured.json"
-"""Facts that only kept scores tell, which are not committed; so too"""
+"""Facts from kept scores, which are not committed."""
 WITHIN = "within.jsonl"
-"""what test instances and seeds decide between CONTROL and the others, a line a data set."""
+"""Intervals of CONTROL against the others over test instances and seeds, from kept scores; a line a data set."""
 CONTROL = "FLEM-D"
 SMALL = ["yeast", "emotions", "scene", "birds", "medical", "enron"]
 LARGE = ["bibtex", "corel5k", "tmc2007_500"]
-OWN_ROWS = ["FLEM-D legacy", "FLEM-I separate"]
-VOC_ROWS = ["R-FL VOC", "DB VOC"]
+OWN_VARIANTS = ["FLEM-D legacy", "FLEM-I separate"]
+VOC_VARIANTS = ["R-FL VOC", "DB VOC"]
 ENHANCEMENT = ["FCM", "KM", "LP", "ML", "GLLE"]
 ONE, THREE = range(1), range(3)
 """Five seeds of everything would take ten hours on two cores."""
 PARTS: list[tuple[list[str], range, list[str] | None]] = [
     ([*LIKE_THE_PAPER, *SMALL], ONE, None),
-    ([*LIKE_THE_PAPER, "yeast", "scene"], ONE, OWN_ROWS),
+    ([*LIKE_THE_PAPER, "yeast", "scene"], ONE, OWN_VARIANTS),
     (LARGE, ONE, None),
     ([*LIKE_THE_PAPER, *SMALL], THREE, None),
-    ([*LIKE_THE_PAPER, "yeast", "scene"], THREE, OWN_ROWS),
+    ([*LIKE_THE_PAPER, "yeast", "scene"], THREE, OWN_VARIANTS),
     (["emotions", "birds", "yeast", "scene"], THREE, ENHANCEMENT),
     (LARGE, THREE, None),
-    (["VOC07tv"], THREE, VOC_ROWS),
+    (["VOC07tv"], THREE, VOC_VARIANTS),
 ]
-"""(data sets, seeds, rows; None for the table's): what matters most comes first."""
+"""(data sets, seeds, variants; None for the table's), by falling importance."""
 SUBSET: list[tuple[list[str], range, list[str] | None]] = [
     (["yeast", "emotions"], ONE, ["ML-KNN", "RAKEL", "FL", "CB", "R-FL", "DB", "BS", "BCE", "FLEM-I", "FLEM-II"]),
     (["VOC07tv"], ONE, ["LEVI", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I separate"]),
 ]
 """Under ten minutes on two cores."""
-SUBSET_JOBS = sum(len(datasets) * len(seeds) * len(rows or ()) for datasets, seeds, rows in SUBSET)
+SUBSET_JOBS = sum(len(datasets) * len(seeds) * len(variants or ()) for datasets, seeds, variants in SUBSET)
 
 
 def main() -> None:
@@ -100,9 +100,15 @@ def main() -> None:
 
 
 def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]], beyond: bool) -> None:
-    """The parts; ``beyond`` them the recovery track, and delicious."""
-    for datasets, seeds, rows in parts:
-        options = ["--datasets", *datasets, "--seeds", *map(str, seeds), *(["--methods", *rows] if rows else [])]
+    """Run the parts; ``beyond`` them the recovery track, and delicious."""
+    for datasets, seeds, variants in parts:
+        options = [
+            "--datasets",
+            *datasets,
+            "--seeds",
+            *map(str, seeds),
+            *(["--methods", *variants] if variants else []),
+        ]
         bench("run", results, options)
     if beyond:
         bench("recover", runs_beside(results, RECOVERY), [])
@@ -110,11 +116,12 @@ def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]], b
 
 
 def runs_beside(results: Path, packed: Path) -> Path:
-    """Folder of the fresh records that are packed into a folder of its own: beside the others'."""
+    """Folder of the fresh records that are packed into a folder of their own: beside the others'."""
     return results.with_name(f"{packed.name}-{results.name}")
 
 
 def bench(verb: str, results: Path, options: list[str], settings: Path = FOLDER) -> None:
+    """Run a verb into a results folder, with the bench.toml of ``settings``."""
     command = [sys.executable, "-m", "bench", verb, "--results", str(results), "--jobs", "auto", *options]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(command, cwd=settings, check=False, env={**os.environ, "PYTHONPATH": path})
@@ -123,23 +130,23 @@ def bench(verb: str, results: Path, options: list[str], settings: Path = FOLDER)
 
 
 def write(results: Path) -> None:
-    """The packed records and, of what they hold, every table in Markdown and LaTeX."""
+    """Write the packed records, and of them every table in Markdown and LaTeX."""
     store, config, manifest = Store(results), configuration.load(FOLDER), _packed(results, FOLDER)
     for folder in (RECOVERY, DELICIOUS):
         if (runs := runs_beside(results, folder)).is_dir():
             _packed(runs, folder)
-    entries = committed(Store(FOLDER), config)
-    tables = [comparison(entries, metric, config, manifest, list(variants_of(config))) for metric in PAPER_METRICS]
+    states = committed(Store(FOLDER), config)
+    tables = [comparison(states, metric, config, manifest, list(variants_of(config))) for metric in PAPER_METRICS]
     for form, suffix in (("markdown", "md"), ("latex", "tex")):
         (FOLDER / f"tables.{suffix}").write_text(render_all(tables, form, "page"), encoding="utf-8")
-    rows = [*tables[0].ranked, "BCE"]
+    variants = [*tables[0].ranked, "BCE"]
     (FOLDER / MEASURED).write_text(json.dumps(measured(store), indent=1, sort_keys=True) + "\n")
-    within = resampled(committed(store, config), rows, CONTROL, RESAMPLED)
-    (FOLDER / WITHIN).write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in within))
+    within = resampled(committed(store, config), variants, CONTROL, RESAMPLED)
+    (FOLDER / WITHIN).write_bytes(b"".join(msgspec.json.encode(intervals) + b"\n" for intervals in within))
 
 
 def _packed(runs: Path, folder: Path) -> Manifest:
-    """Pack what is done of the records, with what was asked for of them."""
+    """Pack the records that are done, with the manifest of their runs."""
     store = Store(runs)
     records = _done(store)
     path = pack(records, folder)
@@ -162,15 +169,18 @@ def renew(results: Path, before: Path) -> None:
         sys.exit(f"{len(two[0])} jobs, of which {len(different)} differ: {', '.join(map(str, different))}")
     for folder in (FOLDER, ANOTHER_PROCESSOR, RECOVERY, DELICIOUS):
         store, config = Store(folder), configuration.load(DELICIOUS if folder == DELICIOUS else FOLDER)
-        found = expected_now(store, config, data_folders(config, None))
-        probes = current_probes((one.request, one.key) for one in found if one.request and one.key)
+        every = expected_now(store, config, data_folders(config, None))
+        probes = current_probes(
+            (expected.request, expected.key) for expected in every if expected.request and expected.key
+        )
         renewed = []
-        for one, probe in zip(found, probes, strict=True):
-            assert isinstance(one.record, Record)
-            assert one.key is not None
-            if changed := {"protocol", "hyperparameters", "seed"}.intersection(changed_parts(one.record, one.key)):
-                sys.exit(f"{one.job}: {', '.join(changed)} changed; its results are not today's")
-            renewed.append(replace(one.record, key=one.key, probe=probe))
+        for expected, probe in zip(every, probes, strict=True):
+            record, key = expected.record, expected.key
+            assert isinstance(record, Record)
+            assert key is not None
+            if changed := {"protocol", "hyperparameters", "seed"}.intersection(changed_parts(record, key)):
+                sys.exit(f"{expected.job}: {', '.join(changed)} changed; its results are not today's")
+            renewed.append(replace(record, key=key, probe=probe))
         path = pack(renewed, folder)
         print(f"{len(renewed)} records, {path.stat().st_size / 1e6:.2f} MB: {path}")
 
@@ -180,26 +190,26 @@ def _done(store: Store) -> list[Record]:
 
 
 def measured(store: Store) -> dict[str, dict[str, float]]:
-    """{data set: what only the kept test scores tell}: the label density, and how far RAKEL's scores are saturated."""
-    found: dict[str, dict[str, float]] = {}
+    """{data set: facts from the kept test scores}: the label density, and how far RAKEL's scores are saturated."""
+    facts: dict[str, dict[str, float]] = {}
     for path in sorted(store.folder.glob("*@*/RAKEL/seed-0.scores.npz")):
         kept = read_scores(path)
         highest = kept.scores.max(1, keepdims=True)
-        found[path.parts[-3].partition("@")[0]] = {
+        facts[path.parts[-3].partition("@")[0]] = {
             "density": float(kept.y.mean()),
             "saturated": float((np.minimum(kept.scores, 1 - kept.scores) < 1e-6).mean()),
             "tied at the top": float(((kept.scores == highest).sum(1) > 1).mean()),
         }
-    return found
+    return facts
 
 
 def committed(store: Store, config: Config) -> list[JobState]:
-    """The records as they were made, whatever data sets are here."""
+    """States of the records as they were made, whatever data sets are here."""
     return collect(store, replace(config, datasets={}), [])
 
 
 def check(results: Path) -> int:
-    """Compare; 1 where a metric differs in its four printed digits."""
+    """Compare fresh records with the committed ones; 1 where a metric differs in its four printed digits."""
     committed = {record.job: record for _, record in unpacked(FOLDER / PACKED)}
     outcome: Counter[str] = Counter()
     elsewhere: set[str] = set()
@@ -225,6 +235,7 @@ def check(results: Path) -> int:
 
 
 def differences(before: Result, now: Result) -> Iterator[tuple[str, str, str]]:
+    """(title, value before, value now) of the metrics that differ in their four printed digits."""
     for metric in PAPER_METRICS:
         values = before.test[metric.key], now.test[metric.key]
         old, new = ("undefined" if value is None else f"{value:.4f}" for value in values)

@@ -23,8 +23,8 @@ from bench.analysis.within_datasets import Resampled
 from bench.config import Config
 from bench.metrics.catalogue import PAPER_METRICS, RECOVERY_METRICS
 from bench.plan.filters import Choice, chosen
+from bench.plan.tracks import recovery_variants
 from bench.plan.states import JobState
-from bench.plan.tracks import recovery_variants as recovery_rows
 from bench.plan.variants import variants_of
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Manifest, Record
@@ -33,9 +33,9 @@ from bench.report.rank_figures import rank_heat_map
 from bench.report.style import encoded
 from bench.tables.comparison import ABLATION, ablation, comparison, paper_table
 from bench.tables.render import render_all
-from bench.tables.table import PAPERS_STYLE, Style, Table
+from bench.tables.table import PAPERS_STYLE, MetricTable, Style
 from bench.text import Grid, as_text
-from study import findings, processors
+from study import costs, findings, processors
 from study.reference import (
     ANOTHER_PROCESSOR,
     CONTROL,
@@ -43,7 +43,7 @@ from study.reference import (
     ENHANCEMENT,
     FOLDER,
     MEASURED,
-    OWN_ROWS,
+    OWN_VARIANTS,
     RECOVERY,
     ROOT,
     WITHIN,
@@ -72,34 +72,38 @@ class Reference:
     """The committed records."""
 
     config: Config
-    entries: list[JobState]
+    states: list[JobState]
     manifest: Manifest
 
-    def tables(self, choice: Choice, ranked: Sequence[str] | None = None, style: Style = PAPERS_STYLE) -> list[Table]:
-        """A table a metric, of some of the records; ``ranked`` rows instead of the paper's twelve."""
+    def tables(
+        self, choice: Choice, ranked: Sequence[str] | None = None, style: Style = PAPERS_STYLE
+    ) -> list[MetricTable]:
+        """A table a metric, of some of the records; ``ranked`` variants instead of the paper's twelve."""
         config = self.config
         if ranked is not None:
             config = replace(config, tables=replace(config.tables, ranked=list(ranked)))
-        entries, manifest = chosen(self.entries, self.manifest, choice)
+        states, manifest = chosen(self.states, self.manifest, choice)
         order = list(variants_of(config))
-        return [comparison(entries, metric, config, manifest, order, style) for metric in PAPER_METRICS]
+        return [comparison(states, metric, config, manifest, order, style) for metric in PAPER_METRICS]
 
     def compared(self) -> list[str]:
-        """The rows of the paper, and those that stand under its rule."""
+        """The variants of the paper, and those that stand under its rule."""
         return [*self.config.tables.ranked, *self.config.tables.extra]
 
-    def with_bce(self) -> list[Table]:
+    def with_bce(self) -> list[MetricTable]:
         """Plain BCE ranked with the paper's twelve."""
-        rows = [*self.config.tables.ranked, "BCE"]
-        return self.tables(Choice(variants=rows), rows)
+        variants = [*self.config.tables.ranked, "BCE"]
+        return self.tables(Choice(variants=variants), variants)
 
 
 def read(folder: Path = FOLDER) -> Reference:
+    """Committed records of a folder."""
     config, store = configuration.load(folder), Store(folder)
     return Reference(config, committed(store, config), store.manifest())
 
 
 def picture(reference: Reference) -> bytes:
+    """The bytes of docs/ranks.svg."""
     tables = reference.with_bce()
     return encoded(rank_heat_map(tables, tables[0].ranked), "svg")
 
@@ -113,53 +117,54 @@ def with_demo(readme: str, reference: Reference) -> str:
 
 
 def page(reference: Reference) -> str:
-    config, entries = reference.config, reference.entries
+    """The text of docs/results.md."""
+    config, states = reference.config, reference.states
     tables = reference.tables(Choice(variants=reference.compared()))
     beside = comparison_frame(tables, checked_stand_ins([STAND_IN], config))
     measured = json.loads((FOLDER / MEASURED).read_text())
     within = [msgspec.json.decode(line, type=Resampled) for line in (FOLDER / WITHIN).read_bytes().splitlines()]
-    found = findings.by_job(entry.record for entry in entries if entry.record)
+    records = findings.by_job(state.record for state in states if state.record)
     with_bce = reference.with_bce()
     ranks, blocks = mean_ranks(with_bce)
-    ablated = Choice(variants=[*ABLATION, *OWN_ROWS, "BCE"], datasets=["VOC07tv"])
+    ablated = Choice(variants=[*ABLATION, *OWN_VARIANTS, "BCE"], datasets=["VOC07tv"])
     photographs = reference.tables(ablated, style=Style(show_ranks=False))
     claimed = claims([paper_table(metric, config) for metric in PAPER_METRICS], tables)
-    times = findings.fitting_times(found)
+    times = costs.fitting_times(records)
     few, recovery = read(DELICIOUS), committed(Store(RECOVERY), config)
     recovery_made = recovery_tables(recovery, config)
     there = findings.by_job(record for _, record in unpacked(ANOTHER_PROCESSOR / PACKED))
     return TEMPLATE.read_text(encoding="utf-8").format(
-        origin=origin(entries),
-        whole=jobs_and_hours([*entries, *recovery, *few.entries]),
-        in_short=in_short(found, claimed, tables, within, times, recovery_made, there, CONTROL),
-        inventory=inventory(entries),
+        origin=origin(states),
+        whole=jobs_and_hours([*states, *recovery, *few.states]),
+        in_short=in_short(records, claimed, tables, within, times, recovery_made, there, CONTROL),
+        inventory=inventory(states),
         comparison=render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
         tables=render_all(tables, "markdown"),
         ablation=render_all([ablation(photographs)], "markdown"),
         enhancement=enhancement(reference),
-        few_points="\n".join([origin(few.entries) + "\n", render_all(few.tables(Choice()), "markdown")]),
+        few_points="\n".join([origin(few.states) + "\n", render_all(few.tables(Choice()), "markdown")]),
         claims=as_text([claims_grid(claimed)], "pipe"),
         within=findings.within(within, CONTROL),
         sets=", ".join(_with_instances(within)),
         statistics="\n".join(statistics(table) for table in with_bce),
-        joint=findings.pair(found, "FLEM-I", "BCE"),
-        separate=findings.pair(found, "FLEM-I separate", "BCE"),
-        class_balanced=findings.pair(found, "CB", "FL"),
-        nothing=findings.nothing_predicted(found, measured),
-        saturation=findings.saturation(found, measured),
-        legacy=findings.pair(found, "FLEM-D legacy", "FLEM-D"),
-        mapped=findings.pair(found, "R-FL VOC", "R-FL"),
-        scaled=findings.pair(found, "DB VOC", "DB"),
+        joint=findings.pair(records, "FLEM-I", "BCE"),
+        separate=findings.pair(records, "FLEM-I separate", "BCE"),
+        class_balanced=findings.pair(records, "CB", "FL"),
+        nothing=findings.nothing_predicted(records, measured),
+        saturation=findings.saturation(records, measured),
+        legacy=findings.pair(records, "FLEM-D legacy", "FLEM-D"),
+        mapped=findings.pair(records, "R-FL VOC", "R-FL"),
+        scaled=findings.pair(records, "DB VOC", "DB"),
         near=", ".join(findings.LIKE_THE_PAPER),
-        margins=findings.margins(found),
-        stds=findings.seed_deviations(found),
-        elsewhere=processors.summary(found, there, reference.compared()),
-        distances_elsewhere=processors.compared(found, there, reference.compared()),
-        choices_elsewhere=processors.choices(found, there, reference.compared()),
-        selection=findings.selection(found),
+        margins=findings.margins(records),
+        stds=findings.seed_stds(records),
+        elsewhere=processors.summary(records, there, reference.compared()),
+        distances_elsewhere=processors.compared(records, there, reference.compared()),
+        choices_elsewhere=processors.choices(records, there, reference.compared()),
+        selection=findings.selection(records),
         blocks=blocks,
-        costs=findings.costs_and_ranks(times, ranks),
-        cheap=findings.cheap_and_dear(times, ranks, blocks),
+        costs=costs.costs_and_ranks(times, ranks),
+        cheap=costs.cheap_and_dear(times, ranks, blocks),
         neighbours_first=", ".join(ranked_on(tables[0], "ML-KNN", range(1, 2))) or "none",
         neighbours_last=", ".join(ranked_on(tables[0], "ML-KNN", range(10, 13))) or "none",
         labelsets_last=len(ranked_on(tables[0], "RAKEL", range(12, 13))),
@@ -175,83 +180,86 @@ def page(reference: Reference) -> str:
 
 def enhancement(reference: Reference) -> str:
     """The older label-enhancement methods on the sets that they were run on, ranked with the newer ones."""
-    rows = [*ENHANCEMENT, *LABEL_ENHANCEMENT, *VARIANTS]
-    sets = list(dict.fromkeys(one.job.full_dataset for one in reference.entries if one.job.variant in ENHANCEMENT))
+    variants = [*ENHANCEMENT, *LABEL_ENHANCEMENT, *VARIANTS]
+    jobs = [state.job for state in reference.states]
+    sets = list(dict.fromkeys(job.full_dataset for job in jobs if job.variant in ENHANCEMENT))
     if not sets:
         return ""
-    tables = reference.tables(Choice(variants=[*rows, "BCE"], datasets=sets), rows)
+    tables = reference.tables(Choice(variants=[*variants, "BCE"], datasets=sets), variants)
     return f"### Older label enhancement\n\n{render_all(tables, 'markdown')}\n"
 
 
 def _with_instances(within: list[Resampled]) -> list[str]:
-    return [f"{one.dataset.partition('@')[0]} ({one.instances} test instances)" for one in within]
+    return [f"{of_set.dataset.partition('@')[0]} ({of_set.instances} test instances)" for of_set in within]
 
 
-def ranked_on(table: Table, row: str, ranks: range) -> list[str]:
-    """The data sets on which the row has one of the ranks."""
-    cells = {column: table.cell(row, column) for column in table.columns}
-    return [column for column, cell in cells.items() if cell is not None and cell["rank"] in ranks]
+def ranked_on(table: MetricTable, variant: str, ranks: range) -> list[str]:
+    """Data sets on which the variant has one of the ranks."""
+    return [cell.dataset for cell in table.cells.values() if cell.variant == variant and cell.rank in ranks]
 
 
-def mean_ranks(tables: list[Table]) -> tuple[dict[str, dict[str, float]], int]:
-    """{metric: {row: mean rank}} of the ranked rows, ties sharing theirs, and over how many complete data sets."""
-    found, blocks = {}, 0
+def mean_ranks(tables: list[MetricTable]) -> tuple[dict[str, dict[str, float]], int]:
+    """{metric: {variant: mean rank}} of the ranked variants, ties sharing theirs, and the number of complete data sets."""
+    ranks, blocks = {}, 0
     for table in tables:
-        assert table.metric is not None
         values, _ = complete_values(table, table.ranked)
         test = friedman(values.to_numpy(dtype=float), table.metric.lower_is_better)
-        found[table.metric.title] = dict(zip(table.ranked, test.mean_ranks, strict=True))
+        ranks[table.metric.title] = dict(zip(table.ranked, test.mean_ranks, strict=True))
         blocks = test.blocks
-    return found, blocks
+    return ranks, blocks
 
 
-def origin(entries: list[JobState]) -> str:
-    environments = [entry.record.environment for entry in entries if entry.record]
-    commits = sorted({str(one["commit"]) for one in environments})
-    machines = sorted({f"{one['processor']}, {one['cores']} cores, {_device(one)}" for one in environments})
+def origin(states: list[JobState]) -> str:
+    """Sentences on the code, the machines and the time of the jobs."""
+    environments = [state.record.environment for state in states if state.record]
+    commits = sorted({str(environment["commit"]) for environment in environments})
+    machines = sorted({f"{here['processor']}, {here['cores']} cores, {_device(here)}" for here in environments})
     return (
-        f"Commit {', '.join(commits)}; {'; '.join(machines)}. {jobs_and_hours(entries)}, one thread each, "
+        f"Commit {', '.join(commits)}; {'; '.join(machines)}. {jobs_and_hours(states)}, one thread each, "
         "beside other work on the same machine."
     )
 
 
-def jobs_and_hours(entries: list[JobState]) -> str:
-    seconds = sum(entry.record.cost.seconds for entry in entries if entry.record)
-    return f"{len(entries)} jobs in {seconds / 3600:.1f} hours of computing"
+def jobs_and_hours(states: list[JobState]) -> str:
+    """Number of jobs and the hours of all."""
+    seconds = sum(state.record.cost.seconds for state in states if state.record)
+    return f"{len(states)} jobs in {seconds / 3600:.1f} hours of computing"
 
 
 def _device(environment: dict[str, Any]) -> str:
     return str(environment["device"]).partition(" (")[0]  # without how its threads wait
 
 
-def inventory(entries: list[JobState]) -> str:
-    """A line a data set: its sizes, what ran on it, and the fingerprint that tells whether another's is the same."""
+def inventory(states: list[JobState]) -> str:
+    """Data sets with their sizes, the variants and seeds that ran, and the fingerprint of their arrays, a line each."""
     by_set: dict[str, list[Record]] = {}
-    for entry in entries:
-        if entry.record is not None and entry.record.result is not None:
-            by_set.setdefault(entry.job.full_dataset, []).append(entry.record)
+    for state in states:
+        if state.record is not None and state.record.result is not None:
+            by_set.setdefault(state.job.full_dataset, []).append(state.record)
     lines = []
     for dataset, records in sorted(by_set.items(), key=lambda item: str.lower(item[0])):
         result = records[0].result
         assert result is not None
         seeds = Counter(record.job.variant for record in records).values()
         count = str(min(seeds)) if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
-        rows = " / ".join(str(result.n_samples[split]) for split in ("train", "val", "test"))
+        samples = " / ".join(str(result.n_samples[split]) for split in ("train", "val", "test"))
         fingerprint = records[0].key["data"]
-        lines.append([dataset, rows, str(result.n_features), str(result.n_labels), str(len(seeds)), count, fingerprint])
-    headers = ["data set", "train / val / test", "features", "labels", "rows of the tables", "seeds", "fingerprint"]
+        lines.append(
+            [dataset, samples, str(result.n_features), str(result.n_labels), str(len(seeds)), count, fingerprint]
+        )
+    headers = ["data set", "train / val / test", "features", "labels", "variants", "seeds", "fingerprint"]
     return as_text([Grid(headers, lines)], "pipe")
 
 
-def statistics(table: Table) -> str:
-    assert table.metric is not None
+def statistics(table: MetricTable) -> str:
+    """Tests over data sets of one metric."""
     return f"**{table.metric.title}**\n\n" + as_text(significance(table, table.ranked, "FLEM-D", None), "pipe")
 
 
-def recovery_tables(entries: list[JobState], config: Config) -> list[Table]:
+def recovery_tables(states: list[JobState], config: Config) -> list[MetricTable]:
     """A table a measure of the recovery track."""
-    names, manifest = list(recovery_rows(config)), Store(RECOVERY).manifest()
-    return [comparison(entries, metric, config, manifest, names) for metric in RECOVERY_METRICS]
+    names, manifest = list(recovery_variants(config)), Store(RECOVERY).manifest()
+    return [comparison(states, metric, config, manifest, names) for metric in RECOVERY_METRICS]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes docs/statistics.md from study/null.json."""
+"""docs/statistics.md from study/null.json."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ seeds or more make them sharper.
 
 
 def write(null: dict) -> None:
+    """Write the page; ``null``: as ``study.null.run`` gives it."""
     lines = [
         "## Where nothing differs",
         "",

@@ -1,4 +1,4 @@
-"""The first lines of docs/results.md: what its sections come to, each number from them."""
+"""First lines of docs/results.md: its sections in short, each number from them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from decimal import Decimal
 from bench.analysis.hypothesis_tests import wilcoxon_p
 from bench.analysis.over_datasets import complete_values, probability
 from bench.analysis.paper_claims import BASELINES, VARIANTS, Claim
-from bench.analysis.recovery import floor_counts
+from bench.analysis.recovery import baseline_counts
 from bench.analysis.within_datasets import Resampled
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.tables.ranking import printed
-from bench.tables.table import Table
+from bench.tables.table import MetricTable
 from study import findings, processors
+from study.costs import CHEAP
 from study.findings import Records
 
 
 def in_short(
     records: Records,
     claimed: Sequence[Claim],
-    tables: Sequence[Table],
+    tables: Sequence[MetricTable],
     within: Sequence[Resampled],
     times: Mapping[str, float],
-    recovery: Sequence[Table],
+    recovery: Sequence[MetricTable],
     elsewhere: Records,
     control: str,
 ) -> str:
+    """List of the page's main findings."""
     return "\n".join([
         first_places(claimed[0]),
         beside_bce(tables, within, control),
@@ -40,6 +42,7 @@ def in_short(
 
 
 def first_places(claim: Claim) -> str:
+    """Share of cells in which a FLEM variant is first, beside print and chance."""
     low, high = claim.interval or (0.0, 1.0)
     return (
         f"- **First places.** A FLEM variant is first in {claim.here} cells (a data set and a metric; 95 % interval "
@@ -48,41 +51,41 @@ def first_places(claim: Claim) -> str:
     )
 
 
-def beside_bce(tables: Sequence[Table], within: Sequence[Resampled], control: str) -> str:
-    said: Counter[str] = Counter()
+def beside_bce(tables: Sequence[MetricTable], within: Sequence[Resampled], control: str) -> str:
+    """The control beside plain BCE, cell by cell, on resampled instances and over data sets."""
+    cells: Counter[str] = Counter()
     for table in tables:
-        assert table.metric is not None
         for column in table.columns:
-            own, plain = (table.cell(row, column) for row in (control, "BCE"))
-            if own and plain and own["state"] == plain["state"] == "value":
-                difference = Decimal(printed(plain["mean"])) - Decimal(printed(own["mean"]))
+            values = table.values(column)
+            if control in values and "BCE" in values:
+                difference = Decimal(printed(values["BCE"])) - Decimal(printed(values[control]))
                 better = findings.gain(table.metric, float(difference))
-                said["better" if better > 0 else "worse" if better < 0 else "level"] += 1
+                cells["better" if better > 0 else "worse" if better < 0 else "level"] += 1
     shown: Counter[str | None] = sum(findings.shown_on_sets(within).get("BCE", {}).values(), Counter())
     return (
-        f"- **Plain BCE**, which the paper leaves out: {control} is better in {said['better']} of {said.total()} "
-        f"cells, worse in {said['worse']}, equal as printed in {said['level']}. With test instances and seeds moving, "
-        f"{control} is shown to be better in {shown['better']} of them and worse in {shown['worse']}, twelve methods "
-        f"being compared with it on each set (one with a single seed speaks of the trained models only). "
+        f"- **Plain BCE**, which the paper leaves out: {control} is better in {cells['better']} of {cells.total()} "
+        f"cells, worse in {cells['worse']}, equal as printed in {cells['level']}. With test instances and seeds "
+        f"moving, {control} is shown to be better in {shown['better']} of them and worse in {shown['worse']}, twelve "
+        f"methods being compared with it on each set (one with a single seed speaks of the trained models only). "
         f"Over the sets Wilcoxon's test of this pair alone gives "
         f"{', '.join(pair_over_sets(table, control, 'BCE') for table in tables)}."
     )
 
 
-def pair_over_sets(table: Table, control: str, other: str) -> str:
-    """The p-value of two rows over data sets, on means over seeds."""
-    assert table.metric is not None
+def pair_over_sets(table: MetricTable, control: str, other: str) -> str:
+    """Wilcoxon's p-value of two variants over data sets, on means over seeds."""
     values, _ = complete_values(table, [control, other])
     gain = values[other].to_numpy() - values[control].to_numpy()
     return f"p {probability(wilcoxon_p(gain))} by {table.metric.title}"
 
 
 def same_methods(records: Records) -> str:
+    """Pairs of methods that nearly coincide."""
     metric = PAPER_METRICS[3].title
     text = [
-        f"{row} and {other} by {max(same):.5f} at most in {len(same)} of {len(same) + len(others)} jobs"
-        for row, other in (("FLEM-I", "BCE"), ("CB", "FL"))
-        for same, others in [findings.by_epoch(records, row, other)]
+        f"{variant} and {other} by {max(same):.5f} at most in {len(same)} of {len(same) + len(others)} jobs"
+        for variant, other in (("FLEM-I", "BCE"), ("CB", "FL"))
+        for same, others in [findings.by_epoch(records, variant, other)]
         if same
     ]
     beginning = f"- **Two names, nearly one method.** Where both chose the same epoch, {metric} differs between"
@@ -90,6 +93,7 @@ def same_methods(records: Records) -> str:
 
 
 def seeds(records: Records) -> str:
+    """The paper's margins beside the std over seeds."""
     text = [
         f"{below} of {count} by {metric.title}"
         for metric in PAPER_METRICS
@@ -99,25 +103,28 @@ def seeds(records: Records) -> str:
     if not text:
         return f"- **Seeds.** None of {', '.join(findings.LIKE_THE_PAPER)} has more than one seed yet."
     return (
-        "- **Seeds.** The paper's margins of the best FLEM variant over the best baseline are below two deviations "
-        f"over seeds (the median of FLEM's variants on {', '.join(findings.LIKE_THE_PAPER)}) in {', '.join(text)}."
+        "- **Seeds.** The paper's margins of the best FLEM variant over the best baseline are below two standard "
+        f"deviations over seeds (the median of FLEM's variants on {', '.join(findings.LIKE_THE_PAPER)}) in "
+        f"{', '.join(text)}."
     )
 
 
 def cost(times: Mapping[str, float], control: str) -> str:
-    cheap = [row for row in BASELINES if row in times and times[row] < findings.CHEAP]
+    """Fitting times in multiples of BCE's."""
+    cheap = [name for name in BASELINES if name in times and times[name] < CHEAP]
     return (
         f"- **Cost.** Fitting {control} with its grid takes {times[control]:.0f} times BCE's fitting; "
-        f"{', '.join(cheap)} take less than {findings.CHEAP:.0f} times."
+        f"{', '.join(cheap)} take less than {CHEAP:.0f} times."
     )
 
 
-def recovered(tables: Sequence[Table]) -> str:
-    better = {row: [floor_counts(table, row)["better"] for table in tables] for row in tables[0].ranked}
+def recovered(tables: Sequence[MetricTable]) -> str:
+    """Data sets on which methods recover the label distribution better than the trivial baselines."""
+    better = {variant: [baseline_counts(table, variant)["better"] for table in tables] for variant in tables[0].ranked}
     most_first = sorted(better.items(), key=lambda item: -sum(item[1]))
-    text = [f"{row} {min(counts)} to {max(counts)}" for row, counts in most_first]
+    text = [f"{variant} {min(counts)} to {max(counts)}" for variant, counts in most_first]
     return (
         f"- **Label distributions.** On {len(tables[0].columns)} sets whose true distribution is known, methods "
-        f"recover it better than what learns nothing (section 7) on so many of them, from their worst to their best "
+        f"recover it better than the trivial baselines (section 7) on so many of them, from their worst to their best "
         f"of {len(tables)} measures: {', '.join(text)}."
     )

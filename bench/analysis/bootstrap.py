@@ -1,8 +1,8 @@
-"""How far a difference on one data set would move with other test instances and other seeds, from kept scores.
+"""Bootstrap intervals of differences on one data set, over test instances and seeds, from kept scores.
 
 Test instances are resampled, alike for all methods and seeds, so that differences are paired. What seeds do is added:
-the mean of S paired differences moves by their deviation over sqrt(S), t-distributed with S - 1 degrees of freedom.
-That deviation is at least the median one of the data set's methods, because two or three seeds often lie together by
+the mean of S paired differences moves by their standard deviation over sqrt(S), t-distributed with S - 1 degrees of
+freedom. That std is at least the median one of the data set's methods, because two or three seeds often lie together by
 chance. With one seed everywhere nothing is known of it, and a difference may be the seed's alone. p-values are adjusted
 for all methods by Holm, intervals by Bonferroni.
 
@@ -23,7 +23,7 @@ from bench.system.blocks import rows_at_once
 
 SAMPLES = 1000
 DRAWS_A_RESAMPLE = 20
-"""How often each resample is combined with what seeds do."""
+"""Draws of the effect of seeds that each resample is combined with."""
 COMPARISONS_AT_ONCE = 1 << 22
 
 
@@ -44,21 +44,21 @@ class Interval:
     p: float
     """Two-sided, adjusted for all methods."""
     seeds: int
-    """How many both have; with one, the interval is of these two trained models and not of their methods."""
+    """Number that both have; with one, the interval is of these two trained models and not of their methods."""
 
 
 def instance_losses(kept: KeptScores) -> dict[str, np.ndarray]:
-    """{"hamming", "ranking", "coverage": [N]}: each instance's part; the mean over instances is the metric.
+    """Losses of each instance, {"hamming", "ranking", "coverage": [N]}; the mean over instances is the metric.
 
     Definitions as in ``bench.metrics.classification``: ties are errors, an instance without positives has
     coverage -1/c.
     """
     truth, scores = kept.y > 0, kept.scores
-    rows, labels = truth.shape
+    n_samples, n_labels = truth.shape
     positives = truth.sum(1)
-    misranked, depth = np.zeros(rows), np.zeros(rows)
+    misranked, depth = np.zeros(n_samples), np.zeros(n_samples)
     row, label = truth.nonzero()
-    step = rows_at_once(COMPARISONS_AT_ONCE, labels)
+    step = rows_at_once(COMPARISONS_AT_ONCE, n_labels)
     for start in range(0, len(row), step):
         here = row[start : start + step]
         at_least = scores[here] >= scores[here, label[start : start + step], None]
@@ -67,13 +67,13 @@ def instance_losses(kept: KeptScores) -> dict[str, np.ndarray]:
         np.maximum.at(depth, here, rank)
     return {
         "hamming": ((scores > kept.threshold) != truth).mean(1),
-        "ranking": misranked / np.maximum(positives * (labels - positives), 1),
-        "coverage": (depth - 1) / labels,
+        "ranking": misranked / np.maximum(positives * (n_labels - positives), 1),
+        "coverage": (depth - 1) / n_labels,
     }
 
 
 def resampled_average_precision(kept: KeptScores, counts: np.ndarray) -> np.ndarray:
-    """[B] macro average precision of B resamples.
+    """Macro average precision of each resample [B].
 
     Parameters
     ----------
@@ -100,19 +100,19 @@ def resampled_average_precision(kept: KeptScores, counts: np.ndarray) -> np.ndar
 
 
 def _at_least(above: np.ndarray, thresholds: int, counts: np.ndarray) -> np.ndarray:
-    """[thresholds, B]: summed counts of the rows that reach each threshold; ``above`` says how many a row reaches."""
+    """Summed counts [thresholds, B] of the rows that reach each threshold; ``above`` says how many a row reaches."""
     bins = _bins(above, thresholds + 1) @ counts
     return bins[:0:-1].cumsum(0)[::-1]
 
 
 def _bins(place: np.ndarray, count: int) -> sparse.csr_array:
-    """[count, N] with a one where the row is in the bin."""
+    """Indicator [count, N] of the bin that each row is in."""
     rows = len(place)
     return sparse.csr_array((np.ones(rows, dtype=np.float32), (place, np.arange(rows))), shape=(count, rows))
 
 
 def resamples(instances: int, samples: int = SAMPLES, seed: int = 0) -> np.ndarray:
-    """[instances, samples] float32: how often each instance is drawn, with replacement."""
+    """Counts [instances, samples] float32 of each instance in each resample, drawn with replacement."""
     random = np.random.default_rng(seed)
     counts = np.empty((instances, samples), dtype=np.float32)
     for number in range(samples):
@@ -121,21 +121,21 @@ def resamples(instances: int, samples: int = SAMPLES, seed: int = 0) -> np.ndarr
 
 
 def values_of(kept: KeptScores, metrics: Sequence[str], counts: np.ndarray) -> dict[str, tuple[float, np.ndarray]]:
-    """{metric: its value, and its [B] values on the resamples} of one trained model."""
+    """Metrics of one trained model, {metric: (its value, its values on the resamples [B])}."""
     losses = instance_losses(kept)
-    found = {}
+    values = {}
     for metric in metrics:
         if metric == "average_precision":
             every = np.ones((len(counts), 1), dtype=counts.dtype)  # the sample itself, in the same pass
-            value, *_ = values = resampled_average_precision(kept, np.hstack([every, counts]))
-            found[metric] = float(value), values[1:]
+            value, *_ = precisions = resampled_average_precision(kept, np.hstack([every, counts]))
+            values[metric] = float(value), precisions[1:]
         else:
-            found[metric] = float(losses[metric].mean()), losses[metric] @ counts / len(counts)
-    return found
+            values[metric] = float(losses[metric].mean()), losses[metric] @ counts / len(counts)
+    return values
 
 
 def intervals(values: dict[str, Values], control: str, alpha: float = ALPHA, seed: int = 0) -> list[Interval]:
-    """Every method against the control, where they have a seed in common and the metric is defined.
+    """Intervals of every method against the control, where they have a seed in common and the metric is defined.
 
     Parameters
     ----------
@@ -154,26 +154,28 @@ def intervals(values: dict[str, Values], control: str, alpha: float = ALPHA, see
     moved = moved[:, np.isfinite(moved).all(0)] - difference[:, None]
     if moved.shape[1] < 2:
         return []
-    of_seeds = _deviation_of_means(list(gains.values()))
+    seed_stds = _std_of_means(list(gains.values()))
     random = np.random.default_rng((seed, 1))  # another stream than the resamples'
-    found, p = [], []
+    unadjusted, p = [], []
     for j, (method, gain) in enumerate(gains.items()):
         draws = moved[j]
-        if of_seeds[j]:
+        if seed_stds[j]:
             draws = np.tile(draws, DRAWS_A_RESAMPLE)
-            draws = draws + of_seeds[j] * random.standard_t(max(1, len(gain) - 1), len(draws))
+            draws = draws + seed_stds[j] * random.standard_t(max(1, len(gain) - 1), len(draws))
         # 1e-9: a difference that is the same on every instance and for every seed is no rounding
         away = np.abs(draws) > abs(difference[j]) * (1 - 1e-9) if difference[j] else np.ones(len(draws), dtype=bool)
         p.append((int(away.sum()) + 1) / (len(draws) + 1))
         width = float(np.quantile(np.abs(draws), 1 - alpha / len(gains)))
         low, high = float(difference[j]) - width, float(difference[j]) + width
-        found.append(Interval(method, float(difference[j]), low, high, 1.0, len(gain)))
-    return [replace(one, p=adjusted) for one, adjusted in zip(found, holm(p), strict=True)]
+        unadjusted.append(Interval(method, float(difference[j]), low, high, 1.0, len(gain)))
+    return [replace(interval, p=adjusted) for interval, adjusted in zip(unadjusted, holm(p), strict=True)]
 
 
-def _deviation_of_means(gains: list[list[float]]) -> np.ndarray:
-    """Of each method's mean over seeds, from at least the methods' median variance; 0 with one seed everywhere."""
-    spread = [float(np.var(gain, ddof=1)) if len(gain) > 1 else None for gain in gains]
-    known = [one for one in spread if one is not None]
+def _std_of_means(gains: list[list[float]]) -> np.ndarray:
+    """Standard deviation of each method's mean over seeds, from at least the methods' median variance; 0 with one seed
+    everywhere."""
+    variances = [float(np.var(gain, ddof=1)) if len(gain) > 1 else None for gain in gains]
+    known = [variance for variance in variances if variance is not None]
     least = float(np.median(known)) if known else 0.0
-    return np.array([np.sqrt(max(least, one or 0.0) / len(gain)) for one, gain in zip(spread, gains, strict=True)])
+    pairs = zip(variances, gains, strict=True)
+    return np.array([np.sqrt(max(least, variance or 0.0) / len(gain)) for variance, gain in pairs])

@@ -22,6 +22,8 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Friedman:
+    """Friedman's test, and Iman and Davenport's F of it."""
+
     mean_ranks: list[float]
     chi_square: float
     chi_square_p: float
@@ -32,7 +34,7 @@ class Friedman:
 
 
 def friedman(values: np.ndarray, lower_is_better: bool) -> Friedman:
-    """Whether any method differs; ``values`` [data sets, methods], complete.
+    """Friedman's test of whether any method differs; ``values`` [data sets, methods], complete.
 
     Raises
     ------
@@ -61,13 +63,13 @@ def friedman(values: np.ndarray, lower_is_better: bool) -> Friedman:
 
 
 def critical_difference(methods: int, blocks: int, alpha: float = ALPHA) -> float:
-    """Mean ranks that differ by less cannot be told apart (Nemenyi)."""
+    """Nemenyi's critical difference: mean ranks that differ by less cannot be told apart."""
     quantile = stats.studentized_range.ppf(1 - alpha, methods, np.inf) / math.sqrt(2)
     return float(quantile * math.sqrt(methods * (methods + 1) / (6 * blocks)))
 
 
 def nemenyi(mean_ranks: list[float], blocks: int) -> np.ndarray:
-    """[methods, methods] p-values of all pairs."""
+    """Nemenyi's p-values of all pairs [methods, methods]."""
     methods = len(mean_ranks)
     distance = np.abs(np.subtract.outer(mean_ranks, mean_ranks)) / math.sqrt(methods * (methods + 1) / (6 * blocks))
     p = stats.studentized_range.sf(distance * math.sqrt(2), methods, np.inf)
@@ -77,7 +79,7 @@ def nemenyi(mean_ranks: list[float], blocks: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Against:
-    """A method against the control."""
+    """A method against the control, over data sets."""
 
     method: str
     wins: int
@@ -96,20 +98,25 @@ class Against:
 def against_control(
     values: np.ndarray, methods: list[str], control: str, lower_is_better: bool, region: float, seed: int = 0
 ) -> list[Against]:
-    """Every method against the control over data sets; ``region`` is the half-width of practical equivalence, in the
-    metric's unit."""
+    """Wilcoxon's and the Bayesian signed-rank test of every method against the control.
+
+    Parameters
+    ----------
+    values: [data sets, methods], complete.
+    region: half-width of practical equivalence, in the metric's unit.
+    """
     signed = values if lower_is_better else -values
     column = methods.index(control)
-    found = []
+    tests = []
     for j, method in enumerate(methods):
         if j == column:
             continue
         gain = signed[:, j] - signed[:, column]  # above 0 where the control is better
         p = wilcoxon_p(gain)
         better, equivalent, worse = signed_rank_posterior(gain, region, np.random.default_rng(seed))
-        found.append(Against(method, int((gain > 0).sum()), int((gain < 0).sum()), p, 1.0, better, equivalent, worse))
-    adjusted = holm([one.p for one in found])
-    return [replace(one, p_holm=p) for one, p in zip(found, adjusted, strict=True)]
+        tests.append(Against(method, int((gain > 0).sum()), int((gain < 0).sum()), p, 1.0, better, equivalent, worse))
+    adjusted = holm([test.p for test in tests])
+    return [replace(test, p_holm=p) for test, p in zip(tests, adjusted, strict=True)]
 
 
 def wilcoxon_p(gain: np.ndarray) -> float:
@@ -147,5 +154,5 @@ def signed_rank_posterior(
 
 
 def smallest_wilcoxon_p(blocks: int) -> float:
-    """What the two-sided signed-rank test can reach at best: all differences of one sign."""
+    """Smallest p-value of the two-sided signed-rank test: all differences of one sign."""
     return 2.0 ** (1 - blocks)

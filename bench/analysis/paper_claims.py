@@ -1,4 +1,4 @@
-"""What the paper claims of its method, counted alike in its printed tables and in ours. Imports neither torch nor
+"""The paper's claims of its method, counted alike in its printed tables and in ours. Imports neither torch nor
 methods."""
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from fractions import Fraction
 import numpy as np
 
 from bench.analysis.hypothesis_tests import ALPHA
+from bench.metrics.catalogue import PAPER_METRICS
 from bench.tables.comparison import paper_ablation
 from bench.tables.ranking import printed
-from bench.tables.table import Table
+from bench.tables.table import MetricTable
 from bench.text import Grid
 
 VARIANTS = ("FLEM-S", "FLEM-T", "FLEM-D")
@@ -25,6 +26,8 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Count:
+    """Cases in which a claim holds, of all."""
+
     holds: int
     cases: int
 
@@ -65,36 +68,36 @@ class Claim:
         return "does not hold" if high < self.chance else "no more than chance"
 
 
-Counting = Callable[[Table, str], Count]
-"""How often a claim holds in a column of a table."""
+Counting = Callable[[MetricTable, str], Count]
+"""Of a table and a column: in how many of its cases a claim holds averaged."""
 
 
-def claims(papers: Sequence[Table], ours: Sequence[Table]) -> list[Claim]:
+def claims(papers: Sequence[MetricTable], ours: Sequence[MetricTable]) -> list[Claim]:
     """Each claim, counted in the paper's Tables 2-6 and in the tables of the same metrics from records.
 
     A case counts where the methods it speaks of have values; values are compared as printed.
     """
     weights = _resamples(len(ours[0].columns))
-    found = []
+    counted = []
     for text, chance, count in CLAIMS:
         here = _by_column(ours, count)
         in_print = _total(_by_column(papers, count))
-        found.append(Claim(text, "4.3", chance, in_print, _total(here), _interval(_shares(here, weights))))
+        counted.append(Claim(text, "4.3", chance, in_print, _total(here), _interval(_shares(here, weights))))
     text, chance = "each FLEM variant has a lower average rank than each baseline", Fraction(1, 2)
-    in_print, there = (_total([_average_ranks(table) for table in tables]) for tables in (papers, ours))
-    found.append(Claim(text, "4.3", chance, in_print, there, _interval(_average_rank_shares(ours, weights))))
-    for row in ABLATED:
-        here = _by_column(ours, _beats("FLEM-D", (row,)))
-        text, interval = f"FLEM-D is better than {row} (Table 6)", _interval(_shares(here, weights))
-        found.append(Claim(text, "4.4", Fraction(1, 2), _ablation_in_print(row), _total(here), interval))
-    return found
+    in_print, of_records = (_total([_average_ranks(table) for table in tables]) for tables in (papers, ours))
+    counted.append(Claim(text, "4.3", chance, in_print, of_records, _interval(_average_rank_shares(ours, weights))))
+    for variant in ABLATED:
+        here = _by_column(ours, _beats("FLEM-D", (variant,)))
+        text, interval = f"FLEM-D is better than {variant} (Table 6)", _interval(_shares(here, weights))
+        counted.append(Claim(text, "4.4", Fraction(1, 2), _ablation_in_print(variant), _total(here), interval))
+    return counted
 
 
 def _total(counts: Sequence[Count]) -> Count:
     return sum(counts, Count(0, 0))
 
 
-def _by_column(tables: Sequence[Table], count: Counting) -> list[Count]:
+def _by_column(tables: Sequence[MetricTable], count: Counting) -> list[Count]:
     """A count of each data set, over the metrics; the tables have the same columns."""
     return [_total([count(table, column) for table in tables]) for column in tables[0].columns]
 
@@ -105,9 +108,9 @@ def _resamples(columns: int) -> np.ndarray:
 
 
 def _shares(counts: Sequence[Count], weights: np.ndarray) -> np.ndarray:
-    """The share of cases in each resample that has any."""
-    holds, cases = (weights @ np.array([[one.holds, one.cases] for one in counts]).reshape(-1, 2)).T
-    if sum(one.cases > 0 for one in counts) < 2:
+    """Share of cases in each resample that has any."""
+    holds, cases = (weights @ np.array([[count.holds, count.cases] for count in counts]).reshape(-1, 2)).T
+    if sum(count.cases > 0 for count in counts) < 2:
         return np.empty(0)
     return holds[cases > 0] / cases[cases > 0]
 
@@ -119,25 +122,19 @@ def _interval(shares: np.ndarray) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def _signed(table: Table, column: str) -> dict[str, Decimal]:
-    """{row: printed value, smaller is better} of a column."""
-    assert table.metric is not None
+def _signed(table: MetricTable, column: str) -> dict[str, Decimal]:
+    """{variant: printed value, smaller is better} of a column."""
     sign = 1 if table.metric.lower_is_better else -1
-    values = {}
-    for row in (*table.ranked, *table.extra):
-        cell = table.cell(row, column)
-        if cell is not None and cell["state"] == "value":
-            values[row] = sign * Decimal(printed(cell["mean"]))
-    return values
+    return {variant: sign * Decimal(printed(mean)) for variant, mean in table.values(column).items()}
 
 
 def _first(ties_count: bool, variants: Sequence[str] = VARIANTS) -> Counting:
-    """Whether the best of the variants is better than every baseline (or as good)."""
+    """The claim that the best of the variants is better than every baseline (or as good)."""
 
-    def count(table: Table, column: str) -> Count:
+    def count(table: MetricTable, column: str) -> Count:
         values = _signed(table, column)
-        own = [values[row] for row in variants if row in values]
-        others = [values[row] for row in BASELINES if row in values]
+        own = [values[name] for name in variants if name in values]
+        others = [values[name] for name in BASELINES if name in values]
         if not own or not others:
             return Count(0, 0)
         return Count(int(min(own) < min(others) or (ties_count and min(own) == min(others))), 1)
@@ -145,33 +142,37 @@ def _first(ties_count: bool, variants: Sequence[str] = VARIANTS) -> Counting:
     return count
 
 
-def _beats(row: str, others: Sequence[str]) -> Counting:
-    def count(table: Table, column: str) -> Count:
+def _beats(variant: str, others: Sequence[str]) -> Counting:
+    """The claim that a variant is better than each of the others."""
+
+    def count(table: MetricTable, column: str) -> Count:
         values = _signed(table, column)
-        there = [values[other] for other in others if other in values and row in values]
-        return Count(sum(values[row] < value for value in there), len(there))
+        beaten = [values[variant] < values[other] for other in others if other in values and variant in values]
+        return Count(sum(beaten), len(beaten))
 
     return count
 
 
-def _average_ranks(table: Table) -> Count:
+def _average_ranks(table: MetricTable) -> Count:
     """Pairs of a variant and a baseline of which the variant has the lower average rank."""
-    averages = {row: Decimal(text) for row, text in table.averages.items()}
+    averages = {variant: Decimal(text) for variant, text in table.averages.items()}
     pairs = [(averages[v], averages[b]) for v in VARIANTS for b in BASELINES if v in averages and b in averages]
     return Count(sum(variant < baseline for variant, baseline in pairs), len(pairs))
 
 
-def _average_rank_shares(tables: Sequence[Table], weights: np.ndarray) -> np.ndarray:
-    """The share of such pairs in each resample; average ranks are not rounded here."""
+def _average_rank_shares(tables: Sequence[MetricTable], weights: np.ndarray) -> np.ndarray:
+    """Share of such pairs in each resample; average ranks are not rounded here."""
     lower, pairs = np.zeros(len(weights)), 0
     for table in tables:
         ranks = table.frame.pivot(index="variant", columns="dataset", values="rank")[table.columns]
-        there = ranks.loc[[row for row in (*VARIANTS, *BASELINES) if row in table.averages]]
-        complete = there.notna().all().to_numpy()
+        averaged = ranks.loc[[name for name in (*VARIANTS, *BASELINES) if name in table.averages]]
+        complete = averaged.notna().all().to_numpy()
         if complete.sum() < 2:
             return np.empty(0)
         used = weights[:, complete]
-        averages = dict(zip(there.index, there.to_numpy()[:, complete] @ used.T / used.sum(1).clip(1), strict=True))
+        averages = dict(
+            zip(averaged.index, averaged.to_numpy()[:, complete] @ used.T / used.sum(1).clip(1), strict=True)
+        )
         for variant in VARIANTS:
             for baseline in BASELINES:
                 if variant in averages and baseline in averages:
@@ -179,13 +180,14 @@ def _average_rank_shares(tables: Sequence[Table], weights: np.ndarray) -> np.nda
     return lower / max(pairs, 1)
 
 
-def _ablation_in_print(row: str) -> Count:
+def _ablation_in_print(variant: str) -> Count:
     table = paper_ablation()
-    holds = 0
-    for column in table.columns:
-        ours, other = (float(table.cell(name, column)["mean"]) for name in ("Ours", row))  # type: ignore[index]
-        holds += ours < other if column.endswith("↓") else ours > other
-    return Count(holds, len(table.columns))
+    columns = {metric: table.values(metric.heading) for metric in PAPER_METRICS}
+    better = [
+        values["Ours"] < values[variant] if metric.lower_is_better else values["Ours"] > values[variant]
+        for metric, values in columns.items()
+    ]
+    return Count(sum(better), len(better))
 
 
 CLAIMS: tuple[tuple[str, Fraction, Counting], ...] = (
@@ -197,12 +199,12 @@ CLAIMS: tuple[tuple[str, Fraction, Counting], ...] = (
 )
 
 
-def claims_grid(found: Sequence[Claim]) -> Grid:
-    """Rough intervals: few data sets are resampled."""
+def claims_grid(claims: Sequence[Claim]) -> Grid:
+    """Claims as a grid, a line each; the intervals are rough, since few data sets are resampled."""
     body = [
         [claim.text, claim.where, str(claim.in_print), str(claim.here), _percent(claim), f"{float(claim.chance):.0%}",
          claim.verdict]
-        for claim in found
+        for claim in claims
     ]  # fmt: skip
     headers = [
         "claim (cells of the four metrics)",

@@ -1,4 +1,4 @@
-"""Ours beside the paper's, cell by cell: differences, rank correlations, and what cannot be compared.
+"""Our values beside the paper's, cell by cell: differences, rank correlations, and what cannot be compared.
 
 Imports neither torch nor methods.
 """
@@ -17,7 +17,7 @@ from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.record import Manifest
 from bench.tables import paper
 from bench.tables.ranking import competition_ranks, printed
-from bench.tables.table import Table
+from bench.tables.table import MetricTable
 from bench.text import counted
 
 FORMATS = ("terminal", "markdown", "csv", "json")
@@ -26,62 +26,60 @@ COLUMNS = [
     "rank", "printed_rank",
 ]  # fmt: skip
 LEVEL = 2.0
-"""Deviations over seeds within which a difference is level."""
+"""Standard deviations over seeds within which a difference is level."""
 COLOURS = {"better": "\x1b[32m", "worse": "\x1b[31m"}
 PLAIN = "\x1b[0m"
 
 
-def comparison_frame(tables: Sequence[Table], stand_ins: Mapping[str, str]) -> pd.DataFrame:
-    """One line a comparable cell, with the columns COLUMNS.
+def comparison_frame(tables: Sequence[MetricTable], stand_ins: Mapping[str, str]) -> pd.DataFrame:
+    """Comparable cells, a line each, with the columns COLUMNS.
 
-    ``deviations`` is the difference in units of our deviation over seeds, missing for one seed; ``verdict`` says
-    whether ours is better or worse than printed, or level: within two deviations, or for one seed equal as printed.
+    ``deviations`` is the difference in units of our standard deviation over seeds, missing for one seed; ``verdict``
+    says whether ours is better or worse than printed, or level: within two of them, or for one seed equal as printed.
     Ranks are among the paper's methods that have both values.
 
     Parameters
     ----------
     tables: one for each of the paper's metrics, from records.
     stand_ins: {our data set: the paper's that it is set beside}; a set of the paper's name stands for itself.
+
+    Raises
+    ------
+    UsageError: for a stand-in that no table has.
     """
     lines = []
     if tables:
         _check_names(stand_ins, tables[0])
     for table in tables:
         metric = table.metric
-        assert metric is not None
         assert metric.paper_table is not None
         theirs = {(cell.method, cell.dataset): cell.value for cell in paper.comparison_table(metric.paper_table)}
         for column in table.columns:
             name = column.partition("@")[0]
             beside = stand_ins.get(column, stand_ins.get(name, name))
-            cells = [
-                (row, cell, theirs[row, beside])
-                for row in [*table.ranked, *table.extra]
-                if (cell := table.cell(row, column)) is not None
-                and cell["state"] == "value"
-                and (row, beside) in theirs
-            ]
-            ranks = competition_ranks({row: printed(cell["mean"]) for row, cell, _ in cells}, metric.lower_is_better)
-            their_ranks = competition_ranks({row: value for row, _, value in cells}, metric.lower_is_better)
+            ours = {variant: mean for variant, mean in table.values(column).items() if (variant, beside) in theirs}
+            printed_values = {variant: theirs[variant, beside] for variant in ours}
+            ranks = competition_ranks({name: printed(mean) for name, mean in ours.items()}, metric.lower_is_better)
+            printed_ranks = competition_ranks(printed_values, metric.lower_is_better)
             lines += [
                 {
                     "dataset": table.sources.get(column, column),
                     "paper_dataset": beside,
-                    "variant": row,
+                    "variant": variant,
                     "metric": metric.key,
-                    "ours": cell["mean"],
-                    "std": cell["std"],
-                    "printed": float(value),
-                    **_distance(cell, value, metric),
-                    "rank": ranks[row],
-                    "printed_rank": their_ranks[row],
+                    "ours": mean,
+                    "std": table.cells[variant, column].std,
+                    "printed": float(printed_values[variant]),
+                    **_distance(mean, table.cells[variant, column].std, printed_values[variant], metric),
+                    "rank": ranks[variant],
+                    "printed_rank": printed_ranks[variant],
                 }
-                for row, cell, value in cells
+                for variant, mean in ours.items()
             ]
-    return pd.DataFrame(lines, columns=COLUMNS)
+    return pd.DataFrame(lines, columns=COLUMNS).astype({"std": "float64"})
 
 
-def _check_names(stand_ins: Mapping[str, str], table: Table) -> None:
+def _check_names(stand_ins: Mapping[str, str], table: MetricTable) -> None:
     names = {name for column in table.columns for name in (column, column.partition("@")[0])} | {
         *table.sources.values()
     }
@@ -92,17 +90,15 @@ def _check_names(stand_ins: Mapping[str, str], table: Table) -> None:
             )
 
 
-def _distance(cell: dict, value: str, metric: Metric) -> dict:
-    difference = cell["mean"] - float(value)
-    std = cell["std"]
-    known = not pd.isna(std) and std > 0
-    level = abs(difference) <= LEVEL * std if known else printed(cell["mean"]) == value
+def _distance(mean: float, std: float | None, value: str, metric: Metric) -> dict:
+    difference = mean - float(value)
+    level = abs(difference) <= LEVEL * std if std else printed(mean) == value
     verdict = "level" if level else "better" if (difference < 0) == metric.lower_is_better else "worse"
-    return {"difference": difference, "deviations": difference / std if known else None, "verdict": verdict}
+    return {"difference": difference, "deviations": difference / std if std else None, "verdict": verdict}
 
 
 def rank_correlation(frame: pd.DataFrame) -> float | None:
-    """Spearman's, of one data set and metric; None below three methods or where a side has no order."""
+    """Spearman's rank correlation of one data set and metric; None below three methods or where a side has no order."""
     if len(frame) < 3 or frame["rank"].nunique() < 2 or frame["printed_rank"].nunique() < 2:
         return None
     return float(frame["rank"].rank().corr(frame["printed_rank"].rank()))
@@ -117,20 +113,20 @@ def checked_stand_ins(given: Sequence[str], config: Config) -> dict[str, str]:
     """
     known = [name for name in config.datasets if paper.dataset_facts(name)]
     stand_ins: dict[str, str] = {}
-    for one in given:
-        ours, equals, theirs = one.partition("=")
+    for pair in given:
+        ours, equals, theirs = pair.partition("=")
         if ours in stand_ins:
             raise UsageError(f"--beside names {ours} twice, beside {stand_ins[ours]} and {theirs}.")
         if not equals:
-            raise UsageError(f"--beside takes OURS=PAPERS, such as VOC07tv=VOC07, not {one!r}.")
+            raise UsageError(f"--beside takes OURS=PAPERS, such as VOC07tv=VOC07, not {pair!r}.")
         if theirs not in known:
             raise UsageError(f"the paper has no data set {theirs!r}; {did_you_mean(theirs, known)}")
         stand_ins[ours] = theirs
     return stand_ins
 
 
-def not_compared(tables: Sequence[Table], frame: pd.DataFrame, manifest: Manifest) -> list[str]:
-    """What has no counterpart on the other side, or no value on ours, and why."""
+def not_compared(tables: Sequence[MetricTable], frame: pd.DataFrame, manifest: Manifest) -> list[str]:
+    """Sentences on data sets and variants without a counterpart on the other side, or without a value on ours."""
     beside = set(frame["paper_dataset"])
     without: dict[str, list[str]] = {}
     for name in dict.fromkeys(cell.dataset for cell in paper.printed_cells() if cell.table == 2):
@@ -143,8 +139,8 @@ def not_compared(tables: Sequence[Table], frame: pd.DataFrame, manifest: Manifes
         if table.sources.get(column, column) not in compared and column not in manifest.missing:
             without.setdefault("not of the paper, and not named as a stand-in by --beside", []).append(column)
     reasons = [f"{', '.join(names)}: {why}." for why, names in without.items()]
-    rows = {cell.method for cell in paper.comparison_table(2)}
-    other = [row for row in (*table.ranked, *table.extra) if row not in rows]
+    methods = {cell.method for cell in paper.comparison_table(2)}
+    other = [variant for variant in table.variants if variant not in methods]
     if other:
         reasons.append(
             f"{', '.join(other)}: the paper prints no value of {'them' if len(other) > 1 else 'it'} per data set."
@@ -152,11 +148,11 @@ def not_compared(tables: Sequence[Table], frame: pd.DataFrame, manifest: Manifes
     for column in table.columns:
         if table.sources.get(column, column) in compared:
             gaps: dict[str, list[str]] = {}
-            for row in rows:
-                cell = table.cell(row, column)
-                state = "not here" if cell is None or cell["state"] == "missing" else cell["state"]
+            for method in methods:
+                cell = table.cell(method, column)
+                state = "not here" if cell is None or cell.state == "missing" else cell.state
                 if state != "value":
-                    gaps.setdefault(state, []).append(row)
+                    gaps.setdefault(state, []).append(method)
             reasons += [f"{column}: {', '.join(sorted(names))} {state}." for state, names in gaps.items()]
     return reasons
 
@@ -164,7 +160,7 @@ def not_compared(tables: Sequence[Table], frame: pd.DataFrame, manifest: Manifes
 def render_comparison(
     frame: pd.DataFrame, config: Config, form: str, reasons: Sequence[str], colour: bool = False
 ) -> str:
-    """The cells, data set by data set, and what is not compared.
+    """Comparison as text: the cells, data set by data set, and what is not compared.
 
     Parameters
     ----------
@@ -180,7 +176,9 @@ def render_comparison(
         for (ours, theirs), cells in frame.groupby(["dataset", "paper_dataset"], sort=False)
     ]
     meaning = "In brackets: ours minus printed" + (
-        ", and in units of our deviation over seeds (sd)." if frame["deviations"].notna().any() else "; one seed."
+        ", and in units of our standard deviation over seeds (sd)."
+        if frame["deviations"].notna().any()
+        else "; one seed."
     )
     counts = frame["verdict"].value_counts()
     summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("better", "level", "worse"))
@@ -192,9 +190,9 @@ def render_comparison(
 
 
 def _one_set(ours: str, theirs: str, cells: pd.DataFrame, config: Config, style: str, colour: bool) -> str:
-    body = [[row, *(_text(line, colour) for line in lines)] for row, lines in by_row(cells)]
+    body = [[variant, *(_text(line, colour) for line in lines)] for variant, lines in by_variant(cells)]
     body.append(["rank correlation", *correlations(cells)])
-    headers = ["ours (ours − printed)", *(f"{metric.title} {metric.arrow}" for metric in PAPER_METRICS)]
+    headers = ["ours (ours − printed)", *(metric.heading for metric in PAPER_METRICS)]
     align = ("left", *["right"] * len(PAPER_METRICS))
     table = tabulate(body, headers, tablefmt=style, colalign=align, disable_numparse=True)
     return f"{ours} beside the paper's {theirs}\n\n{table}\n\n{caveat(ours, theirs, config)}\n"
@@ -209,22 +207,23 @@ def _text(line: dict | None, colour: bool) -> str:
     return f"{COLOURS[line['verdict']]}{text}{PLAIN}" if colour and line["verdict"] in COLOURS else text
 
 
-def by_row(cells: pd.DataFrame) -> list[tuple[str, list[dict | None]]]:
-    """[(row, its line of each of the paper's metrics)] of one data set's part of the frame."""
-    by_cell = {(line["variant"], line["metric"]): line for line in cells.to_dict("records")}
+def by_variant(cells: pd.DataFrame) -> list[tuple[str, list[dict | None]]]:
+    """[(variant, its line of each of the paper's metrics)] of one data set's part of the frame."""
+    lines = {(line["variant"], line["metric"]): line for line in cells.to_dict("records")}
     return [
-        (row, [by_cell.get((row, metric.key)) for metric in PAPER_METRICS]) for row in dict.fromkeys(cells["variant"])
+        (variant, [lines.get((variant, metric.key)) for metric in PAPER_METRICS])
+        for variant in dict.fromkeys(cells["variant"])
     ]
 
 
 def correlations(cells: pd.DataFrame) -> list[str]:
-    """The rank correlation by each of the paper's metrics, as text."""
+    """Rank correlation by each of the paper's metrics, as text."""
     values = [rank_correlation(cells[cells["metric"] == metric.key]) for metric in PAPER_METRICS]
     return ["–" if value is None else f"{value:.2f}" for value in values]
 
 
 def caveat(ours: str, theirs: str, config: Config) -> str:
-    """Why the two columns are not the same experiment, as far as names tell."""
+    """Sentence on why the two columns are not the same experiment, as far as names tell."""
     name, _, extractor = ours.partition("@")
     expected = config.datasets[theirs].extractor if theirs in config.datasets else None
     if name != theirs:

@@ -1,44 +1,49 @@
-"""The recovery track in one table: how often a method beats what learns nothing. Imports neither torch nor methods."""
+"""The recovery track in one table: methods against the trivial baselines. Imports neither torch nor methods."""
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Sequence
+
 from tabulate import tabulate
 
 from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
-from bench.tables.table import Table
+from bench.tables.table import MetricTable
 
 
-def against_trivial_baselines(tables: list[Table], style: str) -> str:
-    """Per row and measure, on how many sets the row is better than the better floor, level with it, or worse.
+def against_trivial_baselines(tables: Sequence[MetricTable], style: str) -> str:
+    """Counts by variant and measure: data sets on which it is better than, level with or worse than the better trivial
+    baseline.
 
-    Level means: within two standard deviations of the row's own seeds. With one seed nothing is level.
+    Level is within two standard deviations over the variant's own seeds. With one seed nothing is level.
+
+    Parameters
+    ----------
+    tables: one a measure, with the same variants.
+    style: tabulate's: "simple" for terminals, "pipe" for Markdown.
     """
-    lines = []
-    for row in [*tables[0].ranked, *(row for row in tables[0].extra if row not in TRIVIAL_BASELINES)]:
-        lines.append([row, *(" / ".join(map(str, floor_counts(table, row).values())) for table in tables)])
-    measures = [table.metric.title.split()[0] for table in tables if table.metric]
-    headers = ["better / level / worse", *measures]
+    lines = [
+        [variant, *(" / ".join(map(str, baseline_counts(table, variant).values())) for table in tables)]
+        for variant in tables[0].variants
+        if variant not in TRIVIAL_BASELINES
+    ]
+    headers = ["better / level / worse", *(table.metric.title.split()[0] for table in tables)]
     body = tabulate(lines, headers, tablefmt=style, colalign=("left", *["right"] * len(tables)), disable_numparse=True)
     rule = (
-        "Sets on which a method is better than, level with (within two deviations of its own seeds), or worse than "
-        "the better of the two floors."
+        "Sets on which a method is better than, level with (within two standard deviations over its own seeds), or "
+        "worse than the better of the two trivial baselines."
     )
-    return f"Against the floors\n\n{body}\n\n{rule}\n"
+    return f"Against the trivial baselines\n\n{body}\n\n{rule}\n"
 
 
-def floor_counts(table: Table, row: str) -> dict[str, int]:
-    """On how many sets a row is "better" than the better floor, "level" with it, "worse"."""
-    assert table.metric is not None
+def baseline_counts(table: MetricTable, variant: str) -> dict[str, int]:
+    """{"better", "level", "worse": on how many data sets} of a variant against the better trivial baseline."""
     counts = {"better": 0, "level": 0, "worse": 0}
+    sign = 1 if table.metric.lower_is_better else -1
     for column in table.columns:
-        own = table.cell(row, column)
-        floors = [table.cell(floor, column) for floor in TRIVIAL_BASELINES]
-        values = [cell["mean"] for cell in floors if cell is not None and cell["state"] == "value"]
-        if own is None or own["state"] != "value" or not values:
+        own, values = table.cell(variant, column), table.values(column)
+        baselines = [sign * values[name] for name in TRIVIAL_BASELINES if name in values]
+        if own is None or own.mean is None or not baselines:
             continue
-        sign = 1 if table.metric.lower_is_better else -1
-        gain = min(sign * value for value in values) - sign * own["mean"]
-        spread = 0.0 if pd.isna(own["std"]) else 2 * own["std"]
-        counts["level" if abs(gain) <= spread else "better" if gain > 0 else "worse"] += 1
+        gain = min(baselines) - sign * own.mean
+        counts["level" if abs(gain) <= 2 * (own.std or 0.0) else "better" if gain > 0 else "worse"] += 1
     return counts

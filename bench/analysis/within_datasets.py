@@ -1,4 +1,4 @@
-"""What each data set's test instances decide, in words: ``bench.analysis.bootstrap`` on the kept scores of a folder.
+"""Differences within each data set, in words: ``bench.analysis.bootstrap`` on the kept scores of a folder.
 
 Imports neither torch nor methods.
 """
@@ -26,7 +26,7 @@ RESAMPLED = tuple(metric.key for metric in PAPER_METRICS)
 
 @dataclass(frozen=True)
 class Resampled:
-    """One data set."""
+    """Intervals of one data set, on resampled test instances."""
 
     dataset: str
     control: str
@@ -34,74 +34,85 @@ class Resampled:
     """{metric key: one a method}; empty where nothing can be resampled."""
     instances: int = 0
     notes: tuple[str, ...] = ()
-    """What was left out, in sentences; where nothing can be resampled, why."""
+    """Sentences on scores that were left out; where nothing can be resampled, why."""
 
 
-def decisions(entries: Sequence[JobState], rows: Sequence[str]) -> int:
-    """Test instances times labels of all kept scores: what resampling costs grows with it."""
+def decisions(states: Sequence[JobState], variants: Sequence[str]) -> int:
+    """Test instances times labels of all kept scores; the time of resampling grows with it."""
     return sum(
-        entry.record.result.n_samples["test"] * entry.record.result.n_labels
-        for entry in entries
-        if entry.state == "done" and entry.job.variant in rows and entry.record and entry.record.result
-        if SCORES in entry.record.artifacts
+        state.record.result.n_samples["test"] * state.record.result.n_labels
+        for state in states
+        if state.state == "done" and state.job.variant in variants and state.record and state.record.result
+        if SCORES in state.record.artifacts
     )
 
 
 def resampled(
-    entries: Sequence[JobState], rows: Sequence[str], control: str, metrics: Sequence[str], samples: int = SAMPLES
+    states: Sequence[JobState], variants: Sequence[str], control: str, metrics: Sequence[str], samples: int = SAMPLES
 ) -> list[Resampled]:
-    """Every data set's intervals of the rows against the control, on the means over seeds.
+    """Intervals of the variants against the control on every data set, on the means over seeds.
+
+    Parameters
+    ----------
+    metrics: keys, of RESAMPLED.
+    samples: number of resamples.
 
     Raises
     ------
     UsageError: for scores that cannot be read.
     """
-    sets = dict.fromkeys(entry.job.full_dataset for entry in entries)
-    return [
-        _one_set([e for e in entries if e.job.full_dataset == name], rows, control, metrics, samples) for name in sets
-    ]
+    by_set: dict[str, list[JobState]] = {}
+    for state in states:
+        by_set.setdefault(state.job.full_dataset, []).append(state)
+    return [_one_set(own, variants, control, metrics, samples) for own in by_set.values()]
 
 
 def _one_set(
-    entries: Sequence[JobState], rows: Sequence[str], control: str, metrics: Sequence[str], samples: int
+    states: Sequence[JobState], variants: Sequence[str], control: str, metrics: Sequence[str], samples: int
 ) -> Resampled:
-    dataset = entries[0].job.full_dataset
+    dataset = states[0].job.full_dataset
     kept: dict[str, dict[int, KeptScores]] = {}
     notes = []
-    for row in rows:
-        here = [entry for entry in entries if entry.job.variant == row and entry.state == "done"]
-        read = {entry.job.seed: scores for entry in here if (scores := _kept(entry)) is not None}
+    for variant in variants:
+        own = [state for state in states if state.job.variant == variant and state.state == "done"]
+        read = {state.job.seed: scores for state in own if (scores := _kept(state)) is not None}
         if read:
-            kept[row] = read
-        if len(read) < len(here):
-            notes.append(f"Scores of {row} were kept for {len(read)} of {len(here)} seeds.")
+            kept[variant] = read
+        if len(read) < len(own):
+            notes.append(f"Scores of {variant} were kept for {len(read)} of {len(own)} seeds.")
     if control not in kept:
         return Resampled(dataset, control, {}, notes=(f"{control} has no kept scores there.",))
     y = next(iter(kept[control].values())).y
-    for row in [row for row, seeds in kept.items() if any(not np.array_equal(one.y, y) for one in seeds.values())]:
-        notes.append(f"The scores of {row} are of other test labels than {control}'s; run one of them again.")
-        del kept[row]
+    others = [
+        name for name, by_seed in kept.items() if any(not np.array_equal(scores.y, y) for scores in by_seed.values())
+    ]
+    for variant in others:
+        notes.append(f"The scores of {variant} are of other test labels than {control}'s; run one of them again.")
+        del kept[variant]
     if len(kept) < 2:
         return Resampled(dataset, control, {}, notes=(*notes, "No other method has kept scores there."))
     counts = resamples(len(y), samples)
     values = {
-        row: {seed: values_of(one, metrics, counts) for seed, one in seeds.items()} for row, seeds in kept.items()
+        variant: {seed: values_of(scores, metrics, counts) for seed, scores in by_seed.items()}
+        for variant, by_seed in kept.items()
     }
     by_metric = {
         metric: intervals(
-            {row: {seed: one[metric] for seed, one in seeds.items()} for row, seeds in values.items()}, control
+            {variant: {seed: of[metric] for seed, of in by_seed.items()} for variant, by_seed in values.items()},
+            control,
         )
         for metric in metrics
     }
     return Resampled(dataset, control, by_metric, len(y), tuple(notes))
 
 
-def _kept(entry: JobState) -> KeptScores | None:
-    path = entry.artifact(SCORES)
+def _kept(state: JobState) -> KeptScores | None:
+    path = state.artifact(SCORES)
     return None if path is None else read_scores(path)
 
 
 def explanation(control: str) -> str:
+    """Paragraph on the intervals' meaning."""
     return (
         f"Within each data set its test instances are resampled {SAMPLES} times, alike for all methods. Intervals of "
         f"differences to {control} hold together, at {1 - ALPHA:.0%}, for all methods of a data set. They cover what "
@@ -110,48 +121,54 @@ def explanation(control: str) -> str:
     )
 
 
-def in_words(found: list[Resampled], metric: Metric, detail: bool) -> list[Block]:
-    """What resampling says of one metric: a line a data set, or with ``detail`` its intervals too."""
-    said: list[Block] = []
-    for one in found:
-        if not one.intervals:
-            said.append(f"{one.dataset}: nothing to resample. {' '.join(one.notes)}")
+def in_words(sets: list[Resampled], metric: Metric, detail: bool) -> list[Block]:
+    """Verdicts of one metric, a line a data set; with ``detail`` the intervals too."""
+    blocks: list[Block] = []
+    for resampled_set in sets:
+        if not resampled_set.intervals:
+            blocks.append(f"{resampled_set.dataset}: nothing to resample. {' '.join(resampled_set.notes)}")
             continue
-        said.append(f"{one.dataset} ({counted(one.instances, 'instance')}): {verdict(one, metric)}")
-        if detail and one.intervals[metric.key]:
-            said.append(_detail(one.intervals[metric.key]))
-    return said
+        count = counted(resampled_set.instances, "instance")
+        blocks.append(f"{resampled_set.dataset} ({count}): {verdict(resampled_set, metric)}")
+        if detail and resampled_set.intervals[metric.key]:
+            blocks.append(_detail(resampled_set.intervals[metric.key]))
+    return blocks
 
 
 def shown(interval: Interval, metric: Metric) -> Literal["better", "worse"] | None:
-    """What the control is shown to be on that data set; None where the two are not told apart."""
+    """Verdict on the control on that data set; None where the two are not told apart."""
     if interval.p >= ALPHA:
         return None
     return "better" if (interval.difference > 0) == metric.lower_is_better else "worse"
 
 
-def verdict(one: Resampled, metric: Metric) -> str:
-    """Which methods the control is better and worse than there, and which cannot be told apart from it."""
-    found = one.intervals[metric.key]
-    if not found:
-        return f"no method shares a seed with {one.control} and has a value."
-    groups: dict[str, list[str]] = {"better than": [], "worse than": [], "not told apart from": []}
-    words_for = {"better": "better than", "worse": "worse than", None: "not told apart from"}
-    for interval in found:
-        groups[words_for[shown(interval, metric)]].append(interval.method)
-    said = "; ".join(f"{words} {', '.join(methods)}" for words, methods in groups.items() if methods)
-    alone = [interval.method for interval in found if interval.seeds == 1]
-    if len(alone) == len(found):
-        text = f"one seed, so of these trained models, not of methods: that of {one.control} is {said}."
+def verdict(resampled_set: Resampled, metric: Metric) -> str:
+    """Sentence on the methods that the control is better and worse than, and those not told apart from it."""
+    control, of_metric = resampled_set.control, resampled_set.intervals[metric.key]
+    if not of_metric:
+        return f"no method shares a seed with {control} and has a value."
+    groups: dict[str | None, list[str]] = {"better": [], "worse": [], None: []}
+    for interval in of_metric:
+        groups[shown(interval, metric)].append(interval.method)
+    words = {"better": "better than", "worse": "worse than", None: "not told apart from"}
+    outcome = "; ".join(f"{words[group]} {', '.join(methods)}" for group, methods in groups.items() if methods)
+    alone = [interval.method for interval in of_metric if interval.seeds == 1]
+    if len(alone) == len(of_metric):
+        text = f"one seed, so of these trained models, not of methods: that of {control} is {outcome}."
     else:
         few = f" {', '.join(alone)}: one seed, which is taken to move as the others' do." if alone else ""
-        text = f"{one.control} is {said}.{few}"
-    return " ".join([text, *one.notes])
+        text = f"{control} is {outcome}.{few}"
+    return " ".join([text, *resampled_set.notes])
 
 
-def _detail(found: list[Interval]) -> Grid:
+def _detail(of_metric: list[Interval]) -> Grid:
     body = [
-        [one.method, str(one.seeds), *(f"{x:+.4f}" for x in (one.difference, one.low, one.high)), f"{one.p:.3f}"]
-        for one in found
+        [
+            interval.method,
+            str(interval.seeds),
+            *(f"{x:+.4f}" for x in (interval.difference, interval.low, interval.high)),
+            f"{interval.p:.3f}",
+        ]
+        for interval in of_metric
     ]
     return Grid(["method", "seeds", "difference", "from", "to", "p (adjusted)"], body)

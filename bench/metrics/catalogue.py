@@ -23,6 +23,11 @@ class Metric:
     def arrow(self) -> str:
         return "↓" if self.lower_is_better else "↑"
 
+    @property
+    def heading(self) -> str:
+        """Title and arrow, as tables and figures are headed."""
+        return f"{self.title} {self.arrow}"
+
 
 METRICS = (
     Metric("hamming", "hamming", "Hamming loss", True, 2, "hamming_loss"),

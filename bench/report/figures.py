@@ -1,10 +1,11 @@
-"""Which figures a results folder has, and what they are made of."""
+"""Figures of a results folder, by name, and the material they are drawn from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from bench.records.artifacts import DISTRIBUTIONS, SCORES, read_distribution, read_scores
 from bench.records.record import Manifest, Record
 from bench.report import rank_figures, score_figures, training_figures
-from bench.tables.table import Table
+from bench.tables.table import MetricTable
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
@@ -25,49 +26,51 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True)
 class Material:
-    """What figures are made of."""
+    """Records and tables that figures are drawn from."""
 
     entries: Sequence[JobState]
-    tables: Sequence[Table]
+    tables: Sequence[MetricTable]
     """One a metric."""
     variants: Sequence[str]
-    """The rows that are compared, in order."""
+    """The variants that are compared, in order."""
     comparison: pd.DataFrame
     """``bench.analysis.paper_comparison.comparison_frame`` of the tables."""
     manifest: Manifest
-    """What runs asked for, as far as it was chosen."""
+    """Data sets, variants and seeds that runs asked for, as far as they were chosen."""
 
     @cached_property
     def done(self) -> dict[str, dict[str, list[JobState]]]:
-        """{data set: {row: entries by seed}} of all rows that have results, data sets in table order."""
+        """{NAME@extractor: {variant: states by seed}} of all variants with results, data sets in table order."""
         sources = self.tables[0].sources
-        found: dict[str, dict[str, list[JobState]]] = {
+        by_set: dict[str, dict[str, list[JobState]]] = {
             sources[column]: {} for column in self.tables[0].columns if column in sources
         }
-        for entry in sorted(self.entries, key=lambda entry: entry.job.seed):
-            if entry.state == "done" and entry.job.full_dataset in found:
-                found[entry.job.full_dataset].setdefault(entry.job.variant, []).append(entry)
-        return found
+        for state in sorted(self.entries, key=lambda state: state.job.seed):
+            if state.state == "done" and state.job.full_dataset in by_set:
+                by_set[state.job.full_dataset].setdefault(state.job.variant, []).append(state)
+        return by_set
 
     @cached_property
     def seconds(self) -> dict[tuple[str, str], float]:
-        """{(row, NAME@extractor): mean seconds of a job}."""
+        """{(variant, NAME@extractor): mean seconds of a job}."""
         return {
-            (row, dataset): fmean(record.cost.seconds for record in _records(entries))
-            for dataset, by_row in self.done.items()
-            for row, entries in by_row.items()
+            (variant, dataset): fmean(record.cost.seconds for record in _records(states))
+            for dataset, by_variant in self.done.items()
+            for variant, states in by_variant.items()
         }
 
 
 @dataclass(frozen=True)
 class Picture:
+    """A figure that can be drawn."""
+
     figure: str
     """A key of MAKERS."""
     title: str
     name: str
     """Of its file, without ending."""
     text: str
-    """What it shows, for those who do not see it."""
+    """Description, for those who do not see it."""
     draw: Callable[[], Figure]
     """Raises UsageError with the reason where there is nothing to draw."""
     dataset: str = ""
@@ -75,14 +78,13 @@ class Picture:
 
 
 def pictures(material: Material, figures: Sequence[str]) -> Iterator[Picture]:
-    """The pictures of those figures, not yet drawn."""
+    """Pictures of the named figures (keys of MAKERS), not yet drawn."""
     for figure in figures:
         yield from MAKERS[figure](material)
 
 
 def _critical_difference(material: Material) -> Iterator[Picture]:
     for table in material.tables:
-        assert table.metric is not None
         yield Picture(
             "critical-difference",
             f"Critical difference by {table.metric.title}",
@@ -112,7 +114,6 @@ def _difference(material: Material) -> Iterator[Picture]:
 
 def _cost(material: Material) -> Iterator[Picture]:
     for table in material.tables:
-        assert table.metric is not None
         yield Picture(
             "cost",
             f"Quality by {table.metric.title} against cost",
@@ -123,87 +124,77 @@ def _cost(material: Material) -> Iterator[Picture]:
 
 
 def _compared(material: Material) -> dict[str, dict[str, list[JobState]]]:
-    """{data set: {row: entries by seed}} of the compared rows, in their order, where there is any."""
-    found = {
-        dataset: {row: by_row[row] for row in material.variants if row in by_row}
-        for dataset, by_row in material.done.items()
+    """{NAME@extractor: {variant: states by seed}} of the compared variants, in their order, where there is any."""
+    by_set = {
+        dataset: {variant: by_variant[variant] for variant in material.variants if variant in by_variant}
+        for dataset, by_variant in material.done.items()
     }
-    return {dataset: by_row for dataset, by_row in found.items() if by_row}
+    return {dataset: by_variant for dataset, by_variant in by_set.items() if by_variant}
 
 
-def _records(entries: Sequence[JobState]) -> list[Record]:
-    return [entry.record for entry in entries if entry.record is not None]
+def _records(states: Sequence[JobState]) -> list[Record]:
+    return [state.record for state in states if state.record is not None]
 
 
 def _curves(material: Material) -> Iterator[Picture]:
-    for dataset, by_row in _compared(material).items():
-        seed = min(entries[0].job.seed for entries in by_row.values())
-        records = [entries[0].record for entries in by_row.values() if entries[0].job.seed == seed]
+    for dataset, by_variant in _compared(material).items():
+        seed = min(states[0].job.seed for states in by_variant.values())
+        first = _records([states[0] for states in by_variant.values() if states[0].job.seed == seed])
         yield Picture(
             "curves", f"Learning curves on {dataset}", f"curves-{dataset}",
             f"Training loss and validation Hamming loss of every method that trains by epochs on {dataset}.",
-            partial(training_figures.learning_curves, [record for record in records if record]), dataset,
+            partial(training_figures.learning_curves, first), dataset,
         )  # fmt: skip
 
 
 def _grid(material: Material) -> Iterator[Picture]:
     metric = material.tables[0].metric
-    assert metric is not None
-    for dataset, by_row in _compared(material).items():
-        row = SURFACE_OF if SURFACE_OF in by_row else next(iter(by_row))
+    for dataset, by_variant in _compared(material).items():
+        variant = SURFACE_OF if SURFACE_OF in by_variant else next(iter(by_variant))
         yield Picture(
             "grid",
-            f"The grid of {row} on {dataset}",
+            f"The grid of {variant} on {dataset}",
             f"grid-{metric.option}-{dataset}",
-            f"{metric.title} of {row} over its grid on {dataset}, on validation and on test.",
-            partial(training_figures.grid_surface, _records(by_row[row]), metric),
+            f"{metric.title} of {variant} over its grid on {dataset}, on validation and on test.",
+            partial(training_figures.grid_surface, _records(by_variant[variant]), metric),
             dataset,
         )
 
 
-def _kept(by_row: dict[str, list[JobState]], name: str, read: Callable[..., Kept]) -> dict[str, Kept]:
-    """{row: what its smallest seed kept}."""
-    found = {}
-    for row, entries in by_row.items():
-        for entry in entries:
-            if (path := entry.artifact(name)) is not None:
-                found[row] = read(path)
-                break
-    return found
+def _kept(by_variant: dict[str, list[JobState]], name: str, read: Callable[[Path], Kept]) -> dict[str, Kept]:
+    """{variant: the artifact of its smallest seed that has one}."""
+    kept = {}
+    for variant, states in by_variant.items():
+        path = next((path for state in states if (path := state.artifact(name)) is not None), None)
+        if path is not None:
+            kept[variant] = read(path)
+    return kept
 
 
 def _distributions(material: Material) -> Iterator[Picture]:
-    for dataset, by_row in _compared(material).items():
-        if not any(
-            DISTRIBUTIONS in (entry.record.artifacts if entry.record else ()) for e in by_row.values() for entry in e
-        ):
+    for dataset, by_variant in _compared(material).items():
+        if not any(DISTRIBUTIONS in record.artifacts for states in by_variant.values() for record in _records(states)):
             continue
 
-        def draw(by_row: dict[str, list[JobState]] = by_row, dataset: str = dataset) -> Figure:
-            found = _kept(by_row, DISTRIBUTIONS, read_distribution)
-            return score_figures.recovered_distributions(found, dataset)
+        def draw(by_variant: dict[str, list[JobState]] = by_variant, dataset: str = dataset) -> Figure:
+            return score_figures.recovered_distributions(_kept(by_variant, DISTRIBUTIONS, read_distribution), dataset)
 
-        text = f"Degrees that label-enhancement methods recovered for three training rows of {dataset}."
         yield Picture(
-            "distributions",
-            f"Recovered label distributions on {dataset}",
-            f"distributions-{dataset}",
-            text,
-            draw,
-            dataset,
-        )
+            "distributions", f"Recovered label distributions on {dataset}", f"distributions-{dataset}",
+            f"Degrees that label-enhancement methods recovered for three training rows of {dataset}.", draw, dataset,
+        )  # fmt: skip
 
 
 def _reliability(material: Material) -> Iterator[Picture]:
-    for dataset, by_row in _compared(material).items():
+    for dataset, by_variant in _compared(material).items():
 
-        def draw(by_row: dict[str, list[JobState]] = by_row, dataset: str = dataset) -> Figure:
-            return score_figures.reliability(_kept(by_row, SCORES, read_scores), dataset)
+        def draw(by_variant: dict[str, list[JobState]] = by_variant, dataset: str = dataset) -> Figure:
+            return score_figures.reliability(_kept(by_variant, SCORES, read_scores), dataset)
 
-        text = f"How often labels are right where methods predict them with a probability, on {dataset}."
         yield Picture(
-            "reliability", f"Reliability of scores on {dataset}", f"reliability-{dataset}", text, draw, dataset
-        )
+            "reliability", f"Reliability of scores on {dataset}", f"reliability-{dataset}",
+            f"How often labels are right where methods predict them with a probability, on {dataset}.", draw, dataset,
+        )  # fmt: skip
 
 
 MAKERS: dict[str, Callable[[Material], Iterator[Picture]]] = {

@@ -1,4 +1,4 @@
-"""What a label-enhancement method recovered for one training instance, as a bar list. Imports no torch."""
+"""Label distribution that a method recovered for one training instance, as a bar list. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,44 +14,55 @@ from bench.records.store import Store
 BAR_WIDTH = 30
 
 
-def show_instance(store: Store, dataset: str, row: str, instance: int, seed: int | None, top: int) -> None:
+def show_instance(store: Store, dataset: str, variant: str, instance: int, seed: int | None, top: int) -> None:
     """Print one training row's labels with logical label, recovered degree and predicted score.
 
     Raises
     ------
     UsageError: where the record, its distributions or the instance is not there, with what is.
     """
-    record = find_record(store, dataset, row, seed)
+    record = find_record(store, dataset, variant, seed)
     if DISTRIBUTIONS not in record.artifacts:
         if DISTRIBUTIONS.partition(".")[0] in record.asked:
             raise UsageError(f"{record.job.variant} recovers no label distribution; there is nothing to show.")
         raise UsageError(
             f"{record.job} did not keep its distributions; run it again by `bench run` with --keep distributions."
         )
-    found = read_distribution(store.path(record.job).with_name(record.artifacts[DISTRIBUTIONS]))
-    rows = len(found.degrees)
-    if not 0 <= instance < rows:
-        raise UsageError(f"{record.job.full_dataset} has the training rows 0 to {rows - 1}, not {instance}.")
-    print(heading(record, found, instance))
-    print("\n".join(bar_list(found, instance, top, _bar_character())))
+    recovered = read_distribution(store.path(record.job).with_name(record.artifacts[DISTRIBUTIONS]))
+    n_samples = len(recovered.degrees)
+    if not 0 <= instance < n_samples:
+        raise UsageError(f"{record.job.full_dataset} has the training rows 0 to {n_samples - 1}, not {instance}.")
+    print(heading(record, recovered, instance))
+    print("\n".join(bar_list(recovered, instance, top, _bar_character())))
 
 
-def find_record(store: Store, dataset: str, row: str, seed: int | None) -> Record:
-    """The record that a name of a data set (with or without its extractor), a row and a seed stand for."""
+def find_record(store: Store, dataset: str, variant: str, seed: int | None) -> Record:
+    """Record that a data set's name (with or without its extractor), a variant and a seed stand for.
+
+    Parameters
+    ----------
+    seed: None: the smallest there is.
+
+    Raises
+    ------
+    UsageError: where there is no such record, several data sets of the name, or the job failed.
+    """
     stored = [job_of(path) for path in store.paths()]
     jobs = [job for job in stored if job.seed >= 0 and seed in (None, job.seed)]
-    here = [job for job in jobs if dataset.casefold() in (job.dataset.casefold(), job.full_dataset.casefold())]
-    if not here:
+    of_set = [job for job in jobs if dataset.casefold() in (job.dataset.casefold(), job.full_dataset.casefold())]
+    if not of_set:
         known = dict.fromkeys(job.full_dataset for job in jobs)
         wanted = f"{dataset}" + (f" with seed {seed}" if seed is not None else "")
         raise UsageError(f"{store.folder} has no record of the data set {wanted}; {did_you_mean(dataset, known)}")
-    extractors = sorted({job.full_dataset for job in here})
+    extractors = sorted({job.full_dataset for job in of_set})
     if len(extractors) > 1:
         raise UsageError(f"{store.folder} has records of {' and '.join(extractors)}; name one of them.")
-    matching = [job for job in here if job.variant.casefold() == row.casefold()]
+    matching = [job for job in of_set if job.variant.casefold() == variant.casefold()]
     if not matching:
-        known = dict.fromkeys(job.variant for job in here)
-        raise UsageError(f"{store.folder} has no record of {row!r} on {extractors[0]}; {did_you_mean(row, known)}")
+        known = dict.fromkeys(job.variant for job in of_set)
+        raise UsageError(
+            f"{store.folder} has no record of {variant!r} on {extractors[0]}; {did_you_mean(variant, known)}"
+        )
     try:
         record = store.read(min(matching, key=lambda job: job.seed))
     except CorruptRecordError as error:
@@ -62,35 +73,43 @@ def find_record(store: Store, dataset: str, row: str, seed: int | None) -> Recor
     return record
 
 
-def heading(record: Record, found: RecoveredDistribution, instance: int) -> str:
-    labels = [name for name, positive in zip(found.label_names, found.logical[instance], strict=True) if positive]
+def heading(record: Record, recovered: RecoveredDistribution, instance: int) -> str:
+    """Two lines: the job with its grid point, and the instance's logical labels."""
+    labels = [
+        name for name, positive in zip(recovered.label_names, recovered.logical[instance], strict=True) if positive
+    ]
     chosen = record.result.selected.hyperparameters if record.result else {}
     point = "".join(f", {name} {value:g}" for name, value in chosen.items())
     return (
-        f"{record.job}{point}: training row {instance} of {len(found.degrees)}\n"
+        f"{record.job}{point}: training row {instance} of {len(recovered.degrees)}\n"
         f"logical labels: {', '.join(labels) or 'none'}\n"
     )
 
 
-def bar_list(found: RecoveredDistribution, instance: int, top: int, block: str) -> list[str]:
-    """Lines: the labels by falling degree, the positive ones always, of the others those among the ``top`` degrees."""
-    degrees, logical = found.degrees[instance], found.logical[instance]
+def bar_list(recovered: RecoveredDistribution, instance: int, top: int, block: str) -> list[str]:
+    """Lines of labels by falling degree: the positive ones, and of the others those among the ``top`` degrees.
+
+    Parameters
+    ----------
+    block: the character that bars are made of.
+    """
+    degrees, logical = recovered.degrees[instance], recovered.logical[instance]
     order = np.argsort(-degrees, kind="stable")
     shown = [j for place, j in enumerate(order) if place < top or logical[j]]
-    width = max(5, *(len(found.label_names[j]) for j in shown))
+    width = max(5, *(len(recovered.label_names[j]) for j in shown))
     longest = max(float(degrees.max()), 1e-12)
     columns = ["label".ljust(width), "y", "degree", " " * BAR_WIDTH]
-    columns += ["true  "] if found.true is not None else []
-    columns += ["  score", "predicted"] if found.scores is not None else []
+    columns += ["true  "] if recovered.true is not None else []
+    columns += ["  score", "predicted"] if recovered.scores is not None else []
     lines = ["  ".join(columns).rstrip()]
     for j in shown:
         bar = (block * round(BAR_WIDTH * float(degrees[j]) / longest)).ljust(BAR_WIDTH)
-        cells = [found.label_names[j].ljust(width), str(int(logical[j])), f"{degrees[j]:.4f}", bar]
-        if found.true is not None:
-            cells.append(f"{found.true[instance, j]:.4f}")
-        if found.scores is not None and found.threshold is not None:
-            score = found.scores[instance, j]
-            cells += [f"{score:+7.3f}", "yes" if score > found.threshold else "no"]
+        cells = [recovered.label_names[j].ljust(width), str(int(logical[j])), f"{degrees[j]:.4f}", bar]
+        if recovered.true is not None:
+            cells.append(f"{recovered.true[instance, j]:.4f}")
+        if recovered.scores is not None and recovered.threshold is not None:
+            score = recovered.scores[instance, j]
+            cells += [f"{score:+7.3f}", "yes" if score > recovered.threshold else "no"]
         lines.append("  ".join(cells).rstrip())
     hidden = len(degrees) - len(shown)
     if hidden:

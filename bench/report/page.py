@@ -1,4 +1,4 @@
-"""``bench report``: everything a results folder says, as one HTML file that needs no network. Imports no torch."""
+"""Report of a results folder as one HTML file that needs no network. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from bench import __version__
 from bench.analysis.over_datasets import significance
 from bench.analysis.paper_claims import claims, claims_grid
-from bench.analysis.paper_comparison import LEVEL, by_row, caveat, correlations, not_compared
+from bench.analysis.paper_comparison import LEVEL, not_compared
 from bench.analysis.within_datasets import RESAMPLED, Resampled, explanation, in_words
 from bench.config import Config
 from bench.errors import UsageError
-from bench.metrics.catalogue import PAPER_METRICS, Metric
-from bench.records.record import Manifest
+from bench.metrics.catalogue import PAPER_METRICS
 from bench.report.figures import Material, Picture, pictures
+from bench.report.page_tables import compared_sets, shown_tables
 from bench.report.style import encoded
 from bench.tables.comparison import paper_table
-from bench.tables.ranking import printed
 from bench.tables.render import common_notes
-from bench.tables.table import Table
+from bench.tables.table import GAP, MetricTable
 from bench.text import Block, Grid, duration
 
 if TYPE_CHECKING:
@@ -39,41 +37,20 @@ SET_FIGURES = ("curves", "grid", "reliability", "distributions")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A cell of a comparison table."""
-
-    text: str
-    best: bool = False
-    second: bool = False
-    order: float | None = None
-    """What sorting compares; None comes last."""
-    hint: str = ""
-    """Shown on hover and focus: the seeds' values, and where the records are."""
-
-
-@dataclass(frozen=True)
-class ShownTable:
-    title: str
-    columns: list[str]
-    lower_is_better: bool
-    ranked: list[tuple[str, list[Cell]]]
-    extra: list[tuple[str, list[Cell]]]
-    notes: list[str]
-
-
-@dataclass(frozen=True)
 class ShownPicture:
+    """A figure of the page, or why it is not drawn."""
+
     title: str
     text: str
     image: str = ""
     """A data: URI."""
     reason: str = ""
-    """Why there is none."""
+    """Of its absence."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """What the page says of one data set, or of one metric's statistics."""
+    """A part of the page: one data set, or one metric's statistics."""
 
     title: str
     blocks: list[Block] = field(default_factory=list)
@@ -81,33 +58,29 @@ class Section:
 
 
 def page(material: Material, config: Config, folder: str, control: str, within: list[Resampled]) -> str:
-    """The HTML text.
+    """Report as HTML text.
 
     Parameters
     ----------
     folder: where the records are, as the reader should see it.
-    control: the row that the statistics compare the others with.
-    within: ``bench.analysis.within_datasets.resampled`` of the rows; empty to say nothing of single data sets.
+    control: the variant that the statistics compare the others with.
+    within: ``bench.analysis.within_datasets.resampled`` of the variants; empty to say nothing of single data sets.
     """
-    manifest = material.manifest
-    done = [entry for entry in material.entries if entry.state == "done"]
+    done = [state for state in material.entries if state.state == "done"]
     ours = list(material.tables)
     papers = [paper_table(metric, config) for metric in PAPER_METRICS]
     common = common_notes(ours)
-    by_cell: dict[tuple[str, str], list[JobState]] = {}
-    for entry in material.entries:
-        by_cell.setdefault((entry.job.variant, entry.job.full_dataset), []).append(entry)
     return _template().render(
         version=__version__,
         folder=folder,
         facts=_facts(material, done),
-        tables=[_shown(table, by_cell, common) for table in ours],
+        tables=shown_tables(ours, material.entries, common),
         common=common,
         figures=_drawn(material, SUMMARY_FIGURES),
-        compared=_compared(material.comparison, config),
+        compared=compared_sets(material.comparison, config),
         level=LEVEL,
         difference=_drawn(material, ("difference",)) if not material.comparison.empty else [],
-        reasons=not_compared(ours, material.comparison, manifest),
+        reasons=not_compared(ours, material.comparison, material.manifest),
         claims=claims_grid(claims(papers, ours)),
         claims_on=", ".join(ours[0].columns),
         control=control,
@@ -116,7 +89,7 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
         if within
         else "Test instances were not resampled for this page; "
         "`python -m bench stats` does, or `report --resampling always`.",
-        gaps=_gaps(material, manifest),
+        gaps=_gaps(material),
         cost=_cost(material, done),
         sets=_sets(material),
         is_grid=lambda block: isinstance(block, Grid),
@@ -142,19 +115,21 @@ def _template() -> Any:
 
 
 def _facts(material: Material, done: list[JobState]) -> list[tuple[str, str]]:
-    """What ran, where, and with which code."""
-    states = Counter(entry.state for entry in material.entries)
-    environments = [entry.record.environment for entry in material.entries if entry.record is not None]
+    """(name, text) of the jobs, the machines and the code."""
+    counts = Counter(state.state for state in material.entries)
+    environments = [state.record.environment for state in material.entries if state.record is not None]
 
     def different(key: str) -> str:
-        return ", ".join(sorted({str(one[key]) for one in environments if one.get(key) is not None}))
+        return ", ".join(
+            sorted({str(environment[key]) for environment in environments if environment.get(key) is not None})
+        )
 
-    seconds = sum(entry.record.cost.seconds for entry in done if entry.record is not None)
-    seeds = sorted({entry.job.seed for entry in material.entries})
+    seconds = sum(state.record.cost.seconds for state in done if state.record is not None)
+    seeds = sorted({state.job.seed for state in material.entries})
     facts = [
-        ("records", ", ".join(f"{count} {state}" for state, count in states.items())),
-        ("data sets", ", ".join(dict.fromkeys(entry.job.full_dataset for entry in material.entries))),
-        ("methods", ", ".join(dict.fromkeys([*material.tables[0].ranked, *material.tables[0].extra]))),
+        ("records", ", ".join(f"{count} {state}" for state, count in counts.items())),
+        ("data sets", ", ".join(dict.fromkeys(state.job.full_dataset for state in material.entries))),
+        ("methods", ", ".join(material.tables[0].variants)),
         ("seeds", ", ".join(map(str, seeds))),
         ("computed in", f"{duration(seconds)} of jobs, one after the other"),
         ("device", different("device")),
@@ -165,160 +140,86 @@ def _facts(material: Material, done: list[JobState]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _shown(table: Table, by_cell: dict[tuple[str, str], list[JobState]], common: list[str]) -> ShownTable:
-    """``by_cell``: {(row, NAME@extractor): its records}."""
-    assert table.metric is not None
-
-    def line(row: str) -> tuple[str, list[Cell]]:
-        cells = []
-        for column in table.columns:
-            found = table.cell(row, column)
-            records = by_cell.get((row, table.sources.get(column, column)), [])
-            value = found["mean"] if found is not None and found["state"] == "value" else None
-            assert table.metric is not None
-            place = table.is_best(row, column), table.is_second(row, column)
-            cells.append(Cell(table.text(row, column), *place, value, _hint(records, table.metric)))
-        average = table.averages.get(row)
-        if table.ranked:
-            cells.append(Cell(average or "", order=float(average) if average else None))
-        return row, cells
-
-    return ShownTable(
-        table.title,
-        [*table.columns, *(["Avg. Rank"] if table.ranked else [])],
-        table.metric.lower_is_better,
-        [line(row) for row in table.ranked],
-        [line(row) for row in table.extra],
-        [note for note in table.notes if note not in common],
-    )
-
-
-def _hint(entries: Sequence[JobState], metric: Metric) -> str:
-    """Each seed's value and record, a line each."""
-    lines = []
-    for entry in sorted(entries, key=lambda entry: entry.job.seed):
-        value = entry.value(metric.key)
-        said = f"{value:.6f}" if value is not None else f"{entry.state}: {entry.note}" if entry.note else entry.state
-        lines.append(f"seed {entry.job.seed}: {said}\n{entry.path}")
-    return "\n".join(lines)
-
-
 def _drawn(material: Material, figures: Sequence[str]) -> list[ShownPicture]:
-    return [_picture(one) for one in pictures(material, figures)]
+    return [_shown(picture) for picture in pictures(material, figures)]
 
 
-def _picture(one: Picture) -> ShownPicture:
+def _shown(picture: Picture) -> ShownPicture:
     try:
-        image = base64.b64encode(encoded(one.draw(), "svg")).decode()
+        image = base64.b64encode(encoded(picture.draw(), "svg")).decode()
     except UsageError as error:
-        return ShownPicture(one.title, one.text, reason=str(error))
-    return ShownPicture(one.title, one.text, f"data:image/svg+xml;base64,{image}")
+        return ShownPicture(picture.title, picture.text, reason=str(error))
+    return ShownPicture(picture.title, picture.text, f"data:image/svg+xml;base64,{image}")
 
 
-@dataclass(frozen=True)
-class Compared:
-    """One data set beside the paper's."""
-
-    ours: str
-    theirs: str
-    caveat: str
-    metrics: list[str]
-    rows: list[tuple[str, list[tuple[str, str, str]]]]
-    """(row, [(value, difference, verdict)] by metric)."""
-    correlations: list[str]
-
-
-def _compared(frame: pd.DataFrame, config: Config) -> list[Compared]:
-    found = []
-    for (ours, theirs), cells in frame.groupby(["dataset", "paper_dataset"], sort=False):
-        found.append(
-            Compared(
-                str(ours),
-                str(theirs),
-                caveat(str(ours), str(theirs), config),
-                [f"{metric.title} {metric.arrow}" for metric in PAPER_METRICS],
-                [(row, [_compared_cell(line) for line in lines]) for row, lines in by_row(cells)],
-                correlations(cells),
-            )
-        )
-    return found
-
-
-def _compared_cell(line: dict | None) -> tuple[str, str, str]:
-    if line is None:
-        return "–", "", ""
-    units = "" if pd.isna(line["deviations"]) else f" ({line['deviations']:+.1f} sd)"
-    return printed(line["ours"]), f"{line['difference']:+.4f}{units}", line["verdict"]
-
-
-def _statistics(tables: Sequence[Table], material: Material, control: str, within: list[Resampled]) -> list[Section]:
-    found = []
+def _statistics(
+    tables: Sequence[MetricTable], material: Material, control: str, within: list[Resampled]
+) -> list[Section]:
+    sections = []
     for table in tables:
-        assert table.metric is not None
         blocks = significance(table, list(material.variants), control, None)
         if within and table.metric.key in RESAMPLED:
             blocks = [*blocks, *in_words(within, table.metric, detail=False)]
-        found.append(Section(table.title, blocks))
-    return found
+        sections.append(Section(table.title, blocks))
+    return sections
 
 
-def _gaps(material: Material, manifest: Manifest) -> list[str]:
-    """Everything that was asked for and has no value, and why."""
-    said = [f"{name}: its data are not here ({how})." for name, how in manifest.missing.items()]
+def _gaps(material: Material) -> list[str]:
+    """Sentences on everything that was asked for and has no value."""
+    missing = material.manifest.missing
+    gaps = [f"{name}: its data are not here ({how})." for name, how in missing.items()]
     table = material.tables[0]
-    rows = (*table.ranked, *table.extra)
     for column in table.columns:
-        cells = {row: table.cell(row, column) for row in rows}
-        absent = [row for row, cell in cells.items() if cell is None or cell["state"] == "missing"]
-        if absent and column not in manifest.missing:
-            said.append(f"Not run on {column}: {'all rows' if len(absent) == len(rows) else ', '.join(absent)}.")
-    faults: dict[tuple[str, str, str], dict[str, list[JobState]]] = {}
-    for entry in material.entries:
-        if entry.state != "done":
-            places = faults.setdefault((entry.job.variant, entry.state, entry.note), {})
-            places.setdefault(entry.job.full_dataset, []).append(entry)
-    for (row, state, note), places in faults.items():
+        cells = {variant: table.cell(variant, column) for variant in table.variants}
+        absent = [variant for variant, cell in cells.items() if cell is None or cell.state == "missing"]
+        if absent and column not in missing:
+            gaps.append(f"Not run on {column}: {'all variants' if len(absent) == len(cells) else ', '.join(absent)}.")
+    faults: dict[tuple[str, str, str], dict[str, list[int]]] = {}
+    for state in material.entries:
+        if state.state != "done":
+            seeds = faults.setdefault((state.job.variant, state.state, state.note), {})
+            seeds.setdefault(state.job.full_dataset, []).append(state.job.seed)
+    for (variant, kind, note), by_set in faults.items():
         where = [
-            f"{dataset} ({'seeds' if len(entries) > 1 else 'seed'} {', '.join(str(e.job.seed) for e in entries)})"
-            for dataset, entries in places.items()
+            f"{dataset} ({'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))})"
+            for dataset, seeds in by_set.items()
         ]
-        said.append(f"{row} is {state}: {note.rstrip('.')}. On {', '.join(where)}.")
+        gaps.append(f"{variant} is {kind}: {note.rstrip('.')}. On {', '.join(where)}.")
     undefined = [
-        f"{row} on {column}, {one.title}"
-        for one in material.tables
-        for row in (*one.ranked, *one.extra)
-        for column in one.columns
-        if (cell := one.cell(row, column)) is not None and cell["state"] == "undefined"
+        f"{cell.variant} on {cell.dataset}, {table.title}"
+        for table in material.tables
+        for cell in table.cells.values()
+        if cell.state == "undefined"
     ]
     if undefined:
-        said.append(f"Run, but the metric is not defined there: {'; '.join(undefined)}.")
-    return said
+        gaps.append(f"Run, but the metric is not defined there: {'; '.join(undefined)}.")
+    return gaps
 
 
 def _cost(material: Material, done: list[JobState]) -> Grid:
-    """Mean seconds of a job per method and data set, and the largest memory."""
+    """Mean seconds of a job per method and data set, and the largest memory in MiB."""
     table = material.tables[0]
     columns = [column for column in table.columns if column in table.sources]
     peak: dict[str, float] = {}
-    for entry in done:
-        assert entry.record is not None
-        bytes_taken = entry.record.cost.peak_memory_bytes or 0
-        peak[entry.job.variant] = max(peak.get(entry.job.variant, 0), bytes_taken)
+    for state in done:
+        assert state.record is not None
+        bytes_taken = state.record.cost.peak_memory_bytes or 0
+        peak[state.job.variant] = max(peak.get(state.job.variant, 0), bytes_taken)
     body = []
-    for row in (*table.ranked, *table.extra):
-        seconds = [material.seconds.get((row, table.sources[column])) for column in columns]
-        texts = ["–" if value is None else f"{value:.1f}" for value in seconds]
-        body.append([row, *texts, f"{peak[row] / 2**20:.0f}" if peak.get(row) else "–"])
+    for variant in table.variants:
+        seconds = [material.seconds.get((variant, table.sources[column])) for column in columns]
+        texts = [GAP if value is None else f"{value:.1f}" for value in seconds]
+        body.append([variant, *texts, f"{peak[variant] / 2**20:.0f}" if peak.get(variant) else GAP])
     return Grid(["seconds a job (mean over seeds)", *columns, "peak MiB"], body)
 
 
 def _sets(material: Material) -> list[Section]:
-    found: dict[str, Section] = {}
-    for one in pictures(material, SET_FIGURES):
-        section = found.setdefault(one.dataset, Section(one.dataset))
-        if len(found) <= SETS_DRAWN:
-            section.pictures.append(_picture(one))
+    sections: dict[str, Section] = {}
+    for picture in pictures(material, SET_FIGURES):
+        section = sections.setdefault(picture.dataset, Section(picture.dataset))
+        if len(sections) <= SETS_DRAWN:
+            section.pictures.append(_shown(picture))
         elif not section.blocks:
-            command = f"python -m bench plot --datasets {shlex.quote(one.dataset)}"
+            command = f"python -m bench plot --datasets {shlex.quote(picture.dataset)}"
             section.blocks.append(f"The page draws {SETS_DRAWN} data sets; `{command}` draws this one.")
-    return list(found.values())
+    return list(sections.values())

@@ -26,7 +26,7 @@ from bench.report.style import (  # fmt: skip
     spread,
     styled,
 )
-from bench.tables.table import Table
+from bench.tables.table import MetricTable
 
 LINE = 0.22
 """Inches a line of labels takes."""
@@ -34,19 +34,19 @@ LINE_WIDTH = 3.3
 """Inches of the line of mean ranks."""
 
 
-def critical_difference_diagram(table: Table, rows: Sequence[str]) -> Figure:
-    """Mean ranks on a line; a bar joins methods that Nemenyi's test does not tell apart (Demšar 2006, figure 1).
+def critical_difference_diagram(table: MetricTable, variants: Sequence[str]) -> Figure:
+    """Critical-difference diagram (Demšar 2006, figure 1): mean ranks on a line, bars join what Nemenyi's test does not
+    tell apart.
 
     Raises
     ------
     UsageError: below three methods or two data sets with values of all.
     """
-    values, left_out = complete_values(table, list(rows))
-    assert table.metric is not None
-    if len(rows) < 3 or len(values) < 2:
+    values, left_out = complete_values(table, list(variants))
+    if len(variants) < 3 or len(values) < 2:
         raise UsageError(
             f"a critical-difference diagram needs 3 methods and 2 data sets with a value of each of them; there are "
-            f"{len(rows)} and {len(values)}."
+            f"{len(variants)} and {len(values)}."
         )
     test = friedman(values.to_numpy(dtype=float), table.metric.lower_is_better)
     distance = critical_difference(test.methods, test.blocks)
@@ -58,7 +58,7 @@ def critical_difference_diagram(table: Table, rows: Sequence[str]) -> Figure:
     lines = half
     height = LINE * (2.9 + bars + lines)
     with styled():
-        beside = length_of(rows, 8) + 0.75
+        beside = length_of(variants, 8) + 0.75
         figure, (axes,) = panels([LINE_WIDTH], [height], Margins(left=beside, right=beside, top=0.2, bottom=0.02))
         bottom = -(bars + lines + 0.3)
         axes.set(xlim=(len(ranks), 1), ylim=(bottom, 2.6))  # the best on the right, as usual
@@ -81,7 +81,7 @@ def critical_difference_diagram(table: Table, rows: Sequence[str]) -> Figure:
             y = -(bars + line + 0.3)
             edge = 1 - beyond if best_half else len(ranks) + beyond
             axes.plot([rank, rank, edge], [0, y, y], color=GREY, linewidth=0.7, clip_on=False)
-            name = list(rows)[order[position]]
+            name = list(variants)[order[position]]
             label = f" {name} {rank:.2f}" if best_half else f"{rank:.2f} {name} "
             axes.text(edge, y, label, ha="left" if best_half else "right", va="center")
         without = _without(left_out)
@@ -105,16 +105,16 @@ def joined(ranks: Sequence[float], distance: float) -> list[tuple[float, float]]
     return [(ranks[low], ranks[high]) for low, high in runs]
 
 
-def rank_heat_map(tables: Sequence[Table], rows: Sequence[str]) -> Figure:
-    """One panel a metric: methods by data sets, the rank in each cell, dark is good.
+def rank_heat_map(tables: Sequence[MetricTable], variants: Sequence[str]) -> Figure:
+    """Heat maps of ranks, one panel a metric: methods by data sets, the rank in each cell, dark is good.
 
     Raises
     ------
     UsageError: when there is no rank.
     """
     columns = tables[0].columns
-    shown = [row for row in rows if row in tables[0].ranked]
-    if not shown or all(table.frame["rank"].isna().all() for table in tables):
+    shown = [variant for variant in variants if variant in tables[0].ranked]
+    if not any(cell.rank for table in tables for cell in table.cells.values() if cell.variant in shown):
         raise UsageError("there is no ranked value.")
     with styled():
         beside = length_of(shown) + 0.1
@@ -122,11 +122,11 @@ def rank_heat_map(tables: Sequence[Table], rows: Sequence[str]) -> Figure:
         figure, axes = equal_panels(len(tables), 2, max(0.38 * len(columns), 1.4), 0.17 * len(shown), margins)
         for panel, table in zip(axes, tables, strict=True):
             ranks = np.full((len(shown), len(columns)), np.nan)
-            for i, row in enumerate(shown):
+            for i, variant in enumerate(shown):
                 for j, column in enumerate(columns):
-                    cell = table.cell(row, column)
-                    if cell is not None and not pd.isna(cell["rank"]):
-                        ranks[i, j] = cell["rank"]
+                    cell = table.cell(variant, column)
+                    if cell is not None and cell.rank is not None:
+                        ranks[i, j] = cell.rank
             ranked_there = (~np.isnan(ranks)).sum(0)  # the last of few is as pale as the last of many
             shade = 0.25 + 0.75 * (ranks - 1) / np.maximum(ranked_there - 1, 1)
             texts = [["–" if math.isnan(rank) else f"{rank:.0f}" for rank in line] for line in ranks]
@@ -137,8 +137,11 @@ def rank_heat_map(tables: Sequence[Table], rows: Sequence[str]) -> Figure:
 
 
 def difference_to_paper(frame: pd.DataFrame) -> Figure:
-    """Ours minus printed, one panel a metric, one marker a data set
-    (``bench.analysis.paper_comparison.comparison_frame``).
+    """Differences of our values to the printed ones, one panel a metric, one marker a data set.
+
+    Parameters
+    ----------
+    frame: ``bench.analysis.paper_comparison.comparison_frame``.
 
     Raises
     ------
@@ -146,12 +149,12 @@ def difference_to_paper(frame: pd.DataFrame) -> Figure:
     """
     if frame.empty:
         raise UsageError("no data set of the paper, and none named as a stand-in for one, has a value.")
-    rows = list(dict.fromkeys(frame["variant"]))
+    variants = list(dict.fromkeys(frame["variant"]))
     sets = list(dict.fromkeys(zip(frame["dataset"], frame["paper_dataset"], strict=True)))
     with styled():
-        beside = length_of(rows) + 0.1
+        beside = length_of(variants) + 0.1
         margins = Margins(left=beside, across=beside + 0.1, top=0.25, bottom=0.75, down=0.5)
-        figure, axes = equal_panels(len(PAPER_METRICS), 2, 2.9, 0.17 * len(rows), margins)
+        figure, axes = equal_panels(len(PAPER_METRICS), 2, 2.9, 0.17 * len(variants), margins)
         for panel, metric in zip(axes, PAPER_METRICS, strict=True):
             panel.axvline(0, color="black", linewidth=0.6)
             for place, (ours, theirs) in enumerate(sets):
@@ -159,7 +162,7 @@ def difference_to_paper(frame: pd.DataFrame) -> Figure:
                 name = ours.partition("@")[0]
                 panel.errorbar(
                     cells["difference"],
-                    [rows.index(row) for row in cells["variant"]],
+                    [variants.index(variant) for variant in cells["variant"]],
                     xerr=cells["std"].fillna(0),
                     fmt=MARKERS[place % len(MARKERS)],
                     markersize=4.5,
@@ -170,53 +173,54 @@ def difference_to_paper(frame: pd.DataFrame) -> Figure:
                     elinewidth=0.8,
                     label=name if name == theirs else f"{name} beside {theirs}",
                 )
-            panel.set_yticks(range(len(rows)), rows)
-            panel.set_ylim(len(rows) - 0.4, -0.6)
+            panel.set_yticks(range(len(variants)), variants)
+            panel.set_ylim(len(variants) - 0.4, -0.6)
             panel.grid(axis="y", color=PALE, linewidth=0.5)
-            panel.set_title(f"{metric.title} {metric.arrow}: ours − printed")
+            panel.set_title(f"{metric.heading}: ours − printed")
             panel.locator_params(axis="x", nbins=5)
         figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=3, frameon=False)
     return figure
 
 
-def quality_against_cost(table: Table, seconds: Mapping[tuple[str, str], float], rows: Sequence[str]) -> Figure:
+def quality_against_cost(
+    table: MetricTable, seconds: Mapping[tuple[str, str], float], variants: Sequence[str]
+) -> Figure:
     """Mean rank over data sets against the mean seconds of a job, grid and all.
 
     Parameters
     ----------
-    seconds: {(row, NAME@extractor): mean seconds of its jobs}.
+    seconds: {(variant, NAME@extractor): mean seconds of its jobs}.
 
     Raises
     ------
-    UsageError: when no data set has a value and a cost of all rows.
+    UsageError: when no data set has a value and a cost of all variants.
     """
-    values, left_out = complete_values(table, list(rows))
+    values, left_out = complete_values(table, list(variants))
     full = {column: table.sources.get(column, column) for column in values.index}
-    columns = [column for column in values.index if all((row, full[column]) in seconds for row in rows)]
-    if not columns or len(rows) < 2:
+    columns = [column for column in values.index if all((variant, full[column]) in seconds for variant in variants)]
+    if not columns or len(variants) < 2:
         raise UsageError("no data set has a value and a cost of two methods or more.")
-    assert table.metric is not None
     signed = values.loc[columns] * (1 if table.metric.lower_is_better else -1)
     ranks = signed.rank(axis=1).mean()
-    cost = {row: float(np.mean([seconds[row, full[column]] for column in columns])) for row in rows}
+    cost = {variant: float(np.mean([seconds[variant, full[column]] for column in columns])) for variant in variants}
     with styled():
-        height = max(2.0, 0.17 * len(rows))
-        margins = Margins(left=0.45, right=length_of(rows, 8) + 0.2, top=0.25, bottom=0.45)
+        height = max(2.0, 0.17 * len(variants))
+        margins = Margins(left=0.45, right=length_of(variants, 8) + 0.2, top=0.25, bottom=0.45)
         figure, (axes,) = panels([3.2], [height], margins)
-        x, y = [cost[row] for row in rows], [float(ranks[row]) for row in rows]
+        x, y = [cost[variant] for variant in variants], [float(ranks[variant]) for variant in variants]
         axes.scatter(x, y, color="black", s=14, zorder=3)
         axes.set_xscale("log")
         steps = (1.0, 2.0, 5.0) if max(x) < 1000 * min(x) else (1.0,)
         axes.xaxis.set_major_locator(LogLocator(subs=steps))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        low, high = 1 - 0.3, len(rows) + 0.3
+        low, high = 1 - 0.3, len(variants) + 0.3
         axes.set_ylim(high, low)
         places = spread(y, (high - low) * 0.15 / height, low, high)
         line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkB": 2, "relpos": (0, 0.5)}
-        for row, x_row, y_row, place in zip(rows, x, y, places, strict=True):
+        for variant, x_variant, y_variant, place in zip(variants, x, y, places, strict=True):
             axes.annotate(
-                row, (x_row, y_row), (1.03, place), textcoords=axes.get_yaxis_transform(), va="center",
+                variant, (x_variant, y_variant), (1.03, place), textcoords=axes.get_yaxis_transform(), va="center",
                 arrowprops=line, annotation_clip=False,
             )  # fmt: skip
         axes.set_xlabel("seconds a job (mean; the whole grid, selection and evaluation)")

@@ -28,29 +28,32 @@ BINS = 10
 
 
 def recovered_distributions(
-    found: Mapping[str, RecoveredDistribution], dataset: str, instances: Sequence[int] | None = None
+    recovered: Mapping[str, RecoveredDistribution], dataset: str, instances: Sequence[int] | None = None
 ) -> Figure:
-    """One line an instance, one column a method: degrees as bars, black for the instance's logical labels.
+    """Bars of recovered degrees, one line an instance, one column a method; black for the instance's logical labels.
 
     Parameters
     ----------
-    found: {row: what it recovered}, of the same training rows.
+    recovered: {variant: its label distributions}, of the same training rows.
     instances: default: the first with one, two and four labels (or as many as there are).
     """
-    first = next(iter(found.values()))
+    first = next(iter(recovered.values()))
     chosen = list(instances) if instances is not None else example_instances(first.logical)
-    rows = list(found)
+    variants = list(recovered)
     with styled():
-        shown = [_labels_of([one.degrees[i] for one in found.values()], first.logical[i]) for i in chosen]
+        shown = [
+            _labels_of([distribution.degrees[i] for distribution in recovered.values()], first.logical[i])
+            for i in chosen
+        ]
         names = [_short(first.label_names[j]) for labels in shown for j in labels]
         margins = Margins(left=length_of(names, 6) + 0.35, across=0.15, down=0.25, bottom=0.25)
-        across = (TEXT_WIDTH - margins.left) / len(rows) - margins.across
-        figure, flat = panels([across] * len(rows), [0.13 * len(labels) for labels in shown], margins)
-        axes = np.array(flat).reshape(len(chosen), len(rows))
+        across = (TEXT_WIDTH - margins.left) / len(variants) - margins.across
+        figure, flat = panels([across] * len(variants), [0.13 * len(labels) for labels in shown], margins)
+        axes = np.array(flat).reshape(len(chosen), len(variants))
         for line, (instance, labels) in enumerate(zip(chosen, shown, strict=True)):
-            for column, row in enumerate(rows):
+            for column, variant in enumerate(variants):
                 panel = axes[line, column]
-                degrees = found[row].degrees[instance, labels]
+                degrees = recovered[variant].degrees[instance, labels]
                 colours = ["black" if first.logical[instance, j] else GREY for j in labels]
                 panel.barh(range(len(labels)), degrees, color=colours, height=0.7)
                 names = [_short(first.label_names[j]) for j in labels] if column == 0 else [""] * len(labels)
@@ -60,7 +63,7 @@ def recovered_distributions(
                 panel.locator_params(axis="x", nbins=3)
                 panel.set_xlim(left=0)
                 if line == 0:
-                    panel.set_title(row)
+                    panel.set_title(variant)
             axes[line, 0].set_ylabel(f"row {instance}", fontsize=7)
         title = (
             f"{dataset}: degrees recovered for training rows, each panel with its own scale; black: the row's labels"
@@ -72,8 +75,7 @@ def recovered_distributions(
 def example_instances(logical: np.ndarray) -> list[int]:
     """The first rows with one, two and four labels, as far as there are any; else the first row."""
     counts = logical.sum(1)
-    found = [int(np.flatnonzero(counts == count)[0]) for count in (1, 2, 4) if (counts == count).any()]
-    return found or [0]
+    return [int(np.flatnonzero(counts == count)[0]) for count in (1, 2, 4) if (counts == count).any()] or [0]
 
 
 def _labels_of(degrees: Sequence[np.ndarray], logical: np.ndarray) -> list[int]:
@@ -88,8 +90,8 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
-def reliability(found: Mapping[str, KeptScores], dataset: str) -> Figure:
-    """One panel a method: how often labels are right where they are predicted with a probability.
+def reliability(scores: Mapping[str, KeptScores], dataset: str) -> Figure:
+    """Reliability diagrams, one panel a method: observed share of positives by predicted probability.
 
     Scores whose threshold is 0 are logits, those whose threshold is .5 probabilities; others have no such meaning and
     are left out.
@@ -98,18 +100,18 @@ def reliability(found: Mapping[str, KeptScores], dataset: str) -> Figure:
     ------
     UsageError: when none is left.
     """
-    probabilities = {row: p for row, kept in found.items() if (p := as_probabilities(kept)) is not None}
+    probabilities = {variant: p for variant, kept in scores.items() if (p := as_probabilities(kept)) is not None}
     if not probabilities:
         raise UsageError("no method here has scores that are logits or probabilities.")
     with styled():
         figure, axes = equal_panels(len(probabilities), 5, 1.0, 1.0, Margins(across=0.15, down=0.25), 4.5)
-        for panel, (row, p) in zip(axes, probabilities.items(), strict=True):
-            predicted, observed, weight = reliability_curve(p, found[row].y)
+        for panel, (variant, p) in zip(axes, probabilities.items(), strict=True):
+            predicted, observed, weight = reliability_curve(p, scores[variant].y)
             panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.6)
             panel.scatter(predicted, observed, s=4 + 60 * np.sqrt(weight), color="black", linewidth=0, zorder=3)
             panel.plot(predicted, observed, color="black", linewidth=0.6)
             error = float((weight * np.abs(predicted - observed)).sum())
-            panel.set_title(f"{row}: {error:.3f}")
+            panel.set_title(f"{variant}: {error:.3f}")
             panel.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         outer_ticks_only(axes, 5)
         captions(
@@ -122,6 +124,7 @@ def reliability(found: Mapping[str, KeptScores], dataset: str) -> Figure:
 
 
 def as_probabilities(kept: KeptScores) -> np.ndarray | None:
+    """Scores as probabilities [N, c]; None where their threshold is that of neither logits nor probabilities."""
     if kept.threshold == 0:
         return expit(kept.scores.astype(np.float64))
     if kept.threshold == 0.5 and kept.scores.min() >= 0 and kept.scores.max() <= 1:
@@ -130,7 +133,7 @@ def as_probabilities(kept: KeptScores) -> np.ndarray | None:
 
 
 def reliability_curve(p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean probability, share of positives and share of decisions of each non-empty bin of [0, 1]."""
+    """Mean probability, share of positives and share of decisions of each non-empty bin; ``p``, ``y``: [N, c]."""
     place = np.minimum((p.ravel() * BINS).astype(int), BINS - 1)
     count = np.bincount(place, minlength=BINS)
     full = count > 0

@@ -1,4 +1,4 @@
-"""What all figures share: vector output, black on white, read without colour."""
+"""Style of all figures: vector output, black on white, read without colour."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ LINE_HEIGHT = 0.14
 
 @contextmanager
 def styled() -> Iterator[None]:
+    """Matplotlib's settings of all figures."""
     with matplotlib.rc_context(SETTINGS):
         yield
 
@@ -151,7 +152,7 @@ def captions(figure: Figure, title: str, below: str = "", beside: str = "") -> N
 
 
 def grey_cells(
-    panel: Axes, shade: np.ndarray, texts: Sequence[Sequence[str]], rows: Sequence[str], columns: Sequence[str]
+    panel: Axes, shade: np.ndarray, texts: Sequence[Sequence[str]], lines: Sequence[str], columns: Sequence[str]
 ) -> None:
     """A panel of cells from black (0) to white (1) with a text in each; where ``shade`` is NaN the text alone."""
     panel.imshow(np.ma.masked_invalid(shade), cmap="gray", vmin=0, vmax=1, aspect="auto")
@@ -159,7 +160,7 @@ def grey_cells(
         panel.text(
             j, i, texts[i][j], ha="center", va="center", fontsize=7, color="white" if shade[i, j] < 0.5 else "black"
         )
-    panel.set_yticks(range(len(rows)), rows)
+    panel.set_yticks(range(len(lines)), lines)
     panel.set_xticks(range(len(columns)), columns)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)

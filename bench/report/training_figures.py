@@ -1,4 +1,4 @@
-"""Figures of how single jobs went: learning curves and the surface of a grid."""
+"""Figures of single jobs: learning curves and the surface of a grid."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from bench.report.style import GREY, PALE, Margins, captions, equal_panels, grey
 
 
 def learning_curves(records: Sequence[Record]) -> Figure:
-    """One panel a method: training loss (dashed, its own scale) and validation Hamming loss (solid) by epoch; thin
-    lines are the grid's other points, the dot is the epoch that was chosen.
+    """Learning curves, one panel a method: training loss (dashed, its own scale) and validation Hamming loss (solid).
+
+    Thin lines are the grid's other points, the dot is the epoch that was chosen.
 
     Raises
     ------
@@ -67,8 +68,8 @@ def learning_curves(records: Sequence[Record]) -> Figure:
 
 def _curves(record: Record) -> dict[int, Curves]:
     """{number of the point in the grid: its curves}, of those that trained for two epochs or more."""
-    found = {n: point.curves for n, point in enumerate(record.result.grid if record.result else ())}
-    return {n: curves for n, curves in found.items() if curves is not UNSET and len(curves.hamming) > 1}
+    by_point = {n: point.curves for n, point in enumerate(record.result.grid if record.result else ())}
+    return {n: curves for n, curves in by_point.items() if curves is not UNSET and len(curves.hamming) > 1}
 
 
 def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
@@ -86,8 +87,8 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
     if known and metric.key not in known:
         raise UsageError(f"records hold {', '.join(known)} of every grid point, not {metric.key}.")
     if len(names) != 2:
-        row = records[0].job.variant if records else "the row"
-        raise UsageError(f"the surface needs a grid of two hyper-parameters; {row} has {len(names)}.")
+        variant = records[0].job.variant if records else "the variant"
+        raise UsageError(f"the surface needs a grid of two hyper-parameters; {variant} has {len(names)}.")
     levels = [sorted({point.hyperparameters[name] for point in grids[0]}) for name in names]
     chosen = {
         tuple(levels[axis].index(record.result.selected.hyperparameters[names[axis]]) for axis in (0, 1))
@@ -112,13 +113,14 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
             panel.set_title({"val": "validation", "test": "test"}[split])
         job = records[0].job
         seeds = f"seed {job.seed}" if len(records) == 1 else f"mean over {len(records)} seeds"
-        captions(figure, f"{job.variant} on {job.full_dataset}: {metric.title} {metric.arrow}, {seeds}; dark is good")
+        captions(figure, f"{job.variant} on {job.full_dataset}: {metric.heading}, {seeds}; dark is good")
     return figure
 
 
 def _surface(
     grids: list[list[GridPoint]], names: list[str], levels: list[list], split: str, metric: Metric
 ) -> np.ndarray:
+    """Mean over grids of a metric on a split [levels of each hyper-parameter]; NaN where a point diverged."""
     sums = np.zeros((len(levels[0]), len(levels[1])))
     for grid in grids:
         for point in grid:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,173 +13,196 @@ from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.record import Manifest
 from bench.tables import paper
-from bench.tables.notes import notes_of, recovery_notes
-from bench.tables.ranking import average_rank, competition_ranks, printed
-from bench.tables.table import FRAME_COLUMNS, PAPERS_STYLE, Style, Table
+from bench.tables.notes import Notes, classification_notes, recovery_notes
+from bench.tables.ranking import DIGITS, average_rank, competition_ranks, printed
+from bench.tables.table import FAULTS, PAPERS_STYLE, Ablation, Cell, MetricTable, Style
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
 EXACT_DIGITS = 17
 
 
+@dataclass(frozen=True)
+class TableTrack:
+    """Order and notes of a track's tables."""
+
+    order: Callable[[Config], Tables]
+    notes: Notes
+
+
+TRACKS = {
+    "classification": TableTrack(lambda config: config.tables, classification_notes),
+    # The trivial baselines come last of all variants.
+    "recovery": TableTrack(
+        lambda config: Tables(ranked=config.recovery.ranked, datasets=config.recovery.datasets), recovery_notes
+    ),
+}
+
+
 def comparison(
-    entries: list[JobState],
+    states: list[JobState],
     metric: Metric,
     config: Config,
     manifest: Manifest,
     variant_order: Sequence[str],
     style: Style = PAPERS_STYLE,
-) -> Table:
-    """The table of one metric from records; gaps are what runs asked for and that has no value."""
-    labels = _column_labels(entries, manifest)
-    order = _order(config, manifest)
+) -> MetricTable:
+    """The table of one metric from records; gaps are what runs asked for and that has no value.
+
+    Parameters
+    ----------
+    variant_order: of the variants that the configuration's tables do not name.
+    """
+    track = TRACKS[manifest.track]
+    order = track.order(config)
+    labels = _column_labels(states, manifest)
     columns = _ordered([*labels.values(), *manifest.missing], order.datasets)
-    present = {*manifest.variants, *(entry.job.variant for entry in entries)}
-    ranked = [row for row in order.ranked if row in present]
-    extra = [row for row in _ordered(present, [*order.extra, *variant_order]) if row not in ranked]
+    present = {*manifest.variants, *(state.job.variant for state in states)}
+    ranked = [variant for variant in order.ranked if variant in present]
+    extra = [name for name in _ordered(sorted(present), [*order.extra, *variant_order]) if name not in ranked]
     if style.rank_extra:
         ranked, extra = [*ranked, *extra], []
     by_cell: dict[tuple[str, str], list[JobState]] = {}
-    for entry in entries:
-        by_cell.setdefault((entry.job.variant, labels[entry.job.full_dataset]), []).append(entry)
+    for state in states:
+        by_cell.setdefault((state.job.variant, labels[state.job.full_dataset]), []).append(state)
     cells = [
-        _cell_of(row, column, by_cell.get((row, column), []), metric, style.digits)
-        for row in [*ranked, *extra]
+        _cell(variant, column, by_cell.get((variant, column), []), metric, style.digits)
+        for variant in [*ranked, *extra]
         for column in columns
     ]
-    table = _ranked(f"{metric.title} {metric.arrow}", metric, columns, ranked, extra, cells, style)
+    table = _metric_table(metric.heading, metric, columns, ranked, extra, cells, style)
     table.sources.update({label: full for full, label in labels.items()})
-    if manifest.track == "recovery":
-        table.notes.extend(recovery_notes(table, entries, manifest, labels))
-    else:
-        table.notes.extend(notes_of(table, entries, config, manifest, labels))
+    table.notes.extend(track.notes(table, states, config, manifest, labels))
     return table
 
 
 ABLATION = ("FLEM-I", "FLEM-II", "FLEM-D")
-"""The rows of Table 6; the paper calls the last "Ours"."""
+"""The variants of Table 6; the paper calls the last "Ours"."""
 
 
-def ablation(tables: Sequence[Table]) -> Table:
-    """Rows over metrics on one data set (Table 6), from the tables of the metrics.
+def ablation(tables: Sequence[MetricTable]) -> Ablation:
+    """Variants over metrics on one data set (Table 6), from the tables of the metrics.
 
     Raises
     ------
     UsageError: when they have more than one column.
     """
-    if len(tables[0].columns) != 1:
-        raise UsageError(f"Table 6 is of one data set, not {', '.join(tables[0].columns)}; name it with its extractor.")
-    (column,) = tables[0].columns
-    rows = [*tables[0].ranked, *tables[0].extra]
-    rows.sort(key=lambda row: ABLATION.index(row) if row in ABLATION else len(ABLATION))
-    cells, headers = [], []
-    for table in tables:
-        assert table.metric is not None
-        headers.append(f"{table.metric.title} {table.metric.arrow}")
-        own = {row: cell for row in rows if (cell := table.cell(row, column)) is not None}
-        ranks = competition_ranks(
-            {row: printed(cell["mean"]) for row, cell in own.items() if cell["state"] == "value"},
-            table.metric.lower_is_better,
-        )
-        cells += [{**cell, "dataset": headers[-1], "rank": ranks.get(row)} for row, cell in own.items()]
-    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype({"rank": "float64"})
-    notes, sources = list(tables[0].notes), tables[0].sources
-    return Table(f"Ablation on {column}", None, headers, rows, [], frame, {}, notes, sources, show_ranks=False)
+    first = tables[0]
+    if len(first.columns) != 1:
+        raise UsageError(f"Table 6 is of one data set, not {', '.join(first.columns)}; name it with its extractor.")
+    (dataset,) = first.columns
+    variants = sorted(first.variants, key=lambda name: ABLATION.index(name) if name in ABLATION else len(ABLATION))
+    by_metric = {
+        table.metric: [cell for variant in variants if (cell := table.cell(variant, dataset)) is not None]
+        for table in tables
+    }
+    return _ablation(f"Ablation on {dataset}", by_metric, variants, first.notes)
 
 
-def paper_ablation() -> Table:
+def paper_ablation() -> Ablation:
     """Table 6 as printed."""
-    cells, headers = [], []
-    for metric in PAPER_METRICS:
-        headers.append(f"{metric.title} {metric.arrow}")
-        found = {cell.method: cell.value for cell in paper.comparison_table(6) if cell.metric == metric.paper_key}
-        ranks = competition_ranks(found, metric.lower_is_better)
-        cells += [
-            {**_printed_cell(row, headers[-1], value), "metric": metric.key, "rank": ranks[row]}
-            for row, value in found.items()
-        ]
-    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype({"rank": "float64", "std": "float64"})
-    note = f"Printed values of Table 6 of {paper.CITATION}."
-    rows = list(dict.fromkeys(frame["variant"]))
-    return Table("Ablation on VOC07, as printed", None, headers, rows, [], frame, {}, [note], show_ranks=False)
+    cells = paper.comparison_table(6)
+    by_metric = {
+        metric: [_printed_cell(cell, "VOC07", metric) for cell in cells if cell.metric == metric.paper_key]
+        for metric in PAPER_METRICS
+    }
+    variants = list(dict.fromkeys(cell.method for cell in cells))
+    notes = [f"Printed values of Table 6 of {paper.CITATION}."]
+    return _ablation("Ablation on VOC07, as printed", by_metric, variants, notes)
 
 
-def _printed_cell(row: str, column: str, value: str) -> dict:
-    cell = {"variant": row, "dataset": column, "mean": float(value), "std": None, "seeds": 1}
-    return {**cell, "state": "value", "printed": value}
-
-
-def _order(config: Config, manifest: Manifest) -> Tables:
-    """The order of rows and columns in the folder's track; the floors of the recovery track come last of all rows."""
-    if manifest.track == "recovery":
-        return Tables(ranked=config.recovery.ranked, datasets=config.recovery.datasets)
-    return config.tables
-
-
-def paper_table(metric: Metric, config: Config) -> Table:
-    """The paper's own values, ranked by us."""
+def paper_table(metric: Metric, config: Config) -> MetricTable:
+    """The paper's own values, ranked by us; for a metric that the paper has a table of."""
     assert metric.paper_table is not None
     printed_cells = [cell for cell in paper.comparison_table(metric.paper_table) if cell.dataset != paper.AVERAGE]
-    rows = list(dict.fromkeys(cell.method for cell in printed_cells))
-    columns = _ordered(dict.fromkeys(cell.dataset for cell in printed_cells), config.tables.datasets)
-    cells = [_printed_cell(cell.method, cell.dataset, cell.value) for cell in printed_cells]
-    table = _ranked(f"{metric.title} {metric.arrow}, as printed", metric, columns, rows, [], cells)
+    variants = list(dict.fromkeys(cell.method for cell in printed_cells))
+    columns = _ordered([cell.dataset for cell in printed_cells], config.tables.datasets)
+    cells = [_printed_cell(cell, cell.dataset, metric) for cell in printed_cells]
+    table = _metric_table(f"{metric.heading}, as printed", metric, columns, variants, [], cells, PAPERS_STYLE)
     table.notes.append(f"Printed values of Table {metric.paper_table} of {paper.CITATION}; ranks computed here.")
     return table
 
 
-def _column_labels(entries: list[JobState], manifest: Manifest) -> dict[str, str]:
+def _ablation(title: str, by_metric: dict[Metric, list[Cell]], variants: list[str], notes: Iterable[str]) -> Ablation:
+    cells = {
+        (cell.variant, metric.heading): cell
+        for metric, column in by_metric.items()
+        for cell in _with_ranks(column, metric, variants)
+    }
+    columns = [metric.heading for metric in by_metric]
+    return Ablation(
+        title=title, columns=columns, ranked=variants, extra=[], cells=cells, notes=[*notes], show_ranks=False
+    )
+
+
+def _printed_cell(cell: paper.Printed, dataset: str, metric: Metric) -> Cell:
+    return Cell(
+        variant=cell.method, dataset=dataset, metric=metric.key, mean=float(cell.value), seeds=1, state="value",
+        printed=cell.value,
+    )  # fmt: skip
+
+
+def _column_labels(states: list[JobState], manifest: Manifest) -> dict[str, str]:
     """{NAME@extractor: column}: the name alone where one extractor of it is here."""
-    full = list(dict.fromkeys([*manifest.datasets, *(entry.job.full_dataset for entry in entries)]))
-    names = [one.partition("@")[0] for one in full]
-    return {one: name if names.count(name) == 1 else one for one, name in zip(full, names, strict=True)}
+    full_names = list(dict.fromkeys([*manifest.datasets, *(state.job.full_dataset for state in states)]))
+    names = [full.partition("@")[0] for full in full_names]
+    return {full: name if names.count(name) == 1 else full for full, name in zip(full_names, names, strict=True)}
 
 
-def _ordered(names: Sequence[str] | dict | set, order: Sequence[str]) -> list[str]:
-    given = list(dict.fromkeys(names if not isinstance(names, set) else sorted(names)))
+def _ordered(names: Iterable[str], order: Sequence[str]) -> list[str]:
+    """Each name once, those of ``order`` (with or without their extractor) first."""
     place = {name: position for position, name in enumerate(order)}
-    return sorted(given, key=lambda name: place.get(name.partition("@")[0], place.get(name, len(place))))
+    return sorted(dict.fromkeys(names), key=lambda name: place.get(name.partition("@")[0], place.get(name, len(place))))
 
 
-def _cell_of(row: str, column: str, entries: list[JobState], metric: Metric, digits: int) -> dict:
-    values = [value for entry in entries if (value := entry.value(metric.key)) is not None]
-    cell = {"variant": row, "dataset": column, "mean": None, "std": None, "seeds": len(values), "printed": ""}
+def _cell(variant: str, column: str, states: list[JobState], metric: Metric, digits: int) -> Cell:
+    values = [value for state in states if (value := state.value(metric.key)) is not None]
+    cell = Cell(variant=variant, dataset=column, metric=metric.key, seeds=len(values))
     if not values:
-        states = [entry.state for entry in entries]
-        worst = next((state for state in ("corrupt", "stale", "failed") if state in states), None)
-        return {**cell, "state": worst or ("undefined" if entries else "missing")}
+        kinds = {state.state for state in states}
+        fault = next((kind for kind in reversed(FAULTS) if kind in kinds), None)
+        return replace(cell, state=fault or ("undefined" if states else "missing"))
     series = pd.Series(values)
     mean, std = float(series.mean()), float(series.std()) if len(values) > 1 else None
     if std is not None and max(values) == min(values):
         std = 0.0  # rounding would leave 1e-18, which nothing should be divided by
     text = printed(mean, digits) + (f"±{printed(std, digits)}" if std is not None else "")
-    return {**cell, "mean": mean, "std": std, "state": "value", "printed": text}
+    return replace(cell, mean=mean, std=std, state="value", printed=text)
 
 
-def _ranked(
+def _with_ranks(column: list[Cell], metric: Metric, ranked: Container[str], digits: int = DIGITS) -> list[Cell]:
+    """A column's cells with the competition ranks of the ranked variants that have a value."""
+    values = {
+        cell.variant: printed(cell.mean, digits) for cell in column if cell.variant in ranked and cell.mean is not None
+    }
+    ranks = competition_ranks(values, metric.lower_is_better)
+    return [replace(cell, rank=ranks.get(cell.variant)) for cell in column]
+
+
+def _metric_table(
     title: str,
     metric: Metric,
     columns: list[str],
     ranked: list[str],
     extra: list[str],
-    cells: list[dict],
-    style: Style = PAPERS_STYLE,
-) -> Table:
-    frame = pd.DataFrame(cells, columns=FRAME_COLUMNS).astype({"mean": "float64", "std": "float64", "rank": "float64"})
-    frame["metric"] = metric.key
+    cells: list[Cell],
+    style: Style,
+) -> MetricTable:
+    digits = style.digits if style.rank_on == "printed" else EXACT_DIGITS
+    by_place = {(cell.variant, cell.dataset): cell for cell in cells}
     ranks: dict[str, dict[str, int]] = {}
     for column in columns:
-        here = frame[(frame["dataset"] == column) & frame["variant"].isin(ranked) & (frame["state"] == "value")]
-        digits = style.digits if style.rank_on == "printed" else EXACT_DIGITS
-        values = {row: printed(mean, digits) for row, mean in zip(here["variant"], here["mean"], strict=True)}
-        ranks[column] = competition_ranks(values, metric.lower_is_better)
-    frame["rank"] = [
-        float(ranks[dataset][row]) if row in ranks[dataset] else float("nan")
-        for row, dataset in zip(frame["variant"], frame["dataset"], strict=True)
-    ]
-    present = {row for row in ranked if any(row in ranks[column] for column in columns)}
-    complete = [column for column in columns if present and present <= ranks[column].keys()]
+        column_cells = _with_ranks([cell for cell in cells if cell.dataset == column], metric, ranked, digits)
+        by_place.update({(cell.variant, column): cell for cell in column_cells})
+        ranks[column] = {cell.variant: cell.rank for cell in column_cells if cell.rank is not None}
+    present = {variant for of_column in ranks.values() for variant in of_column}
+    complete = [of_column for of_column in ranks.values() if of_column.keys() == present]
     averages = {
-        row: average_rank([ranks[column][row] for column in complete]) for row in ranked if complete and row in present
+        variant: average_rank([of_column[variant] for of_column in complete])
+        for variant in ranked
+        if complete and variant in present
     }
-    return Table(title, metric, columns, ranked, extra, frame, averages, show_ranks=style.show_ranks)
+    return MetricTable(
+        title=title, metric=metric, columns=columns, ranked=ranked, extra=extra, cells=by_place, averages=averages,
+        show_ranks=style.show_ranks,
+    )  # fmt: skip

@@ -19,13 +19,14 @@ GAP = "–"
 
 
 def dataset_frame(config: Config, folders: list[Path]) -> pd.DataFrame:
-    """One line a set: dataset, extractor, cardinality, for each of COLUMNS its size here and as printed (None: none).
+    """Sizes of the data sets, a line a set; the paper's come first, in bench.toml's order.
 
-    The paper's sets come first, in bench.toml's order.
+    Columns: dataset, extractor, cardinality (labels a sample), and for each of COLUMNS its size here and, with the
+    suffix _printed, the paper's (missing: none).
     """
     lines = []
-    for found in available(config, folders):
-        name = found.name
+    for source in available(config, folders):
+        name = source.name
         facts = paper.dataset_facts(name)
         line: dict[str, object] = {
             "dataset": name,
@@ -34,16 +35,16 @@ def dataset_frame(config: Config, folders: list[Path]) -> pd.DataFrame:
             "domain": facts.get("F_domain"),
         }
         here: dict[str, int] = {}
-        if not isinstance(found, Missing):
+        if not isinstance(source, Missing):
             try:
-                dataset = found.load()
+                dataset = source.load()
             except UsageError as error:
                 line["fault"] = str(error)
             else:
                 train = dataset.splits["train"]
                 here = {split: dataset.splits[split].x.shape[0] for split in SPLITS}
                 here |= {"features": train.x.shape[1], "labels": len(dataset.label_names)}
-                line |= {"extractor": found.extractor, "cardinality": float(train.y.sum(1).mean())}
+                line |= {"extractor": source.extractor, "cardinality": float(train.y.sum(1).mean())}
         for column, fact in COLUMNS.items():
             line[column] = here.get(column)
             line[f"{column}_printed"] = int(facts[fact]) if facts else None
@@ -56,19 +57,19 @@ def dataset_frame(config: Config, folders: list[Path]) -> pd.DataFrame:
 
 
 def render_datasets(frame: pd.DataFrame, form: str) -> str:
-    """The table as text: a size here, and in brackets the printed one where it differs or there is none here."""
+    """Table 1 as text: a size here, and in brackets the printed one where it differs or there is none here."""
     if form == "csv":
         return frame.to_csv(index=False)
     if form == "json":
         return frame.to_json(orient="records", indent=1, force_ascii=False) + "\n"
     headers = ["Data set", "N train", "N val", "N test", "D", "L", "labels a row", "features"]
-    rows = [_variant(line) for line in frame.to_dict("records")]
+    body = [_cells(line) for line in frame.to_dict("records")]
     notes = [
         "Sizes of the data that are here; in brackets as printed in Table 1 where that differs or nothing is here.",
         *(str(line["fault"]) for line in frame.to_dict("records") if isinstance(line.get("fault"), str)),
     ]
     if form == "latex":
-        body = [" & ".join(latex_escaped(cell) for cell in row) + r" \\" for row in rows]
+        latex_lines = [" & ".join(latex_escaped(cell) for cell in cells) + r" \\" for cells in body]
         head = " & ".join(latex_escaped(header) for header in headers) + r" \\"
         return "\n".join(
             [
@@ -80,7 +81,7 @@ def render_datasets(frame: pd.DataFrame, form: str) -> str:
                 r"\toprule",
                 head,
                 r"\midrule",
-                *body,
+                *latex_lines,
                 r"\bottomrule",
                 r"\end{tabular}",
                 r"\end{table}",
@@ -89,11 +90,11 @@ def render_datasets(frame: pd.DataFrame, form: str) -> str:
         )
     style = {"terminal": "simple", "markdown": "pipe", "html": "html"}[form]
     align = ("left", *["right"] * (len(headers) - 2), "left")
-    table = tabulate(rows, headers, tablefmt=style, colalign=align, disable_numparse=True)
+    table = tabulate(body, headers, tablefmt=style, colalign=align, disable_numparse=True)
     return "\n".join([table, "", *notes]) + "\n"
 
 
-def _variant(line: dict) -> list[str]:
+def _cells(line: dict) -> list[str]:
     cells = [str(line["dataset"])]
     for column in COLUMNS:
         here, printed = line[column], line[f"{column}_printed"]

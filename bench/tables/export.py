@@ -1,4 +1,4 @@
-"""``bench export``: the records of a folder as flat tables, for tables and figures of one's own. Imports no torch.
+"""Records of a folder as flat tables, for tables and figures of one's own. Imports no torch.
 
 The schema is described in results/README.md.
 """
@@ -24,14 +24,14 @@ FORMATS = ("sqlite", "csv", "parquet")
 JOB = ("dataset", "extractor", "variant", "seed")
 
 
-def frames(entries: list[JobState]) -> dict[str, pd.DataFrame]:
-    """{table: frame}: ``jobs`` (one line a record), ``metrics`` (of the chosen point), ``grid`` (of every point),
-    ``curves`` (every point and epoch)."""
+def frames(states: list[JobState]) -> dict[str, pd.DataFrame]:
+    """Frames by table: ``jobs`` (a line a record), ``metrics`` (of the chosen point), ``grid`` (of every point),
+    ``curves`` (of every point and epoch); their columns are COLUMNS."""
     lines: dict[str, list[dict[str, Any]]] = {"jobs": [], "metrics": [], "grid": [], "curves": []}
-    for entry in entries:
-        name = dict(zip(JOB, (entry.job.dataset, entry.job.extractor, entry.job.variant, entry.job.seed), strict=True))
-        lines["jobs"].append({**name, **_job(entry)})
-        record = entry.record
+    for state in states:
+        name = {field: getattr(state.job, field) for field in JOB}
+        lines["jobs"].append({**name, **_job(state)})
+        record = state.record
         if record is None or record.status == "failed":
             continue
         result = record.result
@@ -47,7 +47,7 @@ def frames(entries: list[JobState]) -> dict[str, pd.DataFrame]:
                 lines["curves"].append(
                     {**name, "point": number, "epoch": epoch + 1, "loss": loss, "validation_hamming": hamming}
                 )
-    return {table: pd.DataFrame(found, columns=COLUMNS[table]) for table, found in lines.items()}
+    return {table: pd.DataFrame(content, columns=COLUMNS[table]) for table, content in lines.items()}
 
 
 COLUMNS = {
@@ -61,9 +61,9 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def _job(entry: JobState) -> dict[str, Any]:
-    record = entry.record
-    line: dict[str, Any] = {"state": entry.state, "note": entry.note, "record": str(entry.path)}
+def _job(state: JobState) -> dict[str, Any]:
+    record = state.record
+    line: dict[str, Any] = {"state": state.state, "note": state.note, "record": str(state.path)}
     if record is None:
         return line
     selected = record.result.selected if record.result else Selected(None, None, {})
@@ -98,7 +98,7 @@ def _point(name: dict[str, Any], point: GridPoint) -> list[dict[str, Any]]:
 
 
 def export(tables: dict[str, pd.DataFrame], target: Path, form: str) -> list[Path]:
-    """Write the tables: one SQLite file, or a folder with a file each.
+    """Write the tables into one SQLite file, or into a folder with a file each, and return the paths.
 
     Raises
     ------

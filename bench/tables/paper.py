@@ -13,6 +13,8 @@ AVERAGE = "Avg. Rank"
 
 @dataclass(frozen=True)
 class Printed:
+    """A printed number of Tables 1 to 6."""
+
     table: int
     metric: str
     method: str
@@ -24,20 +26,21 @@ class Printed:
 
 @lru_cache(maxsize=1)
 def printed_cells() -> tuple[Printed, ...]:
+    """All printed numbers, in the file's order."""
     with Path(__file__).with_name("paper_tables.csv").open(encoding="utf-8", newline="") as stream:
         return tuple(
-            Printed(int(row["table"]), row["metric"], row["method"], row["dataset"], row["value"], row["rank"])
-            for row in csv.DictReader(stream)
+            Printed(int(line["table"]), line["metric"], line["method"], line["dataset"], line["value"], line["rank"])
+            for line in csv.DictReader(stream)
         )
 
 
 def comparison_table(number: int) -> list[Printed]:
-    """The cells of Table 2, 3, 4 or 5, averages included."""
+    """Cells of Table 2, 3, 4, 5 (averages included) or 6."""
     return [cell for cell in printed_cells() if cell.table == number]
 
 
 def dataset_facts(dataset: str) -> dict[str, str]:
-    """Table 1's row of a data set: N_train, N_val, N_test, D_features, L_labels, F_domain; empty for another set."""
+    """Table 1's facts of a data set: N_train, N_val, N_test, D_features, L_labels, F_domain; empty for another set."""
     return {cell.metric: cell.value for cell in printed_cells() if cell.table == 1 and cell.dataset == dataset}
 
 
@@ -46,5 +49,5 @@ def printed_size(name: str) -> str:
     facts = dataset_facts(name)
     if not facts:
         return ""
-    rows = f"{facts['N_train']}/{facts['N_val']}/{facts['N_test']}"
-    return f"{rows} x {facts['D_features']}, {facts['L_labels']} labels"
+    samples = f"{facts['N_train']}/{facts['N_val']}/{facts['N_test']}"
+    return f"{samples} x {facts['D_features']}, {facts['L_labels']} labels"

@@ -9,7 +9,7 @@ DIGITS = 4
 
 
 def printed(value: float, digits: int = DIGITS) -> str:
-    """A value as tables show it; ranks are computed on this."""
+    """Value as tables show it; ranks are computed on this."""
     return f"{value:.{digits}f}"
 
 

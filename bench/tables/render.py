@@ -6,7 +6,6 @@ Imports neither torch nor methods.
 from __future__ import annotations
 
 import html
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import Literal
 
 from tabulate import SEPARATING_LINE, tabulate
 
-from bench.tables.table import AVERAGE, GAP, Table
+from bench.tables.table import AVERAGE, GAP, MetricTable, Table
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
@@ -24,6 +23,7 @@ Fit = Literal["column", "page"]
 
 
 def render(table: Table, form: str, fit: Fit = "column") -> str:
+    """The table as text; ``form`` is one of FORMATS, ``fit`` concerns LaTeX alone."""
     if form == "latex":
         return _latex(table, fit)
     return {
@@ -35,8 +35,8 @@ def render(table: Table, form: str, fit: Fit = "column") -> str:
     }[form](table)
 
 
-def render_all(tables: list[Table], form: str, fit: Fit = "column") -> str:
-    """Several tables below each other; in prose formats a note that all of them have stands once, under the last."""
+def render_all(tables: Sequence[Table], form: str, fit: Fit = "column") -> str:
+    """Tables below each other; in prose formats a note that all of them have stands once, under the last."""
     if form not in ("terminal", "markdown", "html") or len(tables) < 2:
         return "\n".join(render(table, form, fit) for table in tables)
     common = common_notes(tables)
@@ -56,18 +56,16 @@ def _headers(table: Table) -> list[str]:
     return ["Algorithm", *table.columns, *([AVERAGE] if table.show_ranks else [])]
 
 
-def _average(table: Table, row: str) -> list[str]:
-    return [table.averages.get(row, GAP if row in table.ranked else "")] if table.show_ranks else []
+def _average(table: Table, variant: str) -> list[str]:
+    return [table.averages.get(variant, GAP if variant in table.ranked else "")] if table.show_ranks else []
 
 
-def _lines(table: Table, rows: list[str], bold: str) -> list[list[str]]:
+def _lines(table: Table, variants: list[str], bold: str) -> list[list[str]]:
     lines = []
-    for row in rows:
-        cells = [
-            f"{bold}{table.text(row, column)}{bold}" if table.is_best(row, column) else table.text(row, column)
-            for column in table.columns
-        ]
-        lines.append([row, *cells, *_average(table, row)])
+    for variant in variants:
+        texts = [(table.text(variant, column), table.is_best(variant, column)) for column in table.columns]
+        cells = [f"{bold}{text}{bold}" if best else text for text, best in texts]
+        lines.append([variant, *cells, *_average(table, variant)])
     return lines
 
 
@@ -116,20 +114,21 @@ LATEX_SPECIAL = {
 
 
 def latex_escaped(text: str) -> str:
+    """The text with LaTeX's special characters as commands."""
     return "".join(LATEX_SPECIAL.get(character, character) for character in text)
 
 
 def _latex(table: Table, fit: Fit) -> str:
-    def cell(row: str, column: str) -> str:
-        text = latex_escaped(table.text(row, column))
-        if table.is_best(row, column):
+    def cell(variant: str, column: str) -> str:
+        text = latex_escaped(table.text(variant, column))
+        if table.is_best(variant, column):
             return rf"\textbf{{{text}}}"
-        return rf"\underline{{{text}}}" if table.is_second(row, column) else text
+        return rf"\underline{{{text}}}" if table.is_second(variant, column) else text
 
-    def line(row: str) -> str:
-        cells = [cell(row, column) for column in table.columns]
-        average = [latex_escaped(text) for text in _average(table, row)]
-        return " & ".join([latex_escaped(row), *cells, *average]) + r" \\"
+    def line(variant: str) -> str:
+        cells = [cell(variant, column) for column in table.columns]
+        average = [latex_escaped(text) for text in _average(table, variant)]
+        return " & ".join([latex_escaped(variant), *cells, *average]) + r" \\"
 
     rule = [r"\midrule"] if table.ranked and table.extra else []
     page = fit == "page"
@@ -147,9 +146,9 @@ def _latex(table: Table, fit: Fit) -> str:
             r"\toprule",
             " & ".join(latex_escaped(header) for header in _headers(table)) + r" \\",
             r"\midrule",
-            *(line(row) for row in table.ranked),
+            *(line(variant) for variant in table.ranked),
             *rule,
-            *(line(row) for row in table.extra),
+            *(line(variant) for variant in table.extra),
             r"\bottomrule",
             r"\end{tabular}",
             *([r"}\leavevmode\ifdim\wd0>\textwidth\resizebox{\textwidth}{!}{\box0}\else\box0\fi"] if page else []),
@@ -165,22 +164,24 @@ def _latex(table: Table, fit: Fit) -> str:
 
 
 def _html(table: Table) -> str:
-    def line(row: str) -> str:
+    def line(variant: str) -> str:
         cells = []
         for column in table.columns:
-            text = html.escape(table.text(row, column))
-            if table.is_best(row, column):
+            text = html.escape(table.text(variant, column))
+            if table.is_best(variant, column):
                 text = f"<strong>{text}</strong>"
-            elif table.is_second(row, column):
+            elif table.is_second(variant, column):
                 text = f"<u>{text}</u>"
             cells.append(f"<td>{text}</td>")
-        average = "".join(f"<td>{html.escape(text)}</td>" for text in _average(table, row))
-        return f'<tr><th scope="variant">{html.escape(row)}</th>{"".join(cells)}{average}</tr>'
+        average = "".join(f"<td>{html.escape(text)}</td>" for text in _average(table, variant))
+        return f'<tr><th scope="row">{html.escape(variant)}</th>{"".join(cells)}{average}</tr>'
 
     head = "".join(f'<th scope="col">{html.escape(header)}</th>' for header in _headers(table))
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
     bodies = [
-        f"<tbody>\n{chr(10).join(line(row) for row in rows)}\n</tbody>" for rows in (table.ranked, table.extra) if rows
+        f"<tbody>\n{chr(10).join(line(variant) for variant in variants)}\n</tbody>"
+        for variants in (table.ranked, table.extra)
+        if variants
     ]
     return "\n".join(
         [
@@ -196,18 +197,16 @@ def _html(table: Table) -> str:
 
 
 def _csv(table: Table) -> str:
-    stream = io.StringIO()
-    frame = table.frame.assign(rank=table.frame["rank"].astype("Int64"))
-    frame.drop(columns="printed").to_csv(stream, index=False)
-    return stream.getvalue()
+    return table.frame.astype({"rank": "Int64"}).drop(columns="printed").to_csv(index=False)
 
 
 def _json(table: Table) -> str:
-    frame = table.frame.assign(rank=table.frame["rank"].astype("Int64"))
+    frame = table.frame.astype({"rank": "Int64"})
+    metric = table.metric if isinstance(table, MetricTable) else None
     body = {
         "title": table.title,
-        "metric": table.metric.key if table.metric else None,
-        "lower_is_better": table.metric.lower_is_better if table.metric else None,
+        "metric": metric.key if metric else None,
+        "lower_is_better": metric.lower_is_better if metric else None,
         "columns": table.columns,
         "ranked": table.ranked,
         "extra": table.extra,

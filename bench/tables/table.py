@@ -1,9 +1,8 @@
-"""The table model: a pandas frame of cells with its order, ranks and notes. Imports neither torch nor methods."""
+"""Tables as data: cells of variants by columns, order, ranks and notes. Imports neither torch nor methods."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import pandas as pd
@@ -13,70 +12,118 @@ from bench.tables import paper
 from bench.tables.ranking import DIGITS
 
 GAP = "–"
-
-
-FRAME_COLUMNS = ["variant", "dataset", "mean", "std", "seeds", "rank", "state", "printed", "metric"]
 AVERAGE = paper.AVERAGE
+CellState = Literal["value", "missing", "undefined", "failed", "stale", "corrupt"]
+"""A value; nothing that ran; a metric that is not defined there; or the state of the records without a value."""
+FAULTS: tuple[CellState, ...] = ("failed", "stale", "corrupt")
+"""States of records that give no value, the worst last."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How cells are printed and ranked."""
+    """Digits and ranks of a table."""
 
     digits: int = DIGITS
     rank_on: Literal["printed", "exact"] = "printed"
     """Equal as printed is equal (the paper's rule), or only equal in every digit."""
     rank_extra: bool = False
-    """Whether the rows that stand under the rule are ranked with the others."""
+    """Whether the variants that stand under the rule are ranked with the others."""
     show_ranks: bool = True
 
 
 PAPERS_STYLE = Style()
 
 
-@dataclass(frozen=True)
-class Table:
-    """A comparison of rows over data sets by one metric, or of rows over metrics on one data set (``ablation``).
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A variant by one metric on one data set."""
 
-    ``frame`` has one line a cell: row, dataset (the column), metric, mean, deviation, seeds, rank, state, printed.
-    ``rank`` is missing for unranked rows and gaps; ``state`` is "value", "missing", or what went wrong.
-    """
+    variant: str
+    dataset: str
+    """NAME, or NAME@extractor where several extractors of the set are here."""
+    mean: float | None = None
+    """Over seeds, in the metric's unit; None unless ``state`` is "value"."""
+    std: float | None = None
+    """Standard deviation over seeds (divided by n - 1); None for one seed."""
+    seeds: int = 0
+    """Number of seeds with a value."""
+    rank: int | None = None
+    """Competition rank in the column, from 1; None of unranked variants and gaps."""
+    state: CellState = "missing"
+    printed: str = ""
+    """Mean (±std) with the table's digits; empty without a value."""
+    metric: str
+    """The metric's key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Variants by columns: the part of a table that its rendering needs."""
 
     title: str
-    metric: Metric | None
-    """None where columns are metrics."""
     columns: list[str]
     ranked: list[str]
+    """Variants above the rule, in order."""
     extra: list[str]
-    frame: pd.DataFrame
-    averages: dict[str, str]
-    """{row: average rank} over the columns in which every ranked row that has values at all has one."""
+    """Variants under it."""
+    cells: dict[tuple[str, str], Cell]
+    """{(variant, column): cell}."""
+    averages: dict[str, str] = field(default_factory=dict)
+    """{variant: average rank} over the columns in which every ranked variant that has values at all has one."""
     notes: list[str] = field(default_factory=list)
-    sources: dict[str, str] = field(default_factory=dict)
-    """{column: NAME@extractor}, of the columns that have records."""
     show_ranks: bool = True
 
-    def text(self, row: str, column: str) -> str:
-        """A cell as ``value(rank)``."""
-        cell = self.cell(row, column)
-        if cell is None or cell["state"] != "value":
-            return GAP if cell is None or cell["state"] == "missing" else str(cell["state"])
-        rank = "" if pd.isna(cell["rank"]) or not self.show_ranks else f"({int(cell['rank'])})"
-        return f"{cell['printed']}{rank}"
+    @property
+    def variants(self) -> list[str]:
+        """The ranked variants, then the others."""
+        return [*self.ranked, *self.extra]
 
-    def is_best(self, row: str, column: str) -> bool:
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A line a cell, a column a field of ``Cell``; missing numbers are NaN."""
+        frame = pd.DataFrame([vars(cell) for cell in self.cells.values()], columns=[f.name for f in fields(Cell)])
+        return frame.astype({"mean": "float64", "std": "float64", "rank": "float64"})
+
+    def cell(self, variant: str, column: str) -> Cell | None:
+        """The cell; None where the table has none."""
+        return self.cells.get((variant, column))
+
+    def values(self, column: str) -> dict[str, float]:
+        """{variant: mean} of a column, in the order of the variants; those without a value are left out."""
+        cells = {variant: self.cell(variant, column) for variant in self.variants}
+        return {variant: cell.mean for variant, cell in cells.items() if cell is not None and cell.mean is not None}
+
+    def text(self, variant: str, column: str) -> str:
+        """A cell as ``value(rank)``, or the state in place of a value."""
+        cell = self.cell(variant, column)
+        if cell is None or cell.state == "missing":
+            return GAP
+        if cell.state != "value":
+            return cell.state
+        return f"{cell.printed}({cell.rank})" if cell.rank is not None and self.show_ranks else cell.printed
+
+    def is_best(self, variant: str, column: str) -> bool:
         """Whether the cell has the best ranked value of its column (ties are all best)."""
-        cell = self.cell(row, column)
-        return cell is not None and bool(cell["rank"] == 1)
+        return self._rank(variant, column) == 1
 
-    def is_second(self, row: str, column: str) -> bool:
+    def is_second(self, variant: str, column: str) -> bool:
         """Whether exactly one ranked value of the column is better."""
-        cell = self.cell(row, column)
-        return cell is not None and bool(cell["rank"] == 2)
+        return self._rank(variant, column) == 2
 
-    def cell(self, row: str, column: str) -> dict | None:
-        return self._cells.get((row, column))
+    def _rank(self, variant: str, column: str) -> int | None:
+        cell = self.cell(variant, column)
+        return None if cell is None else cell.rank
 
-    @cached_property
-    def _cells(self) -> dict[tuple[str, str], dict]:
-        return {(cell["variant"], cell["dataset"]): cell for cell in self.frame.to_dict("records")}
+
+@dataclass(frozen=True, kw_only=True)
+class MetricTable(Table):
+    """Comparison of variants over data sets by one metric (Tables 2 to 5)."""
+
+    metric: Metric
+    sources: dict[str, str] = field(default_factory=dict)
+    """{column: NAME@extractor}, of the columns that have records."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation(Table):
+    """Comparison of variants over metrics on one data set (Table 6); a column is a metric's heading."""

@@ -303,7 +303,7 @@ def test_names_roles_and_headings_for_a_screen_reader(opened: Any) -> None:
     [
         (("compare", "--beside", "VOC07tv=VOC07"), "FLEM-D is better than the seven other baselines"),
         (("stats", "--metric", "hamming"), "Nemenyi: mean ranks must differ by"),
-        (("table", "--metric", "hamming"), "Rows of bench.toml: FLEM-D legacy is FLEM-D with interaction legacy"),
+        (("table", "--metric", "hamming"), "Variants of bench.toml: FLEM-D legacy is FLEM-D with interaction legacy"),
     ],
 )
 def test_the_committed_records_are_compared_from_anywhere(

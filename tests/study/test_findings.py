@@ -17,7 +17,7 @@ from bench.metrics.catalogue import PAPER_METRICS, RECOVERY_METRICS
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Cost, GridPoint, JobName, Metrics, Record, Selected
 from bench.tables import paper
-from study import findings, processors, results_page, summary
+from study import costs, findings, processors, results_page, summary
 from study.reference import ANOTHER_PROCESSOR, FOLDER, RECOVERY
 from tests import records as made
 
@@ -92,7 +92,7 @@ def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[find
     said = processors.summary(records, found, rows)
     assert f"{both['alike'].sum()} equal the reference byte for byte, {both['four digits'].sum()} in the four" in said
     same = both.groupby("variant")["four digits"]
-    assert said.endswith(f", all of {', '.join(same.all().index[same.all()]) or 'no row'} among them.")
+    assert said.endswith(f", all of {', '.join(same.all().index[same.all()]) or 'no variant'} among them.")
     own = both["variant"].isin(["FLEM-D", "FLEM-S"])
     moved = (both[KEYS[3]] - both[f"{KEYS[3]} there"]).abs()[own]
     short = processors.in_short(records, found, ["FLEM-D", "FLEM-S"])
@@ -194,15 +194,15 @@ def test_times_are_multiples_of_bces_on_the_same_seed() -> None:
         record("BCE", 0, [2.0] * 4), record("FL", 0, [3.0] * 4),
         record("BCE", 1, [4.0] * 4), record("FL", 1, [10.0] * 4),
     ])  # fmt: skip
-    assert findings.fitting_times(records) == {"BCE": 1.0, "FL": 2.0}
+    assert costs.fitting_times(records) == {"BCE": 1.0, "FL": 2.0}
 
 
 def test_the_cheap_and_the_dear() -> None:
     times = {"BCE": 1.0, "FL": 1.9, "FLEM-D": 30.0, "LEVI": 20.0}
     ranks = {"Hamming loss": {"BCE": 3.5, "FL": 2.5, "FLEM-D": 1.0, "LEVI": 3.0}}
-    (_, line) = cells(findings.cheap_and_dear(times, ranks, 100))
+    (_, line) = cells(costs.cheap_and_dear(times, ranks, 100))
     assert line == ["Hamming loss", "FL 2.5", "FLEM-D 1.0", "30", "yes (p 0.00)"]
-    assert cells(findings.cheap_and_dear(times, ranks, 2))[1][4].startswith("no")
+    assert cells(costs.cheap_and_dear(times, ranks, 2))[1][4].startswith("no")
 
 
 def test_epochs_chosen_alike_and_not() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -162,7 +163,5 @@ def test_the_report_says_what_cannot_be_decided() -> None:
     assert "mean ranks must differ by 5.89 of 11 possible" in text
     assert "the smallest p that Wilcoxon's test can give is 0.0078" in text
     assert "it can show nothing here" in text
-    (one_set,) = significance(
-        type(table)(table.title, table.metric, ["VOC07"], table.ranked, [], table.frame, {}), table.ranked, "BS", None
-    )
+    (one_set,) = significance(replace(table, columns=["VOC07"]), table.ranked, "BS", None)
     assert "Nothing can be tested: 1 data set with a value of each of 12 methods" in one_set

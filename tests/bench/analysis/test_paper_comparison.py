@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pandas as pd
@@ -23,7 +24,7 @@ from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Manifest
 from bench.tables import paper
 from bench.tables.comparison import paper_table
-from bench.tables.table import Table
+from bench.tables.table import Cell, MetricTable
 from bench.text import as_text
 
 CONFIG = load()
@@ -61,9 +62,13 @@ def test_rank_correlation_is_spearmans() -> None:
     assert rank_correlation(frame.assign(rank=1)) is None
 
 
-def moved(by: float, std: float | None) -> list[Table]:
+def moved(by: float, std: float | None) -> list[MetricTable]:
     """The paper's tables with every value moved, as if from records with that deviation over seeds."""
-    return [replace(table, frame=table.frame.assign(mean=table.frame["mean"] + by, std=std)) for table in PAPERS_OWN]
+    return [changed(table, lambda cell: replace(cell, mean=cell.mean + by, std=std)) for table in PAPERS_OWN]
+
+
+def changed(table: MetricTable, change: Callable[[Cell], Cell]) -> MetricTable:
+    return replace(table, cells={place: change(cell) for place, cell in table.cells.items()})
 
 
 def test_differences_in_units_of_the_seed_deviation() -> None:
@@ -84,18 +89,10 @@ def test_differences_in_units_of_the_seed_deviation() -> None:
 
 
 def test_what_cannot_be_compared_is_named() -> None:
-    without = [
-        replace(
-            table,
-            columns=[*table.columns[:2], "mine"],
-            frame=table.frame.assign(
-                state=[
-                    "failed" if row == "BS" else state for row, state in table.frame[["variant", "state"]].to_numpy()
-                ]
-            ),
-        )
-        for table in PAPERS_OWN
-    ]
+    def failed(cell: Cell) -> Cell:
+        return replace(cell, state="failed", mean=None) if cell.variant == "BS" else cell
+
+    without = [changed(replace(table, columns=[*table.columns[:2], "mine"]), failed) for table in PAPERS_OWN]
     frame = comparison_frame(without, {})
     reasons = not_compared(without, frame, Manifest(missing={"NUS": "no files"}))
     assert "NUS: no data here." in reasons
@@ -146,16 +143,21 @@ def test_a_claims_interval_is_over_data_sets() -> None:
     assert claims(PAPERS_OWN, one)[0].interval is None
 
 
-def paper_table_of_one_set(table: Table) -> Table:
-    return replace(table, columns=["NUS"], frame=table.frame[table.frame["dataset"] == "NUS"])
+def paper_table_of_one_set(table: MetricTable) -> MetricTable:
+    cells = {place: cell for place, cell in table.cells.items() if cell.dataset == "NUS"}
+    return replace(table, columns=["NUS"], cells=cells)
+
+
+def worse(cell: Cell, table: MetricTable) -> Cell:
+    return replace(cell, mean=cell.mean + (1 if table.metric.lower_is_better else -1))
 
 
 def test_half_of_the_cells_is_what_chance_gives() -> None:
     worse_on_half = [
-        replace(table, frame=table.frame.assign(mean=[
-            mean + (1 if table.metric.lower_is_better else -1) * (row == "FLEM-D" and number % 2)
-            for number, (row, mean) in enumerate(table.frame[["variant", "mean"]].to_numpy())
-        ]))
+        replace(table, cells={
+            place: worse(cell, table) if cell.variant == "FLEM-D" and number % 2 else cell
+            for number, (place, cell) in enumerate(table.cells.items())
+        })
         for table in PAPERS_OWN
     ]  # fmt: skip
     found = claims(PAPERS_OWN, worse_on_half)[3]
@@ -165,14 +167,11 @@ def test_half_of_the_cells_is_what_chance_gives() -> None:
 
 
 def test_a_claim_that_does_not_hold_is_called_so() -> None:
-    worse = [
-        replace(table, frame=table.frame.assign(mean=[
-            mean + (1 if table.metric.lower_is_better else -1) * row.startswith("FLEM")
-            for row, mean in table.frame[["variant", "mean"]].to_numpy()
-        ]))
+    worse_everywhere = [
+        changed(table, lambda cell, table=table: worse(cell, table) if cell.variant.startswith("FLEM") else cell)
         for table in PAPERS_OWN
-    ]  # fmt: skip
-    found = claims(PAPERS_OWN, worse)
+    ]
+    found = claims(PAPERS_OWN, worse_everywhere)
     assert [claim.verdict for claim in found[:3]] == ["does not hold"] * 3
     assert found[0].here.holds == 0
 

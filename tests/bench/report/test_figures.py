@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -27,12 +29,16 @@ from bench.report.figures import MAKERS, Material, pictures
 from bench.report.style import encoded, spread
 from bench.tables import paper
 from bench.tables.comparison import comparison, paper_table
-from bench.tables.table import Table
+from bench.tables.table import Cell, MetricTable
 from tests import records
 
 TABLES = [paper_table(metric, config.load()) for metric in PAPER_METRICS]
 ROWS = TABLES[0].ranked
 SECONDS = {(row, column): 2.0 ** (len(row) % 7) for row in ROWS for column in TABLES[0].columns}
+
+
+def changed(table: MetricTable, change: Callable[[Cell], Cell]) -> MetricTable:
+    return replace(table, cells={place: change(cell) for place, cell in table.cells.items()})
 
 
 def texts(figure: Figure) -> list[tuple[str, Any]]:
@@ -74,7 +80,7 @@ def assert_readable(figure: Figure) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.metric.key)
-def test_critical_differences_of_the_paper(table: Table) -> None:
+def test_critical_differences_of_the_paper(table: MetricTable) -> None:
     figure = rank_figures.critical_difference_diagram(table, ROWS)
     assert_readable(figure)
     written = " ".join(text for text, _ in texts(figure))
@@ -99,7 +105,7 @@ def test_rank_heat_map_shows_the_printed_ranks() -> None:
 
 
 def test_twelve_methods_and_eight_sets_beside_the_paper() -> None:
-    moved = [replace(table, frame=table.frame.assign(mean=table.frame["mean"] * 1.1)) for table in TABLES]
+    moved = [changed(table, lambda cell: replace(cell, mean=cell.mean * 1.1)) for table in TABLES]
     frame = comparison_frame(moved, {})
     assert frame["dataset"].nunique() == 8
     assert_readable(rank_figures.difference_to_paper(frame))
@@ -108,7 +114,7 @@ def test_twelve_methods_and_eight_sets_beside_the_paper() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.metric.key)
-def test_cost_names_every_method_once(table: Table) -> None:
+def test_cost_names_every_method_once(table: MetricTable) -> None:
     figure = rank_figures.quality_against_cost(table, SECONDS, ROWS)
     assert_readable(figure)
     written = [text for text, _ in texts(figure)]
@@ -221,9 +227,11 @@ def test_few_panels_have_room_for_their_captions(count: int) -> None:
 
 @pytest.mark.parametrize("rows", [3, 4, 7])
 def test_few_methods_and_many_left_out_sets_fit_the_diagram(rows: int) -> None:
-    frame = TABLES[0].frame
-    gaps = (frame["variant"] == ROWS[0]) & frame["dataset"].isin(TABLES[0].columns[:5])
-    table = replace(TABLES[0], frame=frame.assign(state=frame["state"].mask(gaps, "failed")))
+    def failed(cell: Cell) -> Cell:
+        gap = cell.variant == ROWS[0] and cell.dataset in TABLES[0].columns[:5]
+        return replace(cell, state="failed", mean=None) if gap else cell
+
+    table = changed(TABLES[0], failed)
     assert_readable(rank_figures.critical_difference_diagram(table, ROWS[:rows]))
     assert_readable(rank_figures.quality_against_cost(table, SECONDS, ROWS[:rows]))
 
@@ -235,19 +243,16 @@ def test_names_with_dollars_are_names() -> None:
 
 
 def test_the_last_of_few_is_as_pale_as_the_last_of_many() -> None:
-    frame = TABLES[0].frame
-    kept = frame["variant"].isin(ROWS[:3]) | (frame["dataset"] != "NUS")
-    table = comparison_of(frame[kept])
+    kept = [cell for cell in TABLES[0].cells.values() if cell.variant in ROWS[:3] or cell.dataset != "NUS"]
+    ranks = pd.DataFrame(map(vars, kept)).groupby("dataset")["mean"].rank(method="min")
+    cells = {
+        (cell.variant, cell.dataset): replace(cell, rank=int(rank)) for cell, rank in zip(kept, ranks, strict=True)
+    }
+    table = replace(TABLES[0], cells=cells)
     (panel,) = rank_figures.rank_heat_map([table], ROWS).axes
     shades = panel.images[0].get_array()
     column = TABLES[0].columns.index("NUS")
     assert np.nanmax(shades[:, column]) == np.nanmax(shades[:, 0]) == 1
-
-
-def comparison_of(frame: Any) -> Table:
-    """The table with ranks of the rows that are left in each column."""
-    ranks = frame.groupby("dataset")["mean"].rank(method="min")
-    return replace(TABLES[0], frame=frame.assign(rank=ranks))
 
 
 def test_a_grid_point_that_diverged_is_a_gap() -> None:

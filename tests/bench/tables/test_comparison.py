@@ -215,12 +215,12 @@ def test_digits_and_exact_ranks(settings: config.Config) -> None:
     everyone = made(rank_extra=True)
     assert everyone.extra == []
     assert [everyone.text(row, "a") for row in ("FL", "CB", "BCE")] == ["0.1234(2)", "0.1234(2)", "0.1000(1)"]
-    assert "Ranks are among all 3 rows." in everyone.notes
+    assert "Ranks are among all 3 variants." in everyone.notes
 
 
 def test_ranked_rows_of_ones_own_are_not_called_the_papers(settings: config.Config) -> None:
     entries = [entry("FL", "a", 0, 0.12), entry("BCE", "a", 0, 0.1)]
-    for ranked, said in ((["FL"], "the 1 of the paper's methods"), (["FL", "BCE"], "the 2 ranked rows")):
+    for ranked, said in ((["FL"], "the 1 of the paper's methods"), (["FL", "BCE"], "the 2 ranked variants")):
         chosen_variants = replace(settings, tables=replace(settings.tables, ranked=ranked))
         notes = comparison(entries, HAMMING, chosen_variants, Manifest(), ["BCE"]).notes
         assert any(note.startswith(f"Ranks are among {said} that are here") for note in notes)

@@ -12,7 +12,7 @@ from bench.metrics.catalogue import PAPER_METRICS
 from bench.tables import paper
 from bench.tables.comparison import paper_ablation, paper_table
 from bench.tables.render import render
-from bench.tables.table import Table
+from bench.tables.table import MetricTable, Table
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden"
 
@@ -76,7 +76,7 @@ def test_bold_is_the_best_and_underlined_the_second(number: int) -> None:
     for column in range(1, len(table.columns) + 1):
         numbers = [float(re.search(r"\d\.\d{4}", line[column])[0]) for line in lines]  # type: ignore[index]
         header = table.columns[column - 1]
-        lower = table.metric.lower_is_better if table.metric else header.endswith("↓")
+        lower = table.metric.lower_is_better if isinstance(table, MetricTable) else header.endswith("↓")
         best = min(numbers) if lower else max(numbers)
         better = [sum((other < one) if lower else (other > one) for other in numbers) for one in numbers]
         for line, number_here, ahead in zip(lines, numbers, better, strict=True):
