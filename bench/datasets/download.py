@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.datasets.origins import File
+from bench.datasets.parsers import File
 from bench.errors import UsageError
 from bench.system.files import sha256
 

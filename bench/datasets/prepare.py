@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets.catalog import OWN_NUMBERS
 from bench.datasets.dataset import SPLITS
 from bench.datasets.raw import RawSet
 from bench.datasets.readers import canonical
@@ -51,7 +50,7 @@ def prepare(
     elif raw.kind == "image":
         extractor, own = _image(raw, folder, choice, report)
     else:
-        extractor, own = OWN_NUMBERS, {"names": list(raw.feature_names)}
+        extractor, own = canonical.OWN_NUMBERS, {"names": list(raw.feature_names)}
         x = {split: np.asarray(raw.splits[split].items, dtype=np.float32) for split in SPLITS}
         canonical.save_features(folder, raw.stem, extractor, x)
     canonical.save_labels(folder, raw.stem, {split: raw.splits[split].y for split in SPLITS}, raw.label_names)

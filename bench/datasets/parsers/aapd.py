@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.datasets.archive import members
 from bench.datasets.dataset import SPLITS
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, label_matrix
 from bench.errors import UsageError
 
@@ -29,7 +30,6 @@ SUBJECTS = [
     *("cond-mat.dis-nn", "q-bio.NC", "cs.SC", "math.NT", "physics.data-an", "q-bio.QM", "nlin.AO"),
 ]
 """arXiv's names of the 54, the most frequent of the training split first."""
-LICENCE = "abstracts of arXiv.org, collected by Yang et al.; the authors' page states no licence"
 
 
 def parse(raw: Path) -> RawSet:
@@ -115,3 +115,15 @@ def _is_wanted(name: str) -> bool:
 
 def _lines(content: bytes) -> list[str]:
     return content.decode("utf-8").rstrip("\n").split("\n")
+
+
+PARSERS = (
+    SetParser(
+        name="AAPD",
+        parse=parse,
+        home="the page of SGM (Yang et al., COLING 2018), lancopku/SGM on GitHub",
+        licence="abstracts of arXiv.org, collected by Yang et al.; the authors' page states no licence",
+        steps="download the data set from its authors' page; --raw is the folder with text_train, label_train, "
+        "text_val, label_val, text_test and label_test",
+    ),
+)

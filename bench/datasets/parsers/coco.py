@@ -4,16 +4,17 @@ as the paper's counts imply."""
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.datasets.archive import members
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, held_out
 from bench.errors import UsageError
 
-LICENCE = "annotations CC BY 4.0; images under Flickr's terms of use (cocodataset.org)"
 VALIDATION = 4000
 
 
@@ -79,3 +80,16 @@ def instances(content: bytes, where: str) -> tuple[list[str], list[str], list[st
         [one["file_name"] for one in images],
         y,
     )
+
+
+PARSERS = tuple(
+    SetParser(
+        name=f"COCO{year % 100}",
+        parse=partial(parse, year=year),
+        home="cocodataset.org, Download",
+        licence="annotations CC BY 4.0; images under Flickr's terms of use (cocodataset.org)",
+        steps=f"download the {year} train and val images and the train/val annotations; --raw is a folder with "
+        f"instances_train{year}.json, instances_val{year}.json, and the image folders train{year} and val{year}",
+    )
+    for year in (2014, 2017)
+)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.archive import members
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out
 from bench.errors import UsageError
 
 VALIDATION = 200
-LICENCE = "images under their photographers' terms; for non-commercial research and education (vision.caltech.edu)"
 NEEDED = ("images.txt", "train_test_split.txt", "image_attribute_labels.txt", "attributes.txt")
 
 
@@ -61,3 +61,15 @@ def attribute_labels(text: str, ids: list[str], attributes: int, where: str) -> 
             raise UsageError(f"{where}, line {number}: there is no attribute {parts[1]}; there are {attributes}.")
         y[place[parts[0]], int(parts[1]) - 1] = int(parts[2])
     return y
+
+
+PARSERS = (
+    SetParser(
+        name="CUB",
+        parse=parse,
+        home="www.vision.caltech.edu/datasets/cub_200_2011",
+        licence="images under their photographers' terms; for non-commercial research and education "
+        "(vision.caltech.edu)",
+        steps="download and unpack CUB_200_2011.tgz; --raw is the folder that holds CUB_200_2011 and attributes.txt",
+    ),
+)

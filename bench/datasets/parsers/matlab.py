@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.dataset import checked_labels, split_rows
+from bench.datasets.parsers import FormatParser
 from bench.datasets.raw import RawSet, RawSplit
 from bench.errors import UsageError
 
@@ -67,3 +68,6 @@ def _pair(content: dict[str, np.ndarray], prefix: str, path: Path) -> tuple[np.n
 
 def _dense(value: np.ndarray) -> np.ndarray:
     return value.toarray() if hasattr(value, "toarray") else value
+
+
+PARSERS = (FormatParser("a .mat", lambda raw: raw.suffix == ".mat", parse),)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.dataset import checked_labels, identifier_columns, split_rows
+from bench.datasets.parsers import FormatParser
 from bench.datasets.raw import RawSet, RawSplit
 from bench.errors import UsageError
 
@@ -106,3 +107,10 @@ def _numbers(values: list[str]) -> dict[str, float]:
 def _bare(name: str) -> str:
     """Some files quote or escape names in one place and not in the other."""
     return name.replace("\\", "").strip("'\" ")
+
+
+def _accepts(raw: Path) -> bool:
+    return raw.is_dir() and any(raw.glob("*.xml")) and (any(raw.glob("*.arff")) or any(raw.glob("*.arff.gz")))
+
+
+PARSERS = (FormatParser("a folder with Mulan's .xml and .arff", _accepts, parse),)

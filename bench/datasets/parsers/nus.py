@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.archive import members
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, held_out
 from bench.errors import UsageError
 
 VALIDATION = 4000
-LICENCE = "labels for research (lms.comp.nus.edu.sg); images under their photographers' terms"
 PARTS = {"train": ("TrainImagelist.txt", "Train"), "test": ("TestImagelist.txt", "Test")}
 
 
@@ -71,3 +71,15 @@ def _is_wanted(name: str) -> bool:
     return tail in ("Concepts81.txt", *(one for one, _ in PARTS.values())) or (
         tail.startswith("Labels_") and tail.endswith(("_Train.txt", "_Test.txt"))
     )
+
+
+PARSERS = (
+    SetParser(
+        name="NUS",
+        parse=parse,
+        home="lms.comp.nus.edu.sg/wp-content/uploads/2019/research/nuswide/NUS-WIDE.html",
+        licence="labels for research (lms.comp.nus.edu.sg); images under their photographers' terms",
+        steps="request and download the image lists, the concept list, the ground truth and the photographs; --raw is "
+        "the folder that holds them",
+    ),
+)

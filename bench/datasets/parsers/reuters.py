@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 from bench.datasets.archive import members
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix, read_ids
 from bench.errors import UsageError
 
 STEM = "Reuters"
 VALIDATION = 1943
-LICENCE = "Reuters Ltd. and Carnegie Group: free distribution for research purposes only"
 
 DOCUMENT = re.compile(r"<REUTERS (.*?)>(.*?)</REUTERS>", re.DOTALL)
 ATTRIBUTE = re.compile(r'(\w+)="(.*?)"')
@@ -91,3 +91,15 @@ def text_of(body: str) -> str:
     parts = [re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("TITLE", "BODY")]
     pieces = [part[1] for part in parts if part] or [text]
     return SIGNATURE.sub("", "\n".join(html.unescape(piece).strip() for piece in pieces))
+
+
+PARSERS = (
+    SetParser(
+        name="Reuters",
+        parse=parse,
+        home="kdd.ics.uci.edu/databases/reuters21578, also at archive.ics.uci.edu",
+        licence="Reuters Ltd. and Carnegie Group: free distribution for research purposes only",
+        steps="download reuters21578.tar.gz; --raw is the archive, or a folder with its reut2-*.sgm files",
+        choices=("ids",),
+    ),
+)

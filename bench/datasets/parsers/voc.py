@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from bench.datasets.archive import members
+from bench.datasets.parsers import File, SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix
 from bench.errors import UsageError
 
@@ -21,7 +23,6 @@ CLASSES = [
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 ]
-LICENCE = "images from Flickr under its terms of use; annotations for research (host.robots.ox.ac.uk/pascal/VOC)"
 VOC12_VALIDATION = 200
 Difficult = Literal["absent", "present"]
 
@@ -122,3 +123,26 @@ def _of_year(name: str, year: int) -> bool:
 
 def _tail(name: str) -> str:
     return name.rsplit("/", 1)[-1]
+
+
+THOR = "https://thor.robots.ox.ac.uk/pascal/VOC"
+CITED = "address and checksum as in torchvision's torchvision/datasets/voc.py; the address was never reached from here"
+FILES = {
+    2007: (
+        File(f"{THOR}/voc2007/VOCtrainval_06-Nov-2007.tar", "md5:c52e279531787c972589f7e41ab4ae64", CITED),
+        File(f"{THOR}/voc2007/VOCtest_06-Nov-2007.tar", "md5:b6e924de25625d8de591ea690078ad9f", CITED),
+    ),
+    2012: (File(f"{THOR}/voc2012/VOCtrainval_11-May-2012.tar", "md5:6cd6e144f989b92b3379bac3b3de84fd", CITED),),
+}
+PARSERS = tuple(
+    SetParser(
+        name=f"VOC{year % 100:02}",
+        parse=partial(parse, year=year),
+        home="host.robots.ox.ac.uk/pascal/VOC",
+        licence="images from Flickr under its terms of use; annotations for research (host.robots.ox.ac.uk/pascal/VOC)",
+        steps=f"unpack the archives; --raw is the folder VOCdevkit or VOCdevkit/VOC{year}",
+        files=files,
+        choices=("difficult",),
+    )
+    for year, files in FILES.items()
+)
