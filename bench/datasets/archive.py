@@ -45,6 +45,27 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
         raise UsageError(f"{path} cannot be read as an archive ({error}); it may be damaged or no archive.") from error
 
 
+def texts(path: Path, wanted: Callable[[str], bool], errors: str = "strict") -> dict[str, str]:
+    """{name without its folders: content} of the UTF-8 files among :func:`members`; ``errors`` as in bytes.decode.
+
+    Raises
+    ------
+    UsageError: for a file that is not UTF-8.
+    """
+    contents = {}
+    for name, content in members(path, wanted):
+        try:
+            contents[bare(name)] = content.decode("utf-8", errors)
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path}, {name} is not UTF-8 ({error}); it may be damaged.") from error
+    return contents
+
+
+def bare(name: str) -> str:
+    """A member's name without its folders."""
+    return name.rsplit("/", 1)[-1]
+
+
 def unpack(path: Path, folder: Path) -> None:
     """Unpack a tar or zip archive into ``folder``.
 

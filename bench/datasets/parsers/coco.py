@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, members
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, held_out
 from bench.errors import UsageError
@@ -27,8 +27,8 @@ def parse(raw: Path, year: int, validation: int = VALIDATION) -> RawSet:
     """
     wanted = {f"instances_{split}{year}.json": split for split in ("train", "val")}
     read = {}
-    for name, content in members(raw, lambda name: name.rsplit("/", 1)[-1] in wanted):
-        file = name.rsplit("/", 1)[-1]
+    for name, content in members(raw, lambda name: bare(name) in wanted):
+        file = bare(name)
         read[wanted[file]] = instances(content, f"{raw}, {file}")
     for file, split in wanted.items():
         if split not in read:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, texts
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out
 from bench.errors import UsageError
@@ -23,15 +23,14 @@ def parse(raw: Path) -> RawSet:
     raw: a folder or archive with ``images.txt``, ``train_test_split.txt``, ``attributes/image_attribute_labels.txt``
         and ``attributes.txt`` (which the archive keeps above its own folder).
     """
-    files: dict[str, str] = {}
-    for name, content in members(raw, lambda name: name.rsplit("/", 1)[-1] in NEEDED):
-        files[name.rsplit("/", 1)[-1]] = content.decode("utf-8")
+    files = texts(raw, lambda name: bare(name) in NEEDED)
     for name in NEEDED:
         if name not in files:
             raise UsageError(f"{raw} has no file {name}.")
-    names = [line.split(maxsplit=1)[1] for line in files["attributes.txt"].splitlines() if line.strip()]
-    images = dict(line.split(maxsplit=1) for line in files["images.txt"].splitlines() if line.strip())
-    training = dict(line.split() for line in files["train_test_split.txt"].splitlines() if line.strip())
+    attributes, images, training = (
+        _by_id(files[name], f"{raw}, {name}") for name in ("attributes.txt", "images.txt", "train_test_split.txt")
+    )
+    names = list(attributes.values())
     ids = list(images)
     y = attribute_labels(files["image_attribute_labels.txt"], ids, len(names), f"{raw}, image_attribute_labels.txt")
     official = [one for one in ids if training.get(one) == "1"]
@@ -45,6 +44,18 @@ def parse(raw: Path) -> RawSet:
     paths = [folder / images[one] for one in ids]
     rule = f"official train and test; {len(val)} of train held out by default_rng(0).permutation"
     return RawSet("CUB200", "image", names, by_ids(ids, paths, y, wanted, str(raw)), rule, raw.name)
+
+
+def _by_id(text: str, where: str) -> dict[str, str]:
+    """{id: the rest of its line}."""
+    rest = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        parts = line.strip().split(maxsplit=1)
+        if len(parts) == 1:
+            raise UsageError(f"{where}, line {number}: {line!r} is not a number and its value.")
+        if parts:
+            rest[parts[0]] = parts[1]
+    return rest
 
 
 def attribute_labels(text: str, ids: list[str], attributes: int, where: str) -> np.ndarray:

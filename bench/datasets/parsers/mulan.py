@@ -79,6 +79,9 @@ def read_arff(path: Path, label_names: list[str]) -> tuple[np.ndarray, np.ndarra
     missing = [name for name in label_names if _bare(name) not in place]
     if missing:
         raise UsageError(f"{path}: the label {missing[0]!r} is not among its attributes.")
+    for name, kind in read["attributes"]:
+        if kind == "STRING":
+            raise UsageError(f"{path}: the attribute {name!r} is text; features and labels are numbers.")
     numbers = {column: _numbers(kind) for column, (_, kind) in enumerate(read["attributes"]) if isinstance(kind, list)}
     table = np.zeros((len(read["data"]), len(attributes)), dtype=np.float64)
     for column, values in numbers.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, texts
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, held_out
 from bench.errors import UsageError
@@ -25,9 +25,7 @@ def parse(raw: Path, validation: int = VALIDATION) -> RawSet:
     raw: a folder or archive with ``Concepts81.txt``, ``TrainImagelist.txt``, ``TestImagelist.txt`` and
         ``Labels_<concept>_Train.txt``, ``Labels_<concept>_Test.txt``; photographs below ``Flickr``.
     """
-    files = {
-        name.rsplit("/", 1)[-1]: content.decode("utf-8", errors="replace") for name, content in members(raw, _is_wanted)
-    }
+    files = texts(raw, _is_wanted, errors="replace")
     if "Concepts81.txt" not in files:
         raise UsageError(f"{raw} has no file Concepts81.txt.")
     concepts = files["Concepts81.txt"].split()
@@ -67,7 +65,7 @@ def _labels(files: dict[str, str], concepts: list[str], part: str, rows: int, ra
 
 
 def _is_wanted(name: str) -> bool:
-    tail = name.rsplit("/", 1)[-1]
+    tail = bare(name)
     return tail in ("Concepts81.txt", *(one for one, _ in PARTS.values())) or (
         tail.startswith("Labels_") and tail.endswith(("_Train.txt", "_Test.txt"))
     )

@@ -6,7 +6,7 @@ import html
 import re
 from pathlib import Path
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, members
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix, read_ids
 from bench.errors import UsageError
@@ -31,7 +31,7 @@ def parse(raw: Path, ids: Path | None = None) -> RawSet:
         ``default_rng(0)``.
     """
     documents = {}
-    for name, content in members(raw, lambda name: name.rsplit("/", 1)[-1].startswith("reut2-")):
+    for name, content in members(raw, lambda name: bare(name).startswith("reut2-")):
         for attributes, body in DOCUMENT.findall(content.decode("latin-1")):
             given = dict(ATTRIBUTE.findall(attributes))
             if given.get("TOPICS") == "YES" and given.get("LEWISSPLIT") in ("TRAIN", "TEST"):

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, members, texts
 from bench.datasets.parsers import File, SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix
 from bench.errors import UsageError
@@ -36,12 +36,7 @@ def parse(raw: Path, year: int, difficult: Difficult = "absent") -> RawSet:
     raw: a folder or archive with ``ImageSets/Main`` and, for photographs or XML labels, ``JPEGImages``/``Annotations``;
         folders above them do not matter, except that what lies in another year's (``VOC2012``) is left out.
     """
-    files = {
-        _tail(name): content.decode("utf-8")
-        for name, content in members(
-            raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt") and _of_year(name, year)
-        )
-    }
+    files = texts(raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt") and _of_year(name, year))
     lists = {split: files.get(f"{split}.txt", "").split() for split in ("train", "val", "test")}
     needed = ("train", "val", "test") if year == 2007 else ("train", "val")
     for split in needed:
@@ -97,7 +92,7 @@ def from_annotations(raw: Path, year: int, ids: Sequence[str], difficult: Diffic
             root = ElementTree.fromstring(content)
         except Exception as error:  # malformed, or refused because it declares entities
             raise UsageError(f"{raw}, {name}: the annotation cannot be read ({error}).") from error
-        found[_tail(name).removesuffix(".xml")] = [
+        found[bare(name).removesuffix(".xml")] = [
             one.findtext("name", "")
             for one in root.iter("object")
             if difficult == "present" or one.findtext("difficult", "0").strip() != "1"
@@ -119,10 +114,6 @@ def image_paths(raw: Path, year: int, ids: Sequence[str]) -> list[Path]:
 def _of_year(name: str, year: int) -> bool:
     """Whether a path lies in the year's own folder, or in none of any year: both may be in one VOCdevkit."""
     return all(int(found) == year for found in re.findall(r"(?:^|/)VOC(\d{4})/", name))
-
-
-def _tail(name: str) -> str:
-    return name.rsplit("/", 1)[-1]
 
 
 THOR = "https://thor.robots.ox.ac.uk/pascal/VOC"
