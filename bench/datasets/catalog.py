@@ -50,7 +50,7 @@ def data_folders(config: Config, given: str | None) -> list[Path]:
 
 
 def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
-    """What a name given by the user stands for.
+    """The data set that a name given by the user stands for.
 
     Raises
     ------
@@ -176,5 +176,5 @@ def _listed(paths: Iterable[Path]) -> str:
 
 
 def card_of(source: Source) -> dict[str, Any]:
-    """What `bench data prepare` wrote down of a canonical set; {} of others."""
+    """The card that `bench data prepare` wrote for a canonical set; {} for others."""
     return canonical.card(source.files)

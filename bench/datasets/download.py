@@ -11,7 +11,7 @@ from bench.errors import UsageError
 from bench.system.files import sha256
 
 BLOCK = 1 << 16
-"""What a connection that breaks loses at most."""
+"""Bytes that a connection which breaks loses at most."""
 SECONDS_WITHOUT_DATA = 60.0
 
 Report = Callable[[int, int | None], None]

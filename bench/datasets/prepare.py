@@ -19,7 +19,7 @@ from bench.system.files import sha256
 
 @dataclass(frozen=True)
 class FeatureChoice:
-    """What the user said of the features."""
+    """The user's choice of features."""
 
     network: str | None = None
     """Of photographs; without it the paper's ResNet-50."""

@@ -27,13 +27,13 @@ class RawSplit:
 @dataclass(frozen=True)
 class RawSet:
     stem: str
-    """What the canonical files' names begin with."""
+    """The beginning of the canonical files' names."""
     kind: Kind
     label_names: list[str]
     splits: Mapping[str, RawSplit]
     split_rule: str
     source: str
-    """What was read, for the card."""
+    """The files that were read, in words, for the card."""
     notes: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     """Of a user's numbers, where the file names them."""

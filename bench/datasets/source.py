@@ -11,14 +11,14 @@ from bench.datasets.dataset import Dataset
 
 @dataclass(frozen=True)
 class Source:
-    """What a job needs to load a data set and to name its record. Picklable."""
+    """Everything that a job needs to load a data set and to name its record. Picklable."""
 
     name: str
     extractor: str
     protocol: str
     files: tuple[Path, ...]
     reader: str
-    """The project's module that reads it, by its ``read(name, files)``."""
+    """The project's module whose ``read(name, files)`` gives the data set."""
 
     @property
     def full_name(self) -> str:

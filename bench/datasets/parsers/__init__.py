@@ -27,7 +27,7 @@ class File:
     checksum: str | None
     """``md5:...`` or ``sha256:...``; None: recorded on the first download."""
     note: str
-    """Where address and checksum come from, and whether the address was ever reached."""
+    """Source of address and checksum, and whether the address was ever reached."""
 
     @property
     def name(self) -> str:
@@ -45,9 +45,9 @@ class SetParser:
     home: str
     licence: str
     steps: str
-    """What to do by hand where there is nothing to download, or nothing that may be."""
+    """Instructions by hand, for where there is nothing to download, or nothing that may be."""
     files: tuple[File, ...] = ()
-    """What a program may download."""
+    """The files that a program may download."""
     choices: tuple[Literal["ids", "difficult"], ...] = ()
     """The options of ``data prepare`` that ``parse`` takes."""
 
@@ -59,7 +59,7 @@ class FormatParser:
     form: str
     """In words, with its article: "a .csv"."""
     accepts: Callable[[Path], bool]
-    """Whether an existing file or folder is of the format, judged by names alone."""
+    """True of an existing file or folder of the format, judged by names alone."""
     parse: Callable[[Path], RawSet]
     """A UsageError names the file that is missing or broken."""
 

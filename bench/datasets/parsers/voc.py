@@ -112,7 +112,7 @@ def image_paths(raw: Path, year: int, ids: Sequence[str]) -> list[Path]:
 
 
 def _of_year(name: str, year: int) -> bool:
-    """Whether a path lies in the year's own folder, or in none of any year: both may be in one VOCdevkit."""
+    """True of a path in the year's own folder, or in none of any year: both may be in one VOCdevkit."""
     return all(int(found) == year for found in re.findall(r"(?:^|/)VOC(\d{4})/", name))
 
 

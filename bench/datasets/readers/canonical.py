@@ -87,7 +87,7 @@ def label_file(stem: str, split: str) -> str:
 
 
 def card_path(folder: Path, stem: str, extractor: str) -> Path:
-    """What `data prepare` notes of a set: source, licence, split rule, how the features were made."""
+    """The file of a prepared set's card: source, licence, split rule, origin of the features."""
     return folder / f"{stem}_card_{extractor}.json"
 
 

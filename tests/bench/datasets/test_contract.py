@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from bench.datasets import parsers as registry
 from bench.datasets import readers
 from bench.datasets.parsers import FormatParser, SetParser, parsers
 from bench.datasets.raw import RawSet
@@ -22,6 +23,7 @@ from bench.datasets.readers import canonical, feature_file, ldl, npz, yeast
 from bench.errors import UsageError
 from tests.bench.datasets.test_parsers import XML, voc_folder, write_reuters
 
+ROOT = Path(__file__).parents[3]
 BROKEN = b"\xff\xfe\x00 {broken"
 Rows = list[tuple[object, set[str]]]
 """(text, photograph or features, label names) of every row."""
@@ -226,6 +228,23 @@ def test_a_parser_names_the_file_that_it_cannot_use(
     files = IMITATIONS[key(parser)](tmp_path)
     damaged(files.needed, damage)
     assert files.needed.name in refusal(lambda: parsed(parser, files.raw))
+
+
+def test_the_pages_parser_needs_nothing_but_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs/add-a-dataset.md").read_text(encoding="utf-8")
+    code = page.partition("<!-- parser -->\n```python\n")[2].partition("```")[0]
+    (tmp_path / "recipes_of_the_page.py").write_text(code)
+    monkeypatch.setattr(registry, "__path__", [*registry.__path__, str(tmp_path)])
+    registry.parsers.cache_clear()
+    try:
+        assert refusal(lambda: registry.parse_raw("recipes", tmp_path)) == f"{tmp_path} has no file train.tsv."
+        for split in ("train", "val", "test"):
+            (tmp_path / f"{split}.tsv").write_text(f"soup vegan\tleeks of {split}\ndessert\tplums\n")
+        raw = registry.parse_raw("recipes", tmp_path)
+    finally:
+        registry.parsers.cache_clear()
+    assert every_row(raw)[:2] == [("leeks of test", ["soup", "vegan"]), ("leeks of train", ["soup", "vegan"])]
+    assert every_row(raw)[3:] == [("plums", ["dessert"])] * 3
 
 
 def test_listing_the_parsers_imports_nothing_heavy() -> None:
