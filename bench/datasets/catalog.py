@@ -94,7 +94,7 @@ def available(config: Config, folders: list[Path]) -> list[Source | Missing]:
         sets += _one_each(_registered(name, entry, folders)) or [Missing(name, _how(name, entry))]
     taken = {stem for entry in config.datasets.values() for stem in entry.stems} | set(config.datasets)
     for sets_of in scan(tuple(folders)).values():
-        sets += [one for name, places in sets_of.items() if name not in taken for one in _one_each(places)]
+        sets += [source for name, places in sets_of.items() if name not in taken for source in _one_each(places)]
     return sets
 
 
@@ -149,7 +149,7 @@ def _choose(name: str, extractor: str, sets: Sequence[Source]) -> Source:
     if extractor and extractor not in extractors:
         raise UsageError(f"{name} has no features {extractor!r}; {did_you_mean(extractor, extractors)}")
     if not extractor and len(extractors) > 1:
-        choices = " or ".join(f"{name}@{one}" for one in extractors)
+        choices = " or ".join(f"{name}@{known}" for known in extractors)
         raise UsageError(f"{name} has features of {len(extractors)} extractors; choose {choices}.")
     chosen = [source for source in sets if source.extractor == (extractor or extractors[0])]
     if len(chosen) > 1:

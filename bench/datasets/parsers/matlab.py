@@ -44,7 +44,7 @@ def parse(path: Path) -> RawSet:
                 f"it has {', '.join(content) or 'nothing'}."
             )
         pairs = [pair]
-    x, y = (np.concatenate([one[i] for one in pairs]) for i in (0, 1))
+    x, y = (np.concatenate([part[i] for part in pairs]) for i in (0, 1))
     given = {"train": np.arange(len(pairs[0][0])), "test": np.arange(len(pairs[0][0]), len(x))} if all(parts) else None
     index, rule = split_rows(len(x), given)
     splits = {split: RawSplit([str(row) for row in rows], x[rows], y[rows]) for split, rows in index.items()}

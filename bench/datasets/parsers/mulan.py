@@ -50,7 +50,7 @@ def read_label_names(path: Path) -> list[str]:
     except Exception as error:  # malformed, or refused because it declares entities
         raise UsageError(f"the label list {path} cannot be read ({error}).") from error
     assert root is not None
-    names = [one.get("name", "") for one in root.iter() if one.tag.rsplit("}", 1)[-1] == "label"]
+    names = [element.get("name", "") for element in root.iter() if element.tag.rsplit("}", 1)[-1] == "label"]
     if not names:
         raise UsageError(f"the label list {path} names no label.")
     return names

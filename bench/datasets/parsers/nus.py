@@ -29,7 +29,7 @@ def parse(raw: Path, validation: int = VALIDATION) -> RawSet:
     if "Concepts81.txt" not in files:
         raise UsageError(f"{raw} has no file Concepts81.txt.")
     concepts = files["Concepts81.txt"].split()
-    folder = next((one for one in sorted(raw.rglob("Flickr")) if one.is_dir()), raw / "Flickr")
+    folder = next((path for path in sorted(raw.rglob("Flickr")) if path.is_dir()), raw / "Flickr")
     read = {}
     for split, (list_name, part) in PARTS.items():
         if list_name not in files:
@@ -66,7 +66,7 @@ def _labels(files: dict[str, str], concepts: list[str], part: str, rows: int, ra
 
 def _is_wanted(name: str) -> bool:
     tail = bare(name)
-    return tail in ("Concepts81.txt", *(one for one, _ in PARTS.values())) or (
+    return tail in ("Concepts81.txt", *(file for file, _ in PARTS.values())) or (
         tail.startswith("Labels_") and tail.endswith(("_Train.txt", "_Test.txt"))
     )
 

@@ -42,7 +42,7 @@ def parse(raw: Path, year: int, difficult: Difficult = "absent") -> RawSet:
     for split in needed:
         if not lists[split]:
             raise UsageError(f"{raw} has no list ImageSets/Main/{split}.txt of VOC{year}.")
-    ids = [one for split in needed for one in lists[split]]
+    ids = [image for split in needed for image in lists[split]]
     y = from_class_lists(files, needed, ids, difficult, str(raw))
     if y is None:
         y = from_annotations(raw, year, ids, difficult)
@@ -69,7 +69,7 @@ def from_class_lists(
     if not all(f"{name}_{split}.txt" in files for name in CLASSES for split in splits):
         return None
     lowest = 1 if difficult == "absent" else 0
-    place = {one: row for row, one in enumerate(ids)}
+    place = {image: row for row, image in enumerate(ids)}
     y = np.zeros((len(ids), len(CLASSES)), dtype=np.int8)
     for column, name in enumerate(CLASSES):
         for split in splits:
@@ -85,35 +85,35 @@ def from_annotations(raw: Path, year: int, ids: Sequence[str], difficult: Diffic
     """[N, 20] labels from ``Annotations/<id>.xml``; entities are never expanded."""
     from defusedxml import ElementTree
 
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     wanted = members(raw, lambda name: "Annotations/" in name and name.endswith(".xml") and _of_year(name, year))
     for name, content in wanted:
         try:
             root = ElementTree.fromstring(content)
         except Exception as error:  # malformed, or refused because it declares entities
             raise UsageError(f"{raw}, {name}: the annotation cannot be read ({error}).") from error
-        found[bare(name).removesuffix(".xml")] = [
-            one.findtext("name", "")
-            for one in root.iter("object")
-            if difficult == "present" or one.findtext("difficult", "0").strip() != "1"
+        names[bare(name).removesuffix(".xml")] = [
+            marked.findtext("name", "")
+            for marked in root.iter("object")
+            if difficult == "present" or marked.findtext("difficult", "0").strip() != "1"
         ]
-    missing = [one for one in ids if one not in found]
+    missing = [image for image in ids if image not in names]
     if missing:
         raise UsageError(f"{raw} has neither class lists nor Annotations/{missing[0]}.xml.")
-    return label_matrix([found[one] for one in ids], CLASSES, f"{raw}, Annotations")
+    return label_matrix([names[image] for image in ids], CLASSES, f"{raw}, Annotations")
 
 
 def image_paths(raw: Path, year: int, ids: Sequence[str]) -> list[Path]:
     """The photographs of a folder, by id; in an archive there are none yet, and the paths are where they would be."""
-    found = sorted(raw.rglob("JPEGImages")) if raw.is_dir() else []
-    of_year = (one for one in found if one.is_dir() and _of_year(one.relative_to(raw).as_posix(), year))
+    folders = sorted(raw.rglob("JPEGImages")) if raw.is_dir() else []
+    of_year = (path for path in folders if path.is_dir() and _of_year(path.relative_to(raw).as_posix(), year))
     folder = next(of_year, None)
-    return [(folder or raw / "JPEGImages") / f"{one}.jpg" for one in ids]
+    return [(folder or raw / "JPEGImages") / f"{image}.jpg" for image in ids]
 
 
 def _of_year(name: str, year: int) -> bool:
     """True of a path in the year's own folder, or in none of any year: both may be in one VOCdevkit."""
-    return all(int(found) == year for found in re.findall(r"(?:^|/)VOC(\d{4})/", name))
+    return all(int(other) == year for other in re.findall(r"(?:^|/)VOC(\d{4})/", name))
 
 
 THOR = "https://thor.robots.ox.ac.uk/pascal/VOC"
