@@ -100,7 +100,7 @@ FACTS = {"train": "N_train", "val": "N_val", "test": "N_test"}
 def show_sources(data: str | None) -> int:
     from bench import config as configuration
     from bench.datasets.catalog import Missing, available, data_folders
-    from bench.datasets.origins import ORIGINS
+    from bench.datasets.parsers import set_parsers
 
     config = configuration.load()
     folders = data_folders(config, data)
@@ -108,8 +108,8 @@ def show_sources(data: str | None) -> int:
         name = found.name if isinstance(found, Missing) else found.full_name
         where = "missing" if isinstance(found, Missing) else f"here: {found.files[0].parent}"
         print(f"{name:<28} {where}")
-        if isinstance(found, Missing) and found.name in ORIGINS:
-            source = ORIGINS[found.name]
+        if isinstance(found, Missing) and found.name in set_parsers():
+            source = set_parsers()[found.name]
             print(f"{'':<28} home: {source.home}")
             if source.files:
                 print(f"{'':<28} python -m bench data fetch {source.name}; python -m bench data prepare {source.name}")
@@ -121,9 +121,9 @@ def show_sources(data: str | None) -> int:
 def fetch_source(name: str, to: Path) -> int:
     from bench.datasets.archive import unpack
     from bench.datasets.download import fetch
-    from bench.datasets.origins import origin
+    from bench.datasets.parsers import set_parser
 
-    source = origin(name)
+    source = set_parser(name)
     print(f"{source.name}: {source.licence}")
     if not source.files:
         raise UsageError(f"{source.name} cannot be downloaded by a program: {source.steps} (home: {source.home}).")
@@ -163,28 +163,29 @@ def prepare_source(
 ) -> int:
     from bench import config as configuration
     from bench.datasets.dataset import SPLITS
-    from bench.datasets.origins import ORIGINS, known_origin, parsed
+    from bench.datasets.parsers import known_set_parser, parse_raw, set_parsers
     from bench.datasets.prepare import FeatureChoice, prepare
     from bench.system.hardware import best_device
 
     config = configuration.load()
+    parsers = set_parsers()
     folder = Path(to) if to else Path((config.data or ["data"])[0])
     if not name or any(character in name for character in '/\\:*?"<>|@ '):
         raise UsageError(
             f"the name {name!r} cannot be part of a file's name; leave out spaces and / \\ : * ? \" < > | @."
         )
-    if name in config.datasets and name not in ORIGINS:
+    if name in config.datasets and name not in parsers:
         raise UsageError(f"{name} is registered in {config.path} as another set; give yours another name.")
     default = Path("data/raw") / name
     if raw is None and not default.exists():
-        how = f"python -m bench data fetch {name}" if name in ORIGINS and ORIGINS[name].files else "--raw PATH"
+        how = f"python -m bench data fetch {name}" if name in parsers and parsers[name].files else "--raw PATH"
         raise UsageError(f"there is nothing at {default}; {how} first, or say where the raw files are with --raw.")
-    rows = parsed(name, Path(raw) if raw else default, Path(ids) if ids else None, difficult)
+    rows = parse_raw(name, Path(raw) if raw else default, Path(ids) if ids else None, difficult)
     sizes = ", ".join(f"{split} {len(rows.splits[split].y)}" for split in SPLITS)
     print(f"{name}: {sizes}; {len(rows.label_names)} labels; {rows.split_rule}", flush=True)
     for note in rows.notes:
         print(f"note: {note}", flush=True)
-    source = known_origin(name)
+    source = known_set_parser(name)
     licence = source.licence if source else "not stated"
     choice = FeatureChoice(network, words, best_device(device), image_size)
     extractor, files = prepare(rows, folder, licence, choice, lambda line: print(line, flush=True))
@@ -286,10 +287,10 @@ def show_card(name: str, data: str | None) -> int:
 
 def _show_origin(source: Source, config: Config) -> None:
     from bench.datasets.catalog import card_of
-    from bench.datasets.origins import ORIGINS
+    from bench.datasets.parsers import set_parsers
 
     card = card_of(source)
-    known = ORIGINS.get(source.name)
+    known = set_parsers().get(source.name)
     if card.get("licence") or known:
         print(f"licence      {card.get('licence') or (known.licence if known else '')}")
     features = card.get("features") or {}

@@ -150,11 +150,11 @@ def _with_names(x: np.ndarray, source: Source) -> Any:
     import numpy as np
     import pandas as pd
 
-    from bench.datasets.catalog import OWN_NUMBERS, card_of
-    from bench.datasets.readers import npz
+    from bench.datasets.catalog import card_of
+    from bench.datasets.readers import canonical, npz
 
     names: list[str] = []
-    if source.extractor == OWN_NUMBERS:
+    if source.extractor == canonical.OWN_NUMBERS:
         names = card_of(source).get("features", {}).get("names", [])
     elif source.reader == npz.__name__:
         with np.load(source.files[0], allow_pickle=False) as archive:
