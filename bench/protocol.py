@@ -1,4 +1,4 @@
-"""The protocol: what all rows share. Part of every record's key, and so apart from how bench.toml is read."""
+"""The protocol: what all variants share. Part of every record's key, and so apart from how bench.toml is read."""
 
 from __future__ import annotations
 

@@ -66,9 +66,9 @@ class CostModel:
                     self._factors[which].append(record.cost.seconds / expected)
 
     def forecast(self, job: Job, shape: Shape) -> Forecast:
-        """Corrected by records of the row on this data set, else by those of the method, else by all."""
-        row = job.name.full_dataset, job.name.variant
-        factors = self._factors.get(row) or self._factors.get(job.base) or self._factors.get(None, [1.0])
+        """Corrected by records of the variant on this data set, else by those of the method, else by all."""
+        variant = job.name.full_dataset, job.name.variant
+        factors = self._factors.get(variant) or self._factors.get(job.base) or self._factors.get(None, [1.0])
         seconds = self._seconds(job.base, job.protocol, shape, len(job.points)) * median(factors)
         return Forecast(seconds, memory_bytes(job, shape), shape.evaluated * shape.labels)
 

@@ -55,7 +55,7 @@ def jobs_a_device(jobs: Iterable[Job], records: Iterable[Record], device_bytes: 
     peaks: dict[tuple[str, str], int] = {}
     for record in records:
         if record.cost.together == 1:  # the peak of one that ran in turns is that of several jobs
-            row = record.job.full_dataset, record.job.variant
-            peaks[row] = max(peaks.get(row, 0), record.cost.peak_device_bytes or 0)
+            variant = record.job.full_dataset, record.job.variant
+            peaks[variant] = max(peaks.get(variant, 0), record.cost.peak_device_bytes or 0)
     wanted = [peaks.get((job.name.full_dataset, job.name.variant), 0) for job in jobs]
     return max(1, int(0.8 * device_bytes / max(wanted))) if min(wanted, default=0) else 1

@@ -58,6 +58,6 @@ def data_part(source: Source) -> str:
 
 
 def folder_protocols(config: Config, jobs: Iterable[Job], epochs: int | None) -> dict[str, dict[str, Any]]:
-    """The protocols of the jobs as all rows share them, for the results folder's manifest."""
+    """The protocols of the jobs as all variants share them, for the results folder's manifest."""
     names = sorted({job.source.protocol for job in jobs})
     return {name: msgspec.to_builtins(with_epochs(config.protocols[name], epochs)) for name in names}

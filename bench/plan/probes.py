@@ -74,7 +74,7 @@ class _Work:
 
 
 NAMED = "by name"
-"""Remembered of a row whose probe depends on the data set's name."""
+"""Remembered of a variant whose probe depends on the data set's name."""
 
 
 def _look_up(known: dict[str, Any], request: ProbeRequest, key: dict[str, Any]) -> list[Probe | None] | None:

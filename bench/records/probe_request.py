@@ -22,7 +22,7 @@ class ProbeRequest(msgspec.Struct, frozen=True):
     base: str
     gradient: bool
     points: tuple[dict[str, Any], ...]
-    """The first and the last point of the row's grid, or its one point."""
+    """The first and the last point of the variant's grid, or its one point."""
     protocol: Protocol
     dataset: str
     """Some published constants go by the data set's name."""
@@ -31,7 +31,7 @@ class ProbeRequest(msgspec.Struct, frozen=True):
 def probe_request(
     track: TrackName, base: str, gradient: bool, points: Iterable[dict[str, Any]], protocol: Protocol, dataset: str
 ) -> ProbeRequest:
-    """The probe of a row on a data set; how long it trains is the probe's own."""
+    """The probe of a variant on a data set; how long it trains is the probe's own."""
     short = [
         {name: min(value, CUT[name]) if name in CUT else value for name, value in point.items()} for point in points
     ]
