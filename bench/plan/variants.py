@@ -13,7 +13,7 @@ VARIANT_NAME = re.compile(r"[^/\\:*?\"<>|.][^/\\:*?\"<>|]*")
 
 
 def variants_of(config: Config) -> dict[str, Variant]:
-    """Every variant: the paper's order, the extra ones, those of bench.toml, then further registered methods by name."""
+    """Every variant: the paper's, the extra ones, those of bench.toml, then further registered methods by name."""
     registered = methods.names()
     order = [*config.tables.ranked, *config.tables.extra, *config.variants, *sorted(registered)]
     variants: dict[str, Variant] = {}
@@ -46,7 +46,7 @@ def named_variants(variants: dict[str, Variant], names: Iterable[str] | None) ->
         match = (
             name
             if name in variants
-            else next((variant for variant in variants if variant.casefold() == name.casefold()), None)
+            else next((other for other in variants if other.casefold() == name.casefold()), None)
         )
         if match is None:
             faults = [found.problems[0] for found in methods.infos().values() if found.problems]
@@ -60,6 +60,7 @@ def variant_folder(variant: Variant) -> str:
     """The variant's name, which is also a folder's."""
     if not VARIANT_NAME.fullmatch(variant.name):
         raise UsageError(
-            f"the variant name {variant.name!r} cannot be a folder's name; leave out / \\ : * ? \" < > | and a leading dot."
+            f"the variant name {variant.name!r} cannot be a folder's name; "
+            'leave out / \\ : * ? " < > | and a leading dot.'
         )
     return variant.name
