@@ -166,7 +166,7 @@ def test_answers_come_without_torch(arguments: list[str]) -> None:
 def test_tables_come_without_torch() -> None:
     program = (
         "import sys\nfrom bench.cli.main import main\n"
-        "assert main(['table', '--source', 'paper', '--metric', 'hamming']) == 0\n"
+        "assert main(['table', '--from', 'paper', '--metric', 'hamming']) == 0\n"
         "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

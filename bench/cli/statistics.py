@@ -56,7 +56,7 @@ def stats(
     intervals
         Show the intervals behind what is said of each data set.
     origin
-        runs (your own records), reference (the committed ones) or paper (as printed there).
+        runs (your own records), reference (the committed ones) or paper (its printed values).
     results
         The folder of your own records.
     data

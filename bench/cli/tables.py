@@ -79,7 +79,7 @@ def table(
     include
         extra ranks the rows under the rule with the others.
     width
-        Of LaTeX's tables: column, as wide as it is; page, across both columns and shrunk to the page where it is wider.
+        Of LaTeX: column, as wide as it is; page, across both columns and shrunk to the page where it is wider.
     origin
         runs (your own records), reference (the committed ones) or paper (as printed there, Tables 2-6).
     results

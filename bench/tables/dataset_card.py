@@ -50,11 +50,11 @@ def card_lines(source: Source, config: Config) -> Iterator[str]:
     """Provenance, licence, sizes, splits, labels, co-occurrence, warnings and fingerprint, a line each."""
     dataset = source.load()
     labels = len(dataset.label_names)
-    yield (f"{dataset.full_name}: {dataset.provenance}")
+    yield f"{dataset.full_name}: {dataset.provenance}"
     yield from _origin_lines(source, config)
     settings = msgspec.to_builtins(config.protocols[source.protocol])
-    yield (f"protocol     {source.protocol}: {describe_protocol(settings)}")
-    yield (f"split rule   {dataset.split_rule}; the same for every seed of a job")
+    yield f"protocol     {source.protocol}: {describe_protocol(settings)}"
+    yield f"split rule   {dataset.split_rule}; the same for every seed of a job"
     for split in SPLITS:
         arrays = dataset.splits[split]
         cardinality = arrays.y.sum(1).mean()
@@ -64,36 +64,36 @@ def card_lines(source: Source, config: Config) -> Iterator[str]:
             f"{int((arrays.y.sum(1) == 0).sum())} rows without labels"
         )
     if paper.printed_size(dataset.name):
-        yield (f"in the paper {paper.printed_size(dataset.name)} (Table 1)")
+        yield f"in the paper {paper.printed_size(dataset.name)} (Table 1)"
     y = dataset.splits["train"].y
     counts = y.sum(0, dtype=np.int64)
     order = counts.argsort(kind="stable")
     shown = min(8, (labels + 1) // 2)
-    yield ("most often   " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[::-1][:shown]))
-    yield ("least often  " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[: labels - shown][:8]))
-    yield ("together     " + "; ".join(_pairs(y, dataset.label_names)))
+    yield "most often   " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[::-1][:shown])
+    yield "least often  " + ", ".join(f"{dataset.label_names[j]} {counts[j]}" for j in order[: labels - shown][:8])
+    yield "together     " + "; ".join(_pairs(y, dataset.label_names))
     for warning in dataset.warnings:
-        yield (f"warning      {warning}")
-    yield (f"fingerprint  {digests.data_digest(source.files, source.reader, dataset.digest)}")
+        yield f"warning      {warning}"
+    yield f"fingerprint  {digests.data_digest(source.files, source.reader, dataset.digest)}"
 
 
 def _origin_lines(source: Source, config: Config) -> Iterator[str]:
     card = card_of(source)
     known = ORIGINS.get(source.name)
     if card.get("licence") or known:
-        yield (f"licence      {card.get('licence') or (known.licence if known else '')}")
+        yield f"licence      {card.get('licence') or (known.licence if known else '')}"
     features = card.get("features") or {}
     if "network" in features:
-        yield (f"features     {features['network']}")
+        yield f"features     {features['network']}"
     for split, own in (features.get("own_metrics") or {}).items():
         if split == "test":
             shown = ", ".join(f"{key} {value:.4f}" for key, value in own.items() if value is not None)
-            yield (f"its own test {shown}")
+            yield f"its own test {shown}"
     for note in card.get("notes", []):
-        yield (f"note         {note}")
+        yield f"note         {note}"
     expected = config.datasets[source.name].extractor if source.name in config.datasets else None
     if expected not in (None, source.extractor):
-        yield (f"note         features {source.extractor} are not the paper's {expected}")
+        yield f"note         features {source.extractor} are not the paper's {expected}"
 
 
 def _pairs(y: np.ndarray, names: list[str]) -> list[str]:

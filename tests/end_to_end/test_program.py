@@ -233,7 +233,7 @@ WRONG = {
     "option": (["run", "--epoch", "3"], "--epoch"),
     "verb": (["rnu"], "rnu"),
     "keep": (["run", "--keep", "none", "scores"], "cannot be combined"),
-    "paper metric": (["table", "--source", "paper", "--metric", "micro-f1"], "the paper has no table of Micro F1"),
+    "paper metric": (["table", "--from", "paper", "--metric", "micro-f1"], "the paper has no table of Micro F1"),
 }
 
 
@@ -321,8 +321,8 @@ def test_statistics_of_records_and_of_the_paper(finished: Path) -> None:
     own = bench("stats", "--metric", "hamming", "--control", "BCE", "--methods", "BCE", "FLEM-II", cwd=finished)
     assert own.returncode == 0, own.stderr
     assert "Nothing can be tested" in own.stdout or "Wilcoxon" in own.stdout
-    papers = bench("stats", "--source", "paper", cwd=finished)
+    papers = bench("stats", "--from", "paper", cwd=finished)
     assert papers.stdout.count("mean ranks must differ by 5.89 of 11 possible") == 4
-    wrong = bench("stats", "--source", "paper", "--control", "FLEM", cwd=finished)
+    wrong = bench("stats", "--from", "paper", "--control", "FLEM", cwd=finished)
     assert wrong.returncode == 2
     assert "there is no row 'FLEM'; did you mean" in wrong.stderr
