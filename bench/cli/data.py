@@ -1,4 +1,4 @@
-"""The verbs of ``bench data``: the data sets, from their homes to canonical files."""
+"""Verbs of ``bench data``: the data sets, from their homes to canonical files."""
 
 from __future__ import annotations
 

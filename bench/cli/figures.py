@@ -1,4 +1,4 @@
-"""The verbs that draw: plot, report."""
+"""Verbs that draw: plot, report."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def report(
 
 
 def _material(records: Records, metrics: Sequence[Metric], stand_ins: Sequence[str]) -> Material:
-    """What figures and the report are made of; the paper's tables are not compared with themselves."""
+    """Material of the figures and the report; the paper's tables are not compared with themselves."""
     selection = records.selection
     mapped = checked_stand_ins(stand_ins, selection.config)
     tables = records.tables(metrics)

@@ -1,4 +1,4 @@
-"""The verb that lists: methods, datasets, metrics."""
+"""Verb that lists: methods, datasets, metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application of ``python -m bench``: verbs by import path, so that only the one that is called is imported."""
+"""Application of ``python -m bench``: verbs by import path, so that only the one that is called is imported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VERBS = {
     ),
     "status": (
         "bench.cli.status:status",
-        "What a results folder holds and who is computing what, from any terminal: done, failed, running, missing.",
+        "Show a results folder's jobs, from any terminal: done, failed, running (by whom), missing.",
     ),
     "show": (
         "bench.cli.status:show",

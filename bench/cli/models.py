@@ -1,4 +1,4 @@
-"""The verbs of one model: fit, predict."""
+"""Verbs of one model: fit, predict."""
 
 from __future__ import annotations
 

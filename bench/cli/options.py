@@ -13,11 +13,11 @@ from bench.metrics.catalogue import PAPER_METRICS, Metric, metric_named
 USAGE = 2
 INTERRUPTED = 130
 RENAMED = {"--source": "--from", "--beside": "--map", "--fit": "--width"}
-"""{an option's former name: its name}."""
+"""{former name of an option: its name}."""
 
 
 def _some(kind: Any, given: list | None) -> None:
-    """An option without a value (of an unset shell variable, say) is a mistake, not everything or nothing."""
+    """Refuse an option without a value (of an unset shell variable, say): it is neither everything nor nothing."""
     if given is not None and not given:
         raise ValueError("It needs at least one value.")
 
@@ -39,7 +39,7 @@ StandIns = Annotated[list[str] | None, Parameter(name="--map", consume_multiple=
 
 
 def renamed_option(error: UnknownOptionError) -> str:
-    """The name that an unknown option of a verb has now; empty where it never was one."""
+    """Answer to a former name of one of the verb's options; empty for any other unknown option."""
     old = (error.token.keyword or error.token.value).partition("=")[0]
     new = RENAMED.get(old)
     there = {name for argument in error.argument_collection for name in argument.names}
@@ -53,14 +53,14 @@ def known(word: str, words: tuple[str, ...], what: str) -> None:
 
 
 def checked_seeds(seeds: list[int]) -> list[int]:
-    """Each seed once; none is negative."""
+    """Distinct seeds, in the order given; a negative one is refused."""
     if any(seed < 0 for seed in seeds):
         raise UsageError(f"a seed cannot be negative: {min(seeds)}.")
     return list(dict.fromkeys(seeds))
 
 
 def job_count(text: str) -> int:
-    """The number of processes; 0 for auto."""
+    """Number of processes; 0 for auto."""
     if text == "auto":
         return 0
     if not text.isdigit() or int(text) < 1:
@@ -69,7 +69,7 @@ def job_count(text: str) -> int:
 
 
 def chosen_metrics(option: str | None) -> list[Metric]:
-    """The metric of that name; without one those of the paper's Tables 2-5."""
+    """Metric of that name; without one those of the paper's Tables 2-5."""
     return [metric_named(option)] if option else list(PAPER_METRICS)
 
 

@@ -1,4 +1,4 @@
-"""The verbs that run jobs: run, recover."""
+"""Verbs that run jobs: run, recover."""
 
 from __future__ import annotations
 

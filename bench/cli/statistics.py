@@ -1,4 +1,4 @@
-"""The verb that tests differences: stats."""
+"""Verb that tests differences: stats."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def stats(
 
 
 def _compared(table: Table, methods: list[str] | None, control: str) -> list[str]:
-    """The rows to compare, the control among them; says which of the table's are not, because unranked."""
+    """Variants to compare, the control among them; prints which of the table's are left out because unranked."""
     there = (*table.ranked, *table.extra)
     given = table.ranked if methods is None else methods
     for row in given:

@@ -1,4 +1,4 @@
-"""The verbs that look into a results folder or ahead of a run: status, show, doctor. They import no torch to start."""
+"""Verbs that look into a results folder, or ahead of a run: status, show, doctor. Imports no torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bench.text import counted, duration
 
 
 def status(*, results: str = DEFAULT_RESULTS) -> int:
-    """What a results folder holds and who is computing what, from any terminal: done, failed, running, missing.
+    """Show a results folder's jobs, from any terminal: done, failed, running (by whom), missing.
 
     Parameters
     ----------
@@ -163,8 +163,11 @@ def describe(one: Running) -> str:
 def time_left(
     done: list[Record], missing: list[JobName], now: list[Running], expected: Mapping[str, float]
 ) -> float | None:
-    """Seconds: what the missing and the rest of the running jobs were forecast to take, corrected by how forecasts of
-    done ones turned out, divided among as many processes as run now; None where nothing is left or forecast."""
+    """Remaining time in seconds; None where nothing is left or forecast.
+
+    What the missing and the rest of the running jobs were forecast to take, corrected by how forecasts of done ones
+    turned out, divided among as many processes as run now.
+    """
     turned_out = [record.cost.seconds / expected[str(record.job)] for record in done if expected.get(str(record.job))]
     rest = [expected[str(job)] for job in missing if str(job) in expected]
     rest += [expected[one.job] * (1 - one.done / max(1, one.total)) for one in now if one.job in expected]

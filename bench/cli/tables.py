@@ -1,4 +1,4 @@
-"""The verbs that print or write tables: table, compare, export."""
+"""Verbs that print or write tables: table, compare, export."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def table(
 
 
 def _ranked(selection: Selection, number: int | None, metric: str | None, style: Style) -> tuple[Records, list[Table]]:
-    """One of Tables 2-5, or a table of the metric, or all four."""
+    """Table of the number (2-5) or of the metric; without either all four."""
     metrics = [one for one in chosen_metrics(metric) if number in (None, one.paper_table)]
     if not metrics:
         raise UsageError(f"there is no table {number} here; 1 to 6 are.")
@@ -117,7 +117,7 @@ def _ranked(selection: Selection, number: int | None, metric: str | None, style:
 
 
 def _ablation(selection: Selection, style: Style) -> tuple[Records, list[Table]]:
-    """Table 6."""
+    """Table 6, the ablation."""
     if selection.origin == "paper":
         return load(selection), [paper_ablation()]
     datasets = selection.datasets or ["VOC07"]

@@ -1,4 +1,4 @@
-"""Records of a results folder, of the committed reference or none but the paper's tables. Imports no torch."""
+"""Records and their tables: of a results folder, of the committed reference, or printed in the paper. No torch."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Records:
     """What runs into the folder asked for, as far as it is selected."""
 
     def tables(self, metrics: Sequence[Metric], style: Style = PAPERS_STYLE) -> list[Table]:
-        """A table of each metric; the paper's as printed, in its own style.
+        """Table of each metric; the paper's as printed, in its own style.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class Records:
 
     @property
     def note(self) -> str:
-        """Where committed records come from, and whether the code has changed since records were made; maybe empty."""
+        """Origin of committed records, and whether the code has changed since records were made; maybe empty."""
         made = ""
         if self.selection.origin == "reference":
             commits = {str(entry.record.environment.get("commit")) for entry in self.entries if entry.record}
