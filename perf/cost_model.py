@@ -93,7 +93,8 @@ def checked() -> dict[str, list[tuple[float, float]]]:
                 model = CostModel(others, gpu=False, typical=fitted[record.job.full_dataset])
                 forecast = model.forecast(job_of(record), recorded_shape(computed(record)))
                 found[what].append((forecast.seconds, record.cost.seconds))
-            found["peak memory"].append((forecast.memory_bytes, record.cost.peak_memory_bytes))
+            if record.cost.peak_memory_bytes is not None:
+                found["peak memory"].append((forecast.memory_bytes, record.cost.peak_memory_bytes))
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the reference records say beyond the tables: each a paragraph or table of docs/results.md, computed here.
+"""Findings of the reference records beyond the tables: each a paragraph or table of docs/results.md, computed here.
 
 Records are given as {(data set, row, seed): Record}; values are of the test split and as exact as they are stored.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from statistics import mean, median, stdev
 
 from bench.analysis.hypothesis_tests import ALPHA, nemenyi
 from bench.analysis.paper_claims import BASELINES, VARIANTS
 from bench.analysis.within_datasets import Resampled, shown
 from bench.metrics.catalogue import PAPER_METRICS, Metric
-from bench.records.record import GridPoint, Record
+from bench.records.record import Metrics, Record
 from bench.tables import paper
 from bench.text import Grid, as_text
 
@@ -58,7 +59,7 @@ def pairs(records: Records, row: str, other: str, metric: Metric) -> Iterator[tu
 
 
 def pair(records: Records, row: str, other: str) -> str:
-    """How far two rows are apart in every metric, beside what seeds alone do to the first."""
+    """Distances between two variants in every metric, beside what seeds alone do to the first."""
     lines = []
     for metric in PAPER_METRICS:
         found = [(record.job.dataset, value) for record, _, value in pairs(records, row, other, metric)]
@@ -81,7 +82,7 @@ def pair(records: Records, row: str, other: str) -> str:
 
 
 def same_epoch(records: Records, row: str, other: str) -> str:
-    """How much of the distance is the choice of the epoch: a last digit of validation Hamming loss can move it far."""
+    """Share of the choice of the epoch in the distance: a last digit of validation Hamming loss can move it far."""
     same, others = by_epoch(records, row, other)
     said = f"Both chose the same epoch in {len(same)} of {len(same) + len(others)} jobs"
     if same:
@@ -122,7 +123,7 @@ def seed_deviations(records: Records) -> str:
 
 
 def margins(records: Records) -> str:
-    """What seeds do to a number, beside the margins that the paper's first places rest on."""
+    """Effect of seeds on a number, beside the margins that the paper's first places rest on."""
     lines = []
     for metric in PAPER_METRICS:
         claimed = printed_margins(metric)
@@ -171,7 +172,7 @@ def searched_deviation(records: Records, metric: Metric) -> float | None:
 
 
 def margins_below(records: Records, metric: Metric) -> tuple[int | None, int]:
-    """How many of the printed margins are below two deviations of FLEM's variants on the sets most like the paper's,
+    """Printed margins below two standard deviations of FLEM's variants on the sets most like the paper's, counted,
     and how many there are."""
     claimed = printed_margins(metric)
     searched = searched_deviation(records, metric)
@@ -180,30 +181,32 @@ def margins_below(records: Records, metric: Metric) -> tuple[int | None, int]:
     return sum(margin < 2 * searched for margin in claimed), len(claimed)
 
 
+def _losses(values: Metrics) -> dict[str, float]:
+    """The paper's metrics, turned so that lower is better; infinite where one is not defined."""
+    signs = {metric.key: 1 if metric.lower_is_better else -1 for metric in PAPER_METRICS}
+    return {key: inf if (value := values[key]) is None else sign * value for key, sign in signs.items()}
+
+
 def selection(records: Records, rows: Sequence[str] = VARIANTS) -> str:
-    """What choosing the grid point by validation Hamming loss costs against choosing by each metric itself.
+    """Cost of choosing the grid point by validation Hamming loss against choosing by each metric itself.
 
     Epochs were chosen by validation Hamming loss in both cases. The best point in hindsight, by test data, is no rule
     but the bound of what any rule over this grid can reach.
     """
     lines = []
     for metric in PAPER_METRICS:
-        sign = 1 if metric.lower_is_better else -1
-        own, bound = [], []
+        key, own, bound = metric.key, [], []
         for (_, row, _), record in records.items():
             assert record.result is not None
-            points = [point for point in record.result.grid if point.val and point.test]
-            if row not in rows or len(points) < 2 or any(point.test[metric.key] is None for point in points):
+            grid = [
+                (_losses(point.val), _losses(point.test)) for point in record.result.grid if point.val and point.test
+            ]
+            if row not in rows or len(grid) < 2 or any(test[key] == inf for _, test in grid):
                 continue
-            chosen = record.result.test[metric.key]
-
-            def on_validation(point: GridPoint, key: str = metric.key, sign: int = sign) -> tuple[float, float]:
-                value = point.val[key]
-                return (float("inf") if value is None else sign * value), point.val["ranking"]  # ties as in fitting
-
-            best = min(points, key=on_validation).test[metric.key]
-            own.append(sign * (chosen - best))
-            bound.append(sign * chosen - min(sign * point.test[metric.key] for point in points))
+            chosen = _losses(record.result.test)[key]
+            first = [(val[key], val["ranking"]) for val, _ in grid]  # ties as in fitting
+            own.append(chosen - grid[first.index(min(first))][1][key])
+            bound.append(chosen - min(test[key] for _, test in grid))
         if own:
             lines.append([
                 metric.title, len(own), f"{mean(own):+.5f}", sum(value > 0 for value in own),
@@ -232,7 +235,7 @@ def nothing_predicted(records: Records, measured: Mapping[str, Mapping[str, floa
 
 
 def saturation(records: Records, measured: Mapping[str, Mapping[str, float]]) -> str:
-    """How many of RAKEL's scores are 0 or 1, and what that does to the ranking metrics."""
+    """RAKEL's scores of 0 or 1, counted, and their effect on the ranking metrics."""
     ranking = PAPER_METRICS[1]
     lines = []
     for dataset in datasets_of(records):
@@ -277,7 +280,7 @@ def _better_worse(said: Counter[str | None]) -> str:
 
 
 def gain(metric: Metric, difference: float) -> float:
-    """How much better the control is, of a method's value minus the control's."""
+    """Gain of the control, of a method's value minus the control's."""
     return difference if metric.lower_is_better else -difference
 
 
@@ -286,13 +289,13 @@ def fitting_times(records: Records) -> dict[str, float]:
     ratios: dict[str, list[float]] = {}
     for (dataset, row, seed), record in records.items():
         beside = records.get((dataset, "BCE", seed))
-        if beside is not None:
+        if beside and record.cost.fit_seconds and beside.cost.fit_seconds:
             ratios.setdefault(row, []).append(record.cost.fit_seconds / beside.cost.fit_seconds)
     return {row: median(values) for row, values in ratios.items()}
 
 
 def costs_and_ranks(times: Mapping[str, float], ranks: Mapping[str, Mapping[str, float]]) -> str:
-    """What a practitioner weighs: {metric: {row: mean rank}} beside what a job costs."""
+    """Quality against cost: {metric: {variant: mean rank}} beside what a job costs."""
     rows = [row for row in next(iter(ranks.values()), {}) if row in times]
     lines = [[row, *(f"{found[row]:.1f}" for found in ranks.values()), f"{times[row]:.2g}"] for row in rows]
     headers = ["method", *(f"mean rank, {metric}" for metric in ranks), "fitting time, in BCE's"]

@@ -52,7 +52,7 @@ def run() -> dict[str, Any]:
 
 
 def rates(store: Store) -> dict[str, Any]:
-    """What the tests find among the records."""
+    """Findings of the tests among the records."""
     records = {}
     for _, record in store.records():
         assert isinstance(record, Record)

@@ -1,4 +1,4 @@
-"""What another processor makes of the same jobs: a part of docs/results.md.
+"""Results of the same jobs on another processor: a part of docs/results.md.
 
 Records are given as in ``study.findings``: those of the reference run, and those of the other processor.
 """
@@ -45,7 +45,7 @@ def compared(here: Records, there: Records, rows: Sequence[str]) -> str:
 
 
 def summary(here: Records, there: Records, rows: Sequence[str]) -> str:
-    """How many jobs, on how many sets and where, came out the same; and of which rows all did."""
+    """Jobs that came out the same, counted, on how many sets and where; and the variants of which all did."""
     pairs = pairs_of(here, there, rows)
     alike, digits = sum(_bytes_alike(*pair) for pair in pairs), sum(_digits_alike(*pair) for pair in pairs)
     same = {one.job.variant for one, _ in pairs} - {
@@ -61,7 +61,7 @@ def summary(here: Records, there: Records, rows: Sequence[str]) -> str:
 
 
 def choices(here: Records, there: Records, rows: Sequence[str]) -> str:
-    """How far apart jobs are at most, where both places chose the same grid point and epoch, and where not."""
+    """Largest distances between jobs, where both places chose the same grid point and epoch, and where not."""
     pairs = pairs_of(here, there, rows)
     same = [pair for pair in pairs if _choice(pair[0]) == _choice(pair[1])]
     others = [pair for pair in pairs if _choice(pair[0]) != _choice(pair[1])]

@@ -49,7 +49,7 @@ DELICIOUS = FOLDER / "delicious"
 ANOTHER_PROCESSOR = FOLDER / "another-processor"
 """One seed of what data were at hand there."""
 MEASURED = "measured.json"
-"""What only kept scores tell, which are not committed; so too"""
+"""Facts that only kept scores tell, which are not committed; so too"""
 WITHIN = "within.jsonl"
 """what test instances and seeds decide between CONTROL and the others, a line a data set."""
 CONTROL = "FLEM-D"
@@ -110,7 +110,7 @@ def run(results: Path, parts: list[tuple[list[str], range, list[str] | None]], b
 
 
 def runs_beside(results: Path, packed: Path) -> Path:
-    """Where the fresh records lie that are packed into a folder of its own: beside the others'."""
+    """Folder of the fresh records that are packed into a folder of its own: beside the others'."""
     return results.with_name(f"{packed.name}-{results.name}")
 
 
@@ -214,7 +214,7 @@ def check(results: Path) -> int:
         different = list(differences(before.result, record.result))
         outcome["equal to four digits" if not different else "different"] += 1
         for metric, old, new in different:
-            print(f"{record.job}: {metric} was {old:.4f} and is {new:.4f}")
+            print(f"{record.job}: {metric} was {old} and is {new}")
         there, here = (one.environment["processor"] for one in (before, record))
         if different and there != here:
             elsewhere.add(f"{there}, and here on {here}")
@@ -224,10 +224,11 @@ def check(results: Path) -> int:
     return int(outcome["different"] > 0 or not outcome)
 
 
-def differences(before: Result, now: Result) -> Iterator[tuple[str, float, float]]:
+def differences(before: Result, now: Result) -> Iterator[tuple[str, str, str]]:
     for metric in PAPER_METRICS:
-        old, new = before.test[metric.key], now.test[metric.key]
-        if (old is None) != (new is None) or (old is not None and f"{old:.4f}" != f"{new:.4f}"):
+        values = before.test[metric.key], now.test[metric.key]
+        old, new = ("undefined" if value is None else f"{value:.4f}" for value in values)
+        if old != new:
             yield metric.title, old, new
 
 

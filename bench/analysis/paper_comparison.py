@@ -201,7 +201,7 @@ def _one_set(ours: str, theirs: str, cells: pd.DataFrame, config: Config, style:
 def _text(line: dict | None, colour: bool) -> str:
     if line is None:
         return "–"
-    spread = "" if pd.isna(line["std"]) else f"±{printed(line['deviation'])}"
+    spread = "" if pd.isna(line["std"]) else f"±{printed(line['std'])}"
     units = "" if pd.isna(line["deviations"]) else f", {line['deviations']:+.1f} sd"
     text = f"{printed(line['ours'])}{spread} ({line['difference']:+.4f}{units})"
     return f"{COLOURS[line['verdict']]}{text}{PLAIN}" if colour and line["verdict"] in COLOURS else text

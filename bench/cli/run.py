@@ -27,9 +27,8 @@ from bench.datasets.catalog import data_folders
 from bench.errors import UsageError
 from bench.methods import infos
 from bench.metrics.catalogue import RECOVERY_METRICS
-from bench.plan import recovery
-from bench.plan.jobs import make_plan
 from bench.plan.states import collect
+from bench.plan.tracks import make_plan, make_recovery_plan, recovery_variants
 from bench.plan.variants import chosen_variants
 from bench.records.store import DEFAULT_RESULTS, Store
 from bench.run.cluster import Cluster
@@ -194,7 +193,7 @@ def recover(
     config = configuration.load()
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.recovery.seeds if seeds is None else seeds)
-    plan = recovery.make_plan(config, folders, datasets, methods, chosen_seeds, epochs)
+    plan = make_recovery_plan(config, folders, datasets, methods, chosen_seeds, epochs)
     store = Store(Path(results))
     options = RunOptions(device, job_count(jobs), _kept(keep or ["none"]), keep is not None, fresh, epochs)
     if dry_run:
@@ -212,7 +211,7 @@ def _recovery_tables(store: Store, config: Config, folders: list[Path], form: st
 
     entries = collect(store, config, folders)
     manifest = store.manifest()
-    order = list(recovery.variants_of(config))
+    order = list(recovery_variants(config))
     tables = [comparison(entries, metric, config, manifest, order) for metric in RECOVERY_METRICS]
     print(render_all(tables, form), end="")
     if form in ("terminal", "markdown"):

@@ -15,8 +15,8 @@ from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.errors import UsageError
 from bench.plan.forecast import forecasts
-from bench.plan.jobs import make_plan
 from bench.plan.states import collect
+from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.records.locks import Running, running
 from bench.records.record import JobName, Record

@@ -1,4 +1,4 @@
-"""A row's recipe: its method, options and grid, whatever the data. Imports no torch."""
+"""Recipe of a variant: its method, options and grid, whatever the data. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.errors import UsageError
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a row does, whatever the data: its method, its options and its grid."""
+    """A variant's method, options and grid, whatever the data."""
 
     info: methods.MethodInfo
     options: dict[str, Any]

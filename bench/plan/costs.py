@@ -1,4 +1,4 @@
-"""What a job costs: seconds and memory from its data's shape, corrected by past records. Imports no torch."""
+"""Cost model of jobs: seconds and memory from the data's shape, corrected by past records. Imports no torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Forecast:
 
 
 def time_terms(protocol: Protocol, shape: Shape, points: int) -> dict[str, float]:
-    """What a job's seconds may grow with, in units that give coefficients of about a second."""
+    """Terms that a job's seconds may grow with, in units that give coefficients of about a second."""
     steps = protocol.epochs_for(shape.train) * math.ceil(shape.train / protocol.batch_size)
     weights = points * shape.labels * shape.features
     return {

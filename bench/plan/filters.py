@@ -1,4 +1,4 @@
-"""Which rows, data sets and seeds a table is made of. Imports neither torch nor methods."""
+"""Filters of records by variant, data set and seed. Imports neither torch nor methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run will take, before it starts: seconds and memory of each job, and of all together. Imports no torch."""
+"""Forecasts of a run: seconds and memory of each job, and of all together. Imports no torch."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def total(jobs: list[Job], expected: Expected, workers: int, together: int = 1) 
 
 
 def jobs_a_device(jobs: Iterable[Job], records: Iterable[Record], device_bytes: int) -> int:
-    """How many jobs may share a GPU: four fifths of it by measured peaks, but one where a row was not measured."""
+    """Jobs that may share a GPU: four fifths of it by measured peaks, one where a variant was not measured."""
     peaks: dict[tuple[str, str], int] = {}
     for record in records:
         if record.cost.together == 1:  # the peak of one that ran in turns is that of several jobs

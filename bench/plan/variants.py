@@ -1,4 +1,4 @@
-"""Rows of bench.toml and registered methods, by name. Imports no torch."""
+"""Variants by name: registered methods, and those of bench.toml. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the light commands take to answer, from a cold interpreter."""
+"""Start-up times of the light commands, from a cold interpreter."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_recover_prints_six_ranked_tables_and_the_floors(recovered: Path) -> Non
     printed = (recovered / "printed.txt").read_text()
     for title in ("Chebyshev", "Clark", "Canberra", "Kullback-Leibler", "Cosine", "Intersection"):
         assert f"{title} " in printed
-    value = json.loads((recovered / "results/recovery/one@npz/LP/seed-0.json").read_text())["result"]["measures"]
+    value = json.loads((recovered / "results/recovery/one@npz/LP/seed-0.json").read_text())["recovered"]["measures"]
     assert f"{value['chebyshev']:.4f}±0.0000" in printed
     assert printed.count("Mean ± standard deviation over the seeds 0, 1") == 1  # shared notes stand once
     assert "nothing is selected" in printed
@@ -140,7 +140,7 @@ def test_recover_again_computes_nothing_and_formats_go_to_standard_output(recove
     done = bench(*arguments, "--format", "csv", cwd=recovered)
     assert done.returncode == 0, done.stderr
     assert "20 jobs: 20 done." in done.stderr
-    assert done.stdout.startswith("row,dataset,mean,")
+    assert done.stdout.startswith("variant,dataset,mean,")
     markdown = bench(*arguments, "--format", "markdown", cwd=recovered).stdout
     assert "| better / level / worse" in markdown
 

@@ -338,7 +338,7 @@ def test_records_are_exported_as_flat_tables(finished: Path) -> None:
         record = json.loads(path.read_text())
         if record["status"] != "done":
             continue
-        where = "row = ? and seed = ? and dataset = ?"
+        where = "variant = ? and seed = ? and dataset = ?"
         key = (record["job"]["variant"], record["job"]["seed"], record["job"]["dataset"])
         with closing(sqlite3.connect(finished / "out/records.sqlite")) as database:
             found = dict(database.execute(f"select metric, value from metrics where split = 'test' and {where}", key))

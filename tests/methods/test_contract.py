@@ -74,7 +74,7 @@ def test_scores_are_finite_of_the_right_shape_and_repeatable(name: str) -> None:
     assert scores.shape == (20, 5)
     assert torch.isfinite(scores).all()
     assert torch.equal(scores, second.candidates[0].scores(data.splits["test"].x))
-    assert isinstance(first.decision_threshold, float)
+    assert isinstance(first.threshold, float)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -14,26 +15,30 @@ from bench.analysis.paper_claims import Claim, Count
 from bench.analysis.within_datasets import Resampled
 from bench.metrics.catalogue import PAPER_METRICS, RECOVERY_METRICS
 from bench.records.packed import PACKED, unpacked
-from bench.records.record import JobName, Record
+from bench.records.record import Cost, GridPoint, JobName, Metrics, Record, Selected
 from bench.tables import paper
 from study import findings, processors, results_page, summary
 from study.reference import ANOTHER_PROCESSOR, FOLDER, RECOVERY
+from tests import records as made
 
 HAMMING, RANKING, COVERAGE, PRECISION = PAPER_METRICS
 KEYS = [metric.key for metric in PAPER_METRICS]
 
 
-def record(row: str, seed: int, values: list[float], epoch: int = 1, **more: Any) -> Record:
-    result = {"test": dict(zip(KEYS, values, strict=True)), "selected": {"epoch": epoch}, "grid": [], **more}
-    cost = {"fit_seconds": values[0]}
-    return Record(JobName("a", "npz", row, seed), row, "small", {}, "done", cost, {}, result)
+def metrics(values: list[float]) -> Metrics:
+    return dict(zip(KEYS, values, strict=True))
+
+
+def record(row: str, seed: int, values: list[float], epoch: int = 1, grid: Sequence[GridPoint] = ()) -> Record:
+    result = made.result(metrics(values), selected=Selected(0, epoch, {}), grid=grid)
+    return made.record(JobName("a", "npz", row, seed), result, cost=Cost(seconds=1.0, fit_seconds=values[0]))
 
 
 @pytest.fixture(scope="module")
 def committed() -> tuple[findings.Records, pd.DataFrame]:
     records = [one for _, one in unpacked(FOLDER / PACKED)]
     lines = [
-        {"dataset": one.job.dataset, "variant": one.job.variant, "seed": one.job.seed, **one.result["test"]}
+        {"dataset": one.job.dataset, "variant": one.job.variant, "seed": one.job.seed, **one.result.test}
         for one in records
         if one.result is not None
     ]
@@ -61,7 +66,7 @@ def test_a_pair_is_compared_seed_by_seed(committed: tuple[findings.Records, pd.D
 def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[findings.Records, pd.DataFrame]) -> None:
     records, frame = committed
     others = [one for _, one in unpacked(ANOTHER_PROCESSOR / PACKED)]
-    there = pd.DataFrame([{**one.result["test"], **_of(one)} for one in others if one.result])
+    there = pd.DataFrame([{**one.result.test, **_of(one)} for one in others if one.result])
     here = frame.merge(pd.DataFrame([_of(one) for one in records.values()]), on=JOB)
     both = here.merge(there, on=JOB, suffixes=("", " there"))
     assert len(both) == len(others) > 0
@@ -110,10 +115,10 @@ JOB = ["dataset", "variant", "seed"]
 
 def _of(one: Record) -> dict[str, Any]:
     assert one.result is not None
-    chosen = one.result["selected"]
-    choice = {key: str(chosen.get(key)) for key in ("point", "epoch")}  # None for methods without epochs
+    chosen = one.result.selected
+    choice = {"point": str(chosen.point), "epoch": str(chosen.epoch)}  # None for methods without epochs
     values = (one.job.dataset, one.job.variant, one.job.seed)
-    return {**dict(zip(JOB, values, strict=True)), **choice, "digest": one.result["result_sha256"]}
+    return {**dict(zip(JOB, values, strict=True)), **choice, "digest": one.result.result_sha256}
 
 
 def test_deviations_are_those_of_pandas(committed: tuple[findings.Records, pd.DataFrame]) -> None:
@@ -150,8 +155,8 @@ def test_margins_count_against_twice_the_median_deviation_of_sets_like_the_paper
 
 
 def test_selection_is_compared_point_by_point_with_the_ties_of_fitting() -> None:
-    def point(validation: list[float], test: list[float]) -> dict[str, Any]:
-        return {"val": dict(zip(KEYS, validation, strict=True)), "test": dict(zip(KEYS, test, strict=True))}
+    def point(validation: list[float], test: list[float]) -> GridPoint:
+        return GridPoint({}, None, None, metrics(validation), metrics(test))
 
     grid = [
         point([0.1, 0.5, 0.5, 0.2], [0.30, 0.4, 0.4, 0.5]),
@@ -220,9 +225,9 @@ def test_first_places_are_said_with_chance() -> None:
 def test_recovery_counts_sets_beyond_two_deviations_of_the_better_floor() -> None:
     """The line of the page against the committed records by pandas."""
     lines = [
-        {"dataset": one.job.dataset, "variant": one.job.variant, "seed": one.job.seed, **one.result["measures"]}
+        {"dataset": one.job.dataset, "variant": one.job.variant, "seed": one.job.seed, **one.recovered.measures}
         for _, one in unpacked(RECOVERY / PACKED)
-        if one.result is not None
+        if one.recovered is not None
     ]
     frame = pd.DataFrame(lines)
     signs = {metric.key: 1 if metric.lower_is_better else -1 for metric in RECOVERY_METRICS}

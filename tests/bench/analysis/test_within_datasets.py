@@ -23,8 +23,9 @@ from bench.metrics import classification
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.states import JobState
 from bench.records.artifacts import KeptScores, encode_scores
-from bench.records.record import JobName, Record
+from bench.records.record import JobName
 from bench.text import as_text
+from tests.records import record
 
 
 def made(seed: int, rows: int = 40, labels: int = 6, quality: float = 0.7) -> KeptScores:
@@ -167,8 +168,8 @@ def entry(folder: Path, row: str, seed: int, kept: KeptScores | None) -> JobStat
     name = f"{row}-{seed}.scores.npz"
     if kept is not None:
         (folder / name).write_bytes(encode_scores(kept))
-    record = Record(job, row, "paper", {}, "done", {}, {}, kept={"scores.npz": name} if kept else {})
-    return JobState(job, "done", "", record, path)
+    artifacts = {"scores.npz": name} if kept else {}
+    return JobState(job, "done", "", record(job, artifacts=artifacts), path)
 
 
 def test_the_report_names_what_is_better_worse_and_without_scores(tmp_path: Path) -> None:

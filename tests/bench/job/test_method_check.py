@@ -47,7 +47,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path = tmp_path / f"{module}.py"
         path.write_text(text.replace("{body}", body))
         (info,) = methods._read(path, module, "test")
-        monkeypatch.setattr(methods, "listings", lambda: {"Mine": info})
+        monkeypatch.setattr(methods, "infos", lambda: {"Mine": info})
 
     return write
 

@@ -18,6 +18,7 @@ from bench.job.recovery import prepare_recovery, recover
 from bench.metrics.catalogue import RECOVERY_METRICS
 from bench.metrics.distribution import measures, normalised
 from bench.protocol import Protocol
+from bench.records.record import RecoveryResult
 
 SMALLEST = 2.220446049250313e-16
 
@@ -161,7 +162,7 @@ def small_set(tmp_path: Path) -> ldl.DistributionSet:
     return ldl.load(write(tmp_path / "small.npz", X=x, D=distributions(40, 4, 2)))
 
 
-def recovered(name: str, options: dict, data: ldl.DistributionSet) -> tuple[dict, torch.Tensor]:
+def recovered(name: str, options: dict, data: ldl.DistributionSet) -> tuple[RecoveryResult, torch.Tensor]:
     return recover(name, options, data, prepare_recovery(data, PROTOCOL, torch.device("cpu")), PROTOCOL, 0)
 
 
@@ -179,7 +180,7 @@ def test_the_true_distribution_never_reaches_a_method(name: str, tmp_path: Path)
     first, found = recovered(name, options_of(name), data)
     second, again = recovered(name, options_of(name), other)
     assert torch.equal(found, again)
-    assert first["measures"] != second["measures"]
+    assert first.measures != second.measures
     torch.testing.assert_close(found.sum(1), torch.ones(40, dtype=torch.float64))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,12 +17,14 @@ from bench.datasets.readers import canonical
 from bench.datasets.shape import Shape, shape_of
 from bench.plan.costs import CostModel, Forecast, memory_bytes, recorded_shape, time_on, time_terms
 from bench.plan.forecast import forecasts, jobs_a_device, longest_first, total
-from bench.plan.jobs import Job, make_plan
+from bench.plan.jobs import Job
+from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.protocol import Protocol
 from bench.records.locks import Running
-from bench.records.record import JobName, Record
+from bench.records.record import Cost, GridPoint, JobName, Record
 from perf.cost_model import job_of, records_of
+from tests import records
 
 SHAPE = Shape(train=640, evaluated=100, features=50, labels=10)
 TYPICAL = {"BCE": {"steps": 2.0, "weights x steps": 7.0}, "ML-KNN": {"pairs of rows": 3.0}}
@@ -32,20 +35,17 @@ def planned(rows: list[str]) -> list[Job]:
     return make_plan(settings, [], ["yeast"], chosen_variants(settings, rows), [0]).jobs
 
 
-def record(job: Job, seconds: float, device: str = "cpu (PASSIVE waiting)", **cost: Any) -> Record:
-    result = {
-        "rows": {"train": 640, "val": 60, "test": 40},
-        "features": 50,
-        "labels": 10,
-        "grid": [{}] * len(job.points),
-        "stacks": [len(job.points)] if job.gradient else None,
-    }
-    from msgspec import to_builtins
-
-    return Record(
-        job=job.name, base=job.base, protocol="small", key={"protocol": to_builtins(job.protocol)}, status="done",
-        cost={"seconds": seconds, **cost}, environment={"device": device}, result=result,
-    )  # fmt: skip
+def record(job: Job, cost: Cost, device: str = "cpu (PASSIVE waiting)") -> Record:
+    result = records.result(
+        {},
+        grid=[GridPoint(point, None, None, None, None) for point in job.points],
+        stacks=[len(job.points)] if job.gradient else [],
+        n_samples={"train": 640, "val": 60, "test": 40},
+        n_features=50,
+        n_labels=10,
+    )
+    key = {"protocol": msgspec.to_builtins(job.protocol)}
+    return records.record(job.name, result, base=job.base, key=key, cost=cost, device=device)
 
 
 def test_terms_by_hand() -> None:
@@ -78,16 +78,16 @@ def test_records_correct_forecasts() -> None:
 
     assert seconds(bce) == pytest.approx(typical)
     assert seconds(fl) == pytest.approx(typical)  # BCE stands in
-    slow = record(bce, 3 * typical)
+    slow = record(bce, Cost(3 * typical))
     assert seconds(bce, slow) == pytest.approx(3 * typical)
     # a machine that is three times slower for one method is so for the others, until they have records
     assert seconds(knn, slow) == pytest.approx(3 * pairs)
-    assert seconds(fl, slow, record(fl, 5 * typical)) == pytest.approx(5 * typical)
+    assert seconds(fl, slow, record(fl, Cost(5 * typical))) == pytest.approx(5 * typical)
     # the row's own records on the data set come before others of the method
     elsewhere = replace(bce, name=JobName("scene", "mulan", "BCE", 0))
-    assert seconds(bce, slow, record(elsewhere, 9 * typical)) == pytest.approx(3 * typical)
-    assert seconds(bce, record(elsewhere, 9 * typical), record(fl, typical)) == pytest.approx(9 * typical)
-    for unlike in (record(bce, 99.0, "NVIDIA"), record(bce, 99.0, together=3)):
+    assert seconds(bce, slow, record(elsewhere, Cost(9 * typical))) == pytest.approx(3 * typical)
+    assert seconds(bce, record(elsewhere, Cost(9 * typical)), record(fl, Cost(typical))) == pytest.approx(9 * typical)
+    for unlike in (record(bce, Cost(99.0), "NVIDIA"), record(bce, Cost(99.0, together=3))):
         assert seconds(bce, unlike) == pytest.approx(typical)
 
 
@@ -96,9 +96,9 @@ def test_every_registered_method_has_typical_costs() -> None:
 
 
 def test_typical_costs_are_near_most_committed_records() -> None:
-    model, records = CostModel([], gpu=False), records_of("")
-    forecast = [model.forecast(job_of(one), recorded_shape(one.result or {})) for one in records]
-    measured = np.array([(one.cost["seconds"], one.cost["peak_memory_bytes"]) for one in records])
+    model, committed = CostModel([], gpu=False), records_of("")
+    forecast = [model.forecast(job_of(one), recorded_shape(one.result)) for one in committed if one.result]
+    measured = np.array([(one.cost.seconds, one.cost.peak_memory_bytes) for one in committed])
     seconds, memory = (np.array([(found.seconds, found.memory_bytes) for found in forecast]) / measured).T
     assert np.mean((seconds > 0.5) & (seconds < 2)) > 0.6
     assert np.mean((memory > 0.5) & (memory < 2)) > 0.9
@@ -141,22 +141,21 @@ def test_shapes_come_from_headers(tmp_path: Path) -> None:
 
 
 def test_a_small_set_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = config.load()
     (job,) = planned(["BCE"])
-    found = forecasts([job], [], False, settings, [])
+    found = forecasts([job], [], False)
     assert found[job.name] is not None
     monkeypatch.setattr("bench.datasets.shape.SMALL_FILES", 10)
-    assert forecasts([job], [], False, settings, []) == {job.name: None}
+    assert forecasts([job], [], False) == {job.name: None}
 
 
 def test_jobs_share_a_gpu_where_all_were_measured() -> None:
     bce, fl = planned(["BCE", "FL"])
-    measured = [record(bce, 1.0, "NVIDIA", peak_device_bytes=10 * 2**30)]
+    measured = [record(bce, Cost(1.0, peak_device_bytes=10 * 2**30), "NVIDIA")]
     assert jobs_a_device([bce, fl], measured, 80 * 2**30) == 1
-    measured.append(record(fl, 1.0, "NVIDIA", peak_device_bytes=20 * 2**30))
+    measured.append(record(fl, Cost(1.0, peak_device_bytes=20 * 2**30), "NVIDIA"))
     assert jobs_a_device([bce, fl], measured, 80 * 2**30) == 3
     assert jobs_a_device([replace(bce)], measured, 8 * 2**30) == 1
-    in_turns = record(fl, 1.0, "NVIDIA", peak_device_bytes=60 * 2**30, together=3)
+    in_turns = record(fl, Cost(1.0, peak_device_bytes=60 * 2**30, together=3), "NVIDIA")
     assert jobs_a_device([bce, fl], [*measured, in_turns], 80 * 2**30) == 3
     assert jobs_a_device([bce, fl], [measured[0], in_turns], 80 * 2**30) == 1  # FL alone was not measured
 

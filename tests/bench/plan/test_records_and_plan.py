@@ -10,7 +10,7 @@ import pytest
 
 from bench import config, methods
 from bench.errors import UsageError
-from bench.plan import digests, jobs, variants
+from bench.plan import digests, jobs, tracks, variants
 from bench.plan.states import JobState, state_of
 from bench.records import record as records_record
 from bench.records.record import (
@@ -150,7 +150,7 @@ def test_manifest(tmp_path: Path) -> None:
 def make(settings: config.Config, rows: list[config.Variant] | None = None, **changes: object) -> jobs.Plan:
     arguments: dict = {"datasets": ["yeast"], "seeds": [0], "epochs": None, **changes}
     chosen = rows or variants.chosen_variants(settings, ["FL"])
-    return jobs.make_plan(settings, [], arguments["datasets"], chosen, arguments["seeds"], arguments["epochs"])
+    return tracks.make_plan(settings, [], arguments["datasets"], chosen, arguments["seeds"], arguments["epochs"])
 
 
 def state_after(settings: config.Config, tmp_path: Path, job: jobs.Job, now: jobs.Job) -> JobState:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
 from bench.errors import UsageError
 from bench.records.packed import PACKED, digest_of, pack, unpacked
-from bench.records.record import JobName, Record
+from bench.records.record import Curves, GridPoint, JobName, Metrics, Record, Result
 from bench.records.store import Store
+from tests import records
 
 
-def record(seed: int, hamming: float = 0.2) -> Record:
-    result = {
-        "test": {"hamming": hamming},
-        "grid": [{"test": {"hamming": hamming}, "curves": {"loss": [0.1 * seed, 0.3], "hamming": [0.5, hamming]}}],
-    }
-    return Record(JobName("made", "npz", "BCE", seed), "BCE", "small", {"seed": seed}, "done", {}, {}, result)
+def result(seed: int, loss: float = 0.3) -> Result:
+    test: Metrics = {"hamming": 0.2}
+    return records.result(test, grid=[GridPoint({}, 2, None, None, test, Curves([0.1 * seed, loss], [0.5, 0.2]))])
+
+
+def record(seed: int) -> Record:
+    return records.record(JobName("made", "npz", "BCE", seed), result(seed), key={"seed": seed})
 
 
 def test_packed_records_come_back_without_curves(tmp_path: Path) -> None:
@@ -29,17 +32,15 @@ def test_packed_records_come_back_without_curves(tmp_path: Path) -> None:
         assert isinstance(back, Record)
         assert back.result is not None
         assert original.result is not None
-        assert back.result["test"] == original.result["test"]
-        assert "curves" not in back.result["grid"][0]
+        assert back.result.test == original.result.test == {"hamming": 0.2}
+        assert original.result.grid[0].curves
+        assert back.result.grid[0].curves is UNSET
         assert digest_of(back.result) == digest_of(original.result)
 
 
 def test_the_digest_tells_a_curve_that_differs() -> None:
-    one, other = record(0).result, record(0).result
-    assert one is not None
-    assert other is not None
-    other["grid"][0]["curves"]["loss"][1] += 1e-12
-    assert digest_of(one) != digest_of(other)
+    assert digest_of(result(0)) == digest_of(result(0))
+    assert digest_of(result(0)) != digest_of(result(0, loss=0.3 + 1e-12))
 
 
 def test_packing_twice_gives_the_same_bytes(tmp_path: Path) -> None:

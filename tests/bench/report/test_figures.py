@@ -21,13 +21,14 @@ from bench.errors import UsageError
 from bench.metrics.catalogue import METRICS, PAPER_METRICS
 from bench.plan.states import JobState
 from bench.records.artifacts import KeptScores, RecoveredDistribution
-from bench.records.record import JobName, Manifest, Record
+from bench.records.record import Curves, GridPoint, JobName, Manifest, Record, Selected
 from bench.report import rank_figures, score_figures, training_figures
 from bench.report.figures import MAKERS, Material, pictures
 from bench.report.style import encoded, spread
 from bench.tables import paper
 from bench.tables.comparison import comparison, paper_table
 from bench.tables.table import Table
+from tests import records
 
 TABLES = [paper_table(metric, config.load()) for metric in PAPER_METRICS]
 ROWS = TABLES[0].ranked
@@ -132,40 +133,50 @@ def test_spread_labels_keep_order_gap_and_range(seed: int) -> None:
     assert spread([1.0, 5.0, 9.0], 0.8, 0, 10) == [1.0, 5.0, 9.0]
 
 
-def record(row: str, points: list[dict], epochs: int = 5, seed: int = 0, chosen: int = 0) -> Record:
+def grid_points(row: str, points: list[dict], epochs: int = 5) -> list[GridPoint]:
     random = np.random.default_rng(len(row))
-    grid = [
-        {
-            "hyperparameters": point,
-            "epoch": 3,
-            "diverged": False,
-            "val": {"hamming": 0.1 + 0.01 * number},
-            "test": {"hamming": 0.2 + 0.01 * number},
-            "curves": {
-                "loss": list(random.random(epochs)),
-                "hamming": list(random.random(epochs)) if epochs > 1 else [0.1],
-            },
-        }
+    return [
+        GridPoint(
+            point,
+            3,
+            None,
+            {"hamming": 0.1 + 0.01 * number},
+            {"hamming": 0.2 + 0.01 * number},
+            Curves(list(random.random(epochs)), list(random.random(epochs)) if epochs > 1 else [0.1]),
+        )
         for number, point in enumerate(points)
     ]
-    selected = {"point": chosen, "epoch": 3, "hyperparameters": points[chosen]}
-    result = {"grid": grid, "selected": selected, "epochs": epochs, "test": {"hamming": 0.2}}
-    return Record(JobName("made", "npz", row, seed), row, "paper", {}, "done", {"seconds": 1.0}, {}, result)
+
+
+def record_of(row: str, grid: list[GridPoint], epochs: int = 5, seed: int = 0, chosen: int = 0) -> Record:
+    selected = Selected(chosen, 3, grid[chosen].hyperparameters)
+    result = records.result({"hamming": 0.2}, grid=grid, selected=selected, epochs=epochs)
+    return records.record(JobName("made", "npz", row, seed), result)
+
+
+def record(row: str, points: list[dict], epochs: int = 5, seed: int = 0, chosen: int = 0) -> Record:
+    return record_of(row, grid_points(row, points, epochs), epochs, seed, chosen)
+
+
+def hamming_curve(point: GridPoint) -> list[float]:
+    assert isinstance(point.curves, Curves)
+    return point.curves.hamming
 
 
 GRID = [{"alpha": alpha, "beta": beta} for alpha in (0.1, 0.001) for beta in (1e-4, 1e-2, 0.1)]
 
 
 def test_learning_curves_mark_the_chosen_epoch() -> None:
-    records = [record(row, GRID if row.startswith("FLEM") else [{}]) for row in ROWS]
-    figure = training_figures.learning_curves([*records, record("ML-KNN", [{}], epochs=1)])
+    made = [record(row, GRID if row.startswith("FLEM") else [{}]) for row in ROWS]
+    figure = training_figures.learning_curves([*made, record("ML-KNN", [{}], epochs=1)])
     assert_readable(figure)
     titles = [text for text, _ in texts(figure) if text.endswith("epoch 3")]
     assert len(titles) == len(ROWS)
     panel = figure.axes[0]
     assert len(panel.lines) == 2  # the curve and its dot
     assert panel.lines[-1].get_xdata()[0] == 3
-    curve = records[0].result["grid"][0]["curves"]["hamming"]  # type: ignore[index]
+    assert made[0].result is not None
+    curve = hamming_curve(made[0].result.grid[0])
     assert panel.lines[-1].get_ydata()[0] == curve[2]
     with pytest.raises(UsageError, match="no method here trains by epochs"):
         training_figures.learning_curves([record("ML-KNN", [{}], epochs=1)])
@@ -188,11 +199,11 @@ def test_grid_surface_holds_the_mean_over_seeds_at_its_place() -> None:
 
 
 def test_a_chosen_point_after_one_that_diverged_is_still_the_black_one() -> None:
-    made = record("FLEM-D", GRID, chosen=3)
-    made.result["grid"][0]["curves"] = {"loss": [], "hamming": []}  # type: ignore[index]
-    panel = training_figures.learning_curves([made]).axes[0]
+    diverged, *others = grid_points("FLEM-D", GRID)
+    grid = [msgspec.structs.replace(diverged, curves=Curves([], [])), *others]
+    panel = training_figures.learning_curves([record_of("FLEM-D", grid, chosen=3)]).axes[0]
     black = [line for line in panel.lines if line.get_color() == "black" and len(line.get_xdata()) > 1]
-    assert [list(line.get_ydata()) for line in black] == [made.result["grid"][3]["curves"]["hamming"]]  # type: ignore[index]
+    assert [list(line.get_ydata()) for line in black] == [hamming_curve(grid[3])]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -240,9 +251,9 @@ def comparison_of(frame: Any) -> Table:
 
 
 def test_a_grid_point_that_diverged_is_a_gap() -> None:
-    made = record("FLEM-D", GRID)
-    made.result["grid"][1]["val"] = None  # type: ignore[index]
-    figure = training_figures.grid_surface([made], METRICS[0])
+    grid = grid_points("FLEM-D", GRID)
+    grid[1] = msgspec.structs.replace(grid[1], val=None)
+    figure = training_figures.grid_surface([record_of("FLEM-D", grid)], METRICS[0])
     assert [text.get_text() for text in figure.axes[0].texts].count("–") == 1
     assert [text.get_text() for text in figure.axes[1].texts].count("–") == 0
 

@@ -17,10 +17,11 @@ from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS, metric_named
 from bench.plan.filters import Choice, chosen
 from bench.plan.states import JobState
-from bench.records.record import JobName, Manifest, Record
+from bench.records.record import JobName, Manifest
 from bench.tables.comparison import ablation, comparison, paper_ablation, paper_table
 from bench.tables.render import FORMATS, latex_escaped, render
 from bench.tables.table import Style, Table
+from tests.records import record, result
 
 HAMMING = metric_named("hamming")
 
@@ -28,8 +29,7 @@ HAMMING = metric_named("hamming")
 def entry(row: str, dataset: str, seed: int, value: float | None, state: str = "done", note: str = "") -> JobState:
     name, _, extractor = dataset.partition("@")
     job = JobName(name, extractor or "npz", row, seed)
-    result = {"test": {"hamming": value}}
-    made = Record(job, row, "small", {}, "done", {}, {}, result) if state != "corrupt" else None
+    made = record(job, result({"hamming": value})) if state != "corrupt" else None
     return JobState(job, state, note, made, Path("x"))  # type: ignore[arg-type]
 
 
@@ -193,7 +193,7 @@ def test_rows_columns_and_seeds_are_chosen() -> None:
     assert chosen(ENTRIES, manifest, Choice()) == (ENTRIES, manifest)
     assert chosen(ENTRIES, manifest, Choice(datasets=["b@npz"]))[0] == ENTRIES[-2:]
     for choice, message in (
-        (Choice(variants=["FLL"]), "there is no record of the row 'FLL'; did you mean 'FL'?"),
+        (Choice(variants=["FLL"]), "there is no record of the variant 'FLL'; did you mean 'FL'?"),
         (Choice(datasets=["c"]), "there is no record of the data set 'c'"),
         (Choice(seeds=[7]), "there is no record of seed 7; there are 0, 1."),
     ):

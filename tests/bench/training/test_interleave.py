@@ -23,12 +23,13 @@ from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
 from bench.job.selection import Fitted
 from bench.methods.api import Split
-from bench.plan.jobs import Job, make_plan
+from bench.plan.jobs import Job
+from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.protocol import Protocol
 from bench.records.store import Store
-from bench.run import worker
 from bench.run.groups import bundled, run_bundle
+from bench.run.worker import JobOptions, JobRun
 from bench.training import interleave
 from bench.training import step as training_step
 from bench.training.interleave import in_turns, pass_on, seconds_of_own
@@ -162,25 +163,24 @@ def test_a_job_without_memory_beside_the_others_runs_when_they_are_done(
     jobs: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     taking_turns = []
-    fit = worker._fitted
+    fit = JobRun.fit
 
-    def short_of_memory(job: Job, *arguments: Any) -> Fitted:
-        taking_turns.append((job.base, interleave._place.get() is not None))
+    def short_of_memory(run: JobRun, stack: int) -> Fitted:
+        taking_turns.append((run.job.base, interleave._place.get() is not None))
         if taking_turns[-1] == ("FL", True):
             raise torch.OutOfMemoryError
-        return fit(job, *arguments)
+        return fit(run, stack)
 
-    monkeypatch.setattr(worker, "_fitted", short_of_memory)
-    config, store = configuration.load(), Store(tmp_path)
-    run = partial(worker.run_job, config=config, folders=[], store=store, keep=[])
-    outcomes = run_bundle(tuple(jobs("FL", "BCE", seeds=(0,), epochs=2)), run, config, [], device="cpu")
+    monkeypatch.setattr(JobRun, "fit", short_of_memory)
+    store, options = Store(tmp_path), JobOptions(device="auto", keep=[], checkpoint_seconds=60.0)
+    outcomes = run_bundle(tuple(jobs("FL", "BCE", seeds=(0,), epochs=2)), store, options, device="cpu")
     assert [(one.job.base, one.status) for one in outcomes] == [("FL", "done"), ("BCE", "done")]
     assert taking_turns == [("FL", True), ("BCE", True), ("FL", False)]
     of_fl, of_bce = (store.read(one.job.name) for one in outcomes)
     assert of_fl is not None
     assert of_bce is not None
-    assert (of_fl.cost.get("together"), of_bce.cost.get("together")) == (None, 2)
-    assert "stacks_that_did_not_fit" not in of_fl.cost
+    assert (of_fl.cost.together, of_bce.cost.together) == (1, 2)
+    assert of_fl.cost.stacks_that_did_not_fit == []
 
 
 @pytest.mark.parametrize("after", [0, 3])
