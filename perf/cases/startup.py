@@ -18,5 +18,5 @@ def run(full: bool) -> dict[str, object]:
         "help_seconds": call("--help"),
         "list_methods_seconds": call("list", "methods"),
         "list_datasets_seconds": call("list", "datasets"),
-        "table_of_the_paper_seconds": call("table", "--source", "paper"),
+        "table_of_the_paper_seconds": call("table", "--from", "paper"),
     }
