@@ -1,4 +1,4 @@
-"""The paper's claims of its method, counted alike in its printed tables and in ours. Imports neither torch nor
+"""Claims of the paper of its method, counted alike in its printed tables and in ours. Imports neither torch nor
 methods."""
 
 from __future__ import annotations
