@@ -101,8 +101,8 @@ def table(
                 raise UsageError(f"the paper has no table of {one.title}.")
         if any(given is not None for given in (methods, datasets, seeds, include)) or digits != 4:
             raise UsageError("the paper's tables are shown as printed; --source paper takes no other choice.")
-        tables = [paper_ablation()] if number == 6 else [paper_table(one, config) for one in metrics]
-        print(render_all(tables, form, fit), end="")
+        papers = [paper_ablation()] if number == 6 else [paper_table(one, config) for one in metrics]
+        print(render_all(papers, form, fit), end="")
         return 0
     choice = Choice(methods, datasets, seeds)
     style = Style(digits, rank_on, rank_extra=include == "extra", show_ranks=number != 6)
@@ -306,7 +306,6 @@ def stats(
     if within:
         print(as_text([explanation(control)]))
     for table in tables:
-        assert table.metric is not None
         said = [table.title, *significance(table, rows, control, region)]
         if within and table.metric.key in RESAMPLED:
             said += in_words(within, table.metric, intervals)
