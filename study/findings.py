@@ -116,9 +116,9 @@ def seed_stds(records: Records) -> str:
     """Median (and largest) over variants of the std over seeds, on each data set that has more than one."""
     lines = []
     for dataset in datasets_of(records):
-        here = of_sets(records, [dataset])
-        count = len({seed for _, _, seed in here})
-        every = [[std for _, std in stds(here, metric)] for metric in PAPER_METRICS]
+        own = of_sets(records, [dataset])
+        count = len({seed for _, _, seed in own})
+        every = [[std for _, std in stds(own, metric)] for metric in PAPER_METRICS]
         if all(every):
             lines.append([dataset, count, *(f"{median(of_metric):.4f} ({max(of_metric):.4f})" for of_metric in every)])
     return table(

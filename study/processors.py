@@ -20,21 +20,21 @@ Pairs = list[tuple[Record, Record]]
 """A job's record here, and its record there."""
 
 
-def compared(here: Records, there: Records, variants: Sequence[str]) -> str:
+def compared(records: Records, elsewhere: Records, variants: Sequence[str]) -> str:
     """Numbers of jobs that came out the same, and the distance of the others, a line a variant."""
     lines = []
     for variant in variants:
-        pairs = pairs_of(here, there, [variant])
+        pairs = pairs_of(records, elsewhere, [variant])
         if not pairs:
             continue
         precision = distances(pairs, PRECISION)
         datasets = {record.job.dataset for _, record in pairs}
-        every = [seed_std(here, dataset, variant, PRECISION) for dataset in datasets]
+        every = [seed_std(records, dataset, variant, PRECISION) for dataset in datasets]
         stds = [std for std in every if std is not None]
         lines.append([
             variant, len(pairs), sum(_bytes_alike(*pair) for pair in pairs),
             sum(_digits_alike(*pair) for pair in pairs),
-            sum(_choice(one) == _choice(other) for one, other in pairs), f"{max(distances(pairs, HAMMING)):.4f}",
+            sum(_choice(first) == _choice(second) for first, second in pairs), f"{max(distances(pairs, HAMMING)):.4f}",
             f"{median(precision):.4f}", f"{max(precision):.4f}", f"{median(stds):.4f}" if stds else "–",
         ])  # fmt: skip
     headers = [
@@ -45,12 +45,12 @@ def compared(here: Records, there: Records, variants: Sequence[str]) -> str:
     return table(headers, lines)
 
 
-def summary(here: Records, there: Records, variants: Sequence[str]) -> str:
+def summary(records: Records, elsewhere: Records, variants: Sequence[str]) -> str:
     """Sentences on the jobs that came out the same, and on the variants of which all did."""
-    pairs = pairs_of(here, there, variants)
+    pairs = pairs_of(records, elsewhere, variants)
     alike, digits = sum(_bytes_alike(*pair) for pair in pairs), sum(_digits_alike(*pair) for pair in pairs)
-    same = {one.job.variant for one, _ in pairs} - {
-        one.job.variant for one, other in pairs if not _digits_alike(one, other)
+    same = {first.job.variant for first, _ in pairs} - {
+        first.job.variant for first, second in pairs if not _digits_alike(first, second)
     }
     places = sorted({str(record.environment["processor"]) for _, record in pairs})
     hours = sum(record.cost.seconds for _, record in pairs) / 3600
@@ -61,24 +61,24 @@ def summary(here: Records, there: Records, variants: Sequence[str]) -> str:
     )
 
 
-def choices(here: Records, there: Records, variants: Sequence[str]) -> str:
+def choices(records: Records, elsewhere: Records, variants: Sequence[str]) -> str:
     """Sentence on the largest distance of jobs where both places chose the same grid point and epoch, and where not."""
-    pairs = pairs_of(here, there, variants)
+    pairs = pairs_of(records, elsewhere, variants)
     same = [pair for pair in pairs if _choice(pair[0]) == _choice(pair[1])]
     others = [pair for pair in pairs if _choice(pair[0]) != _choice(pair[1])]
     sentence = (
         f"{PRECISION.title} is {max(distances(same, PRECISION)):.4f} apart at most in {len(same)} jobs with the same"
     )
     if others:
-        variants_of_others = ", ".join(name for name in variants if name in {one.job.variant for one, _ in others})
+        variants_of_others = ", ".join(name for name in variants if name in {first.job.variant for first, _ in others})
         sentence += f", {max(distances(others, PRECISION)):.4f} in the {len(others)} others (of {variants_of_others})"
     return f"{sentence}."
 
 
-def in_short(here: Records, there: Records, variants: Sequence[str]) -> str:
+def in_short(records: Records, elsewhere: Records, variants: Sequence[str]) -> str:
     """The same in two lines, for some variants beside all others."""
-    own = pairs_of(here, there, variants)
-    others = pairs_of(here, there, list({variant for _, variant, _ in there} - set(variants)))
+    own = pairs_of(records, elsewhere, variants)
+    others = pairs_of(records, elsewhere, list({variant for _, variant, _ in elsewhere} - set(variants)))
     moved = distances(own, PRECISION)
     same = [f"{sum(_digits_alike(*pair) for pair in some)} of {len(some)}" for some in (own, others)]
     return (
@@ -88,23 +88,25 @@ def in_short(here: Records, there: Records, variants: Sequence[str]) -> str:
     )
 
 
-def pairs_of(here: Records, there: Records, variants: Sequence[str]) -> Pairs:
+def pairs_of(records: Records, elsewhere: Records, variants: Sequence[str]) -> Pairs:
     """Pairs of records of the same job, of some variants."""
-    return [(here[job], record) for job, record in there.items() if job in here and job[1] in variants]
+    return [(records[job], record) for job, record in elsewhere.items() if job in records and job[1] in variants]
 
 
 def distances(pairs: Pairs, metric: Metric) -> list[float]:
     """Absolute differences on test data, of the pairs that have a value in both places."""
-    values = [(on_test(one, metric), on_test(other, metric)) for one, other in pairs]
-    return [abs(one - other) for one, other in values if one is not None and other is not None]
+    values = [(on_test(first, metric), on_test(second, metric)) for first, second in pairs]
+    return [abs(first - second) for first, second in values if first is not None and second is not None]
 
 
-def _bytes_alike(one: Record, other: Record) -> bool:
-    return one.result is not None and other.result is not None and digest_of(one.result) == digest_of(other.result)
+def _bytes_alike(first: Record, second: Record) -> bool:
+    return (
+        first.result is not None and second.result is not None and digest_of(first.result) == digest_of(second.result)
+    )
 
 
-def _digits_alike(one: Record, other: Record) -> bool:
-    return one.result is not None and other.result is not None and not list(differences(one.result, other.result))
+def _digits_alike(first: Record, second: Record) -> bool:
+    return first.result is not None and second.result is not None and not list(differences(first.result, second.result))
 
 
 def _choice(record: Record) -> tuple[int | None, int | None] | None:

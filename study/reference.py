@@ -85,16 +85,16 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="renew: the subset as the code of the records computes it here")
     parser.add_argument("--subset", action="store_true", help="the part that takes under ten minutes")
     parser.add_argument("--results", type=Path, default=FOLDER / "runs", help="the folder of the fresh records")
-    given = parser.parse_args()
-    results = given.results.resolve()
-    if given.what == "run":
-        run(results, SUBSET if given.subset else PARTS, beyond=not given.subset)
-    elif given.what == "pack":
+    arguments = parser.parse_args()
+    results = arguments.results.resolve()
+    if arguments.what == "run":
+        run(results, SUBSET if arguments.subset else PARTS, beyond=not arguments.subset)
+    elif arguments.what == "pack":
         write(results)
-    elif given.what == "elsewhere":
+    elif arguments.what == "elsewhere":
         _packed(results, ANOTHER_PROCESSOR)
-    elif given.what == "renew":
-        renew(results, given.before.resolve())
+    elif arguments.what == "renew":
+        renew(results, arguments.before.resolve())
     else:
         sys.exit(check(results))
 
@@ -161,8 +161,8 @@ def renew(results: Path, before: Path) -> None:
     A data set that is not here keeps its digest. A record whose protocol or options are others now is refused.
     """
     two = [
-        {record.job: digest_of(record.result) for record in _done(Store(one)) if record.result}
-        for one in (before, results)
+        {record.job: digest_of(record.result) for record in _done(Store(folder)) if record.result}
+        for folder in (before, results)
     ]
     different = [job for job in two[0] if two[0][job] != two[1].get(job)]
     if different or len(two[0]) < SUBSET_JOBS:
@@ -225,7 +225,7 @@ def check(results: Path) -> int:
         outcome["equal to four digits" if not different else "different"] += 1
         for metric, old, new in different:
             print(f"{record.job}: {metric} was {old} and is {new}")
-        there, here = (one.environment["processor"] for one in (before, record))
+        there, here = (made.environment["processor"] for made in (before, record))
         if different and there != here:
             elsewhere.add(f"{there}, and here on {here}")
     print(", ".join(f"{count} {name}" for name, count in outcome.items()) or "there is nothing to compare")

@@ -132,11 +132,11 @@ def page(reference: Reference) -> str:
     times = costs.fitting_times(records)
     few, recovery = read(DELICIOUS), committed(Store(RECOVERY), config)
     recovery_made = recovery_tables(recovery, config)
-    there = findings.by_job(record for _, record in unpacked(ANOTHER_PROCESSOR / PACKED))
+    elsewhere = findings.by_job(record for _, record in unpacked(ANOTHER_PROCESSOR / PACKED))
     return TEMPLATE.read_text(encoding="utf-8").format(
         origin=origin(states),
         whole=jobs_and_hours([*states, *recovery, *few.states]),
-        in_short=in_short(records, claimed, tables, within, times, recovery_made, there, CONTROL),
+        in_short=in_short(records, claimed, tables, within, times, recovery_made, elsewhere, CONTROL),
         inventory=inventory(states),
         comparison=render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
         tables=render_all(tables, "markdown"),
@@ -158,9 +158,9 @@ def page(reference: Reference) -> str:
         near=", ".join(findings.LIKE_THE_PAPER),
         margins=findings.margins(records),
         stds=findings.seed_stds(records),
-        elsewhere=processors.summary(records, there, reference.compared()),
-        distances_elsewhere=processors.compared(records, there, reference.compared()),
-        choices_elsewhere=processors.choices(records, there, reference.compared()),
+        elsewhere=processors.summary(records, elsewhere, reference.compared()),
+        distances_elsewhere=processors.compared(records, elsewhere, reference.compared()),
+        choices_elsewhere=processors.choices(records, elsewhere, reference.compared()),
         selection=findings.selection(records),
         blocks=blocks,
         costs=costs.costs_and_ranks(times, ranks),

@@ -23,9 +23,9 @@ with 12 methods mean ranks must differ by 5.89 of 11. "Not shown to differ" is n
 probable that is.
 
 **Do they differ on this data set?** Test instances are resampled (the kept scores of `--keep scores`, the default),
-alike for all methods and seeds, and what seeds do is added: a mean over S seeds moves by the deviation of the paired
-differences over the root of S, t-distributed with S - 1 degrees of freedom, with a deviation of at least the median one
-of the methods there. The intervals (`--intervals`) hold together for all methods of a data set. With one seed, what
+alike for all methods and seeds, and what seeds do is added: a mean over S seeds moves by the standard deviation of the
+paired differences over the root of S, t-distributed with S - 1 degrees of freedom, and that is at least the median one of
+the methods there. The intervals (`--intervals`) hold together for all methods of a data set. With one seed, what
 seeds do is unknown: such a line is about the trained models, not about the methods, and says so.
 """
 
@@ -38,8 +38,8 @@ seeds or more make them sharper.
 
 | command | what it gives |
 |---|---|
-| `bench table` | ranked tables; best bold, second underlined; `±` is the deviation over seeds |
-| `bench compare` | ours beside the printed values, the difference also in deviations over seeds (`sd`), what the paper's claims come to (with a rough 95 % interval over resampled data sets, and what methods without a difference would give), and what cannot be compared and why |
+| `bench table` | ranked tables; best bold, second underlined; `±` is the standard deviation over seeds |
+| `bench compare` | ours beside the printed values, the difference also in standard deviations over seeds (`sd`), what the paper's claims come to (with a rough 95 % interval over resampled data sets, and what methods without a difference would give), and what cannot be compared and why |
 | `bench plot` | critical differences, ranks, difference to the paper, cost, learning curves, grid surface, recovered distributions, reliability: vector files, readable in grey |
 | `bench report` | all of it as one HTML page that needs no network |
 | `bench export` | the records as flat tables ([schema](../results/README.md#flat-tables)) |

@@ -1,4 +1,4 @@
-"""The paper's claims of its method, counted alike in its printed tables and in ours. Imports neither torch nor
+"""Claims of the paper of its method, counted alike in its printed tables and in ours. Imports neither torch nor
 methods."""
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Claim:
 
 
 Counting = Callable[[MetricTable, str], Count]
-"""Of a table and a column: in how many of its cases a claim holds averaged."""
+"""Count of a claim in a column of a table."""
 
 
 def claims(papers: Sequence[MetricTable], ours: Sequence[MetricTable]) -> list[Claim]:
@@ -129,7 +129,7 @@ def _signed(table: MetricTable, column: str) -> dict[str, Decimal]:
 
 
 def _first(ties_count: bool, variants: Sequence[str] = VARIANTS) -> Counting:
-    """The claim that the best of the variants is better than every baseline (or as good)."""
+    """Claim that the best of the variants is better than every baseline (or as good)."""
 
     def count(table: MetricTable, column: str) -> Count:
         values = _signed(table, column)
@@ -143,7 +143,7 @@ def _first(ties_count: bool, variants: Sequence[str] = VARIANTS) -> Counting:
 
 
 def _beats(variant: str, others: Sequence[str]) -> Counting:
-    """The claim that a variant is better than each of the others."""
+    """Claim that a variant is better than each of the others."""
 
     def count(table: MetricTable, column: str) -> Count:
         values = _signed(table, column)
@@ -199,12 +199,12 @@ CLAIMS: tuple[tuple[str, Fraction, Counting], ...] = (
 )
 
 
-def claims_grid(claims: Sequence[Claim]) -> Grid:
+def claims_grid(counted: Sequence[Claim]) -> Grid:
     """Claims as a grid, a line each; the intervals are rough, since few data sets are resampled."""
     body = [
         [claim.text, claim.where, str(claim.in_print), str(claim.here), _percent(claim), f"{float(claim.chance):.0%}",
          claim.verdict]
-        for claim in claims
+        for claim in counted
     ]  # fmt: skip
     headers = [
         "claim (cells of the four metrics)",

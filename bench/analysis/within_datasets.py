@@ -121,17 +121,17 @@ def explanation(control: str) -> str:
     )
 
 
-def in_words(sets: list[Resampled], metric: Metric, detail: bool) -> list[Block]:
+def in_words(results: list[Resampled], metric: Metric, detail: bool) -> list[Block]:
     """Verdicts of one metric, a line a data set; with ``detail`` the intervals too."""
     blocks: list[Block] = []
-    for resampled_set in sets:
-        if not resampled_set.intervals:
-            blocks.append(f"{resampled_set.dataset}: nothing to resample. {' '.join(resampled_set.notes)}")
+    for result in results:
+        if not result.intervals:
+            blocks.append(f"{result.dataset}: nothing to resample. {' '.join(result.notes)}")
             continue
-        count = counted(resampled_set.instances, "instance")
-        blocks.append(f"{resampled_set.dataset} ({count}): {verdict(resampled_set, metric)}")
-        if detail and resampled_set.intervals[metric.key]:
-            blocks.append(_detail(resampled_set.intervals[metric.key]))
+        count = counted(result.instances, "instance")
+        blocks.append(f"{result.dataset} ({count}): {verdict(result, metric)}")
+        if detail and result.intervals[metric.key]:
+            blocks.append(_detail(result.intervals[metric.key]))
     return blocks
 
 
@@ -142,9 +142,9 @@ def shown(interval: Interval, metric: Metric) -> Literal["better", "worse"] | No
     return "better" if (interval.difference > 0) == metric.lower_is_better else "worse"
 
 
-def verdict(resampled_set: Resampled, metric: Metric) -> str:
+def verdict(result: Resampled, metric: Metric) -> str:
     """Sentence on the methods that the control is better and worse than, and those not told apart from it."""
-    control, of_metric = resampled_set.control, resampled_set.intervals[metric.key]
+    control, of_metric = result.control, result.intervals[metric.key]
     if not of_metric:
         return f"no method shares a seed with {control} and has a value."
     groups: dict[str | None, list[str]] = {"better": [], "worse": [], None: []}
@@ -158,17 +158,12 @@ def verdict(resampled_set: Resampled, metric: Metric) -> str:
     else:
         few = f" {', '.join(alone)}: one seed, which is taken to move as the others' do." if alone else ""
         text = f"{control} is {outcome}.{few}"
-    return " ".join([text, *resampled_set.notes])
+    return " ".join([text, *result.notes])
 
 
 def _detail(of_metric: list[Interval]) -> Grid:
     body = [
-        [
-            interval.method,
-            str(interval.seeds),
-            *(f"{x:+.4f}" for x in (interval.difference, interval.low, interval.high)),
-            f"{interval.p:.3f}",
-        ]
-        for interval in of_metric
+        [i.method, str(i.seeds), f"{i.difference:+.4f}", f"{i.low:+.4f}", f"{i.high:+.4f}", f"{i.p:.3f}"]
+        for i in of_metric
     ]
     return Grid(["method", "seeds", "difference", "from", "to", "p (adjusted)"], body)

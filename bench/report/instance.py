@@ -15,7 +15,7 @@ BAR_WIDTH = 30
 
 
 def show_instance(store: Store, dataset: str, variant: str, instance: int, seed: int | None, top: int) -> None:
-    """Print one training row's labels with logical label, recovered degree and predicted score.
+    """Print a training instance's labels with logical label, recovered degree and predicted score.
 
     Raises
     ------

@@ -45,7 +45,7 @@ class ShownPicture:
     image: str = ""
     """A data: URI."""
     reason: str = ""
-    """Of its absence."""
+    """Reason for a missing image."""
 
 
 @dataclass(frozen=True)

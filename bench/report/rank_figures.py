@@ -96,7 +96,7 @@ def _without(left_out: Sequence[str]) -> str:
 
 
 def joined(ranks: Sequence[float], distance: float) -> list[tuple[float, float]]:
-    """The widest runs of sorted mean ranks that differ by less than the critical difference."""
+    """Widest runs of sorted mean ranks that differ by less than the critical difference."""
     runs: list[tuple[int, int]] = []
     for start in range(len(ranks)):
         end = max(i for i in range(len(ranks)) if ranks[i] - ranks[start] < distance)

@@ -73,7 +73,7 @@ def recovered_distributions(
 
 
 def example_instances(logical: np.ndarray) -> list[int]:
-    """The first rows with one, two and four labels, as far as there are any; else the first row."""
+    """First rows with one, two and four labels, as far as there are any; else the first row."""
     counts = logical.sum(1)
     return [int(np.flatnonzero(counts == count)[0]) for count in (1, 2, 4) if (counts == count).any()] or [0]
 

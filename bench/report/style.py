@@ -47,7 +47,7 @@ def styled() -> Iterator[None]:
 
 
 def encoded(figure: Figure, form: str) -> bytes:
-    """The figure as a file's bytes, without a date."""
+    """Figure as a file's bytes, without a date."""
     stream = io.BytesIO()
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[form]
     with styled():

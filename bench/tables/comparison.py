@@ -47,7 +47,7 @@ def comparison(
     variant_order: Sequence[str],
     style: Style = PAPERS_STYLE,
 ) -> MetricTable:
-    """The table of one metric from records; gaps are what runs asked for and that has no value.
+    """Table of one metric from records, with a gap where runs asked for a value that there is none of.
 
     Parameters
     ----------
@@ -71,9 +71,8 @@ def comparison(
         for column in columns
     ]
     table = _metric_table(metric.heading, metric, columns, ranked, extra, cells, style)
-    table.sources.update({label: full for full, label in labels.items()})
-    table.notes.extend(track.notes(table, states, config, manifest, labels))
-    return table
+    table = replace(table, sources={label: full for full, label in labels.items()})
+    return replace(table, notes=track.notes(table, states, config, manifest, labels))
 
 
 ABLATION = ("FLEM-I", "FLEM-II", "FLEM-D")
@@ -112,23 +111,22 @@ def paper_ablation() -> Ablation:
 
 
 def paper_table(metric: Metric, config: Config) -> MetricTable:
-    """The paper's own values, ranked by us; for a metric that the paper has a table of."""
+    """Table 2, 3, 4 or 5 as printed, ranked by us; for a metric that the paper has a table of."""
     assert metric.paper_table is not None
     printed_cells = [cell for cell in paper.comparison_table(metric.paper_table) if cell.dataset != paper.AVERAGE]
     variants = list(dict.fromkeys(cell.method for cell in printed_cells))
     columns = _ordered([cell.dataset for cell in printed_cells], config.tables.datasets)
     cells = [_printed_cell(cell, cell.dataset, metric) for cell in printed_cells]
     table = _metric_table(f"{metric.heading}, as printed", metric, columns, variants, [], cells, PAPERS_STYLE)
-    table.notes.append(f"Printed values of Table {metric.paper_table} of {paper.CITATION}; ranks computed here.")
-    return table
+    note = f"Printed values of Table {metric.paper_table} of {paper.CITATION}; ranks computed here."
+    return replace(table, notes=[note])
 
 
 def _ablation(title: str, by_metric: dict[Metric, list[Cell]], variants: list[str], notes: Iterable[str]) -> Ablation:
-    cells = {
-        (cell.variant, metric.heading): cell
-        for metric, column in by_metric.items()
-        for cell in _with_ranks(column, metric, variants)
-    }
+    cells: dict[tuple[str, str], Cell] = {}
+    for metric, column in by_metric.items():
+        ranks = _ranks(column, metric, variants)
+        cells |= {(cell.variant, metric.heading): replace(cell, rank=ranks.get(cell.variant)) for cell in column}
     columns = [metric.heading for metric in by_metric]
     return Ablation(
         title=title, columns=columns, ranked=variants, extra=[], cells=cells, notes=[*notes], show_ranks=False
@@ -170,13 +168,11 @@ def _cell(variant: str, column: str, states: list[JobState], metric: Metric, dig
     return replace(cell, mean=mean, std=std, state="value", printed=text)
 
 
-def _with_ranks(column: list[Cell], metric: Metric, ranked: Container[str], digits: int = DIGITS) -> list[Cell]:
-    """A column's cells with the competition ranks of the ranked variants that have a value."""
-    values = {
-        cell.variant: printed(cell.mean, digits) for cell in column if cell.variant in ranked and cell.mean is not None
-    }
-    ranks = competition_ranks(values, metric.lower_is_better)
-    return [replace(cell, rank=ranks.get(cell.variant)) for cell in column]
+def _ranks(column: list[Cell], metric: Metric, ranked: Container[str], digits: int = DIGITS) -> dict[str, int]:
+    """{variant: competition rank} in a column, of the ranked variants that have a value."""
+    means = {cell.variant: cell.mean for cell in column if cell.variant in ranked and cell.mean is not None}
+    values = {variant: printed(mean, digits) for variant, mean in means.items()}
+    return competition_ranks(values, metric.lower_is_better)
 
 
 def _metric_table(
@@ -189,12 +185,12 @@ def _metric_table(
     style: Style,
 ) -> MetricTable:
     digits = style.digits if style.rank_on == "printed" else EXACT_DIGITS
-    by_place = {(cell.variant, cell.dataset): cell for cell in cells}
-    ranks: dict[str, dict[str, int]] = {}
-    for column in columns:
-        column_cells = _with_ranks([cell for cell in cells if cell.dataset == column], metric, ranked, digits)
-        by_place.update({(cell.variant, column): cell for cell in column_cells})
-        ranks[column] = {cell.variant: cell.rank for cell in column_cells if cell.rank is not None}
+    ranks = {
+        column: _ranks([cell for cell in cells if cell.dataset == column], metric, ranked, digits) for column in columns
+    }
+    by_place = {
+        (cell.variant, cell.dataset): replace(cell, rank=ranks[cell.dataset].get(cell.variant)) for cell in cells
+    }
     present = {variant for of_column in ranks.values() for variant in of_column}
     complete = [of_column for of_column in ranks.values() if of_column.keys() == present]
     averages = {

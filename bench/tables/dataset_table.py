@@ -34,7 +34,7 @@ def dataset_frame(config: Config, folders: list[Path]) -> pd.DataFrame:
             "cardinality": None,
             "domain": facts.get("F_domain"),
         }
-        here: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         if not isinstance(source, Missing):
             try:
                 dataset = source.load()
@@ -42,18 +42,18 @@ def dataset_frame(config: Config, folders: list[Path]) -> pd.DataFrame:
                 line["fault"] = str(error)
             else:
                 train = dataset.splits["train"]
-                here = {split: dataset.splits[split].x.shape[0] for split in SPLITS}
-                here |= {"features": train.x.shape[1], "labels": len(dataset.label_names)}
+                sizes = {split: dataset.splits[split].x.shape[0] for split in SPLITS}
+                sizes |= {"features": train.x.shape[1], "labels": len(dataset.label_names)}
                 line |= {"extractor": source.extractor, "cardinality": float(train.y.sum(1).mean())}
         for column, fact in COLUMNS.items():
-            line[column] = here.get(column)
+            line[column] = sizes.get(column)
             line[f"{column}_printed"] = int(facts[fact]) if facts else None
         lines.append(line)
     order = {name: place for place, name in enumerate(config.tables.datasets)}
     lines.sort(key=lambda line: order.get(str(line["dataset"]), len(order)))
     frame = pd.DataFrame(lines)
-    sizes = [name for column in COLUMNS for name in (column, f"{column}_printed")]
-    return frame.astype(dict.fromkeys(sizes, "Int64"))
+    columns = [name for column in COLUMNS for name in (column, f"{column}_printed")]
+    return frame.astype(dict.fromkeys(columns, "Int64"))
 
 
 def render_datasets(frame: pd.DataFrame, form: str) -> str:
@@ -97,8 +97,8 @@ def render_datasets(frame: pd.DataFrame, form: str) -> str:
 def _cells(line: dict) -> list[str]:
     cells = [str(line["dataset"])]
     for column in COLUMNS:
-        here, printed = line[column], line[f"{column}_printed"]
-        text = GAP if pd.isna(here) else str(here)
-        cells.append(text if pd.isna(printed) or (not pd.isna(here) and here == printed) else f"{text} ({printed})")
+        size, printed = line[column], line[f"{column}_printed"]
+        text = GAP if pd.isna(size) else str(size)
+        cells.append(text if pd.isna(printed) or (not pd.isna(size) and size == printed) else f"{text} ({printed})")
     cells.append(GAP if pd.isna(line["cardinality"]) else f"{line['cardinality']:.2f}")
     return [*cells, line["extractor"]]

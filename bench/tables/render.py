@@ -23,7 +23,7 @@ Fit = Literal["column", "page"]
 
 
 def render(table: Table, form: str, fit: Fit = "column") -> str:
-    """The table as text; ``form`` is one of FORMATS, ``fit`` concerns LaTeX alone."""
+    """Table as text; ``form`` is one of FORMATS, ``fit`` concerns LaTeX alone."""
     if form == "latex":
         return _latex(table, fit)
     return {
@@ -48,7 +48,7 @@ def render_all(tables: Sequence[Table], form: str, fit: Fit = "column") -> str:
 
 
 def common_notes(tables: Sequence[Table]) -> list[str]:
-    """The notes that all of the tables have."""
+    """Notes that all of the tables have."""
     return [note for note in tables[0].notes if all(note in table.notes for table in tables)]
 
 
@@ -114,7 +114,7 @@ LATEX_SPECIAL = {
 
 
 def latex_escaped(text: str) -> str:
-    """The text with LaTeX's special characters as commands."""
+    """Text with LaTeX's special characters as commands."""
     return "".join(LATEX_SPECIAL.get(character, character) for character in text)
 
 
