@@ -17,6 +17,8 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class SplitArrays:
+    """Features and labels of one split."""
+
     x: np.ndarray
     """[N, D] float32, possibly memory-mapped."""
     y: np.ndarray
@@ -25,6 +27,8 @@ class SplitArrays:
 
 @dataclass(frozen=True)
 class Dataset:
+    """A data set whose arrays were checked by :func:`finished`."""
+
     name: str
     extractor: str
     splits: Mapping[str, SplitArrays]

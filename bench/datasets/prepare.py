@@ -72,6 +72,7 @@ def prepare(
 
 
 def ids_path(folder: Path, stem: str, split: str) -> Path:
+    """The file of a split's ids, one a line."""
     return folder / f"{stem}_{split}_ids.txt"
 
 

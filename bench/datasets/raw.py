@@ -17,6 +17,8 @@ Kind = Literal["text", "image", "vector"]
 
 @dataclass(frozen=True)
 class RawSplit:
+    """The rows of one split, their ids, items and labels in one order."""
+
     ids: list[str]
     items: Sequence[str] | Sequence[Path] | np.ndarray
     """Texts, image files, or features [N, D]."""
@@ -26,6 +28,8 @@ class RawSplit:
 
 @dataclass(frozen=True)
 class RawSet:
+    """A data set as its source gives it, split but without features."""
+
     stem: str
     """The beginning of the canonical files' names."""
     kind: Kind

@@ -16,6 +16,8 @@ SMALL_FILES = 30 * 2**20
 
 @dataclass(frozen=True)
 class Shape:
+    """Numbers of rows, features and labels."""
+
     train: int
     evaluated: int
     """Rows of val and test."""

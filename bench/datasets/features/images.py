@@ -29,6 +29,8 @@ ROWS_PER_SAVE = 512
 
 @dataclass(frozen=True)
 class Network:
+    """A frozen image network with its preprocessing."""
+
     name: str
     width: int
     features: nn.Module

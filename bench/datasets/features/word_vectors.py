@@ -25,6 +25,8 @@ def tokens(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class WordVectors:
+    """Pre-trained vectors of words."""
+
     name: str
     """For the extractor's name, such as "glove6b50d"."""
     words: dict[str, int]
@@ -34,6 +36,8 @@ class WordVectors:
 
 @dataclass(frozen=True)
 class Vocabulary:
+    """The words of the training texts with their initial embedding."""
+
     words: list[str]
     """Row 0 is padding, row 1 any unknown word."""
     vectors: np.ndarray
@@ -42,6 +46,7 @@ class Vocabulary:
     """Number of words with a pre-trained vector."""
 
     def encode(self, texts: Sequence[str], longest: int) -> list[np.ndarray]:
+        """Word rows of each text's first ``longest`` tokens: int64 [length], at least one."""
         place = {word: row for row, word in enumerate(self.words)}
         return [
             np.array([place.get(token, UNKNOWN) for token in tokens(text)[:longest]] or [UNKNOWN], dtype=np.int64)

@@ -44,6 +44,8 @@ class Settings:
 
 
 class XMLCNN(nn.Module):
+    """The network, with its bottleneck's activations as ``features`` and label logits as output."""
+
     def __init__(self, vectors: Tensor, labels: int, settings: Settings) -> None:
         super().__init__()
         self.chunks = settings.chunks
@@ -70,6 +72,8 @@ class XMLCNN(nn.Module):
 
 @dataclass(frozen=True)
 class TextFeatures:
+    """Features of every split, and the card of the network that gave them."""
+
     x: dict[str, np.ndarray]
     """{split: [N, bottleneck] float32}."""
     card: dict[str, Any]

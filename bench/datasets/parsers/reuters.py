@@ -80,6 +80,7 @@ def _own_split(names: list[str]) -> tuple[dict[str, list[str]], str]:
 
 
 def topics_of(body: str) -> list[str]:
+    """Topics of a document, in its own order."""
     match = re.search(r"<TOPICS>(.*?)</TOPICS>", body, re.DOTALL)
     return re.findall(r"<D>(.*?)</D>", match[1]) if match else []
 

@@ -40,6 +40,7 @@ def find(folder: Path) -> list[Source]:
 
 
 def files(folder: Path, stem: str, extractor: str) -> tuple[Path, ...]:
+    """A set's files: features and labels of each split, then the label names where they are there."""
     paths = []
     for split in SPLITS:
         paths += [folder / feature_file(stem, split, extractor), folder / label_file(stem, split)]
@@ -66,7 +67,10 @@ def load(name: str, folder: Path, stem: str, extractor: str) -> Dataset:
         splits[split] = SplitArrays(x, checked_labels(load_csr(labels), str(labels)))
     card = read_card(folder, stem, extractor)
     names_file = folder / f"{stem}_label_names.txt"
-    names = names_file.read_text(encoding="utf-8").splitlines() if names_file.is_file() else None
+    try:
+        names = names_file.read_text(encoding="utf-8").splitlines() if names_file.is_file() else None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the label names {names_file} are not UTF-8 ({error}); save them as UTF-8.") from error
     return finished(
         name,
         extractor,
@@ -79,10 +83,12 @@ def load(name: str, folder: Path, stem: str, extractor: str) -> Dataset:
 
 
 def feature_file(stem: str, split: str, extractor: str) -> str:
+    """Name of the file with a split's features [N, D]."""
     return f"{stem}_{split}_features_{extractor}.npy"
 
 
 def label_file(stem: str, split: str) -> str:
+    """Name of the file with a split's labels [N, c]."""
     return f"{stem}_{split}_labels.npz"
 
 
@@ -101,11 +107,13 @@ def save(
 
 
 def save_features(folder: Path, stem: str, extractor: str, x: Mapping[str, np.ndarray]) -> None:
+    """Write each split's features [N, D] as float32."""
     for split, features in x.items():
         np.save(folder / feature_file(stem, split, extractor), np.asarray(features, dtype=np.float32))
 
 
 def save_labels(folder: Path, stem: str, y: Mapping[str, np.ndarray], label_names: Sequence[str]) -> None:
+    """Write each split's labels [N, c] as SciPy CSR, and the label names where there are any."""
     from scipy import sparse
 
     for split, labels in y.items():

@@ -24,6 +24,8 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class DistributionSet:
+    """A set with its true label distribution; it has no splits."""
+
     name: str
     x: np.ndarray
     """[N, D] float32."""
@@ -77,6 +79,7 @@ def resolve(spec: str, folders: list[Path]) -> Path:
 
 
 def name_of(path: Path) -> str:
+    """The set's name by its file's."""
     return path.stem.removeprefix("ldl_").removesuffix("_binary")
 
 

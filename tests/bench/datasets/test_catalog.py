@@ -209,6 +209,7 @@ FAULTS = {
     "truncated features": (lambda f: truncate(f / "Tiny_val_features_e1.npy"), "may be truncated"),
     "truncated labels": (lambda f: truncate(f / "Tiny_val_labels.npz"), "may be truncated"),
     "names": (lambda f: (f / "Tiny_label_names.txt").write_text("a\nb\n"), "2 label names for 4 labels"),
+    "names in Latin-1": (lambda f: (f / "Tiny_label_names.txt").write_bytes(b"caf\xe9\nb\nc\nd\n"), "are not UTF-8"),
     "name twice": (lambda f: (f / "Tiny_label_names.txt").write_text("a\nb\na\nc\n"), "'a' occurs twice"),
     "no positives": (lambda f: overwrite(f, "train", y=np.zeros((8, 4), np.int8)), "no positive label at all"),
     "no negatives": (lambda f: overwrite(f, "train", y=np.ones((8, 4), np.int8)), "no negative label at all"),
