@@ -231,12 +231,12 @@ def describe_protocol(settings: dict, selects: bool = True) -> str:
     )
 
 
-def effective_protocol(protocol: Protocol, row: Variant) -> Protocol:
-    """The protocol with a row's own fidelity and clip."""
-    if row.fidelity is not None:
-        protocol = msgspec.structs.replace(protocol, fidelity=row.fidelity)
-    if row.clip is not None:
-        protocol = msgspec.structs.replace(protocol, clip=row.clip)
+def effective_protocol(protocol: Protocol, variant: Variant) -> Protocol:
+    """The protocol with a variant's own fidelity and clip."""
+    if variant.fidelity is not None:
+        protocol = msgspec.structs.replace(protocol, fidelity=variant.fidelity)
+    if variant.clip is not None:
+        protocol = msgspec.structs.replace(protocol, clip=variant.clip)
     return msgspec.structs.replace(protocol, clip=protocol.effective_clip)
 
 

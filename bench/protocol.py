@@ -1,4 +1,4 @@
-"""The protocol: what all rows share. Part of every record's key, and so apart from how bench.toml is read."""
+"""The protocol: what all variants share. Part of every record's key, and so apart from how bench.toml is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What all rows share: optimiser, batch, epochs, clip, selection, feature scaling."""
+    """Settings that all variants share: optimiser, batch, epochs, clip, selection, feature scaling."""
 
     epochs: int = 30
     minimum_steps: int = 0

@@ -40,7 +40,7 @@ class BrokenMethodError(ValueError):
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """What the source says of one registered method, read without importing it."""
+    """One registered method as its source declares it, read without importing."""
 
     name: str
     family: str
@@ -140,7 +140,7 @@ def create(name: str, problem: Problem, **hyperparameters: Any) -> Method | Line
 
 
 def _imported(info: MethodInfo) -> Registration:
-    """What a method's module registers under its name when it is imported.
+    """Registration of a method, whose module is imported for it.
 
     Raises
     ------
@@ -271,7 +271,7 @@ def _info_of(call: ast.Call, node: ast.ClassDef, source: _Source, origin: str) -
 
 
 def _nature(info: MethodInfo, node: ast.ClassDef, source: _Source) -> tuple[bool, dict[str, Any]]:
-    """Whether the class is a LinearMethod, and its ``shared_defaults``; imported where the source does not tell."""
+    """(True for a LinearMethod, ``shared_defaults``) of a class, which is imported where the source does not tell."""
     try:
         stand_in = _stand_in(node, source)
         if not issubclass(stand_in, (_LINEAR, _METHOD)):
@@ -351,7 +351,7 @@ def _meant(expression: ast.expr, source: _Source, end: int) -> type | str:
 
 
 def _member(module: str, name: str) -> type | str:
-    """What ``from module import name`` gives."""
+    """Value of ``from module import name``."""
     if path := _file_of(module):
         source = _parsed(path, module)
         if found := _bound(name, source, len(source.body)):
@@ -362,7 +362,7 @@ def _member(module: str, name: str) -> type | str:
 
 
 def _bound(name: str, source: _Source, end: int) -> type | str | None:
-    """What a name stands for before a file's statement ``end``; None where nothing at the top level binds it."""
+    """Value of a name before a file's statement ``end``; None where nothing at the top level binds it."""
     for place, statement in reversed(list(enumerate(source.body[:end]))):
         if not _binds(statement, name):
             continue
@@ -382,7 +382,7 @@ def _bound(name: str, source: _Source, end: int) -> type | str | None:
 
 
 def _binds(statement: ast.stmt, name: str) -> bool:
-    """Whether a statement defines, imports or assigns a name, or may do so."""
+    """True where a statement defines, imports or assigns a name, or may do so."""
     if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return statement.name == name
     for part in ast.walk(statement):

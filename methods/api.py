@@ -22,7 +22,7 @@ Fidelity = Literal["official", "paper"]
 
 @dataclass(frozen=True)
 class Problem:
-    """What a method may know of the data set before it sees a batch."""
+    """The data set as a method may know it before it sees a batch."""
 
     dataset: str
     """Name of the data set, without the extractor."""
@@ -35,7 +35,7 @@ class Problem:
     positives: Tensor
     """[c] float64: n_j, training rows that carry label j."""
     fidelity: Fidelity = "official"
-    """Whether to do as the released code does or as the paper's text says, where the two differ."""
+    """As the released code does, or as the paper's text says, where the two differ."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Batch:
-    """What the objective sees: one batch, and the logits that ONE model gives on it."""
+    """One batch, and the logits that ONE model gives on it."""
 
     x: Tensor
     """[B, D]."""

@@ -1,4 +1,4 @@
-"""What several re-weighting losses share: focal modulation and the class and instance weights.
+"""Shared parts of re-weighting losses: focal modulation and the class and instance weights.
 
 Every function is elementwise or row-wise on [B, c] tensors and safe under ``torch.vmap``.
 """

@@ -114,7 +114,7 @@ def restricted(degrees: Tensor, y: Tensor) -> Tensor:
 
 
 def sampling_concentration(e: Tensor, y: Tensor) -> Tensor:
-    """What d is drawn with in the released code: not alpha, but softmax(e) on the positive labels, plus .01."""
+    """Concentration of d in the released code: not alpha, but softmax(e) on the positive labels, plus .01."""
     return restricted(e.softmax(-1), y) + 0.01
 
 

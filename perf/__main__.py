@@ -107,7 +107,7 @@ def store(path: Path, results: dict) -> None:
 
 
 def shares(grid: dict, machine: dict) -> dict[str, float]:
-    """How much of the measured matrix-product rate and update bandwidth the step reaches, and of both together."""
+    """Shares of the measured matrix-product rate and update bandwidth that the step reaches, and of both together."""
     floor_products = grid["step_gflop"] / machine["matrix_product_gflops"] * 1e3
     floor_bytes = grid["step_gb"] / machine["update_gb_per_s"] * 1e3
     return {

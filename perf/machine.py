@@ -1,4 +1,4 @@
-"""What this machine can do: the floors that measurements are set against."""
+"""Rates of this machine: the bounds that measurements are set against."""
 
 from __future__ import annotations
 

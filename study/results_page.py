@@ -23,8 +23,8 @@ from bench.analysis.within_datasets import Resampled
 from bench.config import Config
 from bench.metrics.catalogue import PAPER_METRICS, RECOVERY_METRICS
 from bench.plan.filters import Choice, chosen
-from bench.plan.recovery import variants_of as recovery_variants
 from bench.plan.states import JobState
+from bench.plan.tracks import recovery_variants
 from bench.plan.variants import variants_of
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Manifest, Record

@@ -12,10 +12,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "system", "metrics", "records", "training", "datasets", "job", "classifier", "probe", "plan", "run", "tables",
+    "system", "metrics", "records", "training", "datasets", "job", "classifier", "plan", "run", "tables",
     "analysis", "report", "cli",
 )  # fmt: skip
-"""Packages of bench, and its modules ``classifier`` and ``probe``: each imports only from those before it."""
+"""Packages of bench, and its module ``classifier``: each imports only from those before it."""
 SHARED = ("config", "protocol", "errors", "text")
 """Modules of bench that all may import."""
 READING = ("tables", "analysis", "report")
@@ -163,10 +163,23 @@ def test_answers_come_without_torch(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_help_imports_no_verb() -> None:
+    program = (
+        "import sys\nfrom bench.cli.main import main\n"
+        "assert main(['--help']) == 0\n"
+        "own = {name for name in sys.modules if name.startswith('bench.')}\n"
+        "light = {'cli', 'cli.main', 'cli.options', 'errors', 'metrics', 'metrics.catalogue'}\n"
+        "assert own == {f'bench.{name}' for name in light}, own\n"
+        "assert not {'msgspec', 'statistics'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_tables_come_without_torch() -> None:
     program = (
         "import sys\nfrom bench.cli.main import main\n"
-        "assert main(['table', '--source', 'paper', '--metric', 'hamming']) == 0\n"
+        "assert main(['table', '--from', 'paper', '--metric', 'hamming']) == 0\n"
         "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

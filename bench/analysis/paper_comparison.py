@@ -85,9 +85,7 @@ def _check_names(stand_ins: Mapping[str, str], table: MetricTable) -> None:
     }
     for ours in stand_ins:
         if ours not in names:
-            raise UsageError(
-                f"--beside {ours}={stand_ins[ours]}: no record is of {ours!r}; {did_you_mean(ours, names)}"
-            )
+            raise UsageError(f"--map {ours}={stand_ins[ours]}: no record is of {ours!r}; {did_you_mean(ours, names)}")
 
 
 def _distance(mean: float, std: float | None, value: str, metric: Metric) -> dict:
@@ -105,7 +103,7 @@ def rank_correlation(frame: pd.DataFrame) -> float | None:
 
 
 def checked_stand_ins(given: Sequence[str], config: Config) -> dict[str, str]:
-    """{ours: the paper's} from "OURS=PAPERS".
+    """{ours: the paper's} from "OURS=PAPER".
 
     Raises
     ------
@@ -116,9 +114,9 @@ def checked_stand_ins(given: Sequence[str], config: Config) -> dict[str, str]:
     for pair in given:
         ours, equals, theirs = pair.partition("=")
         if ours in stand_ins:
-            raise UsageError(f"--beside names {ours} twice, beside {stand_ins[ours]} and {theirs}.")
+            raise UsageError(f"--map names {ours} twice, beside {stand_ins[ours]} and {theirs}.")
         if not equals:
-            raise UsageError(f"--beside takes OURS=PAPERS, such as VOC07tv=VOC07, not {pair!r}.")
+            raise UsageError(f"--map takes OURS=PAPER, such as VOC07tv=VOC07, not {pair!r}.")
         if theirs not in known:
             raise UsageError(f"the paper has no data set {theirs!r}; {did_you_mean(theirs, known)}")
         stand_ins[ours] = theirs
@@ -137,7 +135,7 @@ def not_compared(tables: Sequence[MetricTable], frame: pd.DataFrame, manifest: M
     compared = set(frame["dataset"])
     for column in table.columns:
         if table.sources.get(column, column) not in compared and column not in manifest.missing:
-            without.setdefault("not of the paper, and not named as a stand-in by --beside", []).append(column)
+            without.setdefault("not of the paper, and not named as a stand-in by --map", []).append(column)
     reasons = [f"{', '.join(names)}: {why}." for why, names in without.items()]
     methods = {cell.method for cell in paper.comparison_table(2)}
     other = [variant for variant in table.variants if variant not in methods]

@@ -1,24 +1,40 @@
-"""The verbs that draw: plot, report, show. Nothing heavy before it is used."""
+"""Verbs that draw: plot, report."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bench.cli.options import DataFolder, Names, Numbers, Origin, known
-from bench.cli.tables import but, origin_note
+from bench.analysis.over_datasets import variants_with_values
+from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame
+from bench.analysis.within_datasets import decisions, resampled
+from bench.cli.options import (
+    AnyOrigin,
+    DataFolder,
+    Names,
+    Origin,
+    Seeds,
+    StandIns,
+    chosen_metrics,
+    known,
+    refuse_beside_paper,
+)
 from bench.errors import UsageError
+from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.plan.states import unusable
 from bench.records.store import DEFAULT_RESULTS
-from bench.tables.load import collected, place
+from bench.report.figures import MAKERS, Material, pictures
+from bench.report.page import page
+from bench.report.style import encoded
+from bench.system.files import write_atomically
+from bench.tables.load import Records, Selection, load
 
-if TYPE_CHECKING:
-    from bench.config import Config
-    from bench.report.figures import Material
-
+FIGURES_OF_THE_PAPER = ("critical-difference", "ranks")
 RESAMPLED_AT_ONCE = 2_000_000
 """Decisions (test instances times labels, over all records) that the report resamples unasked: some seconds."""
 
@@ -28,24 +44,21 @@ def plot(
     metric: str | None = None,
     methods: Names = None,
     datasets: Names = None,
-    seeds: Numbers = None,
-    beside: Names = None,
+    seeds: Seeds = None,
+    stand_ins: StandIns = None,
     form: Annotated[Literal["svg", "pdf", "png"], Parameter(name="--format")] = "svg",
     output: str = "results/figures",
-    source: Literal["ours", "paper"] = "ours",
-    origin: Origin = "runs",
+    origin: AnyOrigin = "runs",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
     """Draw figures from the records; without a name every figure that the records allow.
 
-    critical-difference, ranks, difference (to the paper), cost, curves (by epoch), grid (of FLEM-D), distributions
-    (recovered), reliability (of scores).
-
     Parameters
     ----------
     figures
-        Names of figures.
+        critical-difference, ranks, difference (to the paper), cost, curves (by epoch), grid (of FLEM-D), distributions
+        (recovered), reliability (of scores).
     metric
         hamming, ranking, coverage, average-precision, or another of `list metrics`. Default: the paper's four.
     methods
@@ -54,36 +67,28 @@ def plot(
         Data sets to draw. Default: all.
     seeds
         Seeds to average over. Default: all.
-    beside
-        OURS=PAPERS for sets of other names, such as VOC07tv=VOC07, in the difference to the paper.
+    stand_ins
+        OURS=PAPER for sets of other names, such as VOC07tv=VOC07, in the difference to the paper.
     form
         svg, pdf or png.
     output
         The folder of the figures.
-    source
-        ours (from records) or paper (its printed values; critical-difference and ranks).
     origin
-        runs (your own) or reference (the committed ones).
+        runs (your own records), reference (the committed ones) or paper (its printed values; critical-difference and
+        ranks).
     results
         The folder of your own records.
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    from bench.plan.states import unusable
-    from bench.report.figures import MAKERS, pictures
-    from bench.report.style import encoded
-
     for figure in figures:
         known(figure, tuple(MAKERS), "figure")
-    if source == "paper":
-        if any(given is not None for given in (methods, datasets, seeds, beside)):
-            raise UsageError("the paper's tables are drawn as printed; --source paper takes no other choice.")
-        figures = figures or ("critical-difference", "ranks")
-        material = _papers_material(metric)
-    else:
-        material, _ = _material(metric, methods, datasets, seeds, beside, origin, results, data)
+    choices = {"--methods": methods, "--datasets": datasets, "--seeds": seeds, "--map": stand_ins}
+    refuse_beside_paper(origin, choices)
+    records = load(Selection(origin, results, data, methods, datasets, seeds))
+    material = _material(records, chosen_metrics(metric), stand_ins or [])
     drawn, reasons = 0, {}
-    for picture in pictures(material, figures or tuple(MAKERS)):
+    for picture in pictures(material, figures or (FIGURES_OF_THE_PAPER if origin == "paper" else tuple(MAKERS))):
         try:
             content = encoded(picture.draw(), form)
         except UsageError as error:
@@ -107,9 +112,9 @@ def report(
     output: str = "results/report.html",
     methods: Names = None,
     datasets: Names = None,
-    seeds: Numbers = None,
+    seeds: Seeds = None,
     control: str | None = None,
-    beside: Names = None,
+    stand_ins: StandIns = None,
     resampling: Literal["auto", "always", "never"] = "auto",
     origin: Origin = "runs",
     results: str = DEFAULT_RESULTS,
@@ -129,8 +134,8 @@ def report(
         Seeds to average over. Default: all.
     control
         The row that the statistics compare the others with. Default: FLEM-D, else the first of the rows.
-    beside
-        OURS=PAPERS for sets of other names, such as VOC07tv=VOC07.
+    stand_ins
+        OURS=PAPER for sets of other names, such as VOC07tv=VOC07.
     resampling
         Whether to resample test instances as `stats` does; auto: where it takes seconds.
     origin
@@ -140,17 +145,15 @@ def report(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    from bench.analysis.within_datasets import decisions, resampled
-    from bench.metrics.catalogue import PAPER_METRICS
-    from bench.plan.states import unusable
-    from bench.report.page import page
-
-    material, config = _material(None, methods, datasets, seeds, beside, origin, results, data)
+    records = load(Selection(origin, results, data, methods, datasets, seeds))
+    material = _material(records, PAPER_METRICS, stand_ins or [])
     committed = origin == "reference"
     if not material.variants:
         where = "the reference" if committed else results
-        without = but(unusable(material.entries))
-        raise UsageError(f"{where} has no value of a ranked row{without}; name rows with --methods.")
+        without = unusable(material.entries)
+        raise UsageError(
+            f"{where} has no value of a ranked row{without and f', but {without}'}; name rows with --methods."
+        )
     if control is not None:
         known(control, (*material.tables[0].ranked, *material.tables[0].extra), "variant")
         material = replace(material, variants=list(dict.fromkeys([*material.variants, control])))
@@ -160,89 +163,25 @@ def report(
     resample = (resampling == "always" or (resampling == "auto" and quick)) and not committed
     metrics = [metric.key for metric in PAPER_METRICS]
     within = resampled(material.entries, material.variants, control, metrics) if resample else []
-    shown = origin_note(material.entries, committed) if committed else results
-    _write(Path(output), page(material, config, shown, control, within).encode())
+    shown = records.note if committed else results
+    _write(Path(output), page(material, records.selection.config, shown, control, within).encode())
     print(output)
     return 0
 
 
-def _material(
-    metric: str | None,
-    methods: list[str] | None,
-    datasets: list[str] | None,
-    seeds: list[int] | None,
-    beside: list[str] | None,
-    origin: str,
-    results: str,
-    data: str | None,
-) -> tuple[Material, Config]:
-    """What figures and the report are made of."""
-    from bench.analysis.over_datasets import variants_with_values
-    from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame
-    from bench.metrics.catalogue import PAPER_METRICS, metric_named
-    from bench.plan.filters import Choice
-    from bench.report.figures import Material
-
-    folder, config, committed = place(origin, results)
-    stand_ins = checked_stand_ins(beside or [], config)
-    metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
-    choice = Choice(methods, datasets, seeds)
-    entries, tables, manifest = collected(metrics, folder, data, config, committed, choice)
-    rows = list(dict.fromkeys(methods)) if methods else variants_with_values(tables[0], tables[0].ranked)
-    frame = comparison_frame([table for table in tables if table.metric.paper_table is not None], stand_ins)
-    return Material(entries, tables, rows, frame, manifest), config
-
-
-def _papers_material(metric: str | None) -> Material:
-    from bench import config as configuration
-    from bench.analysis.paper_comparison import comparison_frame
-    from bench.metrics.catalogue import PAPER_METRICS, metric_named
-    from bench.records.record import Manifest
-    from bench.report.figures import Material
-    from bench.tables.comparison import paper_table
-
-    metrics = [metric_named(metric)] if metric else list(PAPER_METRICS)
-    tables = [paper_table(one, configuration.load()) for one in metrics]
-    return Material([], tables, tables[0].ranked, comparison_frame([], {}), Manifest())
+def _material(records: Records, metrics: Sequence[Metric], stand_ins: Sequence[str]) -> Material:
+    """Material of the figures and the report; the paper's tables are not compared with themselves."""
+    selection = records.selection
+    mapped = checked_stand_ins(stand_ins, selection.config)
+    tables = records.tables(metrics)
+    given = selection.variants
+    rows = list(dict.fromkeys(given)) if given else variants_with_values(tables[0], tables[0].ranked)
+    compared = [table for table in tables if table.metric and table.metric.paper_table and selection.origin != "paper"]
+    return Material(records.entries, tables, rows, comparison_frame(compared, mapped), records.manifest)
 
 
 def _write(path: Path, content: bytes) -> None:
-    from bench.system.files import write_atomically
-
     try:
         write_atomically(path, content)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def show(
-    dataset: str,
-    method: str,
-    *,
-    instance: int,
-    seed: int | None = None,
-    top: int = 12,
-    results: str = DEFAULT_RESULTS,
-) -> int:
-    """Draw the label distribution that a method recovered for one training instance.
-
-    Parameters
-    ----------
-    dataset
-        A data set of the records.
-    method
-        A label-enhancement row; its job must have run with --keep distributions.
-    instance
-        The number of a training row, from 0.
-    seed
-        Default: the smallest there is.
-    top
-        How many labels to show beside the positive ones.
-    results
-        The folder of the records.
-    """
-    from bench.records.store import Store
-    from bench.report.instance import show_instance
-
-    show_instance(Store(Path(results)), dataset, method, instance, seed, top)
-    return 0

@@ -1,20 +1,26 @@
-"""``bench fit`` and ``bench predict``: a compared method, trained once and used on rows that have no labels."""
+"""Verbs of one model: fit, predict."""
 
 from __future__ import annotations
 
+import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
+import numpy as np
+import pandas as pd
 
-from bench.cli.options import DataFolder, checked_seeds
+import bench
+from bench import config as configuration
+from bench.cli.options import DataFolder, Switch, checked_seeds
+from bench.datasets.catalog import Source, card_of, data_folders, present
+from bench.datasets.readers import canonical, npz
+from bench.datasets.readers.feature_file import read_features
 from bench.errors import UsageError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from bench.datasets.catalog import Source
+from bench.metrics.catalogue import PAPER_METRICS
+from bench.plan.variants import named_variants, variants_of
+from bench.system.files import write_atomically
 
 
 def fit(dataset: str, method: str, *, model: str, seed: int = 0, device: str = "auto", data: DataFolder = None) -> int:
@@ -36,7 +42,41 @@ def fit(dataset: str, method: str, *, model: str, seed: int = 0, device: str = "
         The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
     checked_seeds([seed])
-    fit_and_save(dataset, method, Path(model), seed, device, data)
+    path = Path(model)
+    if not path.parent.is_dir():
+        raise UsageError(f"the folder {path.parent} of the model {path.name} does not exist.")
+    config = configuration.load()
+    source = present(dataset, config, data_folders(config, data))
+    (variant,) = named_variants(variants_of(config), [method])
+    if variant.clip or variant.fidelity or variant.grid is not None:
+        raise UsageError(
+            f"the row {method!r} has a clip, fidelity or grid of its own; fit a method, or a row with options."
+        )
+    loaded = source.load()
+    options = dict(variant.options) or None
+    classifier = bench.estimator(
+        variant.base, options, protocol=source.protocol, seed=seed, device=device, dataset=loaded.name
+    )
+    # Here, because torch takes seconds to import: mistakes and --help are answered without it.
+    import torch
+
+    from bench.metrics.classification import evaluate
+    from bench.training.loop import DivergedError
+
+    parts = {split: (_with_names(arrays.x, source), arrays.y) for split, arrays in loaded.splits.items()}
+    try:
+        classifier.fit(*parts["train"], parts["val"], loaded.label_names)
+    except (ValueError, DivergedError) as error:
+        raise UsageError(f"{method} cannot be fitted on {loaded.full_name}: {error}.") from error
+    classifier.save(path)
+    x, y = parts["test"]
+    on_test = evaluate(torch.from_numpy(y), torch.from_numpy(classifier.predict_proba(x)), 0.5)
+    at = "" if classifier.epoch_ is None else f", epoch {classifier.epoch_}"
+    print(f"{method} on {loaded.full_name}, {len(parts['train'][1])} rows: {_settings(classifier.options_)}{at}")
+    for metric in PAPER_METRICS:
+        on_validation = classifier.validation_[metric.key]
+        print(f"  {metric.title}: {_value(on_validation)} on validation, {_value(on_test[metric.key])} on test")
+    print(f"saved as {path}; python -m bench predict {path} FILE")
     return 0
 
 
@@ -45,7 +85,7 @@ def predict(
     file: str,
     *,
     output: str | None = None,
-    probabilities: Annotated[bool, Parameter(negative=())] = False,
+    probabilities: Switch = False,
 ) -> int:
     """Predict the labels of a file's rows with a saved model: a line a row, 0 or 1 for every label.
 
@@ -61,105 +101,42 @@ def predict(
     probabilities
         Probabilities in place of 0 and 1; those of a linear classifier are uncalibrated.
     """
-    predict_file(Path(model), Path(file), None if output is None else Path(output), probabilities)
-    return 0
-
-
-def fit_and_save(dataset: str, row: str, model: Path, seed: int, device: str, data: str | None) -> None:
-    """Train a row on a set's training split, choose on its validation split, save, and say how good it is."""
-    import torch
-
-    import bench
-    from bench import config as configuration
-    from bench.datasets.catalog import data_folders, present
-    from bench.metrics.catalogue import PAPER_METRICS
-    from bench.metrics.classification import evaluate
-    from bench.plan.variants import named_variants, variants_of
-    from bench.training.loop import DivergedError
-
-    if not model.parent.is_dir():
-        raise UsageError(f"the folder {model.parent} of the model {model.name} does not exist.")
-    config = configuration.load()
-    source = present(dataset, config, data_folders(config, data))
-    (chosen,) = named_variants(variants_of(config), [row])
-    if chosen.clip or chosen.fidelity or chosen.grid is not None:
-        raise UsageError(
-            f"the row {row!r} has a clip, fidelity or grid of its own; fit a method, or a row with options."
-        )
-    found = source.load()
-    classifier = bench.estimator(
-        chosen.base,
-        dict(chosen.options) or None,
-        protocol=source.protocol,
-        seed=seed,
-        device=device,
-        dataset=found.name,
-    )
-    parts = {split: (_with_names(arrays.x, source), arrays.y) for split, arrays in found.splits.items()}
-    try:
-        classifier.fit(*parts["train"], parts["val"], found.label_names)
-    except (ValueError, DivergedError) as error:
-        raise UsageError(f"{row} cannot be fitted on {found.full_name}: {error}.") from error
-    classifier.save(model)
-    x, y = parts["test"]
-    on_test = evaluate(torch.from_numpy(y), torch.from_numpy(classifier.predict_proba(x)), 0.5)
-    at = "" if classifier.epoch_ is None else f", epoch {classifier.epoch_}"
-    print(f"{row} on {found.full_name}, {len(parts['train'][1])} rows: {_settings(classifier.options_)}{at}")
-    for metric in PAPER_METRICS:
-        on_validation = classifier.validation_[metric.key]
-        print(f"  {metric.title}: {_value(on_validation)} on validation, {_value(on_test[metric.key])} on test")
-    print(f"saved as {model}; python -m bench predict {model} FILE")
-
-
-def predict_file(model: Path, file: Path, output: Path | None, probabilities: bool) -> None:
-    """Write one line a row: 0 or 1 for every label, or its probability."""
-    import csv
-
-    import numpy as np
-    import pandas as pd
-
-    import bench
-    from bench.datasets.readers.feature_file import read_features
-    from bench.system.files import write_atomically
-
     classifier = bench.load(model)
     names = [str(name) for name in getattr(classifier, "feature_names_in_", [])]
-    x = read_features(file, names)
+    x = read_features(Path(file), names)
     if x.shape[1] != classifier.n_features_in_:
         raise UsageError(f"{file} has {x.shape[1]} features; {model} was trained on {classifier.n_features_in_}.")
     named = pd.DataFrame(x, columns=names) if names else x
-    found = classifier.predict_proba(named) if probabilities else classifier.predict(named)
-    found = found.reshape(len(x), -1)[:, -len(classifier.label_names_) :]
-    if output is not None and output.suffix == ".npz":
-        stream = io.BytesIO()
-        np.savez_compressed(stream, Y=found, label_names=np.array(classifier.label_names_))
-        write_atomically(output, stream.getvalue())
-        return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(classifier.label_names_)
-    writer.writerows([f"{value:.6g}" for value in row] for row in found)
+    predicted = classifier.predict_proba(named) if probabilities else classifier.predict(named)
+    predicted = predicted.reshape(len(x), -1)[:, -len(classifier.label_names_) :]
     if output is None:
-        print(text.getvalue(), end="")
+        print(_csv(predicted, classifier.label_names_), end="")
+    elif output.endswith(".npz"):
+        stream = io.BytesIO()
+        np.savez_compressed(stream, Y=predicted, label_names=np.array(classifier.label_names_))
+        write_atomically(Path(output), stream.getvalue())
     else:
-        write_atomically(output, text.getvalue().encode())
+        write_atomically(Path(output), _csv(predicted, classifier.label_names_).encode())
+    return 0
 
 
 def _with_names(x: np.ndarray, source: Source) -> Any:
     """The features as a frame where the set names them, so that a file's columns can be found by their names."""
-    import numpy as np
-    import pandas as pd
-
-    from bench.datasets.catalog import OWN_NUMBERS, card_of
-    from bench.datasets.readers import npz
-
     names: list[str] = []
-    if source.extractor == OWN_NUMBERS:
+    if source.extractor == canonical.OWN_NUMBERS:
         names = card_of(source).get("features", {}).get("names", [])
     elif source.reader == npz.__name__:
         with np.load(source.files[0], allow_pickle=False) as archive:
             names = npz._names(archive)
     return pd.DataFrame(x, columns=names) if len(names) == len(set(names)) == x.shape[1] else x
+
+
+def _csv(predicted: np.ndarray, label_names: Sequence[str]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(label_names)
+    writer.writerows([f"{value:.6g}" for value in row] for row in predicted)
+    return text.getvalue()
 
 
 def _settings(options: dict[str, Any]) -> str:

@@ -1,31 +1,49 @@
-"""Options that several verbs share, and their checks."""
+"""Options that several verbs share, their checks, and names that options had."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, UnknownOptionError
 
 from bench.errors import UsageError, did_you_mean
+from bench.metrics.catalogue import PAPER_METRICS, Metric, metric_named
 
-if TYPE_CHECKING:
-    from bench.run.cluster import Cluster
-
-
-DataFolder = Annotated[str | None, Parameter(name="--data")]
-
-
-Origin = Annotated[Literal["runs", "reference"], Parameter(name="--from")]
+USAGE = 2
+INTERRUPTED = 130
+RENAMED = {"--source": "--from", "--beside": "--map", "--fit": "--width"}
+"""{former name of an option: its name}."""
 
 
 def _some(kind: Any, given: list | None) -> None:
-    """An option without a value (of an unset shell variable, say) is a mistake, not everything or nothing."""
+    """Refuse an option without a value (of an unset shell variable, say): it is neither everything nor nothing."""
     if given is not None and not given:
         raise ValueError("It needs at least one value.")
 
 
+def _epochs(kind: Any, epochs: int | None) -> None:
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--epochs must be at least 1, not {epochs}.")
+
+
 Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=(), validator=_some)]
-Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=(), validator=_some)]
+Seeds = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=(), validator=_some)]
+Epochs = Annotated[int | None, Parameter(validator=_epochs)]
+Switch = Annotated[bool, Parameter(negative=())]
+Format = Annotated[str, Parameter(name="--format")]
+DataFolder = Annotated[str | None, Parameter(name="--data")]
+Origin = Annotated[Literal["runs", "reference"], Parameter(name="--from")]
+AnyOrigin = Annotated[Literal["runs", "reference", "paper"], Parameter(name="--from")]
+StandIns = Annotated[list[str] | None, Parameter(name="--map", consume_multiple=True, negative=(), validator=_some)]
+
+
+def renamed_option(error: UnknownOptionError) -> str:
+    """Answer to a former name of one of the verb's options; empty for any other unknown option."""
+    old = (error.token.keyword or error.token.value).partition("=")[0]
+    new = RENAMED.get(old)
+    there = {name for argument in error.argument_collection for name in argument.names}
+    return f"the option {old} is called {new} now." if new in there else ""
 
 
 def known(word: str, words: tuple[str, ...], what: str) -> None:
@@ -35,60 +53,14 @@ def known(word: str, words: tuple[str, ...], what: str) -> None:
 
 
 def checked_seeds(seeds: list[int]) -> list[int]:
-    """Each seed once; none is negative."""
+    """Distinct seeds, in the order given; a negative one is refused."""
     if any(seed < 0 for seed in seeds):
         raise UsageError(f"a seed cannot be negative: {min(seeds)}.")
     return list(dict.fromkeys(seeds))
 
 
-USAGE = 2
-INTERRUPTED = 130
-
-
-def checked_epochs(epochs: int | None) -> int | None:
-    if epochs is not None and epochs < 1:
-        raise UsageError(f"--epochs must be at least 1, not {epochs}.")
-    return epochs
-
-
-def checked_timeout(seconds: float | None) -> float | None:
-    if seconds is not None and not seconds > 0:
-        raise UsageError(f"--timeout must be a number of seconds above 0, not {seconds:g}.")
-    return seconds
-
-
-def checked_shard(text: str | None) -> tuple[int, int]:
-    if text is None:
-        return 1, 1
-    which, slash, parts = text.partition("/")
-    if not (slash and which.isdigit() and parts.isdigit() and 1 <= int(which) <= int(parts)):
-        raise UsageError(f"--shard takes K/N with K from 1 to N, such as 3/8, not {text!r}.")
-    return int(which), int(parts)
-
-
-def checked_cluster(backend: str, address: str | None, jobs: str, timeout: float | None) -> Cluster | None:
-    if backend == "local":
-        if address is not None:
-            raise UsageError("--address goes with --backend dask or ray.")
-        return None
-    if timeout is not None:
-        raise UsageError("--timeout stops processes of this machine; it does not go with --backend.")
-    from bench.run.cluster import Cluster
-
-    return Cluster("dask" if backend == "dask" else "ray", address, 0 if jobs == "1" else job_count(jobs))
-
-
-def checked_together(together: int, backend: str, timeout: float | None) -> int:
-    if together < 1:
-        raise UsageError(f"--together must be a number from 1, not {together}.")
-    if together > 1 and backend != "local":
-        raise UsageError("--together is for the processes of this machine; it does not go with --backend.")
-    if together > 1 and timeout is not None:
-        raise UsageError("--timeout stops a job with its process, and so does not go with --together.")
-    return together
-
-
 def job_count(text: str) -> int:
+    """Number of processes; 0 for auto."""
     if text == "auto":
         return 0
     if not text.isdigit() or int(text) < 1:
@@ -96,9 +68,12 @@ def job_count(text: str) -> int:
     return int(text)
 
 
-def kept(keep: list | None) -> list[str]:
-    if keep is None:
-        return ["scores"]
-    if "none" in keep and len(keep) > 1:
-        raise UsageError("--keep none cannot be combined with anything else.")
-    return [kind for kind in keep if kind != "none"]
+def chosen_metrics(option: str | None) -> list[Metric]:
+    """Metric of that name; without one those of the paper's Tables 2-5."""
+    return [metric_named(option)] if option else list(PAPER_METRICS)
+
+
+def refuse_beside_paper(origin: str, others: Mapping[str, object]) -> None:
+    """Refuse options (None where not given) that choose from records, which the paper's printed tables are not."""
+    if origin == "paper" and (given := [option for option, value in others.items() if value is not None]):
+        raise UsageError(f"the paper's tables are taken as printed; --from paper excludes {' and '.join(given)}.")

@@ -1,44 +1,59 @@
-"""The verbs that run jobs: run, recover. Nothing heavy before it is used."""
+"""Verbs that run jobs: run, recover."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from bench import config as configuration
 from bench.cli.options import (
     INTERRUPTED,
     DataFolder,
+    Epochs,
+    Format,
     Names,
-    Numbers,
-    checked_cluster,
-    checked_epochs,
+    Seeds,
+    Switch,
     checked_seeds,
-    checked_shard,
-    checked_timeout,
-    checked_together,
     job_count,
-    kept,
     known,
 )
-from bench.records.store import DEFAULT_RESULTS
+from bench.config import Config
+from bench.datasets.catalog import data_folders
+from bench.errors import UsageError
+from bench.methods import infos
+from bench.metrics.catalogue import RECOVERY_METRICS
+from bench.plan.states import collect
+from bench.plan.tracks import make_plan, make_recovery_plan, recovery_variants
+from bench.plan.variants import chosen_variants
+from bench.records.store import DEFAULT_RESULTS, Store
+from bench.run.cluster import Cluster
+from bench.run.options import RunOptions
+from bench.run.runner import run as run_plan
+from bench.run.runner import show_plan
 
-if TYPE_CHECKING:
-    from bench.config import Config
-    from bench.records.store import Store
 DEFAULT_RECOVERY = "results/recovery"
+
+
+def _timeout(kind: Any, seconds: float | None) -> None:
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"--timeout must be a number of seconds above 0, not {seconds:g}.")
+
+
+Timeout = Annotated[float | None, Parameter(validator=_timeout)]
 
 
 def run(
     *,
     datasets: Names = None,
     methods: Names = None,
-    seeds: Numbers = None,
+    seeds: Seeds = None,
     device: str = "auto",
-    epochs: int | None = None,
+    epochs: Epochs = None,
     jobs: str = "1",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
@@ -46,14 +61,14 @@ def run(
         list[Literal["scores", "model", "distributions", "none"]] | None,
         Parameter(consume_multiple=True, negative=()),
     ] = None,
-    fresh: Annotated[bool, Parameter(negative=())] = False,
+    fresh: Switch = False,
     retry: Literal["failed"] | None = None,
     together: int = 1,
-    timeout: float | None = None,
+    timeout: Timeout = None,
     shard: str | None = None,
     backend: Literal["local", "dask", "ray"] = "local",
     address: str | None = None,
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Switch = False,
 ) -> int:
     """Run data sets x methods x seeds; what is done already is not done again.
 
@@ -99,16 +114,6 @@ def run(
     dry_run
         Say what would run and how long it would take, and stop.
     """
-    from bench import config as configuration
-    from bench.datasets.catalog import data_folders
-    from bench.methods import infos
-    from bench.plan.jobs import make_plan
-    from bench.plan.variants import chosen_variants
-    from bench.records.store import Store
-    from bench.run.options import RunOptions
-    from bench.run.runner import run as run_plan
-    from bench.run.runner import show_plan
-
     config = configuration.load()
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
@@ -116,20 +121,20 @@ def run(
     if methods is None:
         for broken in (found for found in infos().values() if found.problems):
             print(f"left out: {broken.problems[0]}.", flush=True)
-    plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, checked_epochs(epochs))
+    plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, epochs)
     store = Store(Path(results))
     options = RunOptions(
-        device,
-        job_count(jobs),
-        kept(keep),
-        keep is not None,
-        fresh,
-        epochs,
-        checked_timeout(timeout),
-        retry == "failed",
-        checked_shard(shard),
-        checked_cluster(backend, address, jobs, timeout),
-        checked_together(together, backend, timeout),
+        device=device,
+        jobs=job_count(jobs),
+        keep=_kept(keep),
+        keep_required=keep is not None,
+        fresh=fresh,
+        epochs=epochs,
+        timeout=timeout,
+        only_failed=retry == "failed",
+        shard=_shard(shard),
+        cluster=_cluster(backend, address, jobs, timeout),
+        together=_together(together, backend, timeout),
     )
     if dry_run:
         return show_plan(plan, config, store, options)
@@ -140,18 +145,18 @@ def recover(
     *,
     datasets: Names = None,
     methods: Names = None,
-    seeds: Numbers = None,
+    seeds: Seeds = None,
     device: str = "auto",
-    epochs: int | None = None,
+    epochs: Epochs = None,
     jobs: str = "1",
     results: str = DEFAULT_RECOVERY,
     data: DataFolder = None,
     keep: Annotated[
         list[Literal["distributions", "none"]] | None, Parameter(consume_multiple=True, negative=())
     ] = None,
-    form: Annotated[str, Parameter(name="--format")] = "terminal",
-    fresh: Annotated[bool, Parameter(negative=())] = False,
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    form: Format = "terminal",
+    fresh: Switch = False,
+    dry_run: Switch = False,
 ) -> int:
     """Label enhancement where the true label distribution is known: run what is not done, print the six measures.
 
@@ -182,22 +187,15 @@ def recover(
     dry_run
         Say what would run, and stop.
     """
-    from bench import config as configuration
-    from bench.datasets.catalog import data_folders
-    from bench.plan import recovery
-    from bench.records.store import Store
-    from bench.run.options import RunOptions
-    from bench.run.runner import run as run_plan
-    from bench.run.runner import show_plan
-    from bench.tables.render import FORMATS
+    from bench.tables.render import FORMATS  # here, as in _recovery_tables
 
     known(form, FORMATS, "format")
     config = configuration.load()
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.recovery.seeds if seeds is None else seeds)
-    plan = recovery.make_plan(config, folders, datasets, methods, chosen_seeds, checked_epochs(epochs))
+    plan = make_recovery_plan(config, folders, datasets, methods, chosen_seeds, epochs)
     store = Store(Path(results))
-    options = RunOptions(device, job_count(jobs), kept(keep or ["none"]), keep is not None, fresh, epochs)
+    options = RunOptions(device, job_count(jobs), _kept(keep or ["none"]), keep is not None, fresh, epochs)
     if dry_run:
         return show_plan(plan, config, store, options)
     with contextlib.redirect_stdout(sys.stderr):
@@ -206,18 +204,53 @@ def recover(
 
 
 def _recovery_tables(store: Store, config: Config, folders: list[Path], form: str) -> int:
+    # Here, because they bring pandas along, which `run` of the same module does without.
     from bench.analysis.recovery import against_trivial_baselines
-    from bench.metrics.catalogue import RECOVERY_METRICS
-    from bench.plan.recovery import variants_of
-    from bench.plan.states import collect
     from bench.tables.comparison import comparison
     from bench.tables.render import render_all
 
     entries = collect(store, config, folders)
     manifest = store.manifest()
-    order = list(variants_of(config))
+    order = list(recovery_variants(config))
     tables = [comparison(entries, metric, config, manifest, order) for metric in RECOVERY_METRICS]
     print(render_all(tables, form), end="")
     if form in ("terminal", "markdown"):
         print("\n" + against_trivial_baselines(tables, "pipe" if form == "markdown" else "simple"), end="")
     return 1 if any(entry.state == "corrupt" for entry in entries) else 0
+
+
+def _shard(text: str | None) -> tuple[int, int]:
+    if text is None:
+        return 1, 1
+    which, slash, parts = text.partition("/")
+    if not (slash and which.isdigit() and parts.isdigit() and 1 <= int(which) <= int(parts)):
+        raise UsageError(f"--shard takes K/N with K from 1 to N, such as 3/8, not {text!r}.")
+    return int(which), int(parts)
+
+
+def _cluster(backend: str, address: str | None, jobs: str, timeout: float | None) -> Cluster | None:
+    if backend == "local":
+        if address is not None:
+            raise UsageError("--address goes with --backend dask or ray.")
+        return None
+    if timeout is not None:
+        raise UsageError("--timeout stops processes of this machine; it does not go with --backend.")
+    return Cluster("dask" if backend == "dask" else "ray", address, 0 if jobs == "1" else job_count(jobs))
+
+
+def _together(together: int, backend: str, timeout: float | None) -> int:
+    if together < 1:
+        raise UsageError(f"--together must be a number from 1, not {together}.")
+    if together > 1 and backend != "local":
+        raise UsageError("--together is for the processes of this machine; it does not go with --backend.")
+    if together > 1 and timeout is not None:
+        raise UsageError("--timeout stops a job with its process, and so does not go with --together.")
+    return together
+
+
+def _kept(keep: list | None) -> list[str]:
+    if keep is None:
+        return ["scores"]
+    if "none" in keep and len(keep) > 1:
+        raise UsageError("--keep none cannot be combined with anything else.")
+    return [kind for kind in keep if kind != "none"]

@@ -1,22 +1,116 @@
-"""``bench status``: done, failed, running, missing and stale jobs of a results folder. Imports no torch."""
+"""Verbs that look into a results folder, or ahead of a run: status, show, doctor. Imports no torch."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
+from bench import config as configuration
+from bench.cli.options import DataFolder, Names, Seeds, checked_seeds, job_count
+from bench.config import Config
+from bench.datasets.catalog import data_folders
 from bench.errors import UsageError
-from bench.records.store import DEFAULT_RESULTS
+from bench.plan.forecast import forecasts
+from bench.plan.states import collect
+from bench.plan.tracks import make_plan
+from bench.plan.variants import chosen_variants
+from bench.records.locks import Running, running
+from bench.records.record import JobName, Record
+from bench.records.store import DEFAULT_RESULTS, Store
+from bench.report.instance import show_instance
+from bench.run.examination import examine
+from bench.run.runner import all_records, on_gpu, wanted_workers
+from bench.text import counted, duration
 
-if TYPE_CHECKING:
-    from bench.config import Config
-    from bench.records.locks import Running
-    from bench.records.record import JobName, Record
-    from bench.records.store import Store
+
+def status(*, results: str = DEFAULT_RESULTS) -> int:
+    """Show a results folder's jobs, from any terminal: done, failed, running (by whom), missing.
+
+    Parameters
+    ----------
+    results
+        The folder of the records.
+    """
+    config = configuration.load()
+    return show_status(Store(Path(results)), config, data_folders(config, None))
+
+
+def show(
+    dataset: str,
+    method: str,
+    *,
+    instance: int,
+    seed: int | None = None,
+    top: int = 12,
+    results: str = DEFAULT_RESULTS,
+) -> int:
+    """Draw the label distribution that a method recovered for one training instance.
+
+    Parameters
+    ----------
+    dataset
+        A data set of the records.
+    method
+        A label-enhancement row; its job must have run with --keep distributions.
+    instance
+        The number of a training row, from 0.
+    seed
+        Default: the smallest there is.
+    top
+        How many labels to show beside the positive ones.
+    results
+        The folder of the records.
+    """
+    show_instance(Store(Path(results)), dataset, method, instance, seed, top)
+    return 0
+
+
+def doctor(
+    *,
+    datasets: Names = None,
+    methods: Names = None,
+    seeds: Seeds = None,
+    device: str = "auto",
+    jobs: str = "1",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Say whether a run with these options can work here: versions, devices, data, folders, disk, memory, time.
+
+    Parameters
+    ----------
+    datasets
+        As for `bench run`; every value of them is read and checked.
+    methods
+        As for `bench run`.
+    seeds
+        As for `bench run`.
+    device
+        auto, cpu, cuda or cuda:N.
+    jobs
+        Processes that the jobs will be spread over: a number, or auto.
+    results
+        The folder of the records.
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    """
+    config = configuration.load()
+    folders = data_folders(config, data)
+    chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
+    plan = make_plan(config, folders, datasets or config.run.datasets, chosen_variants(config, methods), chosen_seeds)
+    store = Store(Path(results))
+    expected = forecasts(plan.jobs, all_records(store, []), on_gpu(device))
+    workers = wanted_workers(job_count(jobs), plan.jobs) if plan.jobs else 1
+    count: Counter[str] = Counter()
+    for finding in examine(plan, expected, store, device, workers):
+        count[finding.state] += 1
+        print(f"{finding.state:8} {finding.about:10} {finding.text}", flush=True)
+    print(f"{counted(count['problem'], 'problem')}, {counted(count['warning'], 'warning')}.")
+    return 1 if count["problem"] else 0
 
 
 def show_status(store: Store, config: Config, folders: list[Path]) -> int:
@@ -26,11 +120,6 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
     ------
     UsageError: when there is no such folder.
     """
-    from bench.plan.states import collect
-    from bench.records.locks import running
-    from bench.records.record import JobName
-    from bench.text import duration
-
     if not store.folder.is_dir():
         raise UsageError(f"there are no records in {store.folder}; run `python -m bench run` first.")
     entries = collect(store, config, folders)
@@ -67,8 +156,6 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
 
 
 def describe(one: Running) -> str:
-    from bench.text import duration
-
     place = f"{one.what} {one.done} of {one.total}, " if one.total else ""
     return f"{one.job}: {place}{duration(time.time() - one.started)} on {one.host}, process {one.pid}"
 
@@ -76,8 +163,11 @@ def describe(one: Running) -> str:
 def time_left(
     done: list[Record], missing: list[JobName], now: list[Running], expected: Mapping[str, float]
 ) -> float | None:
-    """Seconds: what the missing and the rest of the running jobs were forecast to take, corrected by how forecasts of
-    done ones turned out, divided among as many processes as run now; None where nothing is left or forecast."""
+    """Remaining time in seconds; None where nothing is left or forecast.
+
+    What the missing and the rest of the running jobs were forecast to take, corrected by how forecasts of done ones
+    turned out, divided among as many processes as run now.
+    """
     turned_out = [record.cost.seconds / expected[str(record.job)] for record in done if expected.get(str(record.job))]
     rest = [expected[str(job)] for job in missing if str(job) in expected]
     rest += [expected[one.job] * (1 - one.done / max(1, one.total)) for one in now if one.job in expected]
@@ -85,19 +175,3 @@ def time_left(
         return None
     processes = {(one.host, one.pid) for one in now}
     return sum(rest) * (median(turned_out) if turned_out else 1.0) / max(1, len(processes))
-
-
-def status(*, results: str = DEFAULT_RESULTS) -> int:
-    """What a results folder holds and who is computing what, from any terminal: done, failed, running, missing.
-
-    Parameters
-    ----------
-    results
-        The folder of the records.
-    """
-    from bench import config as configuration
-    from bench.datasets.catalog import data_folders
-    from bench.records.store import Store
-
-    config = configuration.load()
-    return show_status(Store(Path(results)), config, data_folders(config, None))

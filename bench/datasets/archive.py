@@ -20,7 +20,7 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
     A folder's files may be gzipped: ``x.txt.gz`` is given as ``x.txt``.
     """
     if path.is_dir():
-        for file in sorted(one for one in path.rglob("*") if one.is_file()):
+        for file in sorted(file for file in path.rglob("*") if file.is_file()):
             name = file.relative_to(path).as_posix().removesuffix(".gz")
             if wanted(name):
                 yield name, (_gunzipped(file) if file.suffix == ".gz" else file.read_bytes())
@@ -36,13 +36,34 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
                         yield _plain(name), archive.read(name)
         else:
             with tarfile.open(path) as archive:
-                for member in sorted(archive.getmembers(), key=lambda one: one.name):
+                for member in sorted(archive.getmembers(), key=lambda member: member.name):
                     stream = archive.extractfile(member) if member.isfile() and wanted(_plain(member.name)) else None
                     if stream is not None:
                         _bounded(path, member.name, member.size)
                         yield _plain(member.name), stream.read()
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, gzip.BadGzipFile) as error:
         raise UsageError(f"{path} cannot be read as an archive ({error}); it may be damaged or no archive.") from error
+
+
+def texts(path: Path, wanted: Callable[[str], bool], errors: str = "strict") -> dict[str, str]:
+    """{name without its folders: content} of the UTF-8 files among :func:`members`; ``errors`` as in bytes.decode.
+
+    Raises
+    ------
+    UsageError: for a file that is not UTF-8.
+    """
+    contents = {}
+    for name, content in members(path, wanted):
+        try:
+            contents[bare(name)] = content.decode("utf-8", errors)
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path}, {name} is not UTF-8 ({error}); it may be damaged.") from error
+    return contents
+
+
+def bare(name: str) -> str:
+    """A member's name without its folders."""
+    return name.rsplit("/", 1)[-1]
 
 
 def unpack(path: Path, folder: Path) -> None:
@@ -57,13 +78,13 @@ def unpack(path: Path, folder: Path) -> None:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                _bounded_whole(path, sum(one.file_size for one in archive.infolist()))
+                _bounded_whole(path, sum(member.file_size for member in archive.infolist()))
                 for info in archive.infolist():
                     _inside(path, info.filename)
                     archive.extract(info, folder)
         else:
             with tarfile.open(path) as archive:
-                _bounded_whole(path, sum(one.size for one in archive.getmembers()))
+                _bounded_whole(path, sum(member.size for member in archive.getmembers()))
                 archive.extractall(folder, filter="data")
     except tarfile.FilterError as error:
         raise UsageError(f"{path} is refused: {error}.") from error

@@ -1,51 +1,28 @@
-"""The registry of data sets: from a name to what it is, where it lies, and how it is loaded.
+"""The catalogue of data sets: from a name to what it is, where it lies, and how it is loaded.
 
-A name is, in this order: a path to a file; a data set registered in bench.toml; a set found in the data folders by its
-canonical file names; a ``<name>.npz`` in the data folders. Case does not matter where it decides nothing.
+A name is, in this order: a path to a file; a data set registered in bench.toml; a set that a reader finds in the data
+folders, by its canonical file names before ``<name>.npz``. Case does not matter where it decides nothing.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from bench.config import Config, DatasetEntry
-from bench.datasets.dataset import Dataset
 from bench.datasets.readers import canonical, npz, yeast
+from bench.datasets.source import Source
 from bench.errors import UsageError, did_you_mean
 from bench.system.files import walk
 
-OWN_NUMBERS = "vector"
-"""The extractor's name of features that a user's file gives as numbers."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set that is present: what a job needs to load it and to name its record. Picklable."""
-
-    name: str
-    extractor: str
-    protocol: str
-    files: tuple[Path, ...]
-    reader: str
-    """The project's module that reads it, by its ``read(name, files)``."""
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.name}@{self.extractor}"
-
-    def load(self) -> Dataset:
-        """Read and check the data.
-
-        Raises
-        ------
-        UsageError: one sentence for the first fault.
-        """
-        return importlib.import_module(self.reader).read(self.name, self.files)
+IN_FOLDERS = {"folder": canonical.find, "npz": npz.find}
+"""Finders of the sets of one folder; the first that knows a name has it. Sets of "folder" may be registered."""
+IN_PACKAGES = {"river": yeast.find}
+"""Finders of the set that comes with a package, by the ``source`` of its entry in bench.toml."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +50,7 @@ def data_folders(config: Config, given: str | None) -> list[Path]:
 
 
 def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
-    """What a name given by the user stands for.
+    """The data set that a name given by the user stands for.
 
     Raises
     ------
@@ -85,62 +62,54 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
     name, _, extractor = spec.partition("@")
     registered = _same(name, config.datasets)
     if registered is not None:
-        return _registered(registered, extractor, config.datasets[registered], folders)
-    stems, archives = scan(tuple(folders))
-    stem = _same(name, stems)
-    if stem is not None:
-        extractor, folder = _choose(stem, extractor, stems[stem])
-        return _canonical(stem, stem, extractor, folder, _protocol_of(extractor))
-    archive = _same(name, archives)
-    if archive is not None:
-        places = archives[archive]
-        if len(places) > 1:
-            raise UsageError(f"{name!r} is the name of {len(places)} files: {_listed(places)}; give the path of one.")
-        return _archive(archive, places[0], extractor)
-    known = [*config.datasets, *stems, *archives]
+        entry = config.datasets[registered]
+        if sets := _registered(registered, entry, folders):
+            return _choose(registered, extractor, sets)
+        if extractor:
+            raise UsageError(f"{registered}@{extractor} is not in {_listed(folders)}: {_how(registered, entry)}")
+        return Missing(registered, _how(registered, entry))
+    scans = scan(tuple(folders)).values()
+    for sets_of in scans:
+        known = _same(name, sets_of)
+        if known is not None:
+            return _choose(known, extractor, sets_of[known])
     raise UsageError(
         f"there is no data set {name!r}, neither registered nor in {_listed(folders) or 'any data folder'}; "
-        f"{did_you_mean(name, known)}"
+        f"{did_you_mean(name, [*config.datasets, *(known for sets_of in scans for known in sets_of)])}"
     )
 
 
 def present(spec: str, config: Config, folders: list[Path]) -> Source:
     """``resolve`` for a set that must be here: an absent one is a :class:`UsageError` that says how to get it."""
-    found = resolve(spec, config, folders)
-    if isinstance(found, Missing):
-        raise UsageError(f"the data set {found.name} is not in the data folders: {found.get}.")
-    return found
+    source = resolve(spec, config, folders)
+    if isinstance(source, Missing):
+        raise UsageError(f"the data set {source.name} is not in the data folders: {source.get}.")
+    return source
 
 
 def available(config: Config, folders: list[Path]) -> list[Source | Missing]:
-    """Every registered data set, then every further one found in the data folders."""
-    found = [source for name in config.datasets for source in _each_extractor(name, config, folders)]
+    """Every registered data set, then every further one found in the data folders; each extractor once."""
+    sets: list[Source | Missing] = []
+    for name, entry in config.datasets.items():
+        sets += _one_each(_registered(name, entry, folders)) or [Missing(name, _how(name, entry))]
     taken = {stem for entry in config.datasets.values() for stem in entry.stems} | set(config.datasets)
-    stems, archives = scan(tuple(folders))
-    for stem, extractors in stems.items():
-        if stem not in taken:
-            found += [_canonical(stem, stem, e, places[0], _protocol_of(e)) for e, places in extractors.items()]
-    found += [_archive(name, places[0], "") for name, places in archives.items() if name not in taken]
-    return found
+    for sets_of in scan(tuple(folders)).values():
+        sets += [source for name, places in sets_of.items() if name not in taken for source in _one_each(places)]
+    return sets
 
 
 @lru_cache(maxsize=8)
-def scan(folders: tuple[Path, ...]) -> tuple[dict[str, dict[str, list[Path]]], dict[str, list[Path]]]:
-    """({stem: {extractor: folders}}, {name: .npz files}) of the data folders and their sub-folders."""
-    stems: dict[str, dict[str, list[Path]]] = {}
-    archives: dict[str, list[Path]] = {}
-    for top in folders:
-        for folder in walk(top):
-            for stem, extractors in canonical.found_in(folder).items():
-                for extractor in extractors:
-                    stems.setdefault(stem, {}).setdefault(extractor, []).append(folder)
-            for path in sorted(folder.glob("*.npz")):
-                if not path.stem.endswith("_labels") and npz.is_multilabel(path):
-                    archives.setdefault(path.stem, []).append(path)
-    return stems, archives
+def scan(folders: tuple[Path, ...]) -> dict[str, dict[str, list[Source]]]:
+    """{key of IN_FOLDERS: {name: sets}} of the data folders and their sub-folders."""
+    scans: dict[str, dict[str, list[Source]]] = {key: {} for key in IN_FOLDERS}
+    for folder in (below for top in folders for below in walk(top)):
+        for key, find in IN_FOLDERS.items():
+            for source in find(folder):
+                scans[key].setdefault(source.name, []).append(source)
+    return scans
 
 
-def _same(name: str, known: dict[str, object] | dict) -> str | None:
+def _same(name: str, known: Mapping[str, object]) -> str | None:
     """``name`` as it is known: exactly, else the only one equal but for case."""
     if name in known:
         return name
@@ -148,41 +117,14 @@ def _same(name: str, known: dict[str, object] | dict) -> str | None:
     return folded[0] if len(folded) == 1 else None
 
 
-def _registered(name: str, extractor: str, entry: DatasetEntry, folders: list[Path]) -> Source | Missing:
-    if entry.source == "river":
-        if extractor not in ("", yeast.EXTRACTOR):
-            raise UsageError(f"{name} has the features {yeast.EXTRACTOR!r} only, not {extractor!r}.")
-        return Source(name, yeast.EXTRACTOR, entry.protocol, (yeast.file(),), yeast.__name__)
-    places = _places(name, entry, folders)
-    if not places:
-        if extractor:
-            raise UsageError(f"{name}@{extractor} is not in {_listed(folders)}: {_how(name, entry)}")
-        return Missing(name, _how(name, entry))
-    wanted, folder = _choose(name, extractor, {key: [place for _, place in found] for key, found in places.items()})
-    stem = next(stem for stem, place in places[wanted] if place == folder)
-    return _canonical(name, stem, wanted, folder, entry.protocol)
-
-
-def _places(name: str, entry: DatasetEntry, folders: list[Path]) -> dict[str, list[tuple[str, Path]]]:
-    """{extractor: [(stem, folder)]} of a registered set, found by its stems, else by its name."""
-    stems, _ = scan(tuple(folders))
-    places: dict[str, list[tuple[str, Path]]] = {}
-    for stem in entry.stems or [name]:
-        for extractor, found in stems.get(stem, {}).items():
-            places.setdefault(extractor, []).extend((stem, folder) for folder in found)
-    return places
-
-
-def _each_extractor(name: str, config: Config, folders: list[Path]) -> list[Source | Missing]:
-    entry = config.datasets[name]
-    if entry.source == "river":
-        return [_registered(name, "", entry, folders)]
-    places = _places(name, entry, folders)
-    if not places:
-        return [Missing(name, _how(name, entry))]
-    return [
-        _canonical(name, found[0][0], extractor, found[0][1], entry.protocol) for extractor, found in places.items()
-    ]
+def _registered(name: str, entry: DatasetEntry, folders: list[Path]) -> list[Source]:
+    """The sets that a registered name stands for: a package's, or those of its stems (else its name) in the folders."""
+    if entry.source in IN_PACKAGES:
+        sets = [IN_PACKAGES[entry.source]()]
+    else:
+        by_stem = scan(tuple(folders))[entry.source]
+        sets = [source for stem in entry.stems or [name] for source in by_stem.get(stem, [])]
+    return [replace(source, name=name, protocol=entry.protocol) for source in sets]
 
 
 def _how(name: str, entry: DatasetEntry) -> str:
@@ -193,32 +135,29 @@ def _how(name: str, entry: DatasetEntry) -> str:
     )
 
 
-def _choose(name: str, wanted: str, extractors: dict[str, list[Path]]) -> tuple[str, Path]:
-    if wanted and wanted not in extractors:
-        raise UsageError(f"{name} has no features {wanted!r}; {did_you_mean(wanted, extractors)}")
-    if not wanted and len(extractors) > 1:
-        choices = " or ".join(f"{name}@{extractor}" for extractor in sorted(extractors))
+def _one_each(sets: Iterable[Source]) -> list[Source]:
+    """The first set of each extractor."""
+    first: dict[str, Source] = {}
+    for source in sets:
+        first.setdefault(source.extractor, source)
+    return list(first.values())
+
+
+def _choose(name: str, extractor: str, sets: Sequence[Source]) -> Source:
+    """The one set of the wanted extractor, or of the only one where none is wanted."""
+    extractors = sorted({source.extractor for source in sets})
+    if extractor and extractor not in extractors:
+        raise UsageError(f"{name} has no features {extractor!r}; {did_you_mean(extractor, extractors)}")
+    if not extractor and len(extractors) > 1:
+        choices = " or ".join(f"{name}@{known}" for known in extractors)
         raise UsageError(f"{name} has features of {len(extractors)} extractors; choose {choices}.")
-    extractor = wanted or next(iter(extractors))
-    places = extractors[extractor]
-    if len(places) > 1:
-        raise UsageError(f"{name}@{extractor} lies in {len(places)} folders: {_listed(places)}; name one with --data.")
-    return extractor, places[0]
-
-
-def _protocol_of(extractor: str) -> str:
-    """Of a set that is not registered: features that are a user's own numbers are of any scale and often few."""
-    return "small" if extractor == OWN_NUMBERS else "paper"
-
-
-def _canonical(name: str, stem: str, extractor: str, folder: Path, protocol: str) -> Source:
-    return Source(name, extractor, protocol, canonical.files(folder.resolve(), stem, extractor), canonical.__name__)
-
-
-def _archive(name: str, path: Path, extractor: str) -> Source:
-    if extractor not in ("", npz.EXTRACTOR):
-        raise UsageError(f"{name} has the features {npz.EXTRACTOR!r} only, not {extractor!r}.")
-    return Source(name, npz.EXTRACTOR, "small", (path.resolve(),), npz.__name__)
+    chosen = [source for source in sets if source.extractor == (extractor or extractors[0])]
+    if len(chosen) > 1:
+        raise UsageError(
+            f"{chosen[0].full_name} lies in {len(chosen)} folders: "
+            f"{_listed(source.files[0].parent for source in chosen)}; name one with --data, or a .npz by its path."
+        )
+    return chosen[0]
 
 
 def _by_path(path: Path) -> Source:
@@ -229,16 +168,13 @@ def _by_path(path: Path) -> Source:
         )
     if not path.is_file():
         raise UsageError(f"the data file {path} does not exist.")
-    return _archive(path.stem, path, "")
+    return npz.source(path)
 
 
-def _listed(paths: list[Path]) -> str:
+def _listed(paths: Iterable[Path]) -> str:
     return ", ".join(str(path) for path in paths)
 
 
 def card_of(source: Source) -> dict[str, Any]:
-    """What `bench data prepare` wrote down of a canonical set; {} of others."""
-    if source.reader != canonical.__name__:
-        return {}
-    stem = source.files[0].name.partition("_train_features_")[0]
-    return canonical.read_card(source.files[0].parent, stem, source.extractor)
+    """The card that `bench data prepare` wrote for a canonical set; {} for others."""
+    return canonical.card(source.files)

@@ -1,4 +1,4 @@
-"""What a loaded data set is, and the checks that every source's data must pass."""
+"""A loaded data set, and the checks that every source's data must pass."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Dataset:
     splits: Mapping[str, SplitArrays]
     label_names: list[str]
     split_rule: str
-    """How train, val and test came about, for the card."""
+    """The origin of train, val and test in words, for the card."""
     provenance: str
     files: tuple[Path, ...]
     warnings: tuple[str, ...] = field(default=())

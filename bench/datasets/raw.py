@@ -27,13 +27,13 @@ class RawSplit:
 @dataclass(frozen=True)
 class RawSet:
     stem: str
-    """What the canonical files' names begin with."""
+    """The beginning of the canonical files' names."""
     kind: Kind
     label_names: list[str]
     splits: Mapping[str, RawSplit]
     split_rule: str
     source: str
-    """What was read, for the card."""
+    """The files that were read, in words, for the card."""
     notes: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     """Of a user's numbers, where the file names them."""
@@ -65,17 +65,17 @@ def by_ids(
     ------
     UsageError: for an id that is not there, or that is in two splits.
     """
-    place = {one: row for row, one in enumerate(ids)}
+    place = {key: row for row, key in enumerate(ids)}
     seen: dict[str, str] = {}
     splits = {}
     for split in SPLITS:
-        for one in wanted[split]:
-            if one not in place:
-                raise UsageError(f"{where}: the {split} split names {one!r}, which is not in the source.")
-            if one in seen:
-                raise UsageError(f"{where}: {one!r} is in the splits {seen[one]} and {split}.")
-            seen[one] = split
-        rows = [place[one] for one in wanted[split]]
+        for key in wanted[split]:
+            if key not in place:
+                raise UsageError(f"{where}: the {split} split names {key!r}, which is not in the source.")
+            if key in seen:
+                raise UsageError(f"{where}: {key!r} is in the splits {seen[key]} and {split}.")
+            seen[key] = split
+        rows = [place[key] for key in wanted[split]]
         splits[split] = RawSplit([ids[row] for row in rows], [items[row] for row in rows], y[rows])
     return splits
 
@@ -100,11 +100,11 @@ def read_ids(folder: Path, stem: str) -> dict[str, list[str]]:
     for split in SPLITS:
         plain = folder / f"{stem}_{split}_ids.txt"
         lines = [folder / f"{stem}_{split}.jsonl", folder / f"{stem}_{split}.jsonl.gz"]
-        found = next((path for path in lines if path.is_file()), None)
+        jsonl = next((path for path in lines if path.is_file()), None)
         if plain.is_file():
             wanted[split] = plain.read_text(encoding="utf-8").split()
-        elif found is not None:
-            with gzip.open(found, "rt", encoding="utf-8") if found.suffix == ".gz" else found.open() as stream:
+        elif jsonl is not None:
+            with gzip.open(jsonl, "rt", encoding="utf-8") if jsonl.suffix == ".gz" else jsonl.open() as stream:
                 wanted[split] = [str(json.loads(line)["id"]) for line in stream]
         else:
             raise UsageError(f"{folder} has neither {plain.name} nor {lines[0].name}(.gz) for the split by ids.")

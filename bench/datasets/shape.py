@@ -1,4 +1,4 @@
-"""How large a data set is, before it is loaded: for ordering jobs and for forecasts. Imports no torch."""
+"""The size of a data set before it is loaded, for ordering jobs and for forecasts. Imports no torch."""
 
 from __future__ import annotations
 

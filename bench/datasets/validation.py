@@ -1,4 +1,4 @@
-"""What a file is refused for before its reader sees it: what would be read as something else, without a word.
+"""Checks of files before their readers see them, for faults that would be read as something else, without a word.
 
 Apart from the readers because it changes nothing of what is read: a reader's source is part of its data's fingerprint.
 """

@@ -1,4 +1,4 @@
-"""Before a classifier is trained: its initialised modules, and what the method computes once per job (``prepare``)."""
+"""Initialised modules of a job, and the per-sample tensors that its method computes once (``prepare``)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from bench import methods
 from bench.job.inputs import Prepared
 from bench.methods.api import Batch, Fit, LinearMethod, Split
 from bench.protocol import Protocol
-from bench.training.loop import Stage, train_module
-from bench.training.seeding import stream_seed
+from bench.training.checkpoint import Checkpoint
+from bench.training.loop import Hooks, train_module
+from bench.training.seeding import Streams, stream_seed
 from bench.training.step import LoopOptions
 
 STAGE = "recovery network"
-Stages = Callable[[str], Stage]
+OpenCheckpoint = Callable[[str], Checkpoint]
+"""stage -> its checkpoint."""
 Progress = Callable[[str, int, int], None]
 """(what is counted, done, all)."""
 
@@ -55,25 +57,29 @@ def per_sample_tensors(
     protocol: Protocol,
     seed: int,
     progress: Progress | None = None,
-    stages: Stages | None = None,
+    checkpoints: OpenCheckpoint | None = None,
 ) -> dict[str, Tensor]:
-    """What the method's ``prepare`` returns on the training split, checked, on the features' device and type."""
+    """Per-sample tensors that the method's ``prepare`` returns, checked, on the features' device and of their type."""
     training = prepared.splits["train"]
-    kept = stages("prepared") if stages else None
-    if kept and (before := kept.load()) is not None:
-        return {key: value.to(training.x.device) for key, value in before.items()}
+    checkpoint = checkpoints("prepared") if checkpoints else None
+    if checkpoint and (saved := checkpoint.load()) is not None:
+        return {key: value.to(training.x.device) for key, value in saved.items()}
     module = linear_module(name, point, prepared, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, STAGE, "initialisation"))
-        extra = module.prepare(training, shared_fit(training, protocol, seed, progress, stages))
+        extra = module.prepare(training, shared_fit(training, protocol, seed, progress, checkpoints))
     checked = _checked(name, extra, training.x)
-    if kept and kept.due(finished=True):
-        kept.save({key: value.cpu() for key, value in checked.items()})
+    if checkpoint and checkpoint.due(finished=True):
+        checkpoint.save({key: value.cpu() for key, value in checked.items()})
     return checked
 
 
 def shared_fit(
-    training: Split, protocol: Protocol, seed: int, progress: Progress | None = None, stages: Stages | None = None
+    training: Split,
+    protocol: Protocol,
+    seed: int,
+    progress: Progress | None = None,
+    checkpoints: OpenCheckpoint | None = None,
 ) -> Fit:
     """The shared loop for the modules that a method trains itself; the protocol's minimum of steps holds for them."""
     base = loop_options(protocol, training.x.shape[0])
@@ -107,11 +113,12 @@ def shared_fit(
             objective,
             training,
             options,
-            seed,
-            stage=STAGE,
+            Streams(seed, STAGE),
             extra=extra,
-            on_epoch=(lambda epoch: progress(f"{STAGE}, epoch", epoch, options.epochs)) if progress else None,
-            kept=stages(f"{STAGE} {number}") if stages else None,
+            hooks=Hooks(
+                report=(lambda epoch: progress(f"{STAGE}, epoch", epoch, options.epochs)) if progress else None,
+                checkpoint=checkpoints(f"{STAGE} {number}") if checkpoints else None,
+            ),
         )
 
     return fit

@@ -1,4 +1,4 @@
-"""What a fitted job is worth, and what of it is kept: every grid point's metrics, the choice among them, the files."""
+"""Evaluation of a fitted job: every grid point's metrics, the choice among them, the artifacts."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from bench import methods
-from bench.job.build import Progress, Stages, linear_module, loop_options, per_sample_tensors
+from bench.job.build import OpenCheckpoint, Progress, linear_module, loop_options, per_sample_tensors
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted
 from bench.methods.api import LinearMethod
 from bench.protocol import Protocol
 from bench.system.processes import side_by_side
-from bench.training.loop import DivergedError, Stage, Trained, initialise_classifier, train
+from bench.training.checkpoint import Checkpoint
+from bench.training.loop import DivergedError, Hooks, Trained, initialise_classifier, train
 from bench.training.step import LoopOptions
 
 
@@ -28,12 +30,12 @@ def fit_linear(
     seed: int,
     progress: Progress | None = None,
     processes: int = 1,
-    stages: Stages | None = None,
+    checkpoints: OpenCheckpoint | None = None,
 ) -> Fitted:
     """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
 
     ``progress("epoch", done, all)`` counts epochs over all stacks. With several ``processes`` a grid's stacks train
-    side by side; each is the same program then, so results do not depend on it. ``stages`` keeps long trainings.
+    side by side; each is the same program then, so results do not depend on it. ``checkpoints`` keep long trainings.
 
     Raises
     ------
@@ -47,36 +49,31 @@ def fit_linear(
     parts = stacked_positions(points, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
     chosen = [[points[position] for position in positions] for positions in parts]
     once: dict[str, dict[str, Tensor]] = {}
-    extras = []
-    for part in chosen:
+    stacks = []
+    for number, (part, positions) in enumerate(zip(chosen, parts, strict=True)):
         read = _read_by_prepare(cls, part[0])
         if read not in once:
-            own = _named(stages, f"preparation {len(once)}")
+            own = _named(checkpoints, f"preparation {len(once)}")
             once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed, progress, own)
-        extras.append(once[read])
-    kept = [stages(_stack_name(positions)) if stages else None for positions in parts]
+        kept = checkpoints(f"stack of {positions[0]} to {positions[-1]}") if checkpoints else None
+        stacks.append(_StackJob(number, part, once[read], kept))
+    train_one = partial(_train_stack, name, prepared, options, seed)
     if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
-        stack = partial(_train_one_of, name, chosen, prepared, options, seed, extras, kept, protocol.threads)
-        outcomes = side_by_side(stack, len(parts), processes, forked=protocol.threads == 1)
+        one_of = partial(_train_one_of, train_one, stacks, protocol.threads)
+        outcomes = side_by_side(one_of, len(parts), processes, forked=protocol.threads == 1)
     else:
-        outcomes = []
-        for number, part in enumerate(chosen):
-
-            def report(epoch: int, before: int = number * options.epochs) -> None:
-                if progress:
-                    progress("epoch", before + epoch, len(parts) * options.epochs)
-
-            outcomes.append(_train_stack(name, part, prepared, options, seed, extras[number], report, kept[number]))
+        total = len(parts) * options.epochs
+        outcomes = [train_one(stack, _counted(progress, stack.number * options.epochs, total)) for stack in stacks]
     failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
     if len(failures) == len(outcomes):
         raise failures[0]
     candidates: dict[int, Candidate] = {}
-    for positions, outcome, extra in zip(parts, outcomes, extras, strict=True):
+    for positions, outcome, stack in zip(parts, outcomes, stacks, strict=True):
         for k, position in enumerate(positions):
             if isinstance(outcome, DivergedError):
                 candidates[position] = Candidate(scores=_no_scores, diverged=options.epochs)
             else:
-                recovered = partial(_distribution, name, points[position], prepared, seed, extra)
+                recovered = partial(_distribution, name, points[position], prepared, seed, stack.extra)
                 candidates[position] = _candidate(outcome, k, recovered)
     return Fitted(
         [candidates[i] for i in range(len(points))],
@@ -86,55 +83,49 @@ def fit_linear(
     )
 
 
+@dataclass(frozen=True)
+class _StackJob:
+    """Grid points that are trained together."""
+
+    number: int
+    points: list[dict[str, Any]]
+    extra: dict[str, Tensor]
+    checkpoint: Checkpoint | None
+
+
 def _train_stack(
     name: str,
-    points: list[dict[str, Any]],
     prepared: Prepared,
     options: LoopOptions,
     seed: int,
-    extra: dict[str, Tensor],
-    on_epoch: Callable[[int], None] | None = None,
-    kept: Stage | None = None,
+    stack: _StackJob,
+    report: Callable[[int], None] | None = None,
 ) -> Trained | DivergedError:
-    modules = [linear_module(name, point, prepared, seed) for point in points]
-    for module in modules:  # the classifier starts from a stream that all rows share
+    modules = [linear_module(name, point, prepared, seed) for point in stack.points]
+    for module in modules:  # the classifier starts from a stream that all variants share
         initialise_classifier(module, seed)
+    training, validation = prepared.splits["train"], prepared.splits.get("val")
+    hooks = Hooks(report, stack.checkpoint)
     try:
-        return train(
-            modules,
-            prepared.splits["train"],
-            prepared.splits.get("val"),
-            options,
-            seed,
-            extra=extra,
-            on_epoch=on_epoch,
-            kept=kept,
-        )
+        return train(modules, training, validation, options, seed, extra=stack.extra, hooks=hooks)
     except DivergedError as error:
         return error
 
 
 def _train_one_of(
-    name: str,
-    stacks: list[list[dict[str, Any]]],
-    prepared: Prepared,
-    options: LoopOptions,
-    seed: int,
-    extras: list[dict[str, Tensor]],
-    stages: list[Stage | None],
-    threads: int,
-    number: int,
+    train_one: Callable[[_StackJob], Trained | DivergedError], stacks: list[_StackJob], threads: int, number: int
 ) -> Trained | DivergedError:
     torch.set_num_threads(threads)
-    return _train_stack(name, stacks[number], prepared, options, seed, extras[number], None, stages[number])
+    return train_one(stacks[number])
 
 
-def _stack_name(positions: list[int]) -> str:
-    return f"stack of {positions[0]} to {positions[-1]}"
+def _counted(progress: Progress | None, before: int, total: int) -> Callable[[int], None] | None:
+    """Reports of a stack's epochs as epochs of all stacks."""
+    return (lambda epoch: progress("epoch", before + epoch, total)) if progress else None
 
 
-def _named(stages: Stages | None, name: str) -> Stages | None:
-    return None if stages is None else lambda stage: stages(f"{name} {stage}")
+def _named(checkpoints: OpenCheckpoint | None, name: str) -> OpenCheckpoint | None:
+    return None if checkpoints is None else lambda stage: checkpoints(f"{name} {stage}")
 
 
 def stacked_positions(

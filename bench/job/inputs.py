@@ -39,7 +39,7 @@ def prepare(dataset: Dataset, scaling: str, fidelity: str, device: torch.device,
 
 
 def problem_of(dataset: str, train: Split, fidelity: str) -> Problem:
-    """What a method may know of a training split beforehand."""
+    """The problem as a method may know it from a training split."""
     return Problem(
         dataset=dataset,
         n_samples=train.x.shape[0],

@@ -1,4 +1,4 @@
-"""What is wrong with a method's own code, in one sentence with its line: tried on a few random rows."""
+"""Diagnosis of a method's code on a few random rows, in one sentence with its line."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def described(error: BaseException, name: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What the error says, without what it may add below; its type where it says nothing."""
+    """First line of an error's message; its type where it says nothing."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""A probe: the numbers that a row gives on a fixed tiny problem, through the whole path of a job.
+"""A probe: the numbers that a variant gives on a fixed tiny problem, through the whole path of a job.
 
 Two versions of the code that give the same probes compute the same records, whatever their text; ``bench.plan.probes``
 asks for probes and compares them. The problem is built by integer arithmetic and computed in float64 on one

@@ -1,4 +1,4 @@
-"""A row's recipe: its method, options and grid, whatever the data. Imports no torch."""
+"""Recipe of a variant: its method, options and grid, whatever the data. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.errors import UsageError
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a row does, whatever the data: its method, its options and its grid."""
+    """A variant's method, options and grid, whatever the data."""
 
     info: methods.MethodInfo
     options: dict[str, Any]
@@ -21,8 +21,8 @@ class Recipe:
     points: list[dict[str, Any]]
 
 
-def recipe(row: Variant) -> Recipe:
-    """A row's method with its options and grid checked.
+def recipe(variant: Variant) -> Recipe:
+    """A variant's method with its options and grid checked.
 
     Raises
     ------
@@ -30,14 +30,16 @@ def recipe(row: Variant) -> Recipe:
         For a method or an option that does not exist.
     """
     try:
-        info = methods.info(row.base)
-        options = methods.options(row.base, info.defaults, row.options)
-        grid = info.grid if row.grid is None else row.grid
-        # An option that the row fixes is not searched.
-        grid = {name: values for name, values in grid.items() if row.grid is not None or name not in row.options}
-        return Recipe(info, options, grid, _points(row.base, info.defaults, options, grid))
+        info = methods.info(variant.base)
+        options = methods.options(variant.base, info.defaults, variant.options)
+        grid = info.grid if variant.grid is None else variant.grid
+        # An option that the variant fixes is not searched.
+        grid = {
+            name: values for name, values in grid.items() if variant.grid is not None or name not in variant.options
+        }
+        return Recipe(info, options, grid, _points(variant.base, info.defaults, options, grid))
     except ValueError as error:
-        raise UsageError(f"row {row.name!r}: {error}") from error
+        raise UsageError(f"variant {variant.name!r}: {error}") from error
 
 
 def _points(

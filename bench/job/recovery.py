@@ -1,4 +1,4 @@
-"""The recovery track: how well label enhancement recovers a label distribution that is known.
+"""Recovery of known label distributions by label enhancement.
 
 Transductive: all rows train on their logical labels, and the degrees recovered for the same rows are compared with the
 true ones. Nothing is selected, by the true distribution or otherwise: last epoch, fixed options.

@@ -25,7 +25,7 @@ class Candidate:
 
     @property
     def usable(self) -> bool:
-        """Whether there is a model to score with: a diverged one may have been kept before."""
+        """True where there is a model to score with: a diverged one may have been kept before."""
         return self.diverged is None or bool(self.epoch)
 
 

@@ -105,7 +105,7 @@ def _f1(true_positives: Tensor, false_positives: Tensor, false_negatives: Tensor
 
 
 def decision_counts(y: Tensor, scores: Tensor, threshold: float) -> DecisionCounts:
-    """What the decisions ``score > threshold`` get right and wrong."""
+    """Counts of right and wrong decisions ``score > threshold``."""
     labels = y.shape[1]
     exact = torch.zeros((), dtype=torch.int64, device=y.device)
     counts = torch.zeros(3, labels, dtype=torch.int64, device=y.device)

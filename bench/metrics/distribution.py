@@ -1,4 +1,4 @@
-"""How far a recovered label distribution is from the true one: the six measures of label distribution learning
+"""Distances of a recovered label distribution from the true one: the six measures of label distribution learning
 (Geng, TKDE 2016), each a mean over the rows, in float64.
 
 Two rules make them defined for every method. A method's degrees become a distribution by division by their row's sum;

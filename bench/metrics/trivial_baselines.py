@@ -1,4 +1,4 @@
-"""What any label enhancement has to beat: distributions that are written down without learning anything."""
+"""Trivial baselines of label enhancement: label distributions that are written down without learning anything."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Jobs to run: rows, content keys, states of records, forecasts of cost."""
+"""Jobs to run: variants, content keys, states of records, forecasts of cost."""

@@ -1,4 +1,4 @@
-"""What a job costs: seconds and memory from its data's shape, corrected by past records. Imports no torch."""
+"""Cost model of jobs: seconds and memory from the data's shape, corrected by past records. Imports no torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Forecast:
 
 
 def time_terms(protocol: Protocol, shape: Shape, points: int) -> dict[str, float]:
-    """What a job's seconds may grow with, in units that give coefficients of about a second."""
+    """Terms that a job's seconds may grow with, in units that give coefficients of about a second."""
     steps = protocol.epochs_for(shape.train) * math.ceil(shape.train / protocol.batch_size)
     weights = points * shape.labels * shape.features
     return {
@@ -66,9 +66,9 @@ class CostModel:
                     self._factors[which].append(record.cost.seconds / expected)
 
     def forecast(self, job: Job, shape: Shape) -> Forecast:
-        """Corrected by records of the row on this data set, else by those of the method, else by all."""
-        row = job.name.full_dataset, job.name.variant
-        factors = self._factors.get(row) or self._factors.get(job.base) or self._factors.get(None, [1.0])
+        """Corrected by records of the variant on this data set, else by those of the method, else by all."""
+        variant = job.name.full_dataset, job.name.variant
+        factors = self._factors.get(variant) or self._factors.get(job.base) or self._factors.get(None, [1.0])
         seconds = self._seconds(job.base, job.protocol, shape, len(job.points)) * median(factors)
         return Forecast(seconds, memory_bytes(job, shape), shape.evaluated * shape.labels)
 

@@ -108,7 +108,7 @@ def _facts_of_source(path: Path) -> tuple[str, list[str], int]:
 
 @lru_cache(maxsize=1)
 def _own_digest() -> str:
-    """What is remembered is forgotten when the code that computes it changes."""
+    """Digest of this module: what is remembered is forgotten when the code that computes it changes."""
     return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:DIGEST_LENGTH]
 
 
@@ -177,7 +177,7 @@ def data_digest(files: tuple[Path, ...], reader: str, digest: Callable[[], str])
 
 
 def _remembered(memory: Path, files: tuple[Path, ...], compute: Callable[[], Any], *more: str) -> Any:
-    """What was computed of the files, as long as their sizes, modification times and ``more`` are what they were."""
+    """A value computed of files, remembered while their sizes, modification times and ``more`` are what they were."""
     stats = [path.stat() for path in files]
     stamp = [*([stat.st_size, stat.st_mtime_ns] for stat in stats), *more]
     name = str(files[0].resolve())

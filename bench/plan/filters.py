@@ -1,4 +1,4 @@
-"""Which rows, data sets and seeds a table is made of. Imports neither torch nor methods."""
+"""Filters of records by variant, data set and seed. Imports neither torch nor methods."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def chosen(entries: list[JobState], manifest: Manifest, choice: Choice) -> tuple
     """
     if choice == Choice():
         return entries, manifest
-    rows = {*manifest.variants, *(entry.job.variant for entry in entries)}
+    variants = {*manifest.variants, *(entry.job.variant for entry in entries)}
     full = {*manifest.datasets, *(entry.job.full_dataset for entry in entries)}
     names = {*full, *(name.partition("@")[0] for name in full), *manifest.missing}
     seeds = {*manifest.seeds, *(entry.job.seed for entry in entries)}
-    for given, there, what in ((choice.variants, rows, "variant"), (choice.datasets, names, "data set")):
+    for given, there, what in ((choice.variants, variants, "variant"), (choice.datasets, names, "data set")):
         for name in given or ():
             if name not in there:
                 raise UsageError(f"there is no record of the {what} {name!r}; {did_you_mean(name, there)}")

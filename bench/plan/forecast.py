@@ -1,4 +1,4 @@
-"""What a run will take, before it starts: seconds and memory of each job, and of all together. Imports no torch."""
+"""Forecasts of a run: seconds and memory of each job, and of all together. Imports no torch."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def total(jobs: list[Job], expected: Expected, workers: int, together: int = 1) 
 
 
 def jobs_a_device(jobs: Iterable[Job], records: Iterable[Record], device_bytes: int) -> int:
-    """How many jobs may share a GPU: four fifths of it by measured peaks, but one where a row was not measured."""
+    """Jobs that may share a GPU: four fifths of it by measured peaks, one where a variant was not measured."""
     peaks: dict[tuple[str, str], int] = {}
     for record in records:
         if record.cost.together == 1:  # the peak of one that ran in turns is that of several jobs
-            row = record.job.full_dataset, record.job.variant
-            peaks[row] = max(peaks.get(row, 0), record.cost.peak_device_bytes or 0)
+            variant = record.job.full_dataset, record.job.variant
+            peaks[variant] = max(peaks.get(variant, 0), record.cost.peak_device_bytes or 0)
     wanted = [peaks.get((job.name.full_dataset, job.name.variant), 0) for job in jobs]
     return max(1, int(0.8 * device_bytes / max(wanted))) if min(wanted, default=0) else 1

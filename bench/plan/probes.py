@@ -1,4 +1,4 @@
-"""Whether changed code still computes a record's numbers: probes (``bench.job.probe``), remembered and compared.
+"""Probes (``bench.job.probe``), remembered and compared: does changed code still compute a record's numbers?
 
 Imports no torch: probes are computed in a process of their own, and only where source digests differ.
 """
@@ -27,7 +27,7 @@ MEMORY = "probes.json"
 
 
 def equal(one: Probe, other: Probe) -> bool:
-    """Whether two probes have the same numbers but for rounding."""
+    """True where two probes have the same numbers but for rounding."""
     return one.keys() == other.keys() and all(_close(one[name], other[name]) for name in one)
 
 
@@ -41,7 +41,7 @@ def current_probes(
     wanted: Iterable[tuple[ProbeRequest, dict[str, Any]]],
     compute: Callable[[dict[str, ProbeRequest]], Probes] | None = None,
 ) -> list[Probe | None]:
-    """What each request gives under the code that the source digests of its key are of; None where it fails.
+    """The probe of each request under the code that the source digests of its key are of; None where it fails.
 
     Probes are remembered by these digests. The others are computed together, in a process of their own unless
     ``compute`` is given.
@@ -74,7 +74,7 @@ class _Work:
 
 
 NAMED = "by name"
-"""Remembered of a row whose probe depends on the data set's name."""
+"""Remembered of a variant whose probe depends on the data set's name."""
 
 
 def _look_up(known: dict[str, Any], request: ProbeRequest, key: dict[str, Any]) -> list[Probe | None] | None:
@@ -87,6 +87,6 @@ def _nameless(request: ProbeRequest, key: dict[str, Any]) -> str:
 
 
 def _identity(request: ProbeRequest, key: dict[str, Any]) -> str:
-    """What a probe is remembered by."""
+    """Digest that a probe is remembered by."""
     parts = [msgspec.to_builtins(request), [key[part] for part in SOURCE_PARTS]]
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[: 2 * digests.DIGEST_LENGTH]

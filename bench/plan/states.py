@@ -1,4 +1,4 @@
-"""States of jobs and of records: done, stale, failed, corrupt or missing. Imports no torch."""
+"""States of jobs: done, incomplete, stale, failed, corrupt or missing. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from bench.config import Config, Variant, effective_protocol
-from bench.datasets.catalog import Source, resolve
-from bench.datasets.readers import ldl
+from bench.config import Config, effective_protocol
+from bench.datasets.catalog import Source
 from bench.errors import UsageError
-from bench.job.recipe import Recipe, recipe
-from bench.plan import recovery
+from bench.job.recipe import Recipe
 from bench.plan.jobs import Job, Plan, data_part
-from bench.plan.keys import job_key
 from bench.plan.probes import SOURCE_PARTS, current_probes, equal
-from bench.plan.variants import variants_of
+from bench.plan.tracks import TRACKS
 from bench.protocol import Protocol
 from bench.records.probe_request import ProbeRequest, probe_request
 from bench.records.record import CorruptRecordError, JobName, Manifest, Probe, Record, job_of, readable
@@ -32,7 +29,7 @@ Kind = Literal["done", "incomplete", "stale", "failed", "corrupt", "missing"]
 
 @dataclass(frozen=True)
 class JobState:
-    """What a results folder holds of a job, and whether it may be trusted."""
+    """State of a job in a results folder: its record, and whether it may be trusted."""
 
     job: JobName
     state: Kind
@@ -90,7 +87,7 @@ def _judged(one: Expected, probe: Probe | None) -> JobState:
         return JobState(one.job, "missing", path=one.path)
     if isinstance(record, CorruptRecordError):
         return JobState(one.job, "corrupt", str(record), path=one.path)
-    parts = ("its row",) if one.key is None else changed_parts(record, one.key)
+    parts = ("its variant",) if one.key is None else changed_parts(record, one.key)
     same_numbers = probe is not None and record.probe is not None and equal(probe, record.probe)
     if parts and not same_numbers:
         return JobState(one.job, "stale", f"{', '.join(parts)} changed since", record, one.path, parts)
@@ -103,13 +100,13 @@ def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:
 
 
 def states_of(jobs: Sequence[Job], store: Store) -> list[JobState]:
-    """What the store holds of planned jobs."""
+    """States of planned jobs."""
     found = [(job, store.path(job.name)) for job in jobs]
     return judged([Expected(job.name, path, _read(path), job.key, job.probe_request) for job, path in found])
 
 
 def state_of(job: Job, store: Store) -> JobState:
-    """What the store holds of a planned job."""
+    """State of a planned job."""
     return states_of([job], store)[0]
 
 
@@ -152,8 +149,8 @@ class _Now:
         self.manifest = manifest
         self.config = config
         self.folders = folders
-        self.recovery = manifest.track == "recovery"
-        self.rows = recovery.variants_of(config) if self.recovery else variants_of(config)
+        self.track = TRACKS[manifest.track]
+        self.variants = self.track.variants(config)
         self._made = cache(self._made_of)
         self._data = cache(self._data_of)
 
@@ -171,36 +168,26 @@ class _Now:
         own = {"seed": record.job.seed, "data": data or record.key.get("data")}
         return Expected(record.job, path, record, {**key, **own}, request)
 
-    def _made_of(self, variant_name: str, protocol_name: str) -> tuple[Recipe, Protocol, dict[str, Any]] | None:
-        row: Variant | None = self.rows.get(variant_name)
-        if row is None:
-            return None
+    def _made_of(self, name: str, protocol_name: str) -> tuple[Recipe, Protocol, dict[str, Any]] | None:
         # The folder's protocol, not bench.toml's: a run with --epochs has its own.
         settings = self.manifest.protocols.get(protocol_name)
-        protocol = (
-            msgspec.convert(settings, Protocol) if settings is not None else self.config.protocols.get(protocol_name)
-        )
-        if protocol is None:
+        protocol = msgspec.convert(settings, Protocol) if settings else self.config.protocols.get(protocol_name)
+        if name not in self.variants or protocol is None:
             return None
-        protocol = effective_protocol(protocol, row)
+        protocol = effective_protocol(protocol, self.variants[name])
         try:
-            if self.recovery:
-                made = recovery.recipe(row, self.config)
-                return made, protocol, recovery.job_key(made, protocol, 0, "")
-            made = recipe(row)
-            return made, protocol, job_key(made, protocol, 0, "")
+            made = self.track.recipe(self.variants[name], self.config)
         except UsageError:
             return None
+        return made, protocol, self.track.key(made, protocol, 0, "")
 
     def _data_of(self, full_name: str) -> tuple[str | None, str | None]:
         """Digest and protocol's name; None where the data are not here: then they cannot have changed under us."""
         try:
-            if self.recovery:
-                return data_part(recovery.source_of(ldl.resolve(full_name, self.folders), self.config)), None
-            source = resolve(full_name, self.config, self.folders)
-            return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
+            source = self.track.source(full_name, self.config, self.folders)
         except UsageError:
             return None, None
+        return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
 
 
 def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[JobState]:
@@ -220,7 +207,7 @@ def _wanted_again(state: JobState, fresh: bool, required: list[str]) -> JobState
 
 
 def _gone(kind: str, state: JobState) -> bool:
-    """Whether what was kept of a kind is not beside its record any more."""
+    """True where an artifact of the kind is not beside its record any more."""
     assert state.record is not None
     names = [what for what in state.record.artifacts if what.partition(".")[0] == kind]
     return any(state.artifact(name) is None for name in names)

@@ -1,4 +1,4 @@
-"""Rows of bench.toml and registered methods, by name. Imports no torch."""
+"""Variants by name: registered methods, and those of bench.toml. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,49 +13,54 @@ VARIANT_NAME = re.compile(r"[^/\\:*?\"<>|.][^/\\:*?\"<>|]*")
 
 
 def variants_of(config: Config) -> dict[str, Variant]:
-    """Every row: the paper's order, the extra rows, those of bench.toml, then further registered methods by name."""
+    """Every variant: the paper's, the extra ones, those of bench.toml, then further registered methods by name."""
     registered = methods.names()
     order = [*config.tables.ranked, *config.tables.extra, *config.variants, *sorted(registered)]
-    rows: dict[str, Variant] = {}
+    variants: dict[str, Variant] = {}
     for name in order:
         if name in config.variants:
-            rows[name] = config.variants[name]
-            if name in registered and rows[name].base != name:
+            variants[name] = config.variants[name]
+            if name in registered and variants[name].base != name:
                 raise UsageError(
                     f"{config.path}: methods.{name} is a registered method's name, and cannot have the base "
-                    f"{rows[name].base!r}; give the row another name."
+                    f"{variants[name].base!r}; give the variant another name."
                 )
         elif name in registered:
-            rows[name] = Variant(name=name, base=name)
-    return rows
+            variants[name] = Variant(name=name, base=name)
+    return variants
 
 
 def chosen_variants(config: Config, names: Iterable[str] | None) -> list[Variant]:
-    """The rows that are named; without names all but those that bench.toml keeps for when they are named."""
-    rows = variants_of(config)
+    """The variants that are named; without names all but those that bench.toml keeps for when they are named."""
+    variants = variants_of(config)
     if names is None:
-        return [row for row in rows.values() if row.name not in config.run.only_when_named]
-    return named_variants(rows, names)
+        return [variant for variant in variants.values() if variant.name not in config.run.only_when_named]
+    return named_variants(variants, names)
 
 
-def named_variants(rows: dict[str, Variant], names: Iterable[str] | None) -> list[Variant]:
+def named_variants(variants: dict[str, Variant], names: Iterable[str] | None) -> list[Variant]:
     if names is None or list(names) == ["all"]:
-        return list(rows.values())
+        return list(variants.values())
     chosen = {}
     for name in names:
-        match = name if name in rows else next((row for row in rows if row.casefold() == name.casefold()), None)
+        match = (
+            name
+            if name in variants
+            else next((other for other in variants if other.casefold() == name.casefold()), None)
+        )
         if match is None:
             faults = [found.problems[0] for found in methods.infos().values() if found.problems]
             unreadable = f" What cannot be used: {'; '.join(faults)}." if faults else ""
-            raise UsageError(f"there is no method or row {name!r}; {did_you_mean(name, rows)}{unreadable}")
-        chosen[match] = rows[match]
+            raise UsageError(f"there is no method or variant {name!r}; {did_you_mean(name, variants)}{unreadable}")
+        chosen[match] = variants[match]
     return list(chosen.values())
 
 
-def variant_folder(row: Variant) -> str:
-    """The row's name, which is also a folder's."""
-    if not VARIANT_NAME.fullmatch(row.name):
+def variant_folder(variant: Variant) -> str:
+    """The variant's name, which is also a folder's."""
+    if not VARIANT_NAME.fullmatch(variant.name):
         raise UsageError(
-            f"the row name {row.name!r} cannot be a folder's name; leave out / \\ : * ? \" < > | and a leading dot."
+            f"the variant name {variant.name!r} cannot be a folder's name; "
+            'leave out / \\ : * ? " < > | and a leading dot.'
         )
-    return row.name
+    return variant.name

@@ -1,4 +1,4 @@
-"""What ``--keep`` stores beside a record, and how it is read back. Imports no torch.
+"""Artifacts beside a record, as ``--keep`` asks for them, written and read. Imports no torch.
 
 ``scores``: the test split's scores and labels. ``distributions``: the label distribution that a method recovers for the
 training rows, with their logical labels and predicted scores.
@@ -21,7 +21,7 @@ DISTRIBUTIONS = "distributions.npz"
 
 @dataclass(frozen=True)
 class KeptScores:
-    """What one job's chosen model says of the N test instances."""
+    """Scores of one job's chosen model for the N test instances."""
 
     scores: np.ndarray
     """[N, c] float32, or float64 where the method's scores are (ML-KNN, RAKEL)."""
@@ -34,7 +34,7 @@ class KeptScores:
 
 @dataclass(frozen=True)
 class RecoveredDistribution:
-    """What a label-enhancement method recovered for the N training rows of one job."""
+    """Label distribution recovered for the N training rows of one job."""
 
     degrees: np.ndarray
     """[N, c] float32, as the method gives them: not negative; they sum to 1 unless the method says otherwise."""

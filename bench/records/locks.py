@@ -1,4 +1,4 @@
-"""Who is at which job: a lock file a job, held by the process that computes it. Imports neither torch nor methods.
+"""Per-job lock files (flock), held by the process that computes the job. Imports neither torch nor methods.
 
 The lock is the operating system's (``flock``) and goes with its process, however that ends; the file's content says who
 holds it and how far it is, for ``bench status``. Two runs on one folder never compute one job twice.
@@ -60,7 +60,7 @@ def claimed(store: Store, job: JobName) -> Iterator[Claim | None]:
 
 
 def abandoned(store: Store, job: JobName) -> bool:
-    """Whether a process died while it held the job: its lock file is there, and nobody holds it."""
+    """True where a process died while it held the job: its lock file is there, and nobody holds it."""
     path = lock_path(store, job)
     return path.exists() and _held(path) is None
 

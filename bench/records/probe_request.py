@@ -1,4 +1,4 @@
-"""What is asked of a probe: a row, a protocol and a data set's name, whatever the code. Imports no torch."""
+"""Requests for probes: a variant, a protocol and a data set's name, whatever the code. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bench.protocol import Protocol
-from bench.records.record import Probe, Track
+from bench.records.record import Probe, TrackName
 
 LEARNING_RATE = 0.05
 CUT = {"epochs": 4, "iterations": 3}
@@ -16,22 +16,22 @@ CUT = {"epochs": 4, "iterations": 3}
 
 
 class ProbeRequest(msgspec.Struct, frozen=True):
-    """What a probe depends on besides the code."""
+    """Inputs of a probe besides the code."""
 
-    track: Track
+    track: TrackName
     base: str
     gradient: bool
     points: tuple[dict[str, Any], ...]
-    """The first and the last point of the row's grid, or its one point."""
+    """The first and the last point of the variant's grid, or its one point."""
     protocol: Protocol
     dataset: str
     """Some published constants go by the data set's name."""
 
 
 def probe_request(
-    track: Track, base: str, gradient: bool, points: Iterable[dict[str, Any]], protocol: Protocol, dataset: str
+    track: TrackName, base: str, gradient: bool, points: Iterable[dict[str, Any]], protocol: Protocol, dataset: str
 ) -> ProbeRequest:
-    """The probe of a row on a data set; how long it trains is the probe's own."""
+    """The probe of a variant on a data set; how long it trains is the probe's own."""
     short = [
         {name: min(value, CUT[name]) if name in CUT else value for name, value in point.items()} for point in points
     ]

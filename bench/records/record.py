@@ -11,8 +11,8 @@ from msgspec import UNSET, UnsetType
 
 SCHEMA = 2
 Status = Literal["done", "failed"]
-Track = Literal["classification", "recovery"]
-"""What is compared: classifiers on test data, or recovered label distributions."""
+TrackName = Literal["classification", "recovery"]
+"""Classifiers on test data, or recovered label distributions."""
 Metrics = dict[str, float | None]
 """{metric's key: value, None where it is not defined}."""
 Probe = dict[str, float | None]
@@ -20,7 +20,7 @@ Probe = dict[str, float | None]
 
 
 class JobName(msgspec.Struct, frozen=True, order=True):
-    """What a record is the record of."""
+    """Name of a job: data set, variant and seed."""
 
     dataset: str
     extractor: str
@@ -67,7 +67,7 @@ class Selected(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What a job of the classification track computed; the same bytes when it runs twice on one machine."""
+    """Result of a job of the classification track; the same bytes when it runs twice on one machine."""
 
     selected: Selected
     val: Metrics
@@ -85,7 +85,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class RecoveryResult(msgspec.Struct, frozen=True):
-    """What a job of the recovery track computed."""
+    """Result of a job of the recovery track."""
 
     measures: Metrics
     epochs: int | None
@@ -94,7 +94,7 @@ class RecoveryResult(msgspec.Struct, frozen=True):
     n_features: int = msgspec.field(name="features")
     n_labels: int = msgspec.field(name="labels")
     logical_labels: str
-    """Where they come from."""
+    """Origin of the logical labels."""
     result_sha256: str | UnsetType = UNSET
 
 
@@ -109,7 +109,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a job took."""
+    """Time and memory of a job."""
 
     seconds: float
     load_seconds: float | None = None
@@ -125,7 +125,7 @@ class Cost(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What one job left behind."""
+    """Record of one job: its result or failure, cost and environment."""
 
     job: JobName
     base: str
@@ -143,15 +143,15 @@ class Record(msgspec.Struct, frozen=True):
     artifacts: dict[str, str] = {}
     """{kind: file beside the record}."""
     asked: list[str] = []
-    """What ``--keep`` asked for; some methods have no artifact of a kind."""
+    """Artifacts that ``--keep`` asked for; some methods have none of a kind."""
     probe: Probe | None = None
-    """What the same code and options gave on a fixed tiny problem; None of a failure, or where that failed."""
-    track: Track = "classification"
+    """Numbers of the same code and options on a fixed tiny problem; None of a failure, or where that failed."""
+    track: TrackName = "classification"
     schema: int = SCHEMA
 
     @property
     def metrics(self) -> Metrics:
-        """What tables show: metrics on test data, or measures of recovery; none of a failure."""
+        """Metrics that tables show: those on test data, or measures of recovery; none of a failure."""
         if self.recovered is not None:
             return self.recovered.measures
         return {} if self.result is None else self.result.test
@@ -163,14 +163,14 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What runs into a folder asked for, so that a table can name its gaps."""
+    """Manifest of a results folder: what runs into it asked for, so that a table can name its gaps."""
 
     protocols: dict[str, dict[str, Any]] = {}
     datasets: list[str] = []
     variants: list[str] = []
     seeds: list[int] = []
     missing: dict[str, str] = {}
-    track: Track = "classification"
+    track: TrackName = "classification"
     expected_seconds: dict[str, float] = {}
     """{job: what it was forecast to take when it was last planned}."""
 

@@ -1,7 +1,7 @@
 """The store: one JSON file per job, written atomically, with a checksum inside. Imports neither torch nor methods.
 
-    <results>/<data set>@<extractor>/<row>/seed-<n>.json          the record
-    <results>/<data set>@<extractor>/<row>/seed-<n>.scores.npz    what was kept beside it
+    <results>/<data set>@<extractor>/<variant>/seed-<n>.json          the record
+    <results>/<data set>@<extractor>/<variant>/seed-<n>.scores.npz    what was kept beside it
     <results>/run.json                                            protocols of the folder, what runs asked for
 
 The schema is described in results/README.md.

@@ -1,4 +1,4 @@
-"""Jobs over a cluster: a Dask or Ray that is there already, through joblib's back ends.
+"""Cluster back ends: jobs over a Dask or Ray that is there already, through joblib.
 
 The workers write their records into the shared results folder themselves. Progress is read from there, and so is what
 a lost worker was at: its job's lock file stays behind. A batch that broke goes on with what has no record.

@@ -1,4 +1,4 @@
-"""Jobs that one process runs together: gradient-trained ones on the same data, a step each in turn
+"""Groups of jobs that one process runs together: gradient-trained ones on the same data, a step each in turn
 (``bench.training.interleave``). Imports no torch before they run."""
 
 from __future__ import annotations

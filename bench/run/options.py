@@ -13,7 +13,7 @@ class RunOptions:
     jobs: int
     keep: list[str]
     keep_required: bool
-    """Whether a record that lacks what ``keep`` asks for is made again: only where the user asked for it."""
+    """True where the user asked for ``keep``: a record that lacks an artifact is then made again."""
     fresh: bool
     epochs: int | None
     timeout: float | None = None
@@ -21,6 +21,6 @@ class RunOptions:
     shard: tuple[int, int] = (1, 1)
     """(which, of how many): every so-manieth job of the plan."""
     cluster: Cluster | None = None
-    """Where the jobs run, if not on this machine."""
+    """Cluster that the jobs run on, if not on this machine."""
     together: int = 1
     """Gradient-trained jobs on the same data that a process trains in turns."""

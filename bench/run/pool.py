@@ -1,4 +1,4 @@
-"""Jobs over processes: one loky executor of one process a slot, so that a process that dies takes its own jobs along
+"""Process pool: one loky executor of one process a slot, so that a process that dies takes its own jobs along
 and nothing else.
 
 Jobs whose process was killed are tried once more, each when nothing runs beside it: if it was memory that was lacking,

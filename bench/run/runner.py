@@ -1,4 +1,4 @@
-"""Drives a plan: which jobs have to run, fan-out over processes, progress, summary, exit code."""
+"""Runner of a plan: jobs that have to run, fan-out over processes, progress, summary, exit code."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
 
 def show_plan(plan: Plan, config: Config, store: Store, options: RunOptions) -> int:
-    """What a run would do and how long it would take, without doing it."""
+    """Print what a run would do and how long it would take."""
     refuse_other_protocols(plan, config, store, options)
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(plan, states, options)
@@ -71,7 +71,7 @@ def all_records(store: Store, states: list[JobState]) -> list[Record]:
 
 
 def on_gpu(device: str) -> bool:
-    """Whether forecasts are for a GPU; torch, which knows what is there, takes too long to ask."""
+    """True where forecasts are for a GPU; torch, which knows what is there, takes too long to ask."""
     return device.startswith("cuda") or (device == "auto" and Path("/proc/driver/nvidia/gpus").is_dir())
 
 

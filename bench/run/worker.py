@@ -1,4 +1,4 @@
-"""One job from start to committed record: load, fit, select on validation data, evaluate, write."""
+"""Worker: one job from start to committed record (load, fit, evaluate, commit)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from bench.training.loop import DivergedError
 
 @dataclass(frozen=True)
 class JobOptions:
-    """How the jobs of a run are carried out."""
+    """Options of a run that its jobs need."""
 
     device: str
     """auto, cpu, cuda or cuda:N."""
@@ -62,7 +62,7 @@ class JobOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the parent learns of a job; the results themselves are in the store."""
+    """Outcome of a job as the parent process learns it; the results themselves are in the store."""
 
     job: Job
     status: str
@@ -191,7 +191,7 @@ class JobRun:
                 seed,
                 self.progress,
                 self.options.processes,
-                checkpoints.stage,
+                checkpoints.of,
             )
         else:
             fitted = fit_method(job.base, points, self.prepared, seed)
@@ -269,13 +269,13 @@ def checkpoints_of(job: Job, store: Store, options: JobOptions) -> Checkpoints:
 
 
 def forget_peaks(device: str) -> None:
-    """What is measured of memory is measured from here on."""
+    """Start measuring peak memory anew."""
     hardware.start_anew()
     hardware.forget_peak_memory(device)
 
 
 def recorded_outcome(job: Job, store: Store) -> Outcome:
-    """What the parent learns of a job from its record."""
+    """Outcome of a job, from its record."""
     record = store.read(job.name)
     assert record is not None
     return Outcome(job, record.status, record.cost.seconds, record.problem or _chosen_in_words(record.result))

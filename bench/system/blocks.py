@@ -1,4 +1,4 @@
-"""How much is computed at once: less where memory has run out."""
+"""Sizes of blocks of rows: smaller where memory has run out."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "scikit-multilearn-ng")
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Where a job ran: not part of its key."""
+    """Environment of a job, which is not part of its key."""
     return {
         "bench": version("flem-bench"),
         "commit": commit(),

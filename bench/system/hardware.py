@@ -78,7 +78,7 @@ def device_bytes(device: str) -> int:
 
 
 def peak_device_bytes(device: str) -> int | None:
-    """What a record's cost says of a GPU; nothing of a CPU."""
+    """Peak memory of a GPU in bytes; None of a CPU."""
     return torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else None
 
 

@@ -1,67 +1,119 @@
-"""Tables of a results folder or of the committed reference. Imports no torch."""
+"""Records and their tables: of a results folder, of the committed reference, or printed in the paper. No torch."""
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
+from bench import config as configuration
+from bench.config import Config
+from bench.datasets.catalog import data_folders
 from bench.errors import UsageError
-from bench.records.store import DEFAULT_RESULTS
-
-if TYPE_CHECKING:
-    from bench.config import Config
-    from bench.plan.filters import Choice
-    from bench.records.record import Manifest
-    from bench.tables.table import Style
-
+from bench.metrics.catalogue import Metric
+from bench.plan.filters import Choice, chosen
+from bench.plan.states import JobState, code_note, collect
+from bench.plan.variants import variants_of
+from bench.records.record import Manifest
+from bench.records.store import DEFAULT_RESULTS, Store
+from bench.tables.comparison import comparison, paper_table
+from bench.tables.table import PAPERS_STYLE, MetricTable, Style
 
 REFERENCE = Path(__file__).resolve().parent.parent.parent / "results/reference"
 
 
-def place(origin: str, results: str) -> tuple[Path, Config, bool]:
-    """(folder, configuration, whether the records are the committed ones) of what ``--from`` and ``--results`` say."""
-    from bench import config as configuration
+@dataclass(frozen=True)
+class Selection:
+    """Records to read: from where, and which of them; None: all."""
 
-    if origin == "runs":
-        return Path(results), configuration.load(), False
-    if results != DEFAULT_RESULTS:
-        raise UsageError("--from reference and --results exclude each other.")
-    # The committed records have rows of their own, which a bench.toml beside them names.
-    return REFERENCE, configuration.load(REFERENCE), True
+    origin: Literal["runs", "reference", "paper"] = "runs"
+    """One's own records, the committed ones, or the paper's printed tables in place of records."""
+    results: str = DEFAULT_RESULTS
+    """The folder of one's own records."""
+    data: str | None = None
+    """The folder searched for data."""
+    variants: Sequence[str] | None = None
+    datasets: Sequence[str] | None = None
+    """NAME or NAME@extractor."""
+    seeds: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.origin != "runs" and self.results != DEFAULT_RESULTS:
+            raise UsageError(f"--from {self.origin} and --results exclude each other.")
+
+    @property
+    def folder(self) -> Path:
+        return REFERENCE if self.origin == "reference" else Path(self.results)
+
+    @cached_property
+    def config(self) -> Config:
+        # The committed records have rows of their own, which a bench.toml beside them names.
+        return configuration.load(REFERENCE) if self.origin == "reference" else configuration.load()
+
+    @property
+    def data_folders(self) -> list[Path]:
+        return data_folders(self.config, self.data)
 
 
-def collected(
-    metrics: list,
-    folder: Path,
-    data: str | None,
-    config: Config,
-    committed: bool = False,
-    choice: Choice | None = None,
-    style: Style | None = None,
-) -> tuple[list, list, Manifest]:
-    """The chosen records of the folder, a table of each metric, and what runs into the folder asked for of it."""
-    from bench.datasets.catalog import data_folders
-    from bench.plan.filters import Choice, chosen
-    from bench.plan.states import collect
-    from bench.plan.variants import variants_of
-    from bench.records.store import Store
-    from bench.tables.comparison import comparison
-    from bench.tables.table import PAPERS_STYLE
+@dataclass(frozen=True)
+class Records:
+    """The records of a selection; none where the paper's tables take their place."""
 
+    selection: Selection
+    entries: list[JobState]
+    manifest: Manifest
+    """What runs into the folder asked for, as far as it is selected."""
+
+    def tables(self, metrics: Sequence[Metric], style: Style = PAPERS_STYLE) -> list[MetricTable]:
+        """Table of each metric; the paper's as printed, in its own style.
+
+        Raises
+        ------
+        UsageError: for a metric that the paper has no table of.
+        """
+        config = self.selection.config
+        if self.selection.origin == "paper":
+            for metric in metrics:
+                if metric.paper_table is None:
+                    raise UsageError(f"the paper has no table of {metric.title}.")
+            return [paper_table(metric, config) for metric in metrics]
+        order = list(variants_of(config))
+        return [comparison(self.entries, metric, config, self.manifest, order, style) for metric in metrics]
+
+    @property
+    def note(self) -> str:
+        """Origin of committed records, and whether the code has changed since records were made; maybe empty."""
+        made = ""
+        if self.selection.origin == "reference":
+            commits = {str(entry.record.environment.get("commit")) for entry in self.entries if entry.record}
+            made = f"Reference records, made at commit {', '.join(sorted(commits))}."
+        return " ".join(filter(None, (made, code_note(self.entries))))
+
+
+def load(selection: Selection) -> Records:
+    """Read the records of a selection.
+
+    Raises
+    ------
+    UsageError: where there are none.
+    """
+    if selection.origin == "paper":
+        return Records(selection, [], Manifest())
+    folder = selection.folder
     if not folder.is_dir():
+        committed = selection.origin == "reference"
         how = "this version comes without reference records." if committed else "run `python -m bench run` first."
         raise UsageError(f"there are no records in {folder}; {how}")
     store = Store(folder)
     gc.disable()  # thousands of records leave nothing to collect, and looking costs a tenth of the command
     try:
-        entries = collect(store, config, data_folders(config, data))
+        entries = collect(store, selection.config, selection.data_folders)
     finally:
         gc.enable()
     if not entries:
         raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
-    entries, manifest = chosen(entries, store.manifest(), choice or Choice())
-    order = list(variants_of(config))
-    style = style or PAPERS_STYLE
-    tables = [comparison(entries, metric, config, manifest, order, style) for metric in metrics]
-    return entries, tables, manifest
+    choice = Choice(selection.variants, selection.datasets, selection.seeds)
+    return Records(selection, *chosen(entries, store.manifest(), choice))

@@ -1,4 +1,4 @@
-"""What a long job has computed so far, beside its record-to-be: a killed job goes on from there.
+"""Checkpoints of a long job, beside its record-to-be: a killed job goes on from there.
 
 One file a stage (a recovery network, what ``prepare`` gave, each stack of classifiers). A file of another key, device
 or library version counts as none, and so does a torn one: a job starts over rather than go on from anything else.
@@ -24,21 +24,22 @@ FINISHED_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """The stages of one job. Picklable: the stages of a grid may train in several processes."""
+    """The checkpoints of one job, one a stage. Picklable: the stacks of a grid may train in several processes."""
 
     folder: Path
     identity: str
-    """What the job's result depends on; checkpoints of any other identity are not its own."""
+    """Digest of all that the job's result depends on; checkpoints of any other identity are not its own."""
     seconds: float
     """Between two checkpoints of a stage."""
 
-    def stage(self, name: str) -> Stage:
-        return Stage(self.folder / f"{name.replace(' ', '-')}.checkpoint", self.identity, self.seconds)
+    def of(self, stage: str) -> Checkpoint:
+        """The checkpoint of a stage."""
+        return Checkpoint(self.folder / f"{stage.replace(' ', '-')}.checkpoint", self.identity, self.seconds)
 
 
 @dataclass
-class Stage:
-    """One stage's file."""
+class Checkpoint:
+    """The file of one stage."""
 
     path: Path
     identity: str
@@ -47,8 +48,8 @@ class Stage:
     saved: float = field(default_factory=time.monotonic)
 
     def load(self) -> dict[str, Any] | None:
-        """What :meth:`save` was last given by this job, tensors on the CPU; None where nothing was kept. The stage
-        begins here."""
+        """The state that :meth:`save` was last given by this job, tensors on the CPU; None where there is none. The
+        stage begins here."""
         self.started = self.saved = time.monotonic()
         try:
             content = self.path.read_bytes()

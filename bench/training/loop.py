@@ -11,33 +11,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bench.methods.api import Batch, LinearMethod, Split
 from bench.system.blocks import rows_at_once
+from bench.training.checkpoint import Checkpoint
 from bench.training.interleave import pass_on
-from bench.training.seeding import generator, seed_noise, shuffled_batches, stream_seed
+from bench.training.seeding import Streams, generator
 from bench.training.stack import Stack, stacked_linear
 from bench.training.step import LoopOptions, Step
 
 LOGIT_BYTES_AT_ONCE = 64 * 2**20
 
 
-class Stage(Protocol):
-    """Where a training is kept from time to time, so that a killed one goes on (``bench.training.checkpoint``)."""
-
-    def load(self) -> dict[str, Any] | None: ...
-
-    def due(self, finished: bool) -> bool: ...
-
-    def save(self, state: dict[str, Any]) -> None: ...
-
-
 Batches = Callable[[int], Sequence[Tensor]]
 """epoch (from 1) -> index tensors."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Called after each epoch: ``report`` with the number of epochs done; ``checkpoint`` keeps the training, and is
+    where it goes on from."""
+
+    report: Callable[[int], None] | None = None
+    checkpoint: Checkpoint | None = None
 
 
 class DivergedError(RuntimeError):
@@ -46,7 +46,7 @@ class DivergedError(RuntimeError):
 
 @dataclass
 class Trained:
-    """What training a stack leaves: per model its best snapshot on validation data, and the curves."""
+    """A trained stack: per model its best snapshot on validation data, and the curves."""
 
     parameters: dict[str, Tensor]
     """{name: [K, ...]} of each model's best epoch (the last epoch where nothing was selected)."""
@@ -80,10 +80,9 @@ def train(
     options: LoopOptions,
     seed: int,
     *,
-    extra: dict[str, Tensor] | None = None,
+    extra: Mapping[str, Tensor] | None = None,
     batches: Batches | None = None,
-    on_epoch: Callable[[int], None] | None = None,
-    kept: Stage | None = None,
+    hooks: Hooks = Hooks(),
 ) -> Trained:
     """Train a stack of K models of one method and keep each at its best validation Hamming loss.
 
@@ -94,26 +93,20 @@ def train(
         the last epoch is kept.
     extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
     batches: index tensors of an epoch, instead of the seed's shuffled ones.
-    on_epoch: called with the number of epochs done.
-    kept: where the training goes on from, and is kept.
 
     Raises
     ------
     DivergedError: when no model of the stack has a finite loss any more; the message names the epoch.
     """
-    stack = Stack(
-        modules,
-        linear=True,
-        stackable=modules[0].stackable,
-        device=training.x.device,
-        dtype=training.x.dtype,
-    )
+    device, dtype = training.x.device, training.x.dtype
+    stack = Stack(modules, linear=True, stackable=modules[0].stackable, device=device, dtype=dtype)
     hamming = (
         None
         if validation is None
         else partial(stacked_hamming, split=validation, threshold=modules[0].decision_threshold)
     )
-    return _run(stack, training, hamming, options, seed, "classifier", extra, batches, on_epoch, kept)
+    step = Step(stack, options, training, extra or {})
+    return _Training(step, hamming, Streams(seed, "classifier")).run(options, batches, hooks)
 
 
 def train_module(
@@ -121,15 +114,13 @@ def train_module(
     objective: Callable[[Batch], Tensor],
     training: Split,
     options: LoopOptions,
-    seed: int,
+    streams: Streams,
     *,
-    stage: str,
     extra: Mapping[str, Tensor] | None = None,
-    on_epoch: Callable[[int], None] | None = None,
-    kept: Stage | None = None,
+    hooks: Hooks = Hooks(),
 ) -> None:
     """Train any module by ``objective(batch)`` for all epochs; it is left with the last epoch's parameters, in
-    evaluation mode. Batch order and noise are those of the ``stage``, apart from the classifier's.
+    evaluation mode. Batch order and noise are those of the ``streams``, apart from the classifier's.
 
     Raises
     ------
@@ -137,7 +128,7 @@ def train_module(
     """
     holder = _Objective(module.train(), objective)
     stack = Stack([holder], linear=False, stackable=False, device=training.x.device, dtype=training.x.dtype)
-    trained = _run(stack, training, None, options, seed, stage, dict(extra or {}), None, on_epoch, kept)
+    trained = _Training(Step(stack, options, training, extra or {}), None, streams).run(options, None, hooks)
     module.eval()
     with torch.no_grad():
         for name, parameter in holder.named_parameters():
@@ -156,76 +147,117 @@ class _Objective(nn.Module):
         return self.objective(batch)
 
 
-def _run(
-    stack: Stack,
-    training: Split,
-    hamming: Callable[[dict[str, Tensor]], Tensor] | None,
-    options: LoopOptions,
-    seed: int,
-    stage: str,
-    extra: dict[str, Tensor] | None,
-    batches: Batches | None,
-    on_epoch: Callable[[int], None] | None,
-    kept: Stage | None,
-) -> Trained:
-    device, models = training.x.device, stack.size
-    if training.x.shape[0] < 2:
-        raise ValueError(f"training needs at least two rows; there are {training.x.shape[0]}")
-    step = Step(stack, options, training, extra or {})
-    state = _State(stack)
-    if kept and (before := kept.load()) is not None:
-        _restore(before, state, step)
+class _Training:
+    """A training on its way: the step, the curves, and each model's best snapshot."""
 
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        for epoch in range(state.epoch + 1, options.epochs + 1):
-            order = (
-                batches(epoch)
-                if batches
-                else shuffled_batches(training.x.shape[0], options.batch_size, seed, stage, epoch)
-            )
-            total = torch.zeros(models, dtype=torch.float64, device=device)
-            there = torch.cat(list(order)).to(device)
-            for number, index in enumerate(there.split([len(index) for index in order])):
-                seed_noise(stream_seed(seed, stage, "noise", epoch, number), device)
-                with _products_in(options.tf32):
-                    total += step(index) * len(index)
-                pass_on()
-            loss = total / len(there)
-            state.epoch = epoch
-            state.losses.append(loss.tolist())
-            state.alive &= loss.isfinite()
-            for value in stack.parameters.values():  # the last step may have broken what its loss did not show
-                state.alive &= value.detach().isfinite().flatten(1).all(1)
-            for k, finite in enumerate(state.alive.tolist()):
-                if not finite and state.diverged[k] is None:
-                    state.diverged[k] = epoch
-            if not state.alive.any():
-                if bool((state.best_epoch > 0).any()):
-                    break  # what was kept before stays, as it does beside a model that goes on
-                raise DivergedError(
-                    f"the {stage}'s training loss is no longer finite in epoch {epoch} of {options.epochs}"
-                )
-            if hamming is None:
-                better = state.alive & (epoch == options.epochs)
-            else:
-                now = hamming(stack.parameters).masked_fill(~state.alive, torch.inf)
-                state.hamming.append(now.tolist())
-                better = now < state.best
-            if better.any():
-                state.keep(better, None if hamming is None else now)
-            if on_epoch:
-                on_epoch(epoch)
-            if kept and kept.due(finished=epoch == options.epochs):
-                kept.save(_saved(state, step))
+    def __init__(self, step: Step, hamming: Callable[[dict[str, Tensor]], Tensor] | None, streams: Streams) -> None:
+        models, self.device = step.stack.size, step.training.x.device
+        self.step, self.stack, self.hamming, self.streams = step, step.stack, hamming, streams
+        self.epoch = 0
+        # The authors start from 1.0 and keep strictly better epochs; the initial state stands until then.
+        self.best = torch.full((models,), 1.0, dtype=torch.float64, device=self.device)
+        self.best_epoch = torch.zeros(models, dtype=torch.int64, device=self.device)
+        self.snapshot = {name: value.detach().clone() for name, value in self.stack.parameters.items()}
+        self.alive = torch.ones(models, dtype=torch.bool, device=self.device)
+        self.diverged: list[int | None] = [None] * models
+        self.losses: list[list[float]] = []
+        self.validation: list[list[float]] = []
 
-    return Trained(
-        parameters=state.snapshot,
-        epochs=state.best_epoch.tolist(),
-        validation_hamming=state.best.tolist() if hamming is not None else [math.nan] * models,
-        losses=[list(curve) for curve in zip(*state.losses, strict=True)],
-        hamming=[list(curve) for curve in zip(*state.hamming, strict=True)] or [[] for _ in range(models)],
-        diverged=state.diverged,
-    )
+    def run(self, options: LoopOptions, batches: Batches | None, hooks: Hooks) -> Trained:
+        n_samples = self.step.training.x.shape[0]
+        if n_samples < 2:
+            raise ValueError(f"training needs at least two rows; there are {n_samples}")
+        batches = batches or partial(self.streams.shuffled_batches, n_samples, options.batch_size)
+        if hooks.checkpoint and (saved := hooks.checkpoint.load()) is not None:
+            self.restore(saved)
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            for epoch in range(self.epoch + 1, options.epochs + 1):
+                self.losses.append(self.train_epoch(epoch, batches(epoch), options.tf32))
+                self.epoch = epoch
+                if not self.alive.any():
+                    if bool((self.best_epoch > 0).any()):
+                        break  # what was kept before stays, as it does beside a model that goes on
+                    where = f"in epoch {epoch} of {options.epochs}"
+                    raise DivergedError(f"the {self.streams.stage}'s training loss is no longer finite {where}")
+                self.keep_better(last=epoch == options.epochs)
+                if hooks.report:
+                    hooks.report(epoch)
+                if hooks.checkpoint and hooks.checkpoint.due(finished=epoch == options.epochs):
+                    hooks.checkpoint.save(self.saved())
+        return self.trained()
+
+    def train_epoch(self, epoch: int, order: Sequence[Tensor], tf32: bool) -> list[float]:
+        """One step a batch; [K] mean losses. Models whose loss or parameters are not finite are alive no more."""
+        total = torch.zeros(self.stack.size, dtype=torch.float64, device=self.device)
+        rows = torch.cat(list(order)).to(self.device)
+        for number, index in enumerate(rows.split([len(index) for index in order])):
+            self.streams.seed_noise(epoch, number, self.device)
+            with _products_in(tf32):
+                total += self.step(index) * len(index)
+            pass_on()
+        loss = total / len(rows)
+        self.alive &= loss.isfinite()
+        for value in self.stack.parameters.values():  # the last step may have broken what its loss did not show
+            self.alive &= value.detach().isfinite().flatten(1).all(1)
+        for k, finite in enumerate(self.alive.tolist()):
+            if not finite and self.diverged[k] is None:
+                self.diverged[k] = epoch
+        return loss.tolist()
+
+    def keep_better(self, last: bool) -> None:
+        """Take this epoch's parameters of the models whose validation Hamming loss is lower than before; without
+        validation data those of the last epoch."""
+        if self.hamming is None:
+            better = self.alive & last
+        else:
+            now = self.hamming(self.stack.parameters).masked_fill(~self.alive, torch.inf)
+            self.validation.append(now.tolist())
+            better = now < self.best
+            self.best.copy_(torch.where(better, now, self.best))
+        if better.any():
+            self.best_epoch.masked_fill_(better, self.epoch)
+            for name, value in self.stack.parameters.items():
+                mask = better.view(-1, *[1] * (value.dim() - 1))
+                torch.where(mask, value.detach(), self.snapshot[name], out=self.snapshot[name])
+
+    def trained(self) -> Trained:
+        models = self.stack.size
+        return Trained(
+            parameters=self.snapshot,
+            epochs=self.best_epoch.tolist(),
+            validation_hamming=self.best.tolist() if self.hamming is not None else [math.nan] * models,
+            losses=[list(curve) for curve in zip(*self.losses, strict=True)],
+            hamming=[list(curve) for curve in zip(*self.validation, strict=True)] or [[] for _ in range(models)],
+            diverged=self.diverged,
+        )
+
+    def saved(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {
+            "tensors": {name: tensor.cpu() for name, tensor in self.changing().items()},
+            "epoch": self.epoch,
+            "diverged": self.diverged,
+            "losses": self.losses,
+            "hamming": self.validation,
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        for name, tensor in self.changing().items():
+            tensor.copy_(saved["tensors"][name])
+        self.epoch, self.diverged = saved["epoch"], saved["diverged"]
+        self.losses, self.validation = saved["losses"], saved["hamming"]
+
+    def changing(self) -> dict[str, Tensor]:
+        """Every tensor that an epoch changes, by name. Noise has no state: each step seeds its own."""
+        optimiser = self.step.optimiser
+        tensors = {"best": self.best, "best epoch": self.best_epoch, "alive": self.alive, "steps": optimiser.steps}
+        tensors |= {f"parameter {name}": value.detach() for name, value in self.stack.parameters.items()}
+        tensors |= {f"buffer {name}": value for name, value in self.stack.buffers.items()}
+        tensors |= {f"snapshot {name}": value for name, value in self.snapshot.items()}
+        for number, group in enumerate(optimiser.groups):
+            for moment in ("means", "squares", "largest_squares"):
+                tensors |= {f"{moment} {number} {i}": value for i, value in enumerate(getattr(group, moment))}
+        return tensors | {f"norms {number}": queue.norms for number, (_, queue) in enumerate(self.step.clip_groups)}
 
 
 @contextmanager
@@ -235,61 +267,6 @@ def _products_in(tf32: bool) -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.matmul.allow_tf32 = False  # metrics, the validation Hamming loss among them
-
-
-class _State:
-    """What a training has come to: the curves, and each model at its best."""
-
-    def __init__(self, stack: Stack) -> None:
-        models, device = stack.size, next(iter(stack.parameters.values())).device
-        self.stack = stack
-        self.epoch = 0
-        # The authors start from 1.0 and keep strictly better epochs; the initial state stands until then.
-        self.best = torch.full((models,), 1.0, dtype=torch.float64, device=device)
-        self.best_epoch = torch.zeros(models, dtype=torch.int64, device=device)
-        self.snapshot = {name: value.detach().clone() for name, value in stack.parameters.items()}
-        self.alive = torch.ones(models, dtype=torch.bool, device=device)
-        self.diverged: list[int | None] = [None] * models
-        self.losses: list[list[float]] = []
-        self.hamming: list[list[float]] = []
-
-    def keep(self, better: Tensor, hamming: Tensor | None) -> None:
-        """Take this epoch's parameters of the models that ``better`` [K] marks."""
-        if hamming is not None:
-            self.best.copy_(torch.where(better, hamming, self.best))
-        self.best_epoch.masked_fill_(better, self.epoch)
-        for name, value in self.stack.parameters.items():
-            mask = better.view(-1, *[1] * (value.dim() - 1))
-            torch.where(mask, value.detach(), self.snapshot[name], out=self.snapshot[name])
-
-
-def _saved(state: _State, step: Step) -> dict[str, Any]:
-    return {
-        "tensors": {name: tensor.cpu() for name, tensor in _changing(state, step).items()},
-        "epoch": state.epoch,
-        "diverged": state.diverged,
-        "losses": state.losses,
-        "hamming": state.hamming,
-    }
-
-
-def _restore(saved: dict[str, Any], state: _State, step: Step) -> None:
-    for name, tensor in _changing(state, step).items():
-        tensor.copy_(saved["tensors"][name])
-    state.epoch, state.diverged = saved["epoch"], saved["diverged"]
-    state.losses, state.hamming = saved["losses"], saved["hamming"]
-
-
-def _changing(state: _State, step: Step) -> dict[str, Tensor]:
-    """Every tensor that an epoch changes, by name. Noise has no state: each step seeds its own."""
-    tensors = {"best": state.best, "best epoch": state.best_epoch, "alive": state.alive, "steps": step.optimiser.steps}
-    tensors |= {f"parameter {name}": value.detach() for name, value in state.stack.parameters.items()}
-    tensors |= {f"buffer {name}": value for name, value in state.stack.buffers.items()}
-    tensors |= {f"snapshot {name}": value for name, value in state.snapshot.items()}
-    for number, group in enumerate(step.optimiser.groups):
-        for moment in ("means", "squares", "largest_squares"):
-            tensors |= {f"{moment} {number} {i}": value for i, value in enumerate(getattr(group, moment))}
-    return tensors | {f"norms {number}": queue.norms for number, (_, queue) in enumerate(step.clip_groups)}
 
 
 def stacked_hamming(parameters: dict[str, Tensor], split: Split, threshold: float) -> Tensor:

@@ -1,1 +1,1 @@
-"""What label-enhancement methods share: networks, neighbours among the rows, and the second of their two stages."""
+"""Shared parts of label-enhancement methods: networks, neighbours among rows, and the second of their two stages."""

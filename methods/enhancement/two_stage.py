@@ -34,7 +34,7 @@ class TwoStage(LinearMethod):
     shared_defaults: ClassVar = {"mix": 1.0, "predictor": "soft-bce", "penalty": 0.1, "tolerance": 1e-3}
     prepare_ignores: ClassVar = ("mix", "penalty", "tolerance")
     degrees_sum_to_one: ClassVar[bool] = False
-    """Whether the recovered degrees of a row sum to 1 over the labels."""
+    """True where the recovered degrees of a row sum to 1 over the labels."""
 
     def __init__(self, problem: Problem, **hyperparameters: Any) -> None:
         super().__init__(problem, **hyperparameters)

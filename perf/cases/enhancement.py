@@ -1,4 +1,4 @@
-"""What label enhancement costs: recovery and second stage of LEVI and VALEN, on VOC07's shape, against plain BCE."""
+"""Cost of label enhancement: recovery and second stage of LEVI and VALEN, on VOC07's shape, against plain BCE."""
 
 from __future__ import annotations
 

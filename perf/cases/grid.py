@@ -29,7 +29,7 @@ from bench.methods.api import Batch, LinearMethod, Problem, Split
 from bench.metrics.classification import evaluate
 from bench.protocol import Protocol
 from bench.training import loop
-from bench.training.seeding import shuffled_batches, stream_seed
+from bench.training.seeding import Streams, stream_seed
 
 ROWS, VALIDATION_ROWS, FEATURES, LABELS, EPOCHS = 2501, 2510, 2048, 20, 30
 GRID = [{"alpha": a, "beta": b} for a in (1e-4, 1e-3, 1e-2, 1e-1) for b in (1e-4, 1e-3, 1e-2, 1e-1)]
@@ -85,7 +85,7 @@ def plain(module: LinearMethod, train: Split, validation: Split, validate: bool)
     truth = validation.y.numpy().astype(int)
     best, chosen, kept = 1.0, 0, None
     for epoch in range(1, EPOCHS + 1):
-        order = torch.cat(shuffled_batches(ROWS, 64, 0, "classifier", epoch)).tolist()
+        order = torch.cat(Streams(0, "classifier").shuffled_batches(ROWS, 64, epoch)).tolist()
         for x, y in DataLoader(data, batch_size=64, sampler=order):
             step(Batch(x, y, module.classifier(x)))
         if validate:

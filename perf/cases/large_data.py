@@ -23,7 +23,7 @@ from pathlib import Path
 from bench import config
 from bench.training import step
 from bench.plan.variants import chosen_variants
-from bench.plan.jobs import make_plan
+from bench.plan.tracks import make_plan
 from bench.job.inputs import prepare
 import numpy as np, torch
 torch.set_num_threads(1)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from bench import config as configuration
-from bench.plan.jobs import make_plan
+from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.records.record import Manifest, Record
 from bench.records.store import Store
@@ -104,7 +104,7 @@ def many_records(folder: Path) -> dict[str, float]:
 
 
 def two_against_one(folder: Path, rounds: int) -> dict[str, float]:
-    """How many times faster twelve similar jobs of one thread each end with two processes; in turns, start included."""
+    """Speed-up of twelve similar jobs of one thread each by two processes; in turns, start included."""
     seeds = [str(seed) for seed in range(SIMILAR_JOBS)]
     command = ("run", "--methods", "FL", "--epochs", "250", "--seeds", *seeds)
     ratios = []

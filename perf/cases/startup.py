@@ -1,4 +1,4 @@
-"""How long the light commands take to answer, from a cold interpreter."""
+"""Start-up times of the light commands, from a cold interpreter."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def run(full: bool) -> dict[str, object]:
         "help_seconds": call("--help"),
         "list_methods_seconds": call("list", "methods"),
         "list_datasets_seconds": call("list", "datasets"),
-        "table_of_the_paper_seconds": call("table", "--source", "paper"),
+        "table_of_the_paper_seconds": call("table", "--from", "paper"),
     }

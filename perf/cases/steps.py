@@ -1,4 +1,4 @@
-"""What a step of each method costs against a bare linear step, and against BCE's, at VOC07's size; one thread.
+"""Cost of a step of each method against a bare linear step, and against BCE's, at VOC07's size; one thread.
 
 The bare step is what none can do without: the logits of a batch, a given gradient carried back to the weights, and the
 fused AMSGrad-AdamW update. Each method is one model; FLEM also as the stack of eight that its grid trains in, FLEM-D as

@@ -77,7 +77,7 @@ def python(request: pytest.FixtureRequest) -> str:
 def test_the_wheel_runs_anywhere(installed: str, tmp_path: Path) -> None:
     where = output(installed, "-c", "import bench; print(bench.__file__)", cwd=tmp_path)
     assert where.startswith(str(site_packages(installed)))
-    assert bench("table", "--source", "paper", cwd=tmp_path, python=installed, path=tmp_path).returncode == 0
+    assert bench("table", "--from", "paper", cwd=tmp_path, python=installed, path=tmp_path).returncode == 0
     done = bench("run", "--methods", "BCE", "--epochs", "1", cwd=tmp_path, python=installed, path=tmp_path)
     assert done.returncode == 0, done.stderr
     done = bench("report", "--methods", "BCE", cwd=tmp_path, python=installed, path=tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
 import shutil
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 
 from bench.cli import tables
+from bench.cli.main import VERBS
 from bench.errors import UsageError
 from bench.tables import load
 
@@ -233,7 +236,23 @@ WRONG = {
     "option": (["run", "--epoch", "3"], "--epoch"),
     "verb": (["rnu"], "rnu"),
     "keep": (["run", "--keep", "none", "scores"], "cannot be combined"),
-    "paper metric": (["table", "--source", "paper", "--metric", "micro-f1"], "the paper has no table of Micro F1"),
+    "--source": (["table", "--source", "paper"], "the option --source is called --from now"),
+    "--source with figures": (["plot", "ranks", "--source=paper"], "the option --source is called --from now"),
+    "--beside": (["compare", "--beside", "VOC07tv=VOC07"], "the option --beside is called --map now"),
+    "--fit": (["table", "--fit", "page"], "the option --fit is called --width now"),
+    "another verb's former option": (["run", "--source", "paper"], "Unknown option: --source"),
+    "paper and results": (
+        ["table", "--from", "paper", "--results", "x"],
+        "--from paper and --results exclude each other",
+    ),
+    "paper and choices": (
+        ["table", "--from", "paper", "--seeds", "0", "--digits", "3"],
+        "taken as printed; --from paper excludes --seeds and --digits",
+    ),
+    "paper and seeds": (["stats", "--from", "paper", "--seeds", "0"], "--from paper excludes --seeds"),
+    "paper and stand-ins": (["plot", "--from", "paper", "--map", "yeast=VOC07"], "--from paper excludes --map"),
+    "paper with itself": (["compare", "--from", "paper"], "Choose from: "),
+    "paper metric": (["table", "--from", "paper", "--metric", "micro-f1"], "the paper has no table of Micro F1"),
 }
 
 
@@ -258,6 +277,22 @@ def test_a_results_folder_that_cannot_be_written(tmp_path: Path) -> None:
     done = bench("run", "--methods", "BCE", cwd=tmp_path)
     assert done.returncode == 2
     assert "the results folder results/runs cannot be written" in done.stderr
+
+
+def test_help_names_verbs_as_their_docstrings_do() -> None:
+    for path, line in VERBS.values():
+        module, _, name = path.partition(":")
+        verb = getattr(importlib.import_module(module), name)
+        if inspect.isfunction(verb):
+            assert (inspect.getdoc(verb) or "").partition("\n")[0] == line
+        else:  # the sub-application of the data sets, whose name and line main alone gives
+            assert (verb.name, line) == (("data",), VERBS["data"][1])
+
+
+def test_a_latex_table_is_as_wide_as_asked(tmp_path: Path) -> None:
+    latex = ("table", "--from", "paper", "--metric", "hamming", "--format", "latex")
+    assert r"\begin{table}" in bench(*latex, cwd=tmp_path).stdout
+    assert r"\begin{table*}" in bench(*latex, "--width", "page", cwd=tmp_path).stdout
 
 
 # --- a new method ---------------------------------------------------------------------------------------------------
@@ -321,8 +356,8 @@ def test_statistics_of_records_and_of_the_paper(finished: Path) -> None:
     own = bench("stats", "--metric", "hamming", "--control", "BCE", "--methods", "BCE", "FLEM-II", cwd=finished)
     assert own.returncode == 0, own.stderr
     assert "Nothing can be tested" in own.stdout or "Wilcoxon" in own.stdout
-    papers = bench("stats", "--source", "paper", cwd=finished)
+    papers = bench("stats", "--from", "paper", cwd=finished)
     assert papers.stdout.count("mean ranks must differ by 5.89 of 11 possible") == 4
-    wrong = bench("stats", "--source", "paper", "--control", "FLEM", cwd=finished)
+    wrong = bench("stats", "--from", "paper", "--control", "FLEM", cwd=finished)
     assert wrong.returncode == 2
     assert "there is no row 'FLEM'; did you mean" in wrong.stderr

@@ -97,11 +97,11 @@ def test_stats_compare_and_export_say_what_is_missing(ran: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Nothing can be tested" in done.stdout
     assert "FLEM-D is " in done.stdout
-    done = without_torch(ran, "compare", "--beside", "yeast=VOC07")
+    done = without_torch(ran, "compare", "--map", "yeast=VOC07")
     assert done.returncode == 0, done.stderr
     assert "yeast is not VOC07: other rows, other features" in done.stdout
     assert "yeast: BS failed." in done.stdout
-    typo = without_torch(ran, "compare", "--beside", "yest=VOC07")
+    typo = without_torch(ran, "compare", "--map", "yest=VOC07")
     assert (typo.returncode, "did you mean 'yeast'?" in typo.stderr) == (2, True)
     assert "yeast: CB stale." in done.stdout
     assert "sd)" in done.stdout
@@ -146,8 +146,8 @@ WRONG = {
     ("stats", "--control", "FLEM"): "did you mean 'FLEM-D'?",
     ("report", "--control", "FLEM"): "did you mean 'FLEM-D'?",
     ("report", "--output", "figures"): "figures cannot be written: Is a directory.",
-    ("compare", "--beside", "yeast=VOC07", "yeast=VOC12"): "--beside names yeast twice",
-    ("plot", "--source", "paper", "--methods", "FL"): "--source paper takes no other choice",
+    ("compare", "--map", "yeast=VOC07", "yeast=VOC12"): "--map names yeast twice",
+    ("plot", "--from", "paper", "--methods", "FL"): "--from paper excludes --methods",
     ("export", "all.csv"): "csv takes a folder",
 }
 
@@ -180,7 +180,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def html(ran: Path) -> Path:
-    done = without_torch(ran, "report", "--output", "page.html", "--beside", "yeast=VOC07", "--control", "FL")
+    done = without_torch(ran, "report", "--output", "page.html", "--map", "yeast=VOC07", "--control", "FL")
     assert done.returncode == 0, done.stderr
     return ran / "page.html"
 
@@ -301,7 +301,7 @@ def test_names_roles_and_headings_for_a_screen_reader(opened: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("compare", "--beside", "VOC07tv=VOC07"), "FLEM-D is better than the seven other baselines"),
+        (("compare", "--map", "VOC07tv=VOC07"), "FLEM-D is better than the seven other baselines"),
         (("stats", "--metric", "hamming"), "Nemenyi: mean ranks must differ by"),
         (("table", "--metric", "hamming"), "Variants of bench.toml: FLEM-D legacy is FLEM-D with interaction legacy"),
     ],

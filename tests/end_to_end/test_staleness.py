@@ -82,7 +82,7 @@ GRADIENT = ("FL", "BCE", "FLEM-D")
             "metrics",
         ),
         ("bench/job/selection.py", 'values["ranking"], position', "0.0, position", ["FLEM-D"], "loop"),
-        ("bench/datasets/dataset.py", "default_rng(0)", "default_rng(1)", ROWS, "data"),
+        ("bench/datasets/readers/npz.py", "x[rows], y[rows]", "2 * x[rows], y[rows]", ROWS, "data"),
         ("methods/bce.py", "import torch", "RESULTS_VERSION = 2\nimport torch", ["BCE"], "method, versions"),
         ("bench/training/loop.py", "import math", "RESULTS_VERSION = 2\nimport math", GRADIENT, "loop, versions"),
     ],
@@ -97,7 +97,7 @@ def test_another_meaning_is_seen_and_named(
 def test_tidying_leaves_records_current_and_is_said_once(changed: Path) -> None:
     for file in ("losses", "focal", "distribution_balanced", "rebalanced_focal"):
         replaced(changed, f"methods/{file}.py", "focal_modulation", "modulation_by_focus")
-    replaced(changed, "bench/datasets/dataset.py", "held_out", "number_held_out")
+    replaced(changed, "bench/datasets/readers/npz.py", "left_out", "columns_left_out")
     replaced(changed, "bench/metrics/classification.py", "import torch", "import json\nimport torch")
     replaced(changed, "bench/training/optimiser.py", "import torch", "import json\nimport torch")
     (changed / "bench/training/clipping.py").rename(changed / "bench/norm_queue.py")

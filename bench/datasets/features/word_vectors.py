@@ -39,7 +39,7 @@ class Vocabulary:
     vectors: np.ndarray
     """[V, d] float32: the initial embedding."""
     known: int
-    """How many have a pre-trained vector."""
+    """Number of words with a pre-trained vector."""
 
     def encode(self, texts: Sequence[str], longest: int) -> list[np.ndarray]:
         place = {word: row for row, word in enumerate(self.words)}

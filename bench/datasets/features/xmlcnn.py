@@ -59,7 +59,9 @@ class XMLCNN(nn.Module):
     def features(self, words: Tensor) -> Tensor:
         """[B, L] word rows -> [B, bottleneck]."""
         x = self.word_dropout(self.embedding(words)).transpose(1, 2)
-        pooled = [F.adaptive_max_pool1d(one(x).relu(), self.chunks).flatten(1) for one in self.convolutions]
+        pooled = [
+            F.adaptive_max_pool1d(convolution(x).relu(), self.chunks).flatten(1) for convolution in self.convolutions
+        ]
         return self.bottleneck(torch.cat(pooled, 1)).relu()
 
     def forward(self, words: Tensor) -> Tensor:
@@ -188,7 +190,7 @@ def _apply(
     features = np.empty((len(texts), settings.bottleneck), dtype=np.float32)
     logits = np.empty((len(texts), network.output.out_features), dtype=np.float32)
     for rows, padded in _batches(texts, settings):
-        found = network.features(padded.to(device))
-        features[rows] = found.cpu().numpy()
-        logits[rows] = network.output(found).cpu().numpy()
+        activations = network.features(padded.to(device))
+        features[rows] = activations.cpu().numpy()
+        logits[rows] = network.output(activations).cpu().numpy()
     return features, logits

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, texts
 from bench.datasets.dataset import SPLITS
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, label_matrix
 from bench.errors import UsageError
 
@@ -29,13 +30,12 @@ SUBJECTS = [
     *("cond-mat.dis-nn", "q-bio.NC", "cs.SC", "math.NT", "physics.data-an", "q-bio.QM", "nlin.AO"),
 ]
 """arXiv's names of the 54, the most frequent of the training split first."""
-LICENCE = "abstracts of arXiv.org, collected by Yang et al.; the authors' page states no licence"
 
 
 def parse(raw: Path) -> RawSet:
     """The three splits of a folder or archive: of line files (gzipped or not) if they are there, else of the CSV
     version (``train.csv``, ``val.csv`` or ``dev.csv``, ``test.csv``)."""
-    files = {name.rsplit("/", 1)[-1]: content for name, content in members(raw, _is_wanted)}
+    files = texts(raw, _is_wanted)
     if any(name.startswith("label_") for name in files):
         return _from_line_files(files, raw)
     if any(name.endswith(".csv") for name in files):
@@ -43,7 +43,7 @@ def parse(raw: Path) -> RawSet:
     raise UsageError(f"{raw} has no file label_train; AAPD's line files are text_<split> and label_<split>.")
 
 
-def _from_line_files(files: dict[str, bytes], raw: Path) -> RawSet:
+def _from_line_files(files: dict[str, str], raw: Path) -> RawSet:
     missing = [f"label_{split}" for split in SPLITS if f"label_{split}" not in files]
     if missing:
         raise UsageError(f"{raw} has no file {missing[0]}; AAPD's line files are text_<split> and label_<split>.")
@@ -54,23 +54,23 @@ def _from_line_files(files: dict[str, bytes], raw: Path) -> RawSet:
     splits, notes = {}, []
     for split in SPLITS:
         y = label_matrix(labels[split], names, f"{raw}, label_{split}")
-        texts = _lines(files[f"text_{split}"]) if f"text_{split}" in files else []
+        abstracts = _lines(files[f"text_{split}"]) if f"text_{split}" in files else []
         if f"text_{split}" not in files:
             notes.append(f"the texts of {split} are not in {raw.name}")
-        elif len(texts) != len(y):
-            raise UsageError(f"{raw}: text_{split} has {len(texts)} lines, label_{split} {len(y)}.")
-        splits[split] = RawSplit([f"{split}/{row}" for row in range(len(y))], texts, y)
+        elif len(abstracts) != len(y):
+            raise UsageError(f"{raw}: text_{split} has {len(abstracts)} lines, label_{split} {len(y)}.")
+        splits[split] = RawSplit([f"{split}/{row}" for row in range(len(y))], abstracts, y)
     return RawSet(STEM, "text", names, splits, _rule(splits), f"AAPD line files, {raw.name}", tuple(notes))
 
 
-def _from_csv(files: dict[str, bytes], raw: Path) -> RawSet:
+def _from_csv(files: dict[str, str], raw: Path) -> RawSet:
     splits = {}
     for split in SPLITS:
-        name = next((one for one in CSV_NAMES[split] if one in files), None)
+        name = next((file for file in CSV_NAMES[split] if file in files), None)
         if name is None:
             raise UsageError(f"{raw} has no file {CSV_NAMES[split][0]}.")
-        texts, y = parse_csv(files[name].decode("utf-8"), SUBJECTS, f"{raw}, {name}")
-        splits[split] = RawSplit([f"{split}/{row}" for row in range(len(y))], texts, y)
+        abstracts, y = parse_csv(files[name], SUBJECTS, f"{raw}, {name}")
+        splits[split] = RawSplit([f"{split}/{row}" for row in range(len(y))], abstracts, y)
     note = "columns named by the subjects' frequency; the CSV's own header is alphabetical and wrong"
     return RawSet(STEM, "text", SUBJECTS, splits, _rule(splits), f"AAPD as CSV, {raw.name}", (note,))
 
@@ -93,7 +93,12 @@ def parse_csv(content: str, frequency_order: list[str], where: str) -> tuple[lis
     ------
     UsageError: for another number of columns, or values other than 0 and 1.
     """
-    header, *rows = csv.reader(io.StringIO(content))
+    try:
+        header, *rows = csv.reader(io.StringIO(content))
+    except (csv.Error, ValueError) as error:  # ValueError: no line at all
+        raise UsageError(f"{where} cannot be read as CSV ({error}).") from error
+    if any(len(row) != len(header) for row in rows):
+        raise UsageError(f"{where}: its lines have different numbers of columns.")
     binary = [column for column in range(len(header)) if all(row[column] in ("0", "1") for row in rows)]
     text = [column for column in range(len(header)) if column not in binary]
     if len(binary) != len(frequency_order) or len(text) != 1:
@@ -110,8 +115,20 @@ CSV_NAMES = {"train": ("train.csv",), "val": ("val.csv", "dev.csv"), "test": ("t
 
 def _is_wanted(name: str) -> bool:
     line_files = {f"{kind}_{split}" for kind in ("text", "label") for split in SPLITS}
-    return name.rsplit("/", 1)[-1] in line_files | {one for names in CSV_NAMES.values() for one in names}
+    return bare(name) in line_files | {file for names in CSV_NAMES.values() for file in names}
 
 
-def _lines(content: bytes) -> list[str]:
-    return content.decode("utf-8").rstrip("\n").split("\n")
+def _lines(content: str) -> list[str]:
+    return content.rstrip("\n").split("\n")
+
+
+PARSERS = (
+    SetParser(
+        name="AAPD",
+        parse=parse,
+        home="the page of SGM (Yang et al., COLING 2018), lancopku/SGM on GitHub",
+        licence="abstracts of arXiv.org, collected by Yang et al.; the authors' page states no licence",
+        steps="download the data set from its authors' page; --raw is the folder with text_train, label_train, "
+        "text_val, label_val, text_test and label_test",
+    ),
+)

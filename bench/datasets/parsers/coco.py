@@ -4,16 +4,17 @@ as the paper's counts imply."""
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, members
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, held_out
 from bench.errors import UsageError
 
-LICENCE = "annotations CC BY 4.0; images under Flickr's terms of use (cocodataset.org)"
 VALIDATION = 4000
 
 
@@ -26,8 +27,8 @@ def parse(raw: Path, year: int, validation: int = VALIDATION) -> RawSet:
     """
     wanted = {f"instances_{split}{year}.json": split for split in ("train", "val")}
     read = {}
-    for name, content in members(raw, lambda name: name.rsplit("/", 1)[-1] in wanted):
-        file = name.rsplit("/", 1)[-1]
+    for name, content in members(raw, lambda name: bare(name) in wanted):
+        file = bare(name)
         read[wanted[file]] = instances(content, f"{raw}, {file}")
     for file, split in wanted.items():
         if split not in read:
@@ -59,23 +60,36 @@ def instances(content: bytes, where: str) -> tuple[list[str], list[str], list[st
     """
     try:
         read: dict[str, Any] = json.loads(content)
-        categories = sorted(read["categories"], key=lambda one: one["id"])
-        used = {one["category_id"] for one in read["annotations"]}
-        above = {one.get("supercategory") for one in categories}
-        categories = [one for one in categories if one["id"] in used or one["name"] not in above]
-        place = {one["id"]: column for column, one in enumerate(categories)}
+        categories = sorted(read["categories"], key=lambda category: category["id"])
+        used = {annotation["category_id"] for annotation in read["annotations"]}
+        above = {category.get("supercategory") for category in categories}
+        categories = [category for category in categories if category["id"] in used or category["name"] not in above]
+        place = {category["id"]: column for column, category in enumerate(categories)}
         present: dict[int, set[int]] = {}
-        for one in read["annotations"]:
-            present.setdefault(one["image_id"], set()).add(place[one["category_id"]])
-        images = sorted((one for one in read["images"] if one["id"] in present), key=lambda one: one["id"])
+        for annotation in read["annotations"]:
+            present.setdefault(annotation["image_id"], set()).add(place[annotation["category_id"]])
+        images = sorted((image for image in read["images"] if image["id"] in present), key=lambda image: image["id"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{where} is not in COCO's instances format ({type(error).__name__}: {error}).") from error
     y = np.zeros((len(images), len(categories)), dtype=np.int8)
-    for row, one in enumerate(images):
-        y[row, sorted(present[one["id"]])] = 1
+    for row, image in enumerate(images):
+        y[row, sorted(present[image["id"]])] = 1
     return (
-        [one["name"] for one in categories],
-        [str(one["id"]) for one in images],
-        [one["file_name"] for one in images],
+        [category["name"] for category in categories],
+        [str(image["id"]) for image in images],
+        [image["file_name"] for image in images],
         y,
     )
+
+
+PARSERS = tuple(
+    SetParser(
+        name=f"COCO{year % 100}",
+        parse=partial(parse, year=year),
+        home="cocodataset.org, Download",
+        licence="annotations CC BY 4.0; images under Flickr's terms of use (cocodataset.org)",
+        steps=f"download the {year} train and val images and the train/val annotations; --raw is a folder with "
+        f"instances_train{year}.json, instances_val{year}.json, and the image folders train{year} and val{year}",
+    )
+    for year in (2014, 2017)
+)

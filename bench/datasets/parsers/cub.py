@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, texts
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out
 from bench.errors import UsageError
 
 VALIDATION = 200
-LICENCE = "images under their photographers' terms; for non-commercial research and education (vision.caltech.edu)"
 NEEDED = ("images.txt", "train_test_split.txt", "image_attribute_labels.txt", "attributes.txt")
 
 
@@ -23,33 +23,44 @@ def parse(raw: Path) -> RawSet:
     raw: a folder or archive with ``images.txt``, ``train_test_split.txt``, ``attributes/image_attribute_labels.txt``
         and ``attributes.txt`` (which the archive keeps above its own folder).
     """
-    files: dict[str, str] = {}
-    for name, content in members(raw, lambda name: name.rsplit("/", 1)[-1] in NEEDED):
-        files[name.rsplit("/", 1)[-1]] = content.decode("utf-8")
+    files = texts(raw, lambda name: bare(name) in NEEDED)
     for name in NEEDED:
         if name not in files:
             raise UsageError(f"{raw} has no file {name}.")
-    names = [line.split(maxsplit=1)[1] for line in files["attributes.txt"].splitlines() if line.strip()]
-    images = dict(line.split(maxsplit=1) for line in files["images.txt"].splitlines() if line.strip())
-    training = dict(line.split() for line in files["train_test_split.txt"].splitlines() if line.strip())
+    attributes, images, training = (
+        _by_id(files[name], f"{raw}, {name}") for name in ("attributes.txt", "images.txt", "train_test_split.txt")
+    )
+    names = list(attributes.values())
     ids = list(images)
     y = attribute_labels(files["image_attribute_labels.txt"], ids, len(names), f"{raw}, image_attribute_labels.txt")
-    official = [one for one in ids if training.get(one) == "1"]
+    official = [image for image in ids if training.get(image) == "1"]
     train, val = held_out(len(official), min(VALIDATION, len(official) // 2))
     wanted = {
         "train": [official[row] for row in train],
         "val": [official[row] for row in val],
-        "test": [one for one in ids if training.get(one) == "0"],
+        "test": [image for image in ids if training.get(image) == "0"],
     }
-    folder = next((one for one in sorted(raw.rglob("images")) if one.is_dir()), raw / "images")
-    paths = [folder / images[one] for one in ids]
+    folder = next((path for path in sorted(raw.rglob("images")) if path.is_dir()), raw / "images")
+    paths = [folder / images[image] for image in ids]
     rule = f"official train and test; {len(val)} of train held out by default_rng(0).permutation"
     return RawSet("CUB200", "image", names, by_ids(ids, paths, y, wanted, str(raw)), rule, raw.name)
 
 
+def _by_id(text: str, where: str) -> dict[str, str]:
+    """{id: the rest of its line}."""
+    rest = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        parts = line.strip().split(maxsplit=1)
+        if len(parts) == 1:
+            raise UsageError(f"{where}, line {number}: {line!r} is not a number and its value.")
+        if parts:
+            rest[parts[0]] = parts[1]
+    return rest
+
+
 def attribute_labels(text: str, ids: list[str], attributes: int, where: str) -> np.ndarray:
     """[N, attributes] from lines "image attribute is_present certainty seconds"; some official lines have more."""
-    place = {one: row for row, one in enumerate(ids)}
+    place = {image: row for row, image in enumerate(ids)}
     y = np.zeros((len(ids), attributes), dtype=np.int8)
     for number, line in enumerate(text.splitlines(), start=1):
         parts = line.split()
@@ -61,3 +72,15 @@ def attribute_labels(text: str, ids: list[str], attributes: int, where: str) -> 
             raise UsageError(f"{where}, line {number}: there is no attribute {parts[1]}; there are {attributes}.")
         y[place[parts[0]], int(parts[1]) - 1] = int(parts[2])
     return y
+
+
+PARSERS = (
+    SetParser(
+        name="CUB",
+        parse=parse,
+        home="www.vision.caltech.edu/datasets/cub_200_2011",
+        licence="images under their photographers' terms; for non-commercial research and education "
+        "(vision.caltech.edu)",
+        steps="download and unpack CUB_200_2011.tgz; --raw is the folder that holds CUB_200_2011 and attributes.txt",
+    ),
+)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.dataset import checked_labels, split_rows
+from bench.datasets.parsers import FormatParser
 from bench.datasets.raw import RawSet, RawSplit
 from bench.errors import UsageError
 
@@ -43,7 +44,7 @@ def parse(path: Path) -> RawSet:
                 f"it has {', '.join(content) or 'nothing'}."
             )
         pairs = [pair]
-    x, y = (np.concatenate([one[i] for one in pairs]) for i in (0, 1))
+    x, y = (np.concatenate([part[i] for part in pairs]) for i in (0, 1))
     given = {"train": np.arange(len(pairs[0][0])), "test": np.arange(len(pairs[0][0]), len(x))} if all(parts) else None
     index, rule = split_rows(len(x), given)
     splits = {split: RawSplit([str(row) for row in rows], x[rows], y[rows]) for split, rows in index.items()}
@@ -67,3 +68,6 @@ def _pair(content: dict[str, np.ndarray], prefix: str, path: Path) -> tuple[np.n
 
 def _dense(value: np.ndarray) -> np.ndarray:
     return value.toarray() if hasattr(value, "toarray") else value
+
+
+PARSERS = (FormatParser("a .mat", lambda raw: raw.suffix == ".mat", parse),)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.dataset import checked_labels, identifier_columns, split_rows
+from bench.datasets.parsers import FormatParser
 from bench.datasets.raw import RawSet, RawSplit
 from bench.errors import UsageError
 
@@ -49,7 +50,7 @@ def read_label_names(path: Path) -> list[str]:
     except Exception as error:  # malformed, or refused because it declares entities
         raise UsageError(f"the label list {path} cannot be read ({error}).") from error
     assert root is not None
-    names = [one.get("name", "") for one in root.iter() if one.tag.rsplit("}", 1)[-1] == "label"]
+    names = [element.get("name", "") for element in root.iter() if element.tag.rsplit("}", 1)[-1] == "label"]
     if not names:
         raise UsageError(f"the label list {path} names no label.")
     return names
@@ -78,6 +79,9 @@ def read_arff(path: Path, label_names: list[str]) -> tuple[np.ndarray, np.ndarra
     missing = [name for name in label_names if _bare(name) not in place]
     if missing:
         raise UsageError(f"{path}: the label {missing[0]!r} is not among its attributes.")
+    for name, kind in read["attributes"]:
+        if kind == "STRING":
+            raise UsageError(f"{path}: the attribute {name!r} is text; features and labels are numbers.")
     numbers = {column: _numbers(kind) for column, (_, kind) in enumerate(read["attributes"]) if isinstance(kind, list)}
     table = np.zeros((len(read["data"]), len(attributes)), dtype=np.float64)
     for column, values in numbers.items():
@@ -106,3 +110,10 @@ def _numbers(values: list[str]) -> dict[str, float]:
 def _bare(name: str) -> str:
     """Some files quote or escape names in one place and not in the other."""
     return name.replace("\\", "").strip("'\" ")
+
+
+def _accepts(raw: Path) -> bool:
+    return raw.is_dir() and any(raw.glob("*.xml")) and (any(raw.glob("*.arff")) or any(raw.glob("*.arff.gz")))
+
+
+PARSERS = (FormatParser("a folder with Mulan's .xml and .arff", _accepts, parse),)

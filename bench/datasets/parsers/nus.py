@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, texts
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, held_out
 from bench.errors import UsageError
 
 VALIDATION = 4000
-LICENCE = "labels for research (lms.comp.nus.edu.sg); images under their photographers' terms"
 PARTS = {"train": ("TrainImagelist.txt", "Train"), "test": ("TestImagelist.txt", "Test")}
 
 
@@ -25,13 +25,11 @@ def parse(raw: Path, validation: int = VALIDATION) -> RawSet:
     raw: a folder or archive with ``Concepts81.txt``, ``TrainImagelist.txt``, ``TestImagelist.txt`` and
         ``Labels_<concept>_Train.txt``, ``Labels_<concept>_Test.txt``; photographs below ``Flickr``.
     """
-    files = {
-        name.rsplit("/", 1)[-1]: content.decode("utf-8", errors="replace") for name, content in members(raw, _is_wanted)
-    }
+    files = texts(raw, _is_wanted, errors="replace")
     if "Concepts81.txt" not in files:
         raise UsageError(f"{raw} has no file Concepts81.txt.")
     concepts = files["Concepts81.txt"].split()
-    folder = next((one for one in sorted(raw.rglob("Flickr")) if one.is_dir()), raw / "Flickr")
+    folder = next((path for path in sorted(raw.rglob("Flickr")) if path.is_dir()), raw / "Flickr")
     read = {}
     for split, (list_name, part) in PARTS.items():
         if list_name not in files:
@@ -67,7 +65,19 @@ def _labels(files: dict[str, str], concepts: list[str], part: str, rows: int, ra
 
 
 def _is_wanted(name: str) -> bool:
-    tail = name.rsplit("/", 1)[-1]
-    return tail in ("Concepts81.txt", *(one for one, _ in PARTS.values())) or (
+    tail = bare(name)
+    return tail in ("Concepts81.txt", *(file for file, _ in PARTS.values())) or (
         tail.startswith("Labels_") and tail.endswith(("_Train.txt", "_Test.txt"))
     )
+
+
+PARSERS = (
+    SetParser(
+        name="NUS",
+        parse=parse,
+        home="lms.comp.nus.edu.sg/wp-content/uploads/2019/research/nuswide/NUS-WIDE.html",
+        licence="labels for research (lms.comp.nus.edu.sg); images under their photographers' terms",
+        steps="request and download the image lists, the concept list, the ground truth and the photographs; --raw is "
+        "the folder that holds them",
+    ),
+)

@@ -6,13 +6,13 @@ import html
 import re
 from pathlib import Path
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, members
+from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix, read_ids
 from bench.errors import UsageError
 
 STEM = "Reuters"
 VALIDATION = 1943
-LICENCE = "Reuters Ltd. and Carnegie Group: free distribution for research purposes only"
 
 DOCUMENT = re.compile(r"<REUTERS (.*?)>(.*?)</REUTERS>", re.DOTALL)
 ATTRIBUTE = re.compile(r'(\w+)="(.*?)"')
@@ -31,7 +31,7 @@ def parse(raw: Path, ids: Path | None = None) -> RawSet:
         ``default_rng(0)``.
     """
     documents = {}
-    for name, content in members(raw, lambda name: name.rsplit("/", 1)[-1].startswith("reut2-")):
+    for name, content in members(raw, lambda name: bare(name).startswith("reut2-")):
         for attributes, body in DOCUMENT.findall(content.decode("latin-1")):
             given = dict(ATTRIBUTE.findall(attributes))
             if given.get("TOPICS") == "YES" and given.get("LEWISSPLIT") in ("TRAIN", "TEST"):
@@ -42,35 +42,35 @@ def parse(raw: Path, ids: Path | None = None) -> RawSet:
     if not documents:
         raise UsageError(f"{raw} holds no documents of Reuters-21578 (files reut2-000.sgm to reut2-021.sgm).")
     used = {
-        part: {topic for one, (_, topics) in documents.items() if one.startswith(part) for topic in topics}
+        part: {topic for document, (_, topics) in documents.items() if document.startswith(part) for topic in topics}
         for part in ("training", "test")
     }
     label_names = sorted(used["training"] & used["test"])
     kept = {
-        one: (text, [topic for topic in topics if topic in used["training"] & used["test"]])
-        for one, (text, topics) in documents.items()
+        document: (text, [topic for topic in topics if topic in used["training"] & used["test"]])
+        for document, (text, topics) in documents.items()
         if set(topics) & used["training"] & used["test"]
     }
     names = list(kept)
-    y = label_matrix([kept[one][1] for one in names], label_names, str(raw))
+    y = label_matrix([kept[document][1] for document in names], label_names, str(raw))
     if ids is not None:
         wanted, rule = read_ids(ids, "reuters"), f"ModApte; training and validation by the ids in {ids.name}"
     else:
         wanted, rule = _own_split(names)
-    texts = [kept[one][0] for one in names]
+    texts = [kept[document][0] for document in names]
     return RawSet(
         STEM, "text", label_names, by_ids(names, texts, y, wanted, str(raw)), rule, f"Reuters-21578, {raw.name}"
     )
 
 
 def _own_split(names: list[str]) -> tuple[dict[str, list[str]], str]:
-    training = [one for one in names if one.startswith("training/")]
+    training = [document for document in names if document.startswith("training/")]
     count = min(VALIDATION, len(training) // 2)
     train, val = held_out(len(training), count)
     wanted = {
         "train": [training[row] for row in train],
         "val": [training[row] for row in val],
-        "test": [one for one in names if one.startswith("test/")],
+        "test": [document for document in names if document.startswith("test/")],
     }
     rule = (
         f"ModApte; {count} of the {len(training)} training documents held out by default_rng(0).permutation: our rule; "
@@ -80,14 +80,26 @@ def _own_split(names: list[str]) -> tuple[dict[str, list[str]], str]:
 
 
 def topics_of(body: str) -> list[str]:
-    found = re.search(r"<TOPICS>(.*?)</TOPICS>", body, re.DOTALL)
-    return re.findall(r"<D>(.*?)</D>", found[1]) if found else []
+    match = re.search(r"<TOPICS>(.*?)</TOPICS>", body, re.DOTALL)
+    return re.findall(r"<D>(.*?)</D>", match[1]) if match else []
 
 
 def text_of(body: str) -> str:
     """Title and body; the text itself where a document has neither."""
-    found = re.search(r"<TEXT(?: .*?)?>(.*)</TEXT>", body, re.DOTALL)
-    text = found[1] if found else ""
+    match = re.search(r"<TEXT(?: .*?)?>(.*)</TEXT>", body, re.DOTALL)
+    text = match[1] if match else ""
     parts = [re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("TITLE", "BODY")]
     pieces = [part[1] for part in parts if part] or [text]
     return SIGNATURE.sub("", "\n".join(html.unescape(piece).strip() for piece in pieces))
+
+
+PARSERS = (
+    SetParser(
+        name="Reuters",
+        parse=parse,
+        home="kdd.ics.uci.edu/databases/reuters21578, also at archive.ics.uci.edu",
+        licence="Reuters Ltd. and Carnegie Group: free distribution for research purposes only",
+        steps="download reuters21578.tar.gz; --raw is the archive, or a folder with its reut2-*.sgm files",
+        choices=("ids",),
+    ),
+)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.dataset import SPLITS, split_rows
+from bench.datasets.parsers import FormatParser
 from bench.datasets.raw import RawSet, RawSplit, label_matrix
 from bench.datasets.validation import repeated
 from bench.errors import UsageError
@@ -120,3 +121,6 @@ def _splits(path: Path, rows: list[dict[str, str]], lines: list[int]) -> tuple[d
         split: np.array([number for number, row in enumerate(rows) if row["split"] == split], dtype=np.int64)
         for split in SPLITS
     }, "the file's own column split"
+
+
+PARSERS = (FormatParser("a .csv", lambda raw: raw.suffix == ".csv", parse),)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from bench.datasets.archive import members
+from bench.datasets.archive import bare, members, texts
+from bench.datasets.parsers import File, SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix
 from bench.errors import UsageError
 
@@ -21,7 +23,6 @@ CLASSES = [
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 ]
-LICENCE = "images from Flickr under its terms of use; annotations for research (host.robots.ox.ac.uk/pascal/VOC)"
 VOC12_VALIDATION = 200
 Difficult = Literal["absent", "present"]
 
@@ -35,18 +36,13 @@ def parse(raw: Path, year: int, difficult: Difficult = "absent") -> RawSet:
     raw: a folder or archive with ``ImageSets/Main`` and, for photographs or XML labels, ``JPEGImages``/``Annotations``;
         folders above them do not matter, except that what lies in another year's (``VOC2012``) is left out.
     """
-    files = {
-        _tail(name): content.decode("utf-8")
-        for name, content in members(
-            raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt") and _of_year(name, year)
-        )
-    }
+    files = texts(raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt") and _of_year(name, year))
     lists = {split: files.get(f"{split}.txt", "").split() for split in ("train", "val", "test")}
     needed = ("train", "val", "test") if year == 2007 else ("train", "val")
     for split in needed:
         if not lists[split]:
             raise UsageError(f"{raw} has no list ImageSets/Main/{split}.txt of VOC{year}.")
-    ids = [one for split in needed for one in lists[split]]
+    ids = [image for split in needed for image in lists[split]]
     y = from_class_lists(files, needed, ids, difficult, str(raw))
     if y is None:
         y = from_annotations(raw, year, ids, difficult)
@@ -73,7 +69,7 @@ def from_class_lists(
     if not all(f"{name}_{split}.txt" in files for name in CLASSES for split in splits):
         return None
     lowest = 1 if difficult == "absent" else 0
-    place = {one: row for row, one in enumerate(ids)}
+    place = {image: row for row, image in enumerate(ids)}
     y = np.zeros((len(ids), len(CLASSES)), dtype=np.int8)
     for column, name in enumerate(CLASSES):
         for split in splits:
@@ -89,36 +85,55 @@ def from_annotations(raw: Path, year: int, ids: Sequence[str], difficult: Diffic
     """[N, 20] labels from ``Annotations/<id>.xml``; entities are never expanded."""
     from defusedxml import ElementTree
 
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     wanted = members(raw, lambda name: "Annotations/" in name and name.endswith(".xml") and _of_year(name, year))
     for name, content in wanted:
         try:
             root = ElementTree.fromstring(content)
         except Exception as error:  # malformed, or refused because it declares entities
             raise UsageError(f"{raw}, {name}: the annotation cannot be read ({error}).") from error
-        found[_tail(name).removesuffix(".xml")] = [
-            one.findtext("name", "")
-            for one in root.iter("object")
-            if difficult == "present" or one.findtext("difficult", "0").strip() != "1"
+        names[bare(name).removesuffix(".xml")] = [
+            marked.findtext("name", "")
+            for marked in root.iter("object")
+            if difficult == "present" or marked.findtext("difficult", "0").strip() != "1"
         ]
-    missing = [one for one in ids if one not in found]
+    missing = [image for image in ids if image not in names]
     if missing:
         raise UsageError(f"{raw} has neither class lists nor Annotations/{missing[0]}.xml.")
-    return label_matrix([found[one] for one in ids], CLASSES, f"{raw}, Annotations")
+    return label_matrix([names[image] for image in ids], CLASSES, f"{raw}, Annotations")
 
 
 def image_paths(raw: Path, year: int, ids: Sequence[str]) -> list[Path]:
     """The photographs of a folder, by id; in an archive there are none yet, and the paths are where they would be."""
-    found = sorted(raw.rglob("JPEGImages")) if raw.is_dir() else []
-    of_year = (one for one in found if one.is_dir() and _of_year(one.relative_to(raw).as_posix(), year))
+    folders = sorted(raw.rglob("JPEGImages")) if raw.is_dir() else []
+    of_year = (path for path in folders if path.is_dir() and _of_year(path.relative_to(raw).as_posix(), year))
     folder = next(of_year, None)
-    return [(folder or raw / "JPEGImages") / f"{one}.jpg" for one in ids]
+    return [(folder or raw / "JPEGImages") / f"{image}.jpg" for image in ids]
 
 
 def _of_year(name: str, year: int) -> bool:
-    """Whether a path lies in the year's own folder, or in none of any year: both may be in one VOCdevkit."""
-    return all(int(found) == year for found in re.findall(r"(?:^|/)VOC(\d{4})/", name))
+    """True of a path in the year's own folder, or in none of any year: both may be in one VOCdevkit."""
+    return all(int(other) == year for other in re.findall(r"(?:^|/)VOC(\d{4})/", name))
 
 
-def _tail(name: str) -> str:
-    return name.rsplit("/", 1)[-1]
+THOR = "https://thor.robots.ox.ac.uk/pascal/VOC"
+CITED = "address and checksum as in torchvision's torchvision/datasets/voc.py; the address was never reached from here"
+FILES = {
+    2007: (
+        File(f"{THOR}/voc2007/VOCtrainval_06-Nov-2007.tar", "md5:c52e279531787c972589f7e41ab4ae64", CITED),
+        File(f"{THOR}/voc2007/VOCtest_06-Nov-2007.tar", "md5:b6e924de25625d8de591ea690078ad9f", CITED),
+    ),
+    2012: (File(f"{THOR}/voc2012/VOCtrainval_11-May-2012.tar", "md5:6cd6e144f989b92b3379bac3b3de84fd", CITED),),
+}
+PARSERS = tuple(
+    SetParser(
+        name=f"VOC{year % 100:02}",
+        parse=partial(parse, year=year),
+        home="host.robots.ox.ac.uk/pascal/VOC",
+        licence="images from Flickr under its terms of use; annotations for research (host.robots.ox.ac.uk/pascal/VOC)",
+        steps=f"unpack the archives; --raw is the folder VOCdevkit or VOCdevkit/VOC{year}",
+        files=files,
+        choices=("difficult",),
+    )
+    for year, files in FILES.items()
+)

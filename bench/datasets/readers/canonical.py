@@ -17,20 +17,26 @@ from typing import Any
 import numpy as np
 
 from bench.datasets.dataset import SPLITS, Dataset, SplitArrays, checked_labels, finished
+from bench.datasets.source import Source
 from bench.datasets.validation import check_labels_file
 from bench.errors import UsageError
 
 FEATURES = re.compile(r"(?P<stem>.+)_train_features_(?P<extractor>.+)\.npy")
 
 
-def found_in(folder: Path) -> dict[str, dict[str, Path]]:
-    """{stem: {extractor: folder}} of all training feature files in one folder."""
-    found: dict[str, dict[str, Path]] = {}
+OWN_NUMBERS = "vector"
+"""The extractor's name of features that a user's file gives as numbers, which are of any scale and often few."""
+
+
+def find(folder: Path) -> list[Source]:
+    """The sets of one folder, by their training features; each is named by its stem."""
+    sets = []
     for path in sorted(folder.glob("*_train_features_*.npy")):
-        match = FEATURES.fullmatch(path.name)
-        if match:
-            found.setdefault(match["stem"], {})[match["extractor"]] = folder
-    return found
+        if match := FEATURES.fullmatch(path.name):
+            stem, extractor = match["stem"], match["extractor"]
+            protocol = "small" if extractor == OWN_NUMBERS else "paper"
+            sets.append(Source(stem, extractor, protocol, files(folder.resolve(), stem, extractor), __name__))
+    return sets
 
 
 def files(folder: Path, stem: str, extractor: str) -> tuple[Path, ...]:
@@ -81,7 +87,7 @@ def label_file(stem: str, split: str) -> str:
 
 
 def card_path(folder: Path, stem: str, extractor: str) -> Path:
-    """What `data prepare` notes of a set: source, licence, split rule, how the features were made."""
+    """The file of a prepared set's card: source, licence, split rule, origin of the features."""
     return folder / f"{stem}_card_{extractor}.json"
 
 
@@ -106,6 +112,12 @@ def save_labels(folder: Path, stem: str, y: Mapping[str, np.ndarray], label_name
         sparse.save_npz(folder / label_file(stem, split), sparse.csr_matrix(labels))
     if label_names:
         (folder / f"{stem}_label_names.txt").write_text("\n".join(label_names) + "\n", encoding="utf-8")
+
+
+def card(paths: tuple[Path, ...]) -> dict[str, Any]:
+    """The card of the set of which :func:`files` gave the paths; empty for files in another layout."""
+    match = FEATURES.fullmatch(paths[0].name)
+    return read_card(paths[0].parent, match["stem"], match["extractor"]) if match else {}
 
 
 def read_card(folder: Path, stem: str, extractor: str) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _from_csv(path: Path, names: Sequence[str]) -> list[list[float]]:
         if missing:
             raise ValueError(f"it has no column {missing[0]!r}, which the model was trained on")
         columns = [header.index(name) for name in names]
-    found = []
+    table = []
     for line, row in enumerate(rows[header is not None :], start=1 + (header is not None)):
         if len(row) != len(rows[0]):
             raise ValueError(f"line {line} has {len(row)} columns, the first has {len(rows[0])}")
@@ -74,8 +74,8 @@ def _from_csv(path: Path, names: Sequence[str]) -> list[list[float]]:
         if wrong:
             name = header[wrong[0]] if header else wrong[0]
             raise ValueError(f"line {line}, column {name} is {row[wrong[0]]!r}, no number")
-        found.append([float(row[column]) for column in columns])
-    return found
+        table.append([float(row[column]) for column in columns])
+    return table
 
 
 def _is_number(text: str) -> bool:

@@ -32,7 +32,7 @@ class DistributionSet:
     degrees: np.ndarray
     """[N, c] float64: the true label distribution; rows sum to 1."""
     binarisation: str
-    """Where the logical labels come from."""
+    """The rule of the logical labels, in words."""
 
     def digest(self) -> str:
         """SHA-256 of what a job computes from: features, logical labels and true degrees."""
@@ -40,7 +40,7 @@ class DistributionSet:
 
 
 def extractor(path: Path) -> str:
-    """What stands for a feature extractor in the names of records: the file's format."""
+    """The file's format, which stands for a feature extractor in the names of records."""
     return path.suffix.lstrip(".")
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +20,26 @@ from bench.datasets.dataset import (
     identifier_columns,
     split_rows,
 )
+from bench.datasets.source import Source
 from bench.datasets.validation import checked_archive
 from bench.errors import UsageError
 
 EXTRACTOR = "npz"
 
 
-def is_multilabel(path: Path) -> bool:
-    """Whether the archive holds features and labels, judged by its table of contents alone."""
-    import zipfile
+def find(folder: Path) -> list[Source]:
+    """The sets of one folder, each of one file and named by it."""
+    paths = sorted(folder.glob("*.npz"))
+    return [source(path) for path in paths if not path.stem.endswith("_labels") and _is_multilabel(path)]
 
+
+def source(path: Path) -> Source:
+    """The set in an archive."""
+    return Source(path.stem, EXTRACTOR, "small", (path.resolve(),), __name__)
+
+
+def _is_multilabel(path: Path) -> bool:
+    """Judged by the archive's table of contents alone."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = set(archive.namelist())

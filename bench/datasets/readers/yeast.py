@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.dataset import Dataset, SplitArrays, checked_labels, finished
+from bench.datasets.source import Source
 from bench.errors import UsageError
 
 EXTRACTOR = "mulan"
@@ -17,27 +18,40 @@ ROWS, FEATURES, LABELS = 2417, 103, 14
 SIZES = {"train": 1200, "val": 300, "test": 917}
 
 
-def file() -> Path:
-    """The file inside the installed package; river itself is not imported (that takes 1.7 s)."""
+def find() -> Source:
+    """The set inside the installed package; river itself is not imported (that takes 1.7 s).
+
+    Raises
+    ------
+    UsageError: where the package or its file is missing.
+    """
     spec = importlib.util.find_spec("river")
     if spec is None or spec.origin is None:
         raise UsageError("yeast comes with the package river, which is not installed; pip install river.")
     path = Path(spec.origin).parent / "datasets" / "yeast.csv.gz"
     if not path.is_file():
         raise UsageError(f"this version of river has no file {path}; pip install 'river>=0.26'.")
-    return path
-
-
-def read(name: str, files: tuple[Path, ...]) -> Dataset:
-    """The set in the installed package's file."""
-    return load(name)
+    return Source("yeast", EXTRACTOR, "small", (path,), __name__)
 
 
 def load(name: str) -> Dataset:
-    """2417 x 103, 14 labels, split by ``default_rng(0).permutation(2417)`` into 1200/300/917."""
-    path = file()
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
-        header, *rows = csv.reader(stream)
+    """The installed package's set."""
+    return read(name, find().files)
+
+
+def read(name: str, files: tuple[Path, ...]) -> Dataset:
+    """2417 x 103, 14 labels, split by ``default_rng(0).permutation(2417)`` into 1200/300/917.
+
+    Raises
+    ------
+    UsageError: for a file that is missing, damaged or another set's.
+    """
+    (path,) = files
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
+            header, *rows = csv.reader(stream)
+    except (OSError, EOFError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); install river again.") from error
     features = [i for i, column in enumerate(header) if column.startswith("Att")]
     labels = [i for i, column in enumerate(header) if column.startswith("Class")]
     if (len(rows), len(features), len(labels)) != (ROWS, FEATURES, LABELS):

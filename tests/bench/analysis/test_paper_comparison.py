@@ -97,7 +97,7 @@ def test_what_cannot_be_compared_is_named() -> None:
     reasons = not_compared(without, frame, Manifest(missing={"NUS": "no files"}))
     assert "NUS: no data here." in reasons
     assert "VOC07, VOC12, COCO14, COCO17, CUB: no record, nor of a stand-in." in reasons
-    assert "mine: not of the paper, and not named as a stand-in by --beside." in reasons
+    assert "mine: not of the paper, and not named as a stand-in by --map." in reasons
     assert f"{without[0].columns[0]}: BS failed." in reasons
     assert "Not compared:" in render_comparison(frame, CONFIG, "markdown", reasons)
 
@@ -185,7 +185,7 @@ def test_formats() -> None:
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [("VOC07tv", "--beside takes OURS=PAPERS"), ("VOC07tv=VOC7", "did you mean 'VOC07'?"), ("x=yeast", "no data set")],
+    [("VOC07tv", "--map takes OURS=PAPER"), ("VOC07tv=VOC7", "did you mean 'VOC07'?"), ("x=yeast", "no data set")],
 )
 def test_wrong_stand_ins_are_one_sentence(given: str, message: str) -> None:
     with pytest.raises(UsageError, match=message.replace("?", r"\?")):

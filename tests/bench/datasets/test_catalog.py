@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench import config
-from bench.datasets.catalog import OWN_NUMBERS, Missing, Source, available, data_folders, resolve, scan
+from bench.datasets.catalog import Missing, Source, available, data_folders, resolve, scan
 from bench.datasets.dataset import SplitArrays
 from bench.datasets.readers import canonical, npz, yeast
 from bench.errors import UsageError
@@ -117,7 +117,7 @@ def test_a_registered_set_without_stems_is_found_by_its_name(tmp_path: Path, set
 
 
 def test_a_users_own_numbers_are_scaled_and_trained_long_enough(tmp_path: Path, settings: config.Config) -> None:
-    write(tmp_path, extractor=OWN_NUMBERS)
+    write(tmp_path, extractor=canonical.OWN_NUMBERS)
     assert found("Tiny", settings, tmp_path).protocol == "small"
 
 

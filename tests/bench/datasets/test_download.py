@@ -16,7 +16,7 @@ import pytest
 
 from bench.datasets import archive
 from bench.datasets.download import fetch
-from bench.datasets.origins import File
+from bench.datasets.parsers import File
 from bench.errors import UsageError
 
 CONTENT = bytes(range(256)) * 4096

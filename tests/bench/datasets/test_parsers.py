@@ -13,8 +13,20 @@ import pytest
 import scipy.io
 from scipy import sparse
 
-from bench.datasets import origins
-from bench.datasets.parsers import aapd, coco, cub, matlab, mulan, nus, reuters, tabular, voc
+from bench.datasets.parsers import (
+    aapd,
+    coco,
+    cub,
+    matlab,
+    mulan,
+    nus,
+    parse_raw,
+    reuters,
+    set_parser,
+    set_parsers,
+    tabular,
+    voc,
+)
 from bench.datasets.raw import RawSet, held_out
 from bench.datasets.readers import npz
 from bench.errors import UsageError
@@ -491,25 +503,25 @@ def test_matlab_sets_in_their_several_shapes(tmp_path: Path) -> None:
         matlab.parse(tmp_path / "none.mat")
 
 
-# --- the registry of sources ----------------------------------------------------------------------------------------
+# --- the registry of parsers ----------------------------------------------------------------------------------------
 
 
-def test_every_set_of_the_paper_has_an_origin_with_its_licence_and_steps() -> None:
+def test_every_set_of_the_paper_has_a_parser_with_its_licence_and_steps() -> None:
     from bench import config
     from bench.tables import paper
 
     registered = [name for name in config.load().datasets if paper.dataset_facts(name)]
-    assert list(origins.ORIGINS) == registered
-    for origin in origins.ORIGINS.values():
-        assert origin.licence
-        assert origin.steps
-        assert origin.home
-        for file in origin.files:
+    assert sorted(set_parsers()) == sorted(registered)
+    for parser in set_parsers().values():
+        assert parser.licence
+        assert parser.steps
+        assert parser.home
+        for file in parser.files:
             assert file.note
     with pytest.raises(UsageError, match="did you mean 'VOC07'"):
-        origins.origin("VOC7")
+        set_parser("VOC7")
 
 
 def test_a_raw_path_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--raw .* does not exist"):
-        origins.parsed("Reuters", tmp_path / "nothing")
+        parse_raw("Reuters", tmp_path / "nothing")

@@ -17,7 +17,8 @@ from bench.datasets.readers import canonical
 from bench.datasets.shape import Shape, shape_of
 from bench.plan.costs import CostModel, Forecast, memory_bytes, recorded_shape, time_on, time_terms
 from bench.plan.forecast import forecasts, jobs_a_device, longest_first, total
-from bench.plan.jobs import Job, make_plan
+from bench.plan.jobs import Job
+from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.protocol import Protocol
 from bench.records.locks import Running

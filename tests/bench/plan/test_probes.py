@@ -18,7 +18,7 @@ from bench import config
 from bench.datasets.dataset import SplitArrays
 from bench.datasets.readers.ldl import DistributionSet
 from bench.job import probe, recipe
-from bench.plan import probes, recovery, variants
+from bench.plan import probes, tracks, variants
 from bench.records import probe_request
 
 ROOT = Path(__file__).resolve().parent.parents[2]
@@ -26,7 +26,7 @@ SETTINGS = config.load(Path("/nonexistent"))
 ROWS = list(variants.variants_of(SETTINGS))
 NEIGHBOURS = ("ML-KNN", "LP", "GLLE", "VALEN", "ML")
 """Methods of distances, which are exact on the probe's problem; noise would untie those that are equal."""
-RECOVERY_ROWS = list(recovery.variants_of(SETTINGS))
+RECOVERY_ROWS = list(tracks.recovery_variants(SETTINGS))
 
 
 def request(variant_name: str, protocol: str = "small", dataset: str = "") -> probe_request.ProbeRequest:
@@ -37,8 +37,8 @@ def request(variant_name: str, protocol: str = "small", dataset: str = "") -> pr
 
 
 def recovery_request(variant_name: str) -> probe_request.ProbeRequest:
-    row = recovery.variants_of(SETTINGS)[variant_name]
-    made = recovery.recipe(row, SETTINGS)
+    row = tracks.recovery_variants(SETTINGS)[variant_name]
+    made = tracks.recovery_recipe(row, SETTINGS)
     settings = config.effective_protocol(SETTINGS.protocols["small"], row)
     return probe_request.probe_request("recovery", row.base, True, made.points, settings, "")
 
@@ -174,7 +174,7 @@ CHANGES = [
     Change("bench/training/clipping.py", "QUEUE_LENGTH = 5", "QUEUE_LENGTH = 6", ("BCE", "FLEM-T"), ("ML-KNN",)),
     Change("bench/training/clipping.py", "FACTOR = 5.0", "FACTOR = 4.0", ("BCE", "FLEM-T"), ("ML-KNN",)),
     Change("bench/training/loop.py", "math.sqrt(2 / linear", "math.sqrt(1.9 / linear", ("BCE", "FL"), ("ML-KNN",)),
-    Change("bench/training/loop.py", "now < state.best", "now <= state.best", ("BCE", "FLEM-D"), ("ML-KNN",)),
+    Change("bench/training/loop.py", "now < self.best", "now <= self.best", ("BCE", "FLEM-D"), ("ML-KNN",)),
     Change("bench/training/seeding.py", "batches[-1].numel() == 1", "batches[-1].numel() <= 3", ("BCE",), ("ML-KNN",)),
     Change(
         "bench/job/selection.py", 'values["ranking"], position', "0.0, position", ("FLEM-D", "VALEN"), ("BCE", "FL")

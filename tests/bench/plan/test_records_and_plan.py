@@ -10,7 +10,7 @@ import pytest
 
 from bench import config, methods
 from bench.errors import UsageError
-from bench.plan import digests, jobs, variants
+from bench.plan import digests, jobs, tracks, variants
 from bench.plan.states import JobState, state_of
 from bench.records import record as records_record
 from bench.records.record import (
@@ -150,7 +150,7 @@ def test_manifest(tmp_path: Path) -> None:
 def make(settings: config.Config, rows: list[config.Variant] | None = None, **changes: object) -> jobs.Plan:
     arguments: dict = {"datasets": ["yeast"], "seeds": [0], "epochs": None, **changes}
     chosen = rows or variants.chosen_variants(settings, ["FL"])
-    return jobs.make_plan(settings, [], arguments["datasets"], chosen, arguments["seeds"], arguments["epochs"])
+    return tracks.make_plan(settings, [], arguments["datasets"], chosen, arguments["seeds"], arguments["epochs"])
 
 
 def state_after(settings: config.Config, tmp_path: Path, job: jobs.Job, now: jobs.Job) -> JobState:
@@ -225,9 +225,9 @@ def test_rakel_depends_on_the_version_of_scikit_multilearn(settings: config.Conf
     [
         (
             config.Variant("x", "FL", {"gama": 1.0}),
-            "row 'x': the method 'FL' has no option 'gama'; did you mean 'gamma'?",
+            "variant 'x': the method 'FL' has no option 'gama'; did you mean 'gamma'?",
         ),
-        (config.Variant("x", "FLL"), "row 'x': there is no method 'FLL'"),
+        (config.Variant("x", "FLL"), "variant 'x': there is no method 'FLL'"),
         (config.Variant("x", "FL", {"gamma": "high"}), "must be like its default 2.0, not 'high'"),
         (config.Variant("x", "FL", {}, {"gamma": 3}), "the grid of 'gamma' must be a list"),
         (config.Variant("a/b", "FL"), "'a/b' cannot be a folder's name"),
@@ -252,6 +252,6 @@ def test_row_order_is_the_papers_then_extra_then_others(settings: config.Config)
     paper = [name for name in settings.tables.ranked if name in methods.names()]
     assert names[: len(paper)] == paper
     assert names[len(paper) : len(paper) + 3] == ["BCE", "FLEM-I", "FLEM-II"]
-    with pytest.raises(UsageError, match="no method or row 'FLEMD'; did you mean 'FLEM-D'"):
+    with pytest.raises(UsageError, match="no method or variant 'FLEMD'; did you mean 'FLEM-D'"):
         variants.chosen_variants(settings, ["FLEMD"])
     assert records_record.SCHEMA == 2

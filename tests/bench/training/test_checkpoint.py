@@ -17,7 +17,7 @@ from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
 from bench.job.recipe import recipe
 from bench.job.selection import Fitted
-from bench.plan.jobs import make_plan
+from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants, variants_of
 from bench.protocol import Protocol
 from bench.records.store import Store
@@ -67,20 +67,20 @@ def test_a_stopped_fit_goes_on_to_the_same_result(tmp_path: Path, name: str, sha
     checkpoints = Checkpoints(tmp_path / "c", "identity", seconds=0)
     stop = int(share * len(all_seen))
     with pytest.raises(Stopped):
-        fitted(name, checkpoints.stage, stop)
-    resumed, seen = fitted(name, checkpoints.stage)
+        fitted(name, checkpoints.of, stop)
+    resumed, seen = fitted(name, checkpoints.of)
     same(whole, resumed)
     # the epoch in which it was stopped was not kept; all before it are not done again
     assert seen == all_seen[stop:]
 
 
 def test_only_the_same_job_goes_on(tmp_path: Path) -> None:
-    stage = Checkpoints(tmp_path, "mine", 60).stage("stack of 0 to 3")
+    stage = Checkpoints(tmp_path, "mine", 60).of("stack of 0 to 3")
     assert stage.load() is None
     stage.save({"x": torch.arange(3), "curve": [[1.0]]})
-    again = Checkpoints(tmp_path, "mine", 60).stage("stack of 0 to 3")
+    again = Checkpoints(tmp_path, "mine", 60).of("stack of 0 to 3")
     assert torch.equal(again.load()["x"], torch.arange(3))  # type: ignore[index]
-    assert Checkpoints(tmp_path, "another's", 60).stage("stack of 0 to 3").load() is None
+    assert Checkpoints(tmp_path, "another's", 60).of("stack of 0 to 3").load() is None
     content = bytearray(stage.path.read_bytes())
     content[-5] ^= 1
     stage.path.write_bytes(content)
@@ -92,7 +92,7 @@ def test_only_the_same_job_goes_on(tmp_path: Path) -> None:
 def test_a_checkpoint_is_due_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
-    stage = checkpoint.Stage(tmp_path / "a", "mine", 60.0, started=0.0, saved=0.0)
+    stage = checkpoint.Checkpoint(tmp_path / "a", "mine", 60.0, started=0.0, saved=0.0)
     now[0] = 2.0
     assert not stage.due(finished=True)  # done sooner than read
     now[0] = 59.0
@@ -115,11 +115,11 @@ def test_memory_that_runs_out_is_met_with_smaller_stacks(tmp_path: Path, monkeyp
     stacks = []
     real = linear._train_stack
 
-    def limited(name: str, points: list, *given: Any) -> Any:
-        stacks.append(len(points))
-        if len(points) > 2:
+    def limited(name: str, prepared: Any, options: Any, seed: int, stack: Any, *report: Any) -> Any:
+        stacks.append(len(stack.points))
+        if len(stack.points) > 2:
             raise torch.OutOfMemoryError("out of memory")
-        return real(name, points, *given)
+        return real(name, prepared, options, seed, stack, *report)
 
     monkeypatch.setattr(linear, "_train_stack", limited)
     outcome = worker.run_job(replace(job, points=job.points * 8), Store(tmp_path), OPTIONS)

@@ -23,7 +23,8 @@ from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
 from bench.job.selection import Fitted
 from bench.methods.api import Split
-from bench.plan.jobs import Job, make_plan
+from bench.plan.jobs import Job
+from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.protocol import Protocol
 from bench.records.store import Store

@@ -19,7 +19,7 @@ from bench.training import loop
 from bench.training import stack as stacking
 from bench.training import step as training_step
 from bench.training.clipping import NormQueue
-from bench.training.seeding import shuffled_batches, stream_seed
+from bench.training.seeding import Streams, stream_seed
 from tests.conftest import problem_of, random_split
 
 OPTIONS = training_step.LoopOptions(epochs=6, batch_size=16)
@@ -84,7 +84,7 @@ def plain_training(
     queue: deque = deque([float("inf")], maxlen=5)
     best, kept, chosen = 1.0, None, 0
     for epoch in range(1, options.epochs + 1):
-        for index in shuffled_batches(len(data.x), options.batch_size, seed, "classifier", epoch):
+        for index in Streams(seed, "classifier").shuffled_batches(len(data.x), options.batch_size, epoch):
             x, y = data.x[index], data.y[index].to(data.x.dtype)
             optimiser.zero_grad()
             rows = {name: value[index] for name, value in extra.items()}
@@ -354,13 +354,13 @@ def test_joint_clip_couples_the_networks(data: Split) -> None:
 
 
 def test_last_batch_of_one_row_is_dropped() -> None:
-    sizes = [len(batch) for batch in shuffled_batches(129, 64, 0, "classifier", 1)]
+    sizes = [len(batch) for batch in Streams(0, "classifier").shuffled_batches(129, 64, 1)]
     assert sizes == [64, 64]
-    assert [len(batch) for batch in shuffled_batches(130, 64, 0, "classifier", 1)] == [64, 64, 2]
-    assert [len(batch) for batch in shuffled_batches(1, 64, 0, "classifier", 1)] == [1]
-    whole = torch.cat(shuffled_batches(130, 64, 0, "classifier", 1))
+    assert [len(batch) for batch in Streams(0, "classifier").shuffled_batches(130, 64, 1)] == [64, 64, 2]
+    assert [len(batch) for batch in Streams(0, "classifier").shuffled_batches(1, 64, 1)] == [1]
+    whole = torch.cat(Streams(0, "classifier").shuffled_batches(130, 64, 1))
     assert sorted(whole.tolist()) == list(range(130))
-    assert not torch.equal(whole, torch.cat(shuffled_batches(130, 64, 0, "classifier", 2)))
+    assert not torch.equal(whole, torch.cat(Streams(0, "classifier").shuffled_batches(130, 64, 2)))
 
 
 def test_streams_are_fixed_numbers() -> None:
@@ -422,7 +422,9 @@ def test_side_networks_train_by_the_same_loop(data: Split) -> None:
         return F.mse_loss(network(data.x), data.y.double()).item()
 
     before = loss()
-    loop.train_module(network, objective, data, training_step.LoopOptions(epochs=30, clip="none"), 0, stage="recovery")
+    loop.train_module(
+        network, objective, data, training_step.LoopOptions(epochs=30, clip="none"), Streams(0, "recovery")
+    )
     assert loss() < before
 
 

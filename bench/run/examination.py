@@ -1,25 +1,22 @@
-"""``bench doctor``: whether a planned run can work here: versions, devices, data, folders, disk and memory."""
+"""Findings before a run, of what it needs here: versions, devices, data, folders, disk and memory."""
 
 from __future__ import annotations
 
 import os
 import platform
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from bench.cli.options import DataFolder, Names, Numbers, checked_seeds, job_count
+from bench import methods
 from bench.errors import UsageError
-from bench.records.store import DEFAULT_RESULTS
-
-if TYPE_CHECKING:
-    from bench.plan.costs import Forecast
-    from bench.plan.jobs import Job, Plan
-    from bench.records.record import JobName
-    from bench.records.store import Store
-
+from bench.plan.costs import Forecast
+from bench.plan.forecast import total
+from bench.plan.jobs import Job, Plan
+from bench.records.record import JobName
+from bench.records.store import Store
+from bench.system import environment
 
 RECORD_BYTES = 200 * 2**10
 """A generous guess for a record with the curves of a grid."""
@@ -40,7 +37,7 @@ def examine(
     device: str,
     workers: int,
 ) -> Iterator[Finding]:
-    """Everything a run needs, found out without running."""
+    """Check everything a run needs, without running."""
     yield from _software()
     yield from _devices(device)
     yield from _data(plan)
@@ -48,29 +45,12 @@ def examine(
     yield from _memory(plan.jobs, expected, workers)
 
 
-def show(findings: Iterable[Finding]) -> int:
-    """Print them as they come; 1 when there is a problem."""
-    from bench.text import counted
-
-    problems = warnings = 0
-    for finding in findings:
-        problems += finding.state == "problem"
-        warnings += finding.state == "warning"
-        print(f"{finding.state:8} {finding.about:10} {finding.text}", flush=True)
-    print(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}.")
-    return 1 if problems else 0
-
-
 def _software() -> Iterator[Finding]:
-    from bench.system import environment
-
     versions = ", ".join(f"{name} {version}" for name, version in environment.versions().items())
     commit = environment.commit()
     code = f" at {commit}" if commit else ""
     yield Finding("ok", "versions", f"flem-bench {environment.version('flem-bench')}{code}, Python "
                   f"{platform.python_version()}, {versions}")  # fmt: skip
-    from bench import methods
-
     for name, info in methods.infos().items():
         if info.problems:
             yield Finding("warning", "methods", f"left out: {info.problems[0]}")
@@ -82,7 +62,7 @@ def _software() -> Iterator[Finding]:
 
 
 def _devices(wanted: str) -> Iterator[Finding]:
-    import torch
+    import torch  # here, because its import takes seconds, and --help and the versions need not wait
 
     from bench.system.hardware import devices
 
@@ -102,7 +82,7 @@ def _devices(wanted: str) -> Iterator[Finding]:
 
 
 def _gpu_switches() -> Iterator[Finding]:
-    import torch
+    import torch  # as in _devices
 
     if not os.environ.get("CUBLAS_WORKSPACE_CONFIG"):
         yield Finding("warning", "device", "CUBLAS_WORKSPACE_CONFIG is empty: matrix products may differ between runs")
@@ -111,7 +91,6 @@ def _gpu_switches() -> Iterator[Finding]:
 
 
 def _data(plan: Plan) -> Iterator[Finding]:
-
     for missing in plan.missing:
         yield Finding("warning", "data", f"{missing.name} is not here: {missing.get}")
     for name, job in {job.name.full_dataset: job for job in plan.jobs}.items():
@@ -141,10 +120,9 @@ def _disk(jobs: list[Job], expected: dict[JobName, Forecast | None], store: Stor
 
 
 def _memory(jobs: list[Job], expected: dict[JobName, Forecast | None], workers: int) -> Iterator[Finding]:
-    import torch
+    import torch  # as in _devices
 
     from bench.methods.enhancement.neighbours import free_memory
-    from bench.plan.forecast import total
 
     run = total(jobs, expected, workers)
     available = free_memory(torch.device("cpu"))
@@ -154,50 +132,3 @@ def _memory(jobs: list[Job], expected: dict[JobName, Forecast | None], workers: 
 
 def gib(count: float) -> str:
     return f"{count / 2**30:.1f} GiB"
-
-
-def doctor(
-    *,
-    datasets: Names = None,
-    methods: Names = None,
-    seeds: Numbers = None,
-    device: str = "auto",
-    jobs: str = "1",
-    results: str = DEFAULT_RESULTS,
-    data: DataFolder = None,
-) -> int:
-    """Say whether a run with these options can work here: versions, devices, data, folders, disk, memory, time.
-
-    Parameters
-    ----------
-    datasets
-        As for `bench run`; every value of them is read and checked.
-    methods
-        As for `bench run`.
-    seeds
-        As for `bench run`.
-    device
-        auto, cpu, cuda or cuda:N.
-    jobs
-        Processes that the jobs will be spread over: a number, or auto.
-    results
-        The folder of the records.
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
-    """
-    from bench import config as configuration
-    from bench.datasets.catalog import data_folders
-    from bench.plan.forecast import forecasts
-    from bench.plan.jobs import make_plan
-    from bench.plan.variants import chosen_variants
-    from bench.records.store import Store
-    from bench.run.runner import all_records, on_gpu, wanted_workers
-
-    config = configuration.load()
-    folders = data_folders(config, data)
-    chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
-    plan = make_plan(config, folders, datasets or config.run.datasets, chosen_variants(config, methods), chosen_seeds)
-    store = Store(Path(results))
-    expected = forecasts(plan.jobs, all_records(store, []), on_gpu(device))
-    workers = wanted_workers(job_count(jobs), plan.jobs) if plan.jobs else 1
-    return show(examine(plan, expected, store, device, workers))

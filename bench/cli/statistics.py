@@ -1,0 +1,104 @@
+"""Verb that tests differences: stats."""
+
+from __future__ import annotations
+
+import math
+
+from bench.analysis.over_datasets import significance
+from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
+from bench.cli.options import (
+    AnyOrigin,
+    DataFolder,
+    Names,
+    Seeds,
+    Switch,
+    chosen_metrics,
+    known,
+    refuse_beside_paper,
+)
+from bench.errors import UsageError, did_you_mean
+from bench.plan.states import unusable
+from bench.records.store import DEFAULT_RESULTS
+from bench.tables.load import Selection, load
+from bench.tables.table import MetricTable
+from bench.text import as_text
+
+
+def stats(
+    *,
+    metric: str | None = None,
+    methods: Names = None,
+    control: str = "FLEM-D",
+    region: float | None = None,
+    datasets: Names = None,
+    seeds: Seeds = None,
+    intervals: Switch = False,
+    origin: AnyOrigin = "runs",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Test whether methods differ, over data sets and within each, and say what the data cannot decide.
+
+    Parameters
+    ----------
+    metric
+        hamming, ranking, coverage, average-precision, or another of `list metrics`. Default: the paper's four.
+    methods
+        The rows to compare. Default: the ranked ones.
+    control
+        The row that each of the others is compared with.
+    region
+        Differences up to this count as equivalent, in the metric's unit. Default: 1 % of the control's mean.
+    datasets
+        The data sets to compare on. Default: all.
+    seeds
+        Seeds to average over. Default: all.
+    intervals
+        Show the intervals behind what is said of each data set.
+    origin
+        runs (your own records), reference (the committed ones) or paper (its printed values).
+    results
+        The folder of your own records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    if region is not None and not (math.isfinite(region) and region >= 0):
+        raise UsageError(f"--region must be a number from 0, not {region}.")
+    if region is not None and metric is None:
+        raise UsageError("--region is in a metric's unit; name the metric with --metric.")
+    refuse_beside_paper(origin, {"--datasets": datasets, "--seeds": seeds})
+    records = load(Selection(origin, results, data, None, datasets, seeds))
+    tables = records.tables(chosen_metrics(metric))
+    rows = _compared(tables[0], methods, control)
+    if without := unusable(entry for entry in records.entries if entry.job.variant in rows):
+        print(f"Without {without}: their rows may lack values.\n")
+    within = []
+    if origin != "reference":  # the scores that test instances are resampled from are not committed
+        keys = [table.metric.key for table in tables if table.metric and table.metric.key in RESAMPLED]
+        within = resampled(records.entries, rows, control, keys)
+    if within:
+        print(as_text([explanation(control)]))
+    for table in tables:
+        said = [table.title, *significance(table, rows, control, region)]
+        if within and table.metric.key in RESAMPLED:
+            said += in_words(within, table.metric, intervals)
+        print(as_text(said))
+    if origin == "reference":
+        print(f"{records.note} What its test instances decide is in docs/results.md.")
+    return 0
+
+
+def _compared(table: MetricTable, methods: list[str] | None, control: str) -> list[str]:
+    """Variants to compare, the control among them; prints which of the table's are left out because unranked."""
+    there = (*table.ranked, *table.extra)
+    given = table.ranked if methods is None else methods
+    for row in given:
+        known(row, there, "variant")
+    if control not in there:
+        raise UsageError(
+            f"there is no row {control!r}; {did_you_mean(control, there)} --control names the row to compare with."
+        )
+    rows = list(dict.fromkeys([*given, control]))
+    if left_out := [row for row in there if row not in rows and methods is None]:
+        print(f"Not compared, because unranked: {', '.join(left_out)}; --methods names the rows to compare.\n")
+    return rows

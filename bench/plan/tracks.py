@@ -1,0 +1,236 @@
+"""The two tracks: classifiers on test data, and recovered label distributions. Imports no torch.
+
+A track says what its variants, their recipes and its data sets are, and which code its results depend on; a plan, keys
+and states of jobs are made from that alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import methods
+from bench.config import Config, Variant, effective_protocol, with_epochs
+from bench.datasets.catalog import Missing, Source, present, resolve
+from bench.datasets.readers import ldl
+from bench.errors import UsageError
+from bench.job.recipe import Recipe, recipe
+from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
+from bench.plan import digests
+from bench.plan.jobs import Job, Plan, data_part
+from bench.plan.keys import method_digest, stored_form
+from bench.plan.variants import named_variants, variant_folder, variants_of
+from bench.protocol import Protocol
+from bench.records.record import JobName, TrackName
+
+FAMILY = "label enhancement"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track: what is compared, on which data sets, by which code."""
+
+    name: TrackName
+    variants: Callable[[Config], dict[str, Variant]]
+    """Every variant by name, in table order."""
+    recipe: Callable[[Variant, Config], Recipe]
+    """A variant's method with its options and grid; UsageError for an option that does not exist."""
+    source: Callable[[str, Config, list[Path]], Source | Missing]
+    """A data set by name or path; UsageError for an unknown one."""
+    loop: Callable[[Recipe], str]
+    """The module that trains, whose code and imports are the key's part "loop"."""
+    metrics: str
+    """The module that evaluates."""
+
+    def key(self, made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
+        """Everything a record's result depends on, in named parts, as a record's file gives it back."""
+        loop = self.loop(made)
+        return stored_form(
+            method=method_digest(made.info),
+            loop=digests.code_digest(loop),
+            metrics=digests.code_digest(self.metrics),
+            versions=digests.results_versions(loop, made.info.file),
+            protocol=protocol,
+            hyperparameters={"method": made.info.name, "options": made.options, "grid": made.grid},
+            seed=seed,
+            data=data,
+        )
+
+
+def _trainer(made: Recipe) -> str:
+    return "bench.job.fit_linear" if made.info.gradient else "bench.job.fit_direct"
+
+
+CLASSIFICATION = Track(
+    name="classification",
+    variants=variants_of,
+    recipe=lambda variant, config: recipe(variant),
+    source=resolve,
+    loop=_trainer,
+    metrics="bench.metrics.classification",
+)
+
+
+def recovery_variants(config: Config) -> dict[str, Variant]:
+    """Every label-enhancement method in bench.toml's order, its further variants, then the trivial baselines."""
+    infos = methods.infos()
+    able = [name for name in methods.names() if infos[name].family == FAMILY]
+    variants: dict[str, Variant] = {}
+    for name in [*config.recovery.ranked, *config.variants, *able]:
+        if name in config.variants and config.variants[name].base in able:
+            variants[name] = config.variants[name]
+        elif name in able:
+            variants[name] = Variant(name=name, base=name)
+    return {**variants, **{name: Variant(name=name, base=name) for name in TRIVIAL_BASELINES}}
+
+
+def recovery_recipe(variant: Variant, config: Config) -> Recipe:
+    """A variant's method with its fixed options; this track has no grid.
+
+    Raises
+    ------
+    UsageError
+        For an option that does not exist.
+    """
+    if variant.base in TRIVIAL_BASELINES:
+        module = "bench.metrics.trivial_baselines"
+        info = methods.MethodInfo(variant.base, "trivial baseline", "", {}, {}, True, module, None, "built-in")
+        return Recipe(info, {}, {}, [{}])
+    try:
+        info = methods.info(variant.base)
+        fixed = {**config.recovery.options.get(variant.base, {}), **variant.options}
+        options = methods.options(variant.base, info.defaults, fixed)
+    except ValueError as error:
+        raise UsageError(f"variant {variant.name!r}: {error}") from error
+    return Recipe(info, options, {}, [options])
+
+
+def recovery_source(spec: str, config: Config, folders: list[Path]) -> Source:
+    """A set with label distributions, by name or path."""
+    path = ldl.resolve(spec, folders)
+    return Source(ldl.name_of(path), ldl.extractor(path), config.recovery.protocol, (path.resolve(),), ldl.__name__)
+
+
+RECOVERY = Track(
+    name="recovery",
+    variants=recovery_variants,
+    recipe=recovery_recipe,
+    source=recovery_source,
+    loop=lambda made: "bench.job.recovery",
+    metrics="bench.metrics.distribution",
+)
+TRACKS = {track.name: track for track in (CLASSIFICATION, RECOVERY)}
+
+
+def make_plan(
+    config: Config,
+    folders: list[Path],
+    datasets: Iterable[str],
+    variants: list[Variant],
+    seeds: list[int],
+    epochs: int | None = None,
+) -> Plan:
+    """The jobs of a run, by data set, variant and seed; "all" stands for every registered data set.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, an option that a method does not have, or a named data set that is not there.
+    """
+    sources, missing = _sources(config, folders, list(datasets))
+    return Plan(
+        planned(CLASSIFICATION, config, sources, variants, seeds, epochs),
+        missing,
+        [source.full_name for source in sources],
+        [variant.name for variant in variants],
+    )
+
+
+def make_recovery_plan(
+    config: Config,
+    folders: list[Path],
+    datasets: list[str] | None,
+    names: Iterable[str] | None,
+    seeds: list[int],
+    epochs: int | None,
+) -> Plan:
+    """The jobs of the recovery track; without names every set in the data folders.
+
+    Raises
+    ------
+    UsageError
+        For an unknown set, variant or option, or where there is no set at all.
+    """
+    able = recovery_variants(config)
+    unable = [name for name in names or [] if name != "all" and name in methods.names() and name not in able]
+    if unable:
+        raise UsageError(f"{unable[0]} recovers no label distribution; those that do: {', '.join(able)}.")
+    variants = named_variants(able, names)
+    if datasets is None or datasets == ["all"]:
+        found = ldl.find(folders)
+        order = {name: place for place, name in enumerate(config.recovery.datasets)}
+        datasets = [str(found[name]) for name in sorted(found, key=lambda name: order.get(name, len(order)))]
+        if not datasets:
+            raise UsageError(
+                "no set with label distributions is in the data folders: "
+                f"{', '.join(map(str, folders)) or 'none'}; one is an .npz file with X and D, or a .mat file with "
+                "features and labelDistribution; name the folder with --data."
+            )
+    sources = [recovery_source(spec, config, folders) for spec in datasets]
+    jobs = planned(RECOVERY, config, sources, variants, seeds, epochs)
+    names_of_sets = list(dict.fromkeys(source.full_name for source in sources))
+    return Plan(jobs, [], names_of_sets, [variant.name for variant in variants], track="recovery")
+
+
+def planned(
+    track: Track,
+    config: Config,
+    sources: Sequence[Source],
+    variants: Sequence[Variant],
+    seeds: Sequence[int],
+    epochs: int | None,
+) -> list[Job]:
+    """The jobs by data set, variant and seed; ``epochs`` instead of the protocols' own."""
+    recipes = [track.recipe(variant, config) for variant in variants]
+    jobs = []
+    for source in sources:
+        data = data_part(source)
+        for variant, made in zip(variants, recipes, strict=True):
+            protocol = effective_protocol(with_epochs(config.protocols[source.protocol], epochs), variant)
+            key = track.key(made, protocol, 0, data)
+            for seed in seeds:
+                name = JobName(source.name, source.extractor, variant_folder(variant), seed)
+                jobs.append(
+                    Job(
+                        name=name,
+                        base=variant.base,
+                        protocol=protocol,
+                        points=tuple(made.points),
+                        grid_names=tuple(made.grid),
+                        gradient=made.info.gradient,
+                        source=source,
+                        key={**key, "seed": seed},
+                        track=track.name,
+                    )
+                )
+    return jobs
+
+
+def _sources(config: Config, folders: list[Path], specs: list[str]) -> tuple[list[Source], list[Missing]]:
+    sources: dict[str, Source] = {}
+    missing: dict[str, Missing] = {}
+    for spec in specs:
+        for name in config.datasets if spec == "all" else [spec]:
+            found = resolve(name, config, folders) if spec == "all" else present(name, config, folders)
+            if isinstance(found, Source):
+                known = sources.setdefault(found.full_name, found)
+                if known.files != found.files:
+                    raise UsageError(
+                        f"two data sets would be recorded as {found.full_name}: {known.files[0]} and {found.files[0]}; "
+                        "rename one of the files or run them into two results folders."
+                    )
+            else:
+                missing[found.name] = found
+    return list(sources.values()), list(missing.values())

@@ -1,0 +1,64 @@
+"""results/README.md tells the schema as it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.records import record
+
+README = (Path(__file__).resolve().parents[3] / "results/README.md").read_text(encoding="utf-8")
+SHAPES = ("Record", "Result", "RecoveryResult", "GridPoint", "Selected", "Curves", "Failure", "Cost")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_page_names_every_field(shape: str) -> None:
+    named = set(re.findall(r"`([\w.]+)`", README)) | {"result_sha256"}
+    for field in msgspec.structs.fields(getattr(record, shape)):
+        assert field.encode_name in named, f"results/README.md does not name {shape}.{field.encode_name}"
+
+
+def test_the_page_tells_the_schemas_number() -> None:
+    assert f"| `schema` | {record.SCHEMA} |" in README
+
+
+@pytest.mark.parametrize("track", ["result", "recovered"])
+def test_what_is_written_is_read_again(track: str, tmp_path: Path) -> None:
+    done = record.Record(
+        job=record.JobName("set", "npz", "FL", 0),
+        base="FL",
+        protocol="small",
+        key={"seed": 0},
+        status="done",
+        cost=record.Cost(seconds=1.5, together=2, stacks_that_did_not_fit=[8]),
+        environment={},
+        **{track: RESULTS[track]},  # type: ignore[arg-type]
+        probe={"test hamming": 0.1, "epoch": None},
+    )
+    path = record.record_path(tmp_path, done.job)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(record.encode(done))
+    assert record.read_record(path) == done
+    assert record.read_record(path).metrics == {"hamming": 0.25, "average_precision": None}
+
+
+METRICS: record.Metrics = {"hamming": 0.25, "average_precision": None}
+RESULTS = {
+    "result": record.Result(
+        selected=record.Selected(0, 2, {"alpha": 0.1}),
+        val=METRICS,
+        test=METRICS,
+        grid=[record.GridPoint({"alpha": 0.1}, 2, 3, METRICS, None, record.Curves([0.5, None], [0.3, 0.25]))],
+        epochs=3,
+        stacks=[1],
+        n_samples={"train": 3, "val": 1, "test": 1},
+        n_features=2,
+        n_labels=4,
+    ),
+    "recovered": record.RecoveryResult(
+        measures=METRICS, epochs=None, n_samples=5, n_features=2, n_labels=4, logical_labels="the authors'"
+    ),
+}
