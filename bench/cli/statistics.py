@@ -79,7 +79,6 @@ def stats(
     if within:
         print(as_text([explanation(control)]))
     for table in tables:
-        assert table.metric is not None
         said = [table.title, *significance(table, rows, control, region)]
         if within and table.metric.key in RESAMPLED:
             said += in_words(within, table.metric, intervals)
