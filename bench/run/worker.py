@@ -33,7 +33,6 @@ from bench.records.locks import Claim, claimed
 from bench.records.record import Cost, Failure, Record, RecoveryResult, Result, Status
 from bench.records.store import Store
 from bench.system import environment, hardware
-from bench.system.blocks import smaller_blocks
 from bench.system.files import write_atomically
 from bench.system.hardware import threads
 from bench.training.checkpoint import Checkpoints
@@ -156,16 +155,15 @@ class JobRun:
         return self.commit()
 
     def compute(self) -> None:
-        """Load, fit and evaluate; where memory runs out, with smaller stacks and blocks of rows."""
+        """Load, fit and evaluate; where memory runs out, with smaller stacks."""
         if self.options.device != "cpu":
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.load()
+        whole = min(self.job.protocol.stack, len(self.job.points))
         while True:
-            divisor = 2 ** len(self.too_large)
-            stack = max(1, self.job.protocol.stack // divisor)
+            stack = max(1, whole // 2 ** len(self.too_large))
             try:
-                with smaller_blocks(divisor):
-                    self.evaluate(self.fit(stack))
+                self.evaluate(self.fit(stack))
                 return
             except (RuntimeError, MemoryError) as error:
                 if not ran_out_of_memory(error) or stack == 1 or self.options.together > 1:

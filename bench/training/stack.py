@@ -24,7 +24,7 @@ from bench.methods.api import Batch
 from bench.training.recording import record
 
 CALLS_BEFORE_RECORDING = 3
-"""Recording costs as much as three to fourteen steps: the smaller they are, the more."""
+"""Recording costs as much as five to fifteen steps: the smaller they are, the more."""
 
 Gradients = Sequence[Tensor]
 
@@ -131,7 +131,7 @@ class Stack:
         replay = self._recorded.get(rows)
         if replay is None:
             return self._evaluate(x, y, extra)
-        with torch.no_grad():  # the backward pass is part of the recording
+        with torch.inference_mode():  # the backward pass is part of the recording
             losses, *gradients = replay(x, y, *extra.values())
         return losses, gradients
 

@@ -81,7 +81,7 @@ class Step:
         losses, given = self.stack.losses_and_gradients(x, y, extra)
         # The fused optimiser walks memory and expects a gradient laid out like its parameter.
         gradients = [gradient.contiguous() for gradient in given]
-        with torch.no_grad():
+        with torch.inference_mode():
             for positions, queue in self.clip_groups:
                 group = [gradients[i] for i in positions]
                 norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in group])

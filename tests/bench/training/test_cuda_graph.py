@@ -59,6 +59,7 @@ def captures(monkeypatch: pytest.MonkeyPatch) -> list[Capture]:
     monkeypatch.setattr(cuda_graph, "capturing", capturing)
     monkeypatch.setattr(torch.Tensor, "is_cuda", True)
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices: fork(devices=[]))
+    monkeypatch.setattr(torch, "inference_mode", torch.no_grad)  # the stand-in writes to its tensors from outside
     return made
 
 

@@ -41,6 +41,7 @@ def _as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         training_step, "CapturedFunction", lambda function, example: function
     )  # tested in test_cuda_graph
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices: fork(devices=[]))
+    monkeypatch.setattr(torch, "inference_mode", torch.no_grad)  # it would hide what composite operations run
 
 
 def steps(name: str, points: int, count: int) -> torch.Tensor:

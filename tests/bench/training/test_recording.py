@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench import methods
+from bench.methods.api import LinearMethod
+from bench.training import stack as stacking
 from bench.training.recording import ReadsAValueError, record
+from tests.conftest import problem_of, random_split
 
 
 def attention(x: Tensor) -> Tensor:
@@ -36,6 +40,61 @@ def changed_in_place(x: Tensor) -> list[Tensor]:
     return [before, first, second, first.sum()]
 
 
+def made_and_changed_in_place(x: Tensor) -> list[Tensor]:
+    total = torch.zeros(4)
+    twice, view = 2 * torch.ones(4), total[:2]
+    total += x.sum(0)
+    twice *= total
+    return [total, twice, view + 1, torch.ones_like(total)]
+
+
+def every_kind_of_argument(x: Tensor) -> list[Tensor]:
+    order = torch.argsort(x[:, 0])
+    first, second = x.split(2, 1)
+    return [
+        x[:, None].sum(dtype=torch.float64),
+        x[:, order],
+        x.masked_fill(x > 0, -torch.inf),
+        torch.zeros_like(x, device="cpu").add_(x, alpha=-3),
+        torch.stack([first * second, first]),
+        F.layer_norm(x, [4]),
+        x.clamp(max=1e-300),
+        (1 - x) * 0.1 + 2 ** x.abs(),
+        x // 2,
+        x[order, order],
+        x.view(torch.int32),
+        x.std(),
+        x + x.std(),
+        x.var(1, correction=0),
+        x.div(x.abs() + 1, rounding_mode="floor"),
+        x.cumsum(1).to(torch.int32).contiguous(memory_format=torch.contiguous_format),
+    ]
+
+
+def adding_a_complex_multiple(x: Tensor) -> list[Tensor]:
+    return [x.to(torch.complex64).add(x, alpha=2j)]
+
+
+def conjugated(x: Tensor) -> list[Tensor]:
+    spectrum = torch.fft.rfft(x)
+    return [spectrum * 2, spectrum.conj() * 2, spectrum.conj().imag + 1]
+
+
+def drawing_in_vain(x: Tensor) -> list[Tensor]:
+    torch.rand(7)
+    return [x + torch.rand(x.shape)]
+
+
+def with_a_truth_value(x: Tensor) -> list[Tensor]:
+    return [x * ~((x > 0) & True), torch.where((x > 0) * True, x, 0.0), (x > 0) ** True, x * True, x * 1]
+
+
+def with_a_truth_value_in_place(x: Tensor) -> list[Tensor]:
+    positive = x > 0
+    positive &= True
+    return [torch.where(positive, x, 2 * x)]
+
+
 @pytest.mark.parametrize(
     "function",
     [
@@ -44,16 +103,77 @@ def changed_in_place(x: Tensor) -> list[Tensor]:
         views_of_a_product_with_one,
         product_of_another_kind_with_one,
         changed_in_place,
+        made_and_changed_in_place,
+        every_kind_of_argument,
+        adding_a_complex_multiple,
+        conjugated,
+        drawing_in_vain,
+        with_a_truth_value,
+        with_a_truth_value_in_place,
     ],
 )
 def test_a_recording_gives_what_the_function_gives(function: Callable[[Tensor], list[Tensor]]) -> None:
     torch.manual_seed(0)
     recorded = record(function, [torch.randn(4, 4)])
-    for _ in range(2):
+    for seed in range(2):
         x = torch.randn(4, 4)
-        found, expected = recorded(x), function(x)
+        found, expected = seeded(seed, recorded, x), seeded(seed, function, x)
         assert [one.dtype for one in found] == [one.dtype for one in expected]
         assert all(map(torch.equal, found, expected))
+
+
+def seeded(seed: int, function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> Sequence[Tensor]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return function(*inputs)
+
+
+def test_what_changes_in_its_place_is_looked_at_again() -> None:
+    weight, constant = torch.randn(4, 4), torch.randn(4)
+
+    def function(x: Tensor) -> list[Tensor]:
+        return [weight.T @ x, 2 * weight, weight[1].exp(), constant.exp() + weight.detach()]
+
+    recorded = record(function, [torch.randn(4, 4)], [weight])
+    weight.uniform_()
+    x = torch.randn(4, 4)
+    assert all(map(torch.equal, recorded(x), function(x)))
+
+
+@pytest.mark.parametrize("name", [name for name in methods.names() if methods.info(name).gradient])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [1, 3])
+def test_every_methods_recorded_step_is_what_autograd_gives(
+    name: str, dtype: torch.dtype, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit and laid out alike, on rows and parameters that were not recorded."""
+    monkeypatch.setattr(stacking, "CALLS_BEFORE_RECORDING", 0)
+    split = random_split(40, 6, 5, seed=0, dtype=dtype)
+    modules = [methods.create(name, problem_of(split)) for _ in range(size)]
+    stack = stacking.Stack(
+        [module.to(dtype) for module in modules if isinstance(module, LinearMethod)],
+        linear=True,
+        stackable=True,
+        device=split.x.device,
+        dtype=dtype,
+    )
+    y = split.y.T.to(dtype).contiguous().T
+    extra = {key: torch.rand(y.shape, dtype=dtype) for key in ("target", "weight")}
+    stack.losses_and_gradients(split.x, y, extra)
+    (recorded,) = stack._recorded.values()
+    with torch.no_grad():
+        for value in stack.parameters.values():
+            value += 0.1 * torch.rand_like(value)
+    x, y = split.x.flip(0), y.flip(0).T.contiguous().T
+
+    def evaluated(*_: Tensor) -> list[Tensor]:
+        losses, gradients = stack._evaluate(x, y, extra)
+        return [losses, *gradients]
+
+    found, expected = seeded(3, recorded, x, y, *extra.values()), seeded(3, evaluated)
+    assert len(found) == len(expected)
+    assert all(map(torch.equal, found, expected))
+    assert [value.stride() for value in found] == [value.stride() for value in expected]
 
 
 @pytest.mark.parametrize(
