@@ -241,5 +241,5 @@ def effective_protocol(protocol: Protocol, variant: Variant) -> Protocol:
 
 
 def with_epochs(protocol: Protocol, epochs: int | None) -> Protocol:
-    """``--epochs N`` means N, without the floor of steps."""
+    """The protocol of ``--epochs N``: N epochs, without a minimum of steps."""
     return protocol if epochs is None else msgspec.structs.replace(protocol, epochs=epochs, minimum_steps=0)

@@ -88,6 +88,6 @@ def objective(phi: Tensor, laplacian: Tensor, weight: Tensor, y: Tensor, smoothn
 
 
 def standardised(x: Tensor) -> Tensor:
-    """Each feature to mean 0 and deviation 1; a constant one to 0."""
+    """Each feature to mean 0 and standard deviation 1; a constant one to 0."""
     std = x.std(0)
     return (x - x.mean(0)) / torch.where(std > 0, std, 1)

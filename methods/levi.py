@@ -46,7 +46,7 @@ class VariationalNetwork(nn.Module):
         initialise_xavier(self)
 
     def encode(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of z, [B, latent] each."""
+        """Mean and standard deviation of z, [B, latent] each."""
         mean, raw = self.encoder(torch.cat([x, y], -1)).chunk(2, -1)
         return mean, F.softplus(raw) + 1e-8
 
@@ -136,6 +136,6 @@ class LEVI(TwoStage):
 
 
 def gaussian_kl(mean: Tensor, std: Tensor) -> Tensor:
-    """KL of N(mean, deviation^2) to N(0, 1), averaged over rows and latent dimensions (the released code's mean)."""
+    """KL of N(mean, std^2) to N(0, 1), averaged over rows and latent dimensions (the released code's mean)."""
     variance = std.square()
     return 0.5 * (mean.square() + variance - (variance + 1e-12).log() - 1).mean()

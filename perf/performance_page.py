@@ -12,6 +12,7 @@ PAGE = Path(__file__).parent.parent / "docs/performance.md"
 def write(results: dict, elsewhere: Sequence[dict]) -> None:
     """Write the page from whatever has been measured, on the page's processor and on others."""
     lines = [
+        "<!-- Written by `python -m perf` (perf/performance_page.py) from perf/results*.json. -->",
         "# Performance",
         "",
         "Written by `make bench` from `perf/results*.json`, a file a processor. Ratios are of one run, ours and the other",

@@ -35,6 +35,7 @@ def write(results: dict) -> None:
     if "runner" not in results:
         return
     lines = [
+        "<!-- Written by `python -m perf.scaling_page` (perf/scaling_page.py). -->",
         "# Scaling",
         "",
         "What a job costs, what a full run of the paper needs, and how a run is spread over processes and machines. Written",

@@ -9,7 +9,8 @@ from bench.metrics.catalogue import PAPER_METRICS
 
 PAGE = Path(__file__).parent.parent / "docs/statistics.md"
 
-HEAD = """# What a difference in a table is worth
+HEAD = """<!-- Written by `python -m study.null` (study/statistics_page.py). -->
+# What a difference in a table is worth
 
 `python -m bench stats` (and the report) answer two questions, and say what they cannot answer.
 

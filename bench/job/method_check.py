@@ -50,7 +50,7 @@ def fault(name: str, options: dict[str, Any] | None = None) -> str | None:
 
 def explained(error: BaseException, name: str, options: dict[str, Any]) -> str:
     """Why a job of the method failed: its error, or what a trial finds where that does not touch the method's file."""
-    opaque = name in methods.infos() and not _lines(error, name)  # a floor of the recovery track is no method
+    opaque = name in methods.infos() and not _lines(error, name)  # a trivial baseline is no method
     found = fault(name, options) if opaque else None
     return found or described(error, name)
 

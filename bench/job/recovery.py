@@ -36,7 +36,7 @@ def prepare_recovery(dataset: DistributionSet, protocol: Protocol, device: torch
 def recover(
     name: str, options: dict[str, Any], dataset: DistributionSet, prepared: Prepared, protocol: Protocol, seed: int
 ) -> tuple[RecoveryResult, Tensor]:
-    """The record's result and the recovered distribution [N, c] of one method (or floor) on one set.
+    """The record's result and the recovered distribution [N, c] of one method (or trivial baseline) on one set.
 
     Raises
     ------
