@@ -50,11 +50,20 @@ class Plan:
 
 
 def data_part(source: Source) -> str:
-    """The digest of a data set's arrays; data that cannot be read have none, and their jobs say why."""
-    try:
-        return digests.data_digest(source.files, source.reader, lambda: source.load().digest())
-    except UsageError:
-        return UNREADABLE
+    """The digest of a data set's arrays; data that cannot be read have none, and their jobs say why.
+
+    Raises
+    ------
+    UsageError: when a file is missing.
+    """
+
+    def digest() -> str:
+        try:
+            return source.load().digest()
+        except UsageError:
+            return UNREADABLE
+
+    return digests.data_digest(source.files, source.reader, digest)
 
 
 def folder_protocols(config: Config, jobs: Iterable[Job], epochs: int | None) -> dict[str, dict[str, Any]]:

@@ -185,9 +185,9 @@ class _Now:
         """Digest and protocol's name; None where the data are not here: then they cannot have changed under us."""
         try:
             source = self.track.source(full_name, self.config, self.folders)
+            return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
         except UsageError:
             return None, None
-        return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
 
 
 def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[JobState]:
