@@ -20,7 +20,7 @@ demo: $(VENV)/.run
 	$(BIN)/python -m bench table --results $(DEMO_RESULTS)
 
 test: $(VENV)/.test check-code
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check-code: $(VENV)/.test
 	$(BIN)/ruff check .
