@@ -176,6 +176,20 @@ def test_help_imports_no_verb() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_job_trains_without_the_compiler() -> None:
+    """Torch's compiler takes seconds to import, and some parts of torch import it when they are called."""
+    program = (
+        "import sys\nfrom bench import methods\nfrom bench.training.loop import train\n"
+        "from bench.training.step import LoopOptions\nfrom tests.conftest import problem_of, random_split\n"
+        "data = random_split(100, 6, 5, 0)\n"
+        "train([methods.create('FLEM-D', problem_of(data)).double()], data, data, LoopOptions(epochs=6), 0)\n"
+        "heavy = [name for name in ('torch._dynamo', 'torch._inductor', 'sympy') if name in sys.modules]\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_tables_come_without_torch() -> None:
     program = (
         "import sys\nfrom bench.cli.main import main\n"
