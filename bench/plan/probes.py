@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,6 +25,7 @@ TOLERANCE = 1e-7
 NOTHING = 1e-9
 """Values that differ by less are equal however small they are."""
 MEMORY = "probes.json"
+REQUESTS_A_PROCESS = 8
 
 
 def equal(one: Probe, other: Probe) -> bool:
@@ -52,7 +54,7 @@ def current_probes(
     lacking = {_identity(*pair): pair for pair in pairs if _look_up(known, *pair) is None}
     if lacking:
         requests = {identity: request for identity, (request, _) in lacking.items()}
-        computed = compute(requests) if compute else side_by_side(_Work(requests), 1, 1, forked=False)[0]
+        computed = compute(requests) if compute else _computed(requests)
         known = digests.read_json(memory)  # other processes may have added theirs
         for identity, (values, named) in computed.items():
             nameless = _nameless(*lacking[identity])
@@ -61,16 +63,26 @@ def current_probes(
     return [(_look_up(known, *pair) or [None])[0] for pair in pairs]
 
 
-class _Work:
-    """Picklable: computes the requests in the process that it is sent to."""
+def _computed(requests: dict[str, ProbeRequest]) -> Probes:
+    """Probes computed in processes of their own: one a core, where there are enough to pay for starting them."""
+    count = max(1, min(os.cpu_count() or 1, len(requests) // REQUESTS_A_PROCESS))
+    parts = [dict(list(requests.items())[number::count]) for number in range(count)]
+    found: Probes = {}
+    for part in side_by_side(_Work(parts), count, count, forked=False):
+        found |= part
+    return found
 
-    def __init__(self, requests: dict[str, ProbeRequest]) -> None:
-        self.requests = requests
+
+class _Work:
+    """Picklable: computes its part of the requests in the process that it is sent to."""
+
+    def __init__(self, parts: list[dict[str, ProbeRequest]]) -> None:
+        self.parts = parts
 
     def __call__(self, number: int) -> Probes:
-        from bench.job.probe import probes
+        from bench.job.probe import probes  # torch, which the process that asks does without
 
-        return probes(self.requests)
+        return probes(self.parts[number])
 
 
 NAMED = "by name"

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bench.records.record import Record
 from bench.records.store import Store
-from tests.bench.plan.test_probes import copied
+from tests.bench.plan.test_probes import ROOT, copied
 
 ROWS = ("FL", "BCE", "FLEM-D", "ML-KNN")
 
@@ -116,3 +116,24 @@ def test_a_record_without_a_probe_is_stale_once_its_code_changed(changed: Path) 
     for file in ("losses", "focal", "distribution_balanced", "rebalanced_focal"):
         replaced(changed, f"methods/{file}.py", "focal_modulation", "modulation_by_focus")
     assert stale(changed) == {"FL": "method changed since"}
+
+
+def test_the_committed_records_survive_moving_the_furniture(tmp_path: Path) -> None:
+    """A function renamed, a module moved and an import added in every package: no cell of the reference is stale."""
+    folder = copied(tmp_path)
+    shutil.copytree(ROOT / "results/reference", folder / "results/reference")
+    for package in sorted(path.parent for path in folder.glob("bench/*/__init__.py") if path.parent.name != "methods"):
+        module = next(path for path in sorted(package.glob("*.py")) if path.name != "__init__.py")
+        text = module.read_text(encoding="utf-8")
+        future = "from __future__ import annotations\n"
+        assert future in text
+        module.write_text(text.replace(future, f"{future}\nimport json\n"), encoding="utf-8")
+    for before, after in (("focal_modulation", "modulation_by_focus"), ("stream_seed", "seed_of_stream")):
+        files = [path for top in ("bench", "methods") for path in (folder / top).rglob("*.py")]
+        for path in {path.resolve() for path in files}:
+            path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    (folder / "bench/training/clipping.py").rename(folder / "bench/training/norm_queue.py")
+    replaced(folder, "bench/training/step.py", "bench.training.clipping", "bench.training.norm_queue")
+    table = bench(folder, "table", "--from", "reference")
+    assert "stale" not in table
+    assert "same numbers on the probe" in table
