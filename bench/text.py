@@ -15,7 +15,7 @@ class Grid:
     headers: Sequence[str]
     body: Sequence[Sequence[str]]
     numbers: bool = True
-    """Whether the other columns are numbers, which are flush right."""
+    """True where the other columns are numbers, which are flush right."""
 
 
 Block = str | Grid

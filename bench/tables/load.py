@@ -65,7 +65,7 @@ class Records:
     selection: Selection
     entries: list[JobState]
     manifest: Manifest
-    """What runs into the folder asked for, as far as it is selected."""
+    """Manifest of the folder, as far as it is selected."""
 
     def tables(self, metrics: Sequence[Metric], style: Style = PAPERS_STYLE) -> list[MetricTable]:
         """Table of each metric; the paper's as printed, in its own style.

@@ -27,7 +27,7 @@ class Style:
     rank_on: Literal["printed", "exact"] = "printed"
     """Equal as printed is equal (the paper's rule), or only equal in every digit."""
     rank_extra: bool = False
-    """Whether the variants that stand under the rule are ranked with the others."""
+    """True where the variants under the rule are ranked with the others."""
     show_ranks: bool = True
 
 
@@ -103,11 +103,11 @@ class Table:
         return f"{cell.printed}({cell.rank})" if cell.rank is not None and self.show_ranks else cell.printed
 
     def is_best(self, variant: str, column: str) -> bool:
-        """Whether the cell has the best ranked value of its column (ties are all best)."""
+        """True where the cell has the best ranked value of its column (ties are all best)."""
         return self._rank(variant, column) == 1
 
     def is_second(self, variant: str, column: str) -> bool:
-        """Whether exactly one ranked value of the column is better."""
+        """True where exactly one ranked value of the column is better."""
         return self._rank(variant, column) == 2
 
     def _rank(self, variant: str, column: str) -> int | None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 @contextmanager
 def capturing(graph: torch.cuda.CUDAGraph, device: torch.device) -> Iterator[None]:
-    """What is launched inside goes into the graph; torch's own stream for it is of the first device it captured on."""
+    """Capture what is launched inside; torch's own stream for it is of the first device it captured on."""
     with torch.cuda.device(device), torch.cuda.graph(graph, stream=_stream(device)):
         yield
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class _Round:
-    """Who takes part, and whose turn it is."""
+    """Members of a round, and whose turn it is."""
 
     def __init__(self, size: int) -> None:
         self.turns = [threading.Semaphore(0) for _ in range(size)]
@@ -35,7 +35,7 @@ class _Round:
         self.begun = True
 
     def stop(self, absent: Sequence[int]) -> None:
-        """Who takes part is interrupted when its turn comes; those who are ``absent`` never wait for one."""
+        """Interrupt each member when its turn comes; those who are ``absent`` never wait for one."""
         self.stopped = True
         if not self.begun:
             self.taking_part = [number for number in self.taking_part if number not in absent]
@@ -104,7 +104,7 @@ def _random_numbers_kept() -> Iterator[None]:
 
 
 def in_turns(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What the calls return, each in a thread of its own; they change over where one says :func:`pass_on`.
+    """Results of the calls, each in a thread of its own; they change over where one says :func:`pass_on`.
 
     Raises
     ------

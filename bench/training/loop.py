@@ -232,7 +232,7 @@ class _Training:
         )
 
     def saved(self) -> dict[str, Any]:
-        """What a checkpoint holds."""
+        """State for a checkpoint."""
         return {
             "tensors": {name: tensor.cpu() for name, tensor in self.changing().items()},
             "epoch": self.epoch,

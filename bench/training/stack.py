@@ -136,7 +136,7 @@ class Stack:
         return losses, gradients
 
     def is_recorded(self, rows: int) -> bool:
-        """Whether batches of so many rows run as a recording."""
+        """True where batches of so many rows run as a recording."""
         return rows in self._recorded
 
     def _record(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> Callable[..., Sequence[Tensor]]:

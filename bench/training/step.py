@@ -20,7 +20,7 @@ Clip = Literal["joint", "separate", "none"]
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """What the optimiser and the loop do; a protocol's part that training needs (paper section 4.2, released code)."""
+    """Options of optimiser and loop: a protocol's part that training needs (paper section 4.2, released code)."""
 
     epochs: int = 30
     batch_size: int = 64
@@ -35,7 +35,7 @@ class LoopOptions:
     """False: the decay is part of the gradient (Adam with L2), which some recovery networks ask for."""
     clip: Clip = "joint"
     tf32: bool = False
-    """Whether a GPU may round the factors of the steps' matrix products to 10 bits."""
+    """True where a GPU may round the factors of the steps' matrix products to 10 bits."""
 
 
 class Step:
