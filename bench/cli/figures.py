@@ -100,7 +100,7 @@ def plot(
         drawn += 1
     if not drawn:
         reason = "; ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw."
-        without = unusable(material.entries)
+        without = unusable(material.states)
         raise UsageError(reason + (f" There are {without}." if without else ""))
     for name, reason in reasons.items():
         print(f"not drawn: {name}: {reason}", file=sys.stderr)
@@ -150,7 +150,7 @@ def report(
     committed = origin == "reference"
     if not material.variants:
         where = "the reference" if committed else results
-        without = unusable(material.entries)
+        without = unusable(material.states)
         raise UsageError(
             f"{where} has no value of a ranked row{without and f', but {without}'}; name rows with --methods."
         )
@@ -159,10 +159,10 @@ def report(
         material = replace(material, variants=list(dict.fromkeys([*material.variants, control])))
     else:
         control = "FLEM-D" if "FLEM-D" in material.variants else material.variants[0]
-    quick = decisions(material.entries, material.variants) <= RESAMPLED_AT_ONCE
+    quick = decisions(material.states, material.variants) <= RESAMPLED_AT_ONCE
     resample = (resampling == "always" or (resampling == "auto" and quick)) and not committed
     metrics = [metric.key for metric in PAPER_METRICS]
-    within = resampled(material.entries, material.variants, control, metrics) if resample else []
+    within = resampled(material.states, material.variants, control, metrics) if resample else []
     shown = records.note if committed else results
     _write(Path(output), page(material, records.selection.config, shown, control, within).encode())
     print(output)
@@ -177,7 +177,7 @@ def _material(records: Records, metrics: Sequence[Metric], stand_ins: Sequence[s
     given = selection.variants
     rows = list(dict.fromkeys(given)) if given else variants_with_values(tables[0], tables[0].ranked)
     compared = [table for table in tables if table.metric and table.metric.paper_table and selection.origin != "paper"]
-    return Material(records.entries, tables, rows, comparison_frame(compared, mapped), records.manifest)
+    return Material(records.states, tables, rows, comparison_frame(compared, mapped), records.manifest)
 
 
 def _write(path: Path, content: bytes) -> None:

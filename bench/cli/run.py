@@ -209,14 +209,14 @@ def _recovery_tables(store: Store, config: Config, folders: list[Path], form: st
     from bench.tables.comparison import comparison
     from bench.tables.render import render_all
 
-    entries = collect(store, config, folders)
+    states = collect(store, config, folders)
     manifest = store.manifest()
     order = list(recovery_variants(config))
-    tables = [comparison(entries, metric, config, manifest, order) for metric in RECOVERY_METRICS]
+    tables = [comparison(states, metric, config, manifest, order) for metric in RECOVERY_METRICS]
     print(render_all(tables, form), end="")
     if form in ("terminal", "markdown"):
         print("\n" + against_trivial_baselines(tables, "pipe" if form == "markdown" else "simple"), end="")
-    return 1 if any(entry.state == "corrupt" for entry in entries) else 0
+    return 1 if any(state.state == "corrupt" for state in states) else 0
 
 
 def _shard(text: str | None) -> tuple[int, int]:

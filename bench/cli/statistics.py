@@ -70,12 +70,12 @@ def stats(
     records = load(Selection(origin, results, data, None, datasets, seeds))
     tables = records.tables(chosen_metrics(metric))
     rows = _compared(tables[0], methods, control)
-    if without := unusable(entry for entry in records.entries if entry.job.variant in rows):
+    if without := unusable(state for state in records.states if state.job.variant in rows):
         print(f"Without {without}: their rows may lack values.\n")
     within = []
     if origin != "reference":  # the scores that test instances are resampled from are not committed
         keys = [table.metric.key for table in tables if table.metric and table.metric.key in RESAMPLED]
-        within = resampled(records.entries, rows, control, keys)
+        within = resampled(records.states, rows, control, keys)
     if within:
         print(as_text([explanation(control)]))
     for table in tables:

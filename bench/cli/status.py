@@ -122,31 +122,31 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
     """
     if not store.folder.is_dir():
         raise UsageError(f"there are no records in {store.folder}; run `python -m bench run` first.")
-    entries = collect(store, config, folders)
-    records = {entry.job: entry.record for entry in entries if entry.record is not None}
-    corrupt = [entry.note for entry in entries if entry.state == "corrupt"]
-    stale = [entry for entry in entries if entry.state == "stale"]
+    states = collect(store, config, folders)
+    records = {state.job: state.record for state in states if state.record is not None}
+    corrupt = [state.note for state in states if state.state == "corrupt"]
+    stale = [state for state in states if state.state == "stale"]
     manifest = store.manifest()
     wanted = {
-        JobName(*dataset.partition("@")[::2], row, seed)
-        for dataset, row, seed in product(manifest.datasets, manifest.variants, manifest.seeds)
+        JobName(*dataset.partition("@")[::2], variant, seed)
+        for dataset, variant, seed in product(manifest.datasets, manifest.variants, manifest.seeds)
     }
     now = running(store)
-    at_work = {one.job for one in now}
-    done = [entry.record for entry in entries if entry.state == "done" and entry.record is not None]
-    failed = [entry.record for entry in entries if entry.state == "failed" and entry.record is not None]
+    at_work = {lock.job for lock in now}
+    done = [state.record for state in states if state.state == "done" and state.record is not None]
+    failed = [state.record for state in states if state.state == "failed" and state.record is not None]
     missing = [job for job in wanted if job not in records and str(job) not in at_work]
     print(
         f"{store.folder}: {len(done)} done, {len(now)} running, {len(failed)} failed, {len(missing)} missing"
         + (f", {len(stale)} stale" if stale else "")
         + (f", {len(corrupt)} corrupt" if corrupt else "")
     )
-    for one in now:
-        print(f"running  {describe(one)}")
+    for lock in now:
+        print(f"running  {describe(lock)}")
     for record in sorted(failed, key=lambda record: record.job):
         print(f"failed   {record.job}: {record.problem}")
-    for entry in sorted(stale, key=lambda entry: entry.job):
-        print(f"stale    {entry.job}: {entry.note}")
+    for state in sorted(stale, key=lambda state: state.job):
+        print(f"stale    {state.job}: {state.note}")
     for sentence in corrupt:
         print(f"corrupt  {sentence}")
     seconds = time_left(done, missing, now, manifest.expected_seconds)

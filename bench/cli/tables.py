@@ -105,7 +105,7 @@ def table(
         for made in tables:
             made.notes.append(records.note)
     print(render_all(tables, form, width), end="")
-    return 1 if any(entry.state == "corrupt" for entry in records.entries) else 0
+    return 1 if any(state.state == "corrupt" for state in records.states) else 0
 
 
 def _ranked(
@@ -161,7 +161,7 @@ def compare(
     tables = records.tables(PAPER_METRICS)
     frame = comparison_frame(tables, mapped)
     if frame.empty:
-        without = unusable(records.entries)
+        without = unusable(records.states)
         raise UsageError(
             f"{selection.folder} has no value of a data set of the paper{without and f', but {without}'}; "
             "--map OURS=PAPER names a stand-in."
@@ -203,6 +203,6 @@ def export(
         kind = path.suffix.removeprefix(".")
         raise UsageError(f"{kind} takes a folder, which gets a file for each table: --format {kind} {path.stem}")
     kind = form or ("sqlite" if path.suffix in (".sqlite", ".db") else "csv")
-    for written in write_tables(frames(load(Selection(results=results, data=data)).entries), path, kind):
+    for written in write_tables(frames(load(Selection(results=results, data=data)).states), path, kind):
         print(written)
     return 0

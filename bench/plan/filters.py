@@ -25,7 +25,7 @@ class Choice:
     seeds: Sequence[int] | None = None
 
 
-def chosen(entries: list[JobState], manifest: Manifest, choice: Choice) -> tuple[list[JobState], Manifest]:
+def chosen(states: list[JobState], manifest: Manifest, choice: Choice) -> tuple[list[JobState], Manifest]:
     """The records of the choice, and the folder's manifest as if nothing else had been asked for.
 
     Raises
@@ -33,11 +33,11 @@ def chosen(entries: list[JobState], manifest: Manifest, choice: Choice) -> tuple
     UsageError: for a name or a seed that no record and no gap has.
     """
     if choice == Choice():
-        return entries, manifest
-    variants = {*manifest.variants, *(entry.job.variant for entry in entries)}
-    full = {*manifest.datasets, *(entry.job.full_dataset for entry in entries)}
+        return states, manifest
+    variants = {*manifest.variants, *(state.job.variant for state in states)}
+    full = {*manifest.datasets, *(state.job.full_dataset for state in states)}
     names = {*full, *(name.partition("@")[0] for name in full), *manifest.missing}
-    seeds = {*manifest.seeds, *(entry.job.seed for entry in entries)}
+    seeds = {*manifest.seeds, *(state.job.seed for state in states)}
     for given, there, what in ((choice.variants, variants, "variant"), (choice.datasets, names, "data set")):
         for name in given or ():
             if name not in there:
@@ -50,11 +50,11 @@ def chosen(entries: list[JobState], manifest: Manifest, choice: Choice) -> tuple
         return any(_in(choice.datasets, name) for name in (full_name, full_name.partition("@")[0]))
 
     kept = [
-        entry
-        for entry in entries
-        if _in(choice.variants, entry.job.variant)
-        and takes(entry.job.full_dataset)
-        and _in(choice.seeds, entry.job.seed)
+        state
+        for state in states
+        if _in(choice.variants, state.job.variant)
+        and takes(state.job.full_dataset)
+        and _in(choice.seeds, state.job.seed)
     ]
     asked = msgspec.structs.replace(
         manifest,

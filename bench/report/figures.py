@@ -28,7 +28,7 @@ Kept = TypeVar("Kept")
 class Material:
     """Records and tables that figures are drawn from."""
 
-    entries: Sequence[JobState]
+    states: Sequence[JobState]
     tables: Sequence[MetricTable]
     """One a metric."""
     variants: Sequence[str]
@@ -45,7 +45,7 @@ class Material:
         by_set: dict[str, dict[str, list[JobState]]] = {
             sources[column]: {} for column in self.tables[0].columns if column in sources
         }
-        for state in sorted(self.entries, key=lambda state: state.job.seed):
+        for state in sorted(self.states, key=lambda state: state.job.seed):
             if state.state == "done" and state.job.full_dataset in by_set:
                 by_set[state.job.full_dataset].setdefault(state.job.variant, []).append(state)
         return by_set

@@ -66,7 +66,7 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
     control: the variant that the statistics compare the others with.
     within: ``bench.analysis.within_datasets.resampled`` of the variants; empty to say nothing of single data sets.
     """
-    done = [state for state in material.entries if state.state == "done"]
+    done = [state for state in material.states if state.state == "done"]
     ours = list(material.tables)
     papers = [paper_table(metric, config) for metric in PAPER_METRICS]
     common = common_notes(ours)
@@ -74,7 +74,7 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
         version=__version__,
         folder=folder,
         facts=_facts(material, done),
-        tables=shown_tables(ours, material.entries, common),
+        tables=shown_tables(ours, material.states, common),
         common=common,
         figures=_drawn(material, SUMMARY_FIGURES),
         compared=compared_sets(material.comparison, config),
@@ -116,8 +116,8 @@ def _template() -> Any:
 
 def _facts(material: Material, done: list[JobState]) -> list[tuple[str, str]]:
     """(name, text) of the jobs, the machines and the code."""
-    counts = Counter(state.state for state in material.entries)
-    environments = [state.record.environment for state in material.entries if state.record is not None]
+    counts = Counter(state.state for state in material.states)
+    environments = [state.record.environment for state in material.states if state.record is not None]
 
     def different(key: str) -> str:
         return ", ".join(
@@ -125,10 +125,10 @@ def _facts(material: Material, done: list[JobState]) -> list[tuple[str, str]]:
         )
 
     seconds = sum(state.record.cost.seconds for state in done if state.record is not None)
-    seeds = sorted({state.job.seed for state in material.entries})
+    seeds = sorted({state.job.seed for state in material.states})
     facts = [
         ("records", ", ".join(f"{count} {state}" for state, count in counts.items())),
-        ("data sets", ", ".join(dict.fromkeys(state.job.full_dataset for state in material.entries))),
+        ("data sets", ", ".join(dict.fromkeys(state.job.full_dataset for state in material.states))),
         ("methods", ", ".join(material.tables[0].variants)),
         ("seeds", ", ".join(map(str, seeds))),
         ("computed in", f"{duration(seconds)} of jobs, one after the other"),
@@ -175,7 +175,7 @@ def _gaps(material: Material) -> list[str]:
         if absent and column not in missing:
             gaps.append(f"Not run on {column}: {'all variants' if len(absent) == len(cells) else ', '.join(absent)}.")
     faults: dict[tuple[str, str, str], dict[str, list[int]]] = {}
-    for state in material.entries:
+    for state in material.states:
         if state.state != "done":
             seeds = faults.setdefault((state.job.variant, state.state, state.note), {})
             seeds.setdefault(state.job.full_dataset, []).append(state.job.seed)

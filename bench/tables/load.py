@@ -63,7 +63,7 @@ class Records:
     """The records of a selection; none where the paper's tables take their place."""
 
     selection: Selection
-    entries: list[JobState]
+    states: list[JobState]
     manifest: Manifest
     """Manifest of the folder, as far as it is selected."""
 
@@ -81,16 +81,16 @@ class Records:
                     raise UsageError(f"the paper has no table of {metric.title}.")
             return [paper_table(metric, config) for metric in metrics]
         order = list(variants_of(config))
-        return [comparison(self.entries, metric, config, self.manifest, order, style) for metric in metrics]
+        return [comparison(self.states, metric, config, self.manifest, order, style) for metric in metrics]
 
     @property
     def note(self) -> str:
         """Origin of committed records, and whether the code has changed since records were made; maybe empty."""
         made = ""
         if self.selection.origin == "reference":
-            commits = {str(entry.record.environment.get("commit")) for entry in self.entries if entry.record}
+            commits = {str(state.record.environment.get("commit")) for state in self.states if state.record}
             made = f"Reference records, made at commit {', '.join(sorted(commits))}."
-        return " ".join(filter(None, (made, code_note(self.entries))))
+        return " ".join(filter(None, (made, code_note(self.states))))
 
 
 def load(selection: Selection) -> Records:
@@ -110,10 +110,10 @@ def load(selection: Selection) -> Records:
     store = Store(folder)
     gc.disable()  # thousands of records leave nothing to collect, and looking costs a tenth of the command
     try:
-        entries = collect(store, selection.config, selection.data_folders)
+        states = collect(store, selection.config, selection.data_folders)
     finally:
         gc.enable()
-    if not entries:
+    if not states:
         raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
     choice = Choice(selection.variants, selection.datasets, selection.seeds)
-    return Records(selection, *chosen(entries, store.manifest(), choice))
+    return Records(selection, *chosen(states, store.manifest(), choice))

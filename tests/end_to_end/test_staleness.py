@@ -128,10 +128,9 @@ def test_the_committed_records_survive_moving_the_furniture(tmp_path: Path) -> N
         future = "from __future__ import annotations\n"
         assert future in text
         module.write_text(text.replace(future, f"{future}\nimport json\n"), encoding="utf-8")
-    for before, after in (("focal_modulation", "modulation_by_focus"), ("stream_seed", "seed_of_stream")):
-        files = [path for top in ("bench", "methods") for path in (folder / top).rglob("*.py")]
-        for path in {path.resolve() for path in files}:
-            path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    for path in (folder / "methods").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("class_balanced_weight", "weight_by_class"), encoding="utf-8")
     (folder / "bench/training/clipping.py").rename(folder / "bench/training/norm_queue.py")
     replaced(folder, "bench/training/step.py", "bench.training.clipping", "bench.training.norm_queue")
     table = bench(folder, "table", "--from", "reference")
