@@ -102,7 +102,7 @@ def _numbers(request: ProbeRequest, asked: list[bool]) -> Probe:
 
 
 def _undefined(value: float | None) -> bool:
-    return value is None or math.isnan(value)
+    return value is None or not math.isfinite(value)  # JSON has no word for the others
 
 
 class _NotedProblem(Problem):

@@ -56,14 +56,12 @@ def data_part(source: Source) -> str:
     ------
     UsageError: when a file is missing.
     """
-
-    def digest() -> str:
-        try:
-            return source.load().digest()
-        except UsageError:
-            return UNREADABLE
-
-    return digests.data_digest(source.files, source.reader, digest)
+    try:
+        return digests.data_digest(source.files, source.reader, lambda: source.load().digest())
+    except UsageError:
+        if not all(path.is_file() for path in source.files):
+            raise
+        return UNREADABLE
 
 
 def folder_protocols(config: Config, jobs: Iterable[Job], epochs: int | None) -> dict[str, dict[str, Any]]:

@@ -36,7 +36,7 @@ def equal(one: Probe, other: Probe) -> bool:
 def _close(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is other
-    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=NOTHING) or (math.isnan(one) and math.isnan(other))
+    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=NOTHING)
 
 
 def current_probes(
@@ -49,6 +49,8 @@ def current_probes(
     ``compute`` is given.
     """
     pairs = list(wanted)
+    if not pairs:
+        return []
     memory = digests.cache_folder() / MEMORY
     known = digests.read_json(memory)
     lacking = {_identity(*pair): pair for pair in pairs if _look_up(known, *pair) is None}
