@@ -117,6 +117,12 @@ def test_methods_import_nothing_else_of_bench(path: Path) -> None:
     assert all(name.startswith((f"{METHODS}.api", f"{METHODS}.losses", f"{METHODS}.enhancement")) for name in own), own
 
 
+def runs(program: str) -> None:
+    """Run a program in an interpreter of its own, from the checkout's root; a failed assertion of it is this one's."""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_folder_at_the_top_has_one_import_name() -> None:
     assert (ROOT / "bench/methods").is_symlink()
     assert (ROOT / "bench/methods").resolve() == ROOT / "methods"
@@ -136,7 +142,7 @@ def test_reading_sides_bring_neither_torch_nor_methods_along() -> None:
         "import bench.tables.notes, bench.tables.paper, bench.tables.ranking, bench.tables.render\n"
         f"assert not {{'torch', {METHODS!r}}} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+    runs(program)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +151,7 @@ def test_reading_sides_bring_neither_torch_nor_methods_along() -> None:
 )
 def test_light_modules_bring_nothing_heavy_along(module: str) -> None:
     program = f"import sys, {module}\nheavy = {set(HEAVY)!r} & set(sys.modules)\nassert not heavy, heavy\n"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    runs(program)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +164,7 @@ def test_answers_come_without_torch(arguments: list[str]) -> None:
         "heavy = [name for name in ('torch', 'pandas', 'sklearn', 'scipy', 'river') if name in sys.modules]\n"
         "assert code == 0 and not heavy, (code, heavy)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    runs(program)
 
 
 def test_help_imports_no_verb() -> None:
@@ -172,8 +176,7 @@ def test_help_imports_no_verb() -> None:
         "assert own == {f'bench.{name}' for name in light}, own\n"
         "assert not {'msgspec', 'statistics'} & set(sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    runs(program)
 
 
 def test_a_job_trains_without_the_compiler() -> None:
@@ -186,8 +189,7 @@ def test_a_job_trains_without_the_compiler() -> None:
         "heavy = [name for name in ('torch._dynamo', 'torch._inductor', 'sympy') if name in sys.modules]\n"
         "assert not heavy, heavy\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    runs(program)
 
 
 def test_tables_come_without_torch() -> None:
@@ -196,5 +198,4 @@ def test_tables_come_without_torch() -> None:
         "assert main(['table', '--from', 'paper', '--metric', 'hamming']) == 0\n"
         "assert 'torch' not in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    runs(program)

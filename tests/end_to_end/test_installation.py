@@ -1,4 +1,4 @@
-"""What an installation brings, and what it leaves to the folder that one works in."""
+"""Contents of an installation, and what it leaves to the folder that one works in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.end_to_end.test_program import NEW_METHOD, ROOT, bench
 
 
 def output(python: str, *arguments: str, cwd: Path) -> str:
-    """What a program prints where nothing but the environment and its own folder is on the path."""
+    """Output of a program where nothing but the environment and its own folder is on the path."""
     alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run([python, *arguments], cwd=cwd, env=alone, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

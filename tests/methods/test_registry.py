@@ -131,7 +131,7 @@ class Third(First):
 
 
 def test_shared_defaults_come_in_the_order_of_the_classes(only: Only) -> None:
-    """That of Python: Second has none of its own, and its base comes after Third."""
+    """Python's own order: Second has none of its own, and its base comes after Third."""
     info = only(mine("Second, Third", SHARED, options=", c=2"))
     assert info.module not in sys.modules
     assert info.defaults == {"a": 3.0, "c": 2}
