@@ -32,8 +32,8 @@ from bench.metrics.classification import evaluate
 from bench.protocol import Protocol
 from bench.system import hardware
 from bench.system.environment import version
-from bench.system.files import write_atomically
 from bench.system.hardware import threads
+from bench.system.writing import write
 from bench.training.seeding import stream_seed
 
 FORMAT = "flem-bench"
@@ -160,7 +160,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
         }
         content = save({k: v.contiguous() for k, v in self._tensors.items()}, {FORMAT: json.dumps(about)})
-        write_atomically(Path(path), content)
+        write(Path(path), content)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -10,7 +10,6 @@ from cyclopts import App
 
 from bench import config as configuration
 from bench.cli.options import DataFolder
-from bench.datasets.archive import unpack
 from bench.datasets.catalog import Missing, available, data_folders, present
 from bench.datasets.dataset import SPLITS
 from bench.datasets.download import fetch as download
@@ -18,6 +17,7 @@ from bench.datasets.parsers import known_set_parser, parse_raw, set_parser, set_
 from bench.datasets.prepare import FeatureChoice
 from bench.datasets.prepare import prepare as prepare_files
 from bench.errors import UsageError
+from bench.system.archive import unpack
 from bench.tables.dataset_card import card_lines, checksum_faults, printed_sizes, recorded_checksums, size_faults
 
 data_app = App(name="data")

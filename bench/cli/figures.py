@@ -31,7 +31,7 @@ from bench.records.store import DEFAULT_RESULTS
 from bench.report.figures import MAKERS, Material, pictures
 from bench.report.page import page
 from bench.report.style import encoded
-from bench.system.files import write_atomically
+from bench.system.writing import write
 from bench.tables.load import Records, Selection, load
 
 FIGURES_OF_THE_PAPER = ("critical-difference", "ranks")
@@ -182,6 +182,6 @@ def _material(records: Records, metrics: Sequence[Metric], stand_ins: Sequence[s
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        write_atomically(path, content)
+        write(path, content)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -20,7 +20,7 @@ from bench.datasets.readers.feature_file import read_features
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.variants import named_variants, variants_of
-from bench.system.files import write_atomically
+from bench.system.writing import write
 
 
 def fit(dataset: str, method: str, *, model: str, seed: int = 0, device: str = "auto", data: DataFolder = None) -> int:
@@ -114,9 +114,9 @@ def predict(
     elif output.endswith(".npz"):
         stream = io.BytesIO()
         np.savez_compressed(stream, Y=predicted, label_names=np.array(classifier.label_names_))
-        write_atomically(Path(output), stream.getvalue())
+        write(Path(output), stream.getvalue())
     else:
-        write_atomically(Path(output), _csv(predicted, classifier.label_names_).encode())
+        write(Path(output), _csv(predicted, classifier.label_names_).encode())
     return 0
 
 

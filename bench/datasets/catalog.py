@@ -17,7 +17,7 @@ from bench.config import Config, DatasetEntry
 from bench.datasets.readers import canonical, npz, yeast
 from bench.datasets.source import Source
 from bench.errors import UsageError, did_you_mean
-from bench.system.files import walk
+from bench.system.reading import walk
 
 IN_FOLDERS = {"folder": canonical.find, "npz": npz.find}
 """Finders of the sets of one folder; the first that knows a name has it. Sets of "folder" may be registered."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.datasets.parsers import File
 from bench.errors import UsageError
-from bench.system.files import sha256
+from bench.system.reading import sha256
 
 BLOCK = 1 << 16
 """Bytes that a connection which breaks loses at most."""

@@ -14,7 +14,7 @@ from bench.datasets.dataset import SPLITS
 from bench.datasets.raw import RawSet
 from bench.datasets.readers import canonical
 from bench.errors import UsageError
-from bench.system.files import sha256
+from bench.system.reading import sha256
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from bench.errors import UsageError
 from bench.records.record import Record, RecoveryResult, Result, record_path
-from bench.system.files import write_atomically
+from bench.system.writing import write
 
 PACKED = "records.jsonl.xz"
 
@@ -41,7 +41,7 @@ def pack(records: Iterable[Record], folder: Path) -> Path:
             record = replace(record, recovered=replace(record.recovered, result_sha256=digest))
         lines.append(msgspec.json.encode(record, order="sorted"))
     path = folder / PACKED
-    write_atomically(path, lzma.compress(b"\n".join(lines) + b"\n", preset=9))
+    write(path, lzma.compress(b"\n".join(lines) + b"\n", preset=9))
     return path
 
 

@@ -29,7 +29,7 @@ from bench.records.record import (
     readable,
     record_path,
 )
-from bench.system.files import write_atomically
+from bench.system.writing import write
 
 MANIFEST = "run.json"
 
@@ -73,7 +73,7 @@ class Store:
     def write(self, record: Record) -> Path:
         """Commit a record: it is either wholly there or not at all."""
         path = self.path(record.job)
-        write_atomically(path, encode(record))
+        write(path, encode(record))
         return path
 
     def records(self) -> Iterator[tuple[Path, Record | CorruptRecordError]]:
@@ -106,7 +106,7 @@ class Store:
 
     def write_manifest(self, manifest: Manifest) -> None:
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-        write_atomically(self.folder / MANIFEST, text)
+        write(self.folder / MANIFEST, text)
 
     def check_writable(self) -> None:
         """Fail before computing, not after."""

@@ -33,8 +33,8 @@ from bench.records.locks import Claim, claimed
 from bench.records.record import Cost, Failure, Record, RecoveryResult, Result, Status
 from bench.records.store import Store
 from bench.system import environment, hardware
-from bench.system.files import write_atomically
 from bench.system.hardware import threads
+from bench.system.writing import write
 from bench.training.checkpoint import Checkpoints
 from bench.training.interleave import seconds_of_own
 from bench.training.loop import DivergedError
@@ -210,7 +210,7 @@ class JobRun:
         stored = {}
         for kind, content in self.artifacts.items():
             path = self.store.sidecar(self.job.name, kind)
-            write_atomically(path, content)
+            write(path, content)
             stored[kind] = path.name
         cost = Cost(
             seconds=seconds,

@@ -12,7 +12,7 @@ from bench.datasets.catalog import Source, card_of
 from bench.datasets.dataset import SPLITS, Dataset
 from bench.datasets.parsers import known_set_parser
 from bench.plan import digests
-from bench.system.files import sha256
+from bench.system.reading import sha256
 from bench.tables import paper
 
 

@@ -18,7 +18,7 @@ from msgspec import UNSET
 from bench.errors import UsageError
 from bench.plan.states import JobState
 from bench.records.record import GridPoint, Selected
-from bench.system.files import write_atomically
+from bench.system.writing import write
 
 FORMATS = ("sqlite", "csv", "parquet")
 JOB = ("dataset", "extractor", "variant", "seed")
@@ -108,13 +108,13 @@ def export(tables: dict[str, pd.DataFrame], target: Path, form: str) -> list[Pat
         return [_sqlite(tables, target)]
     if target.is_file():
         raise UsageError(f"{target} is a file; {form} takes a folder, which gets a file for each table.")
-    write: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    encode: dict[str, Callable[[pd.DataFrame], bytes]] = {
         "csv": lambda frame: frame.to_csv(index=False).encode(),
         "parquet": _parquet,
     }
     paths = [target / f"{name}.{form}" for name in tables]
     for path, frame in zip(paths, tables.values(), strict=True):
-        write_atomically(path, write[form](frame))
+        write(path, encode[form](frame))
     return paths
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from bench.system.files import write_atomically
+from bench.system.writing import write
 
 FINISHED_SHARE = 0.05
 """A finished stage is worth a file when it took this share of the time between two checkpoints."""
@@ -73,7 +73,7 @@ class Checkpoint:
         torch.save({"identity": self.identity, "state": state}, stream)
         body = stream.getvalue()
         try:
-            write_atomically(self.path, hashlib.sha256(body).hexdigest().encode() + body)
+            write(self.path, hashlib.sha256(body).hexdigest().encode() + body)
         except OSError as error:
             warnings.warn(f"the checkpoint {self.path} could not be written: {error.strerror or error}.", stacklevel=2)
         self.saved = time.monotonic()

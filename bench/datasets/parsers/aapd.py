@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.archive import bare, texts
 from bench.datasets.dataset import SPLITS
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, label_matrix
 from bench.errors import UsageError
+from bench.system.archive import bare, texts
 
 STEM = "AAPD"
 SUBJECTS = [

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets.archive import bare, members
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, held_out
 from bench.errors import UsageError
+from bench.system.archive import bare, members
 
 VALIDATION = 4000
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.archive import bare, texts
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out
 from bench.errors import UsageError
+from bench.system.archive import bare, texts
 
 VALIDATION = 200
 NEEDED = ("images.txt", "train_test_split.txt", "image_attribute_labels.txt", "attributes.txt")

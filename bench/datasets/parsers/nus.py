@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.archive import bare, texts
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, held_out
 from bench.errors import UsageError
+from bench.system.archive import bare, texts
 
 VALIDATION = 4000
 PARTS = {"train": ("TrainImagelist.txt", "Train"), "test": ("TestImagelist.txt", "Test")}
@@ -25,7 +25,7 @@ def parse(raw: Path, validation: int = VALIDATION) -> RawSet:
     raw: a folder or archive with ``Concepts81.txt``, ``TrainImagelist.txt``, ``TestImagelist.txt`` and
         ``Labels_<concept>_Train.txt``, ``Labels_<concept>_Test.txt``; photographs below ``Flickr``.
     """
-    files = texts(raw, _is_wanted, errors="replace")
+    files = texts(raw, _is_wanted)
     if "Concepts81.txt" not in files:
         raise UsageError(f"{raw} has no file Concepts81.txt.")
     concepts = files["Concepts81.txt"].split()

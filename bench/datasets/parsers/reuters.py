@@ -6,10 +6,10 @@ import html
 import re
 from pathlib import Path
 
-from bench.datasets.archive import bare, members
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix, read_ids
 from bench.errors import UsageError
+from bench.system.archive import bare, members
 
 STEM = "Reuters"
 VALIDATION = 1943

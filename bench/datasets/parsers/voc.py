@@ -14,10 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from bench.datasets.archive import bare, members, texts
 from bench.datasets.parsers import File, SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix
 from bench.errors import UsageError
+from bench.system.archive import bare, members, texts
 
 CLASSES = [
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),

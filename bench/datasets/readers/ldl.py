@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.datasets.dataset import checked_labels, digest_of_arrays
 from bench.errors import UsageError, did_you_mean
-from bench.system.files import walk
+from bench.system.reading import walk
 
 MASS = 0.5
 SUM_TOLERANCE = 1e-3

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.datasets import archive
 from bench.datasets.download import fetch
 from bench.datasets.parsers import File
 from bench.errors import UsageError
+from bench.system import archive
 
 CONTENT = bytes(range(256)) * 4096
 DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
