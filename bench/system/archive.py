@@ -38,13 +38,13 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
         if isinstance(archive, zipfile.ZipFile):
             for name in sorted(archive.namelist()):
                 if wanted(_plain(name)):
-                    _bounded(path, name, archive.getinfo(name).file_size)
+                    _bounded(path, name, archive.getinfo(name).file_size, LARGEST_MEMBER)
                     yield _plain(name), archive.read(name)
         else:
             for member in sorted(archive.getmembers(), key=lambda member: member.name):
                 stream = archive.extractfile(member) if member.isfile() and wanted(_plain(member.name)) else None
                 if stream is not None:
-                    _bounded(path, member.name, member.size)
+                    _bounded(path, member.name, member.size, LARGEST_MEMBER)
                     yield _plain(member.name), stream.read()
 
 
@@ -120,6 +120,6 @@ def _inside(path: Path, name: str) -> None:
         raise UsageError(f"{path} is refused: its member {name!r} would be written outside the folder.")
 
 
-def _bounded(path: Path, name: str, size: int, most: int = LARGEST_MEMBER) -> None:
+def _bounded(path: Path, name: str, size: int, most: int) -> None:
     if size > most:
         raise UsageError(f"{path} is refused: {name} would be {size / 1e9:.1f} GB.")
