@@ -217,8 +217,10 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
         x = self._scaled(X).to(self._main)
         # In double precision, so that a row's scores do not depend on the rows beside it.
-        scores = self._scores_of(x.double() if self._scorer is None else x)
-        return scores.double().cpu().numpy()
+        scores = self._scores_of(x.double() if self._scorer is None else x).double().cpu().numpy()
+        if not np.isfinite(scores).all():  # which would be none of the labels, without a word
+            raise ValueError(f"the scores of row {np.argwhere(~np.isfinite(scores))[0][0]} are not finite")
+        return scores
 
     @property
     def _main(self) -> Tensor:

@@ -55,7 +55,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one_label: bool = msgspec.field(name="one label")
     label_names: list[str]
     feature_names: list[str]
-    layout: int = 1
+    layout: int = LAYOUT
 
 
 class _Layout(msgspec.Struct):

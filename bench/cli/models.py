@@ -22,6 +22,7 @@ from bench.datasets.readers.feature_file import feature_names, read_features
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.variants import named_variants, variants_of
+from bench.system.reading import in_short
 from bench.system.writing import check_writable, write
 
 
@@ -116,7 +117,10 @@ def predict(
         nameless = f"the model {model} has" if columns else "it has"
         print(f"note: the columns of {file} are taken by their place: {nameless} no feature names.", file=sys.stderr)
     named = pd.DataFrame(x, columns=names) if names else x
-    predicted = classifier.predict_proba(named) if probabilities else classifier.has_label(named)
+    try:
+        predicted = classifier.predict_proba(named) if probabilities else classifier.has_label(named)
+    except Exception as error:  # a method's own code may fail in any way
+        raise UsageError(f"{model} cannot predict the rows of {file}: {in_short(error).rstrip('.')}.") from error
     predicted = predicted[:, -len(classifier.label_names_) :]  # of one label also the probability of lacking it
     if path is None:
         print(_csv(predicted, classifier.label_names_), end="")

@@ -331,7 +331,8 @@ def tensors(
     """(description, {name: torch tensor}) of a safetensors file."""
     from safetensors import safe_open
 
-    opened(path).close()
+    with opened(path) as stream:
+        _fits(path, os.fstat(stream.fileno()).st_size)
     with reading(path, "a safetensors file", advice), safe_open(path, "pt") as archive:
         return archive.metadata() or {}, {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
 

@@ -40,7 +40,8 @@ def read_features(path: Path, names: Sequence[str] = ()) -> tuple[np.ndarray, li
         single = x.astype(np.float32, copy=False)
     if not np.isfinite(single).all():
         row, column = np.argwhere(~np.isfinite(single))[0]
-        raise UsageError(f"{path}: the feature in row {row}, column {column} is {x[row, column]}, no finite float32.")
+        value = x[row, column]
+        raise UsageError(f"{path}: the feature in row {row}, column {column} is {value}, no finite float32 number.")
     return single, columns
 
 
@@ -95,8 +96,8 @@ def _from_csv(path: Path, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
         for place, column in enumerate(columns):
             value = reading.number(row[column])
             if value is None or not abs(value) <= LARGEST:
-                name = header[column] if header else column
-                raise UsageError(f"{path}, line {line}, column {name} is {row[column]!r}, no finite decimal number.")
+                name, word = header[column] if header else column, row[column][:40]
+                raise UsageError(f"{path}, line {line}, column {name} is {word!r}, no finite float32 number.")
             values[place] = value
     return table, header
 
@@ -117,9 +118,10 @@ def _is_header(first: Sequence[str], names: Sequence[str], path: Path) -> bool:
             )
         return True
     if not names and 0 < len(numbers) < len(first):
-        word = next(cell for cell in first if cell not in numbers)
+        both = [next(cell for cell in first if cell not in numbers), numbers[0]]
         raise UsageError(
-            f"{path}: its first line is neither a header nor a row of numbers: it holds {word!r} and {numbers[0]!r}."
+            f"{path}: its first line is neither a header nor a row of numbers: "
+            f"it holds {' and '.join(repr(cell[:40]) for cell in both)}."
         )
     return len(numbers) < len(first)
 
