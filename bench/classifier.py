@@ -6,12 +6,13 @@ method that is no linear classifier as its training rows, and fitted again when 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import numpy as np
 import torch
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
@@ -19,31 +20,22 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from bench import config, methods
+from bench import config, methods, model_file
 from bench.config import Variant
-from bench.errors import UsageError
+from bench.job.evaluation import choice, scored
 from bench.job.fit_direct import fit_method
-from bench.job.fit_linear import fit_linear
+from bench.job.fit_linear import fit_linear, linear_scores
 from bench.job.inputs import Prepared, minmax_scaled, problem_of
 from bench.job.recipe import recipe
-from bench.job.selection import Fitted, select
+from bench.job.selection import Candidate, Fitted
 from bench.methods.api import Method, Split
-from bench.metrics.classification import evaluate
+from bench.model_file import BIAS, RANGE, TRAINING_X, TRAINING_Y, WEIGHT
 from bench.protocol import Protocol
-from bench.system import hardware
+from bench.records.record import Metrics
+from bench.system import hardware, reading
 from bench.system.environment import version
 from bench.system.hardware import threads
-from bench.system.writing import write
 from bench.training.seeding import stream_seed
-
-FORMAT = "flem-bench"
-WEIGHT, BIAS, RANGE, TRAINING_X, TRAINING_Y = (
-    "classifier.weight",
-    "classifier.bias",
-    "range",
-    "training.x",
-    "training.y",
-)
 
 
 def _has_logits(classifier: MultiLabelClassifier) -> bool:
@@ -74,7 +66,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_: the value that stands for "lacks the label" and the one for "has it".
+    classes_: of one label given as a vector the value that stands for "lacks the label" and the one for "has it"; of a
+        matrix the labels' numbers, as scikit-learn's MLPClassifier has it, by which its scorers tell labels apart.
     one_label_: whether the labels were a vector; predictions are vectors then.
     options_: the options of the chosen grid point.
     epoch_: the chosen epoch, from 1; None where there are none.
@@ -118,8 +111,9 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             held_out = other, self._labels_like(validation[1], len(other), y.shape[1], values)
         elif validation is not None:
             train, held_out = self._split(*train, validation)
-        self.classes_ = values
-        self.label_names_ = label_names or [f"label {j}" for j in range(y.shape[1])]
+        names = list(label_names or ()) or [f"label {j}" for j in range(y.shape[1])]
+        model_file.check_label_names(names, y.shape[1])
+        self._name_labels(names, values)
         self._fit(train, held_out)
         return self
 
@@ -134,33 +128,42 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         [N, 2] for one label given as a vector: of lacking and of having it.
         """
         scores = self._scores(X)
-        having = scores if self.threshold_ else 1 / (1 + np.exp(-scores))
+        having = scores if self.threshold_ else expit(scores)
         return np.hstack([1 - having, having]) if self.one_label_ else having
 
     def predict(self, X: Any) -> np.ndarray:
         """[N, c] of the values that ``fit`` was given."""
-        having = self._scores(X) > self.threshold_
-        return self._as_given(self.classes_[having.astype(int)])
+        return self._as_given(self._values[self.has_label(X)])
+
+    def has_label(self, X: Any) -> np.ndarray:
+        """[N, c] of 0 and 1, whatever the values that ``fit`` was given."""
+        return (self._scores(X) > self.threshold_).astype(np.int64)
+
+    def evaluate(self, X: Any, y: Any) -> Metrics:
+        """All metrics of docs/protocol.md on labelled rows, from the scores that a run computes."""
+        X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
+        y = torch.from_numpy(self._labels_like(y, len(X), len(self.label_names_), self._values))
+        rows = Split(self._scaled(X).to(self._main), y.to(self._main.device))
+        found = scored(Candidate(self._scores_of), rows, self.threshold_)
+        assert found is not None
+        return found[0]
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model as one safetensors file: arrays and a description, nothing that is executed."""
-        from safetensors.torch import save
-
         check_is_fitted(self)
-        about = {
-            "version": version("flem-bench") or "",
-            "parameters": self.get_params(),
-            "options": self.options_,
-            "epoch": self.epoch_,
-            "validation": self.validation_,
-            "threshold": self.threshold_,
-            "classes": self.classes_.tolist(),
-            "one label": self.one_label_,
-            "label_names": self.label_names_,
-            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
-        }
-        content = save({k: v.contiguous() for k, v in self._tensors.items()}, {FORMAT: json.dumps(about)})
-        write(Path(path), content)
+        about = model_file.Description(
+            version=version("flem-bench") or "",
+            parameters=model_file.Parameters(**self.get_params()),
+            options=self.options_,
+            epoch=self.epoch_,
+            validation=self.validation_,
+            threshold=self.threshold_,
+            classes=tuple(self._values.tolist()),
+            one_label=self.one_label_,
+            label_names=list(self.label_names_),
+            feature_names=[str(name) for name in getattr(self, "feature_names_in_", [])],
+        )
+        model_file.save(Path(path), about, self._tensors)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -188,7 +191,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         dtype = torch.float64 if protocol.precision == "float64" else torch.float32
         device = torch.device(hardware.best_device(self.device))
         prepared = {
-            split: Split(_scaled(x, tensors.get(RANGE)).to(device, dtype), torch.from_numpy(y).to(device))
+            split: Split(_by_range(x, tensors.get(RANGE)).to(device, dtype), torch.from_numpy(y).to(device))
             for split, (x, y) in splits.items()
         }
         options = dict(self.options or {})
@@ -196,26 +199,42 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         points = made.points if validation else [made.options]
         problem = problem_of(self.dataset, prepared["train"], protocol.fidelity)
         fitted = _fitted(self.method, points, Prepared(problem, prepared), protocol, self.seed, made.info.gradient)
-        chosen, self.validation_ = _chosen(fitted, prepared.get("val"))
+        chosen, self.validation_ = 0, {}
+        if validation:
+            chosen, found = choice(fitted, prepared["val"])
+            self.validation_ = (found[chosen] or ({},))[0]
         best = fitted.candidates[chosen]
         self.options_, self.epoch_, self.threshold_ = points[chosen], best.epoch, fitted.threshold
         if made.info.gradient:
             tensors |= {key: best.parameters[key].detach().cpu() for key in (WEIGHT, BIAS)}
         else:
-            tensors |= {TRAINING_X: prepared["train"].x.cpu(), TRAINING_Y: prepared["train"].y.cpu()}
+            tensors |= {TRAINING_X: prepared["train"].x, TRAINING_Y: prepared["train"].y}  # where the model is
         self._tensors = tensors
         self._scorer = None if made.info.gradient else best.scores
 
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
-        x = _scaled(X, self._tensors.get(RANGE))
-        if self._scorer is None:
-            weight, bias = self._tensors[WEIGHT].double(), self._tensors[BIAS].double()
-            scores = torch.nn.functional.linear(x.double(), weight, bias)
-        else:
-            scores = self._scorer(x.to(self._tensors[TRAINING_X]))
-        return scores.double().cpu().numpy()
+        x = self._scaled(X).to(self._main)
+        # In double precision, so that a row's scores do not depend on the rows beside it.
+        scores = self._scores_of(x.double() if self._scorer is None else x).double().cpu().numpy()
+        if not np.isfinite(scores).all():  # which would be none of the labels, without a word
+            raise ValueError(f"the scores of row {np.argwhere(~np.isfinite(scores))[0][0]} are not finite")
+        return scores
+
+    @property
+    def _main(self) -> Tensor:
+        """The matrix that the model consists of: it has the model's precision and device."""
+        return self._tensors[WEIGHT if WEIGHT in self._tensors else TRAINING_X]
+
+    def _scores_of(self, x: Tensor) -> Tensor:
+        """[N, c] scores of scaled rows, in their precision."""
+        if self._scorer is not None:
+            return self._scorer(x)
+        return linear_scores({name: self._tensors[name].to(x) for name in (WEIGHT, BIAS)}, x)
+
+    def _scaled(self, x: np.ndarray) -> Tensor:
+        return _by_range(x, self._tensors.get(RANGE))
 
     def _fit_again(self) -> None:
         """The model of a method that is no linear classifier, from its training rows: the same as before."""
@@ -226,6 +245,13 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         with threads(self._protocol().threads):
             model.fit(train, stream_seed(self.seed, "fit") % 2**32)
         self._scorer = model.scores
+
+    def _name_labels(self, names: list[str], values: np.ndarray) -> None:
+        """Note the labels' names, and the values for lacking and for having one."""
+        self.label_names_, self._values = names, values
+        self.classes_ = values if self.one_label_ else np.arange(len(names))
+        if not self.one_label_ and len(names) == 2:  # scorers would take 0 and 1 for the values of one label
+            self.classes_ = np.array([[0, 1], [0, 1]])
 
     def _as_given(self, columns: np.ndarray) -> np.ndarray:
         return columns[:, 0] if self.one_label_ else columns
@@ -239,9 +265,9 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
     def _labels_like(self, y: Any, rows: int, labels: int, values: np.ndarray) -> np.ndarray:
         y = np.asarray(y).reshape(len(y), -1)
         if y.shape != (rows, labels):
-            raise ValueError(f"validation labels have the shape {y.shape}; {(rows, labels)} is needed")
+            raise ValueError(f"the labels have the shape {y.shape}; {(rows, labels)} is needed")
         if not np.isin(y, values).all():
-            raise ValueError(f"validation labels hold values other than the training labels' {values.tolist()}")
+            raise ValueError(f"the labels hold values other than the training labels' {values.tolist()}")
         return (y == values[1]).astype(np.int8)
 
 
@@ -250,28 +276,20 @@ def load(path: str | Path) -> MultiLabelClassifier:
 
     Raises
     ------
-    UsageError: when it is not there or is no such file.
+    UsageError: when it is not there, is no such file, or one of which not everything fits together.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as archive:
-            about = json.loads((archive.metadata() or {})[FORMAT])
-            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise UsageError(f"the model {path} is missing.") from error
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise UsageError(f"{path} is no model that `bench fit` or `save` wrote.") from error
-    model = MultiLabelClassifier(**about["parameters"])
-    model.options_, model.epoch_, model.threshold_ = about["options"], about["epoch"], about["threshold"]
-    model.validation_, model.label_names_ = about["validation"], about["label_names"]
-    model.classes_, model.one_label_ = np.array(about["classes"]), about["one label"]
-    if names := about.get("feature_names"):
-        model.feature_names_in_ = np.array(names, dtype=object)
-    model.n_features_in_ = tensors[WEIGHT if WEIGHT in tensors else TRAINING_X].shape[1]
+    about, tensors = model_file.load(path, _settings().protocols)
+    model = MultiLabelClassifier(**msgspec.structs.asdict(about.parameters))
+    model.options_, model.epoch_, model.threshold_ = about.options, about.epoch, about.threshold
+    model.validation_, model.one_label_ = about.validation, about.one_label
+    model._name_labels(about.label_names, np.array(about.classes))
+    if about.feature_names:
+        model.feature_names_in_ = np.array(about.feature_names, dtype=object)
     model._tensors, model._scorer = tensors, None
-    if WEIGHT not in tensors:
-        model._fit_again()
+    model.n_features_in_ = model._main.shape[1]
+    if TRAINING_X in tensors:
+        with reading.reading(path, "a model", model_file.ADVICE):
+            model._fit_again()
     return model
 
 
@@ -282,19 +300,6 @@ def _fitted(
         if gradient:
             return fit_linear(name, points, prepared, protocol, seed)
         return fit_method(name, points, prepared, seed)
-
-
-def _chosen(fitted: Fitted, validation: Split | None) -> tuple[int, dict[str, float | None]]:
-    """The grid point with the lowest validation Hamming loss, as in a run, and its metrics."""
-    if validation is None:
-        return 0, {}
-    usable = [candidate.usable for candidate in fitted.candidates]
-    found: list[dict[str, Any]] = [
-        evaluate(validation.y, candidate.scores(validation.x), fitted.threshold) if use else {}
-        for candidate, use in zip(fitted.candidates, usable, strict=True)
-    ]
-    chosen = select(found, usable)
-    return chosen, found[chosen]
 
 
 def _two_values(y: np.ndarray) -> np.ndarray:
@@ -313,6 +318,6 @@ def _two_values(y: np.ndarray) -> np.ndarray:
     return np.array([only, only + 1] if only <= 0 else [only - 1, only])
 
 
-def _scaled(x: np.ndarray, span: Tensor | None) -> Tensor:
+def _by_range(x: np.ndarray, span: Tensor | None) -> Tensor:
     """``x`` by the training rows' range, which two rows, the lowest and the highest values, have too."""
     return torch.from_numpy(x if span is None else minmax_scaled({"train": span.numpy(), "rows": x})["rows"])

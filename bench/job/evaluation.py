@@ -10,21 +10,21 @@ from torch import Tensor
 from bench.datasets.dataset import Dataset
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted, select
+from bench.methods.api import Split
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.metrics.classification import evaluate
 from bench.records import artifacts
 from bench.records.record import Curves, GridPoint, Metrics, Result, Selected
+
+Scored = tuple[Metrics, Tensor]
 
 
 def evaluated(
     points: Sequence[dict[str, Any]], grid_names: Sequence[str], fitted: Fitted, prepared: Prepared
 ) -> tuple[Result, Tensor, Candidate]:
     """All points on validation data, the choice among them, then all on test data, which the choice never sees."""
-    validation = [_scored(candidate, prepared, "val", fitted.threshold) for candidate in fitted.candidates]
-    usable = [values is not None for values in validation]
-    ranked = [values[0] if values else {} for values in validation]
-    chosen = select(ranked, usable)
-    test = [_scored(candidate, prepared, "test", fitted.threshold) for candidate in fitted.candidates]
+    chosen, validation = choice(fitted, prepared.splits["val"])
+    test = [scored(candidate, prepared.splits["test"], fitted.threshold) for candidate in fitted.candidates]
     best, best_validation, best_test = fitted.candidates[chosen], validation[chosen], test[chosen]
     assert best_validation is not None
     assert best_test is not None
@@ -55,16 +55,25 @@ def evaluated(
     return result, best_test[1], best
 
 
-def _scored(candidate: Candidate, prepared: Prepared, split: str, threshold: float) -> tuple[Metrics, Tensor] | None:
+def choice(fitted: Fitted, validation: Split) -> tuple[int, list[Scored | None]]:
+    """(the grid point chosen on validation data, every point's metrics and scores there)."""
+    found = [scored(candidate, validation, fitted.threshold) for candidate in fitted.candidates]
+    return select([one[0] if one else {} for one in found], [one is not None for one in found]), found
+
+
+def scored(candidate: Candidate, part: Split, threshold: float) -> Scored | None:
+    """Metrics and scores [N, c] on labelled rows, for whoever shows them; None where there is no model to score with.
+
+    The metrics are those of the scores as they are: what is done to a score for display (a sigmoid, say) makes ties.
+    """
     if not candidate.usable:
         return None
-    part = prepared.splits[split]
     scores = candidate.scores(part.x)
     return evaluate(part.y, scores, threshold), scores
 
 
-def _paper_metrics(scored: tuple[Metrics, Tensor] | None) -> Metrics | None:
-    return {metric.key: scored[0][metric.key] for metric in PAPER_METRICS} if scored else None
+def _paper_metrics(found: Scored | None) -> Metrics | None:
+    return {metric.key: found[0][metric.key] for metric in PAPER_METRICS} if found else None
 
 
 def artifacts_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -148,12 +148,8 @@ def _read_by_prepare(cls: type[LinearMethod], point: dict[str, Any]) -> str:
 
 def _candidate(trained: Trained, k: int, recovered: Callable[[dict[str, Tensor]], Tensor | None]) -> Candidate:
     parameters = {name: value[k] for name, value in trained.parameters.items()}
-
-    def scores(x: Tensor) -> Tensor:
-        return nn.functional.linear(x, parameters["classifier.weight"], parameters["classifier.bias"])
-
     return Candidate(
-        scores=scores,
+        scores=partial(linear_scores, parameters),
         distribution=partial(recovered, parameters),
         parameters=parameters,
         epoch=trained.epochs[k],
@@ -161,6 +157,11 @@ def _candidate(trained: Trained, k: int, recovered: Callable[[dict[str, Tensor]]
         losses=trained.losses[k],
         hamming=trained.hamming[k],
     )
+
+
+def linear_scores(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """[N, c] logits of the shared linear classifier."""
+    return nn.functional.linear(x, parameters["classifier.weight"], parameters["classifier.bias"])
 
 
 def _distribution(

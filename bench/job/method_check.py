@@ -8,10 +8,12 @@ from typing import Any
 import torch
 
 from bench import methods
+from bench.errors import UsageError
 from bench.job.build import linear_module, per_sample_tensors
 from bench.job.inputs import Prepared, problem_of
 from bench.methods.api import LinearMethod, Method, Split
 from bench.protocol import Protocol
+from bench.training.loop import DivergedError
 from bench.training.recording import ReadsAValueError
 from bench.training.stack import ADVICE, CALLS_BEFORE_RECORDING, Stack
 
@@ -50,6 +52,8 @@ def fault(name: str, options: dict[str, Any] | None = None) -> str | None:
 
 def explained(error: BaseException, name: str, options: dict[str, Any]) -> str:
     """Why a job of the method failed: its error, or what a trial finds where that does not touch the method's file."""
+    if isinstance(error, DivergedError | MemoryError | OSError | UsageError):  # not of the code
+        return first_line(error)
     opaque = name in methods.infos() and not _lines(error, name)  # a trivial baseline is no method
     found = fault(name, options) if opaque else None
     return found or described(error, name)

@@ -325,12 +325,15 @@ def matlab(path: Path | str) -> dict[str, np.ndarray]:
         return {name: value for name, value in loadmat(io.BytesIO(raw)).items() if not name.startswith("__")}
 
 
-def tensors(path: Path | str) -> tuple[Mapping[str, str], dict[str, Any]]:
+def tensors(
+    path: Path | str, advice: str = "it may be damaged or truncated"
+) -> tuple[Mapping[str, str], dict[str, Any]]:
     """(description, {name: torch tensor}) of a safetensors file."""
     from safetensors import safe_open
 
-    opened(path).close()
-    with reading(path, "a safetensors file"), safe_open(path, "pt") as archive:
+    with opened(path) as stream:
+        _fits(path, os.fstat(stream.fileno()).st_size)
+    with reading(path, "a safetensors file", advice), safe_open(path, "pt") as archive:
         return archive.metadata() or {}, {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
 
 

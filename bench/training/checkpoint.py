@@ -16,7 +16,9 @@ from typing import Any
 
 import torch
 
-from bench.system.writing import write
+from bench.errors import UsageError
+from bench.system import reading
+from bench.system.writing import WriteError, write
 
 FINISHED_SHARE = 0.05
 """A finished stage is worth a file when it took this share of the time between two checkpoints."""
@@ -51,9 +53,12 @@ class Checkpoint:
         """The state that :meth:`save` was last given by this job, tensors on the CPU; None where there is none. The
         stage begins here."""
         self.started = self.saved = time.monotonic()
+        if not self.path.exists():
+            return None
         try:
-            content = self.path.read_bytes()
-        except OSError:
+            content = reading.content(self.path, reading.free_memory())
+        except UsageError as error:
+            warnings.warn(f"the checkpoint of the job cannot be used, and its stage starts over: {error}", stacklevel=2)
             return None
         digest, body = content[:64], content[64:]
         if hashlib.sha256(body).hexdigest().encode() != digest:
@@ -74,6 +79,6 @@ class Checkpoint:
         body = stream.getvalue()
         try:
             write(self.path, hashlib.sha256(body).hexdigest().encode() + body)
-        except OSError as error:
-            warnings.warn(f"the checkpoint {self.path} could not be written: {error.strerror or error}.", stacklevel=2)
+        except WriteError as error:
+            warnings.warn(f"the job goes on without a checkpoint: {error}", stacklevel=2)
         self.saved = time.monotonic()

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
+from sklearn.metrics import get_scorer, roc_auc_score
+from sklearn.model_selection import KFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -128,6 +129,30 @@ def test_the_usual_tools_of_scikit_learn() -> None:
     assert clone(bench.estimator("CB", {"beta": 0.9})).get_params()["options"] == {"beta": 0.9}
 
 
+def test_cross_validation_of_probabilities_and_ranks() -> None:
+    """By arrays [N, c], as scikit-learn's MLPClassifier gives them; of two labels, too, where it does not."""
+    for labels in (2, 4):
+        split = random_split(80, 6, labels, seed=1)
+        x, y = split.x.numpy(), split.y.numpy()
+        for model in (bench.estimator("BCE", protocol="quick"), bench.estimator("ML-KNN")):
+            assert cross_val_predict(model, x, y, cv=KFold(2), method="predict_proba").shape == (80, labels)
+            for scoring in ("roc_auc", "average_precision", "f1_macro"):
+                found = cross_val_score(model, x, y, cv=KFold(2), scoring=scoring, error_score="raise")
+                assert np.isfinite(found).all()
+            fitted = model.fit(x, y)
+            expected = roc_auc_score(y, fitted.predict_proba(x), average="macro")
+            assert get_scorer("roc_auc")(fitted, x, y) == pytest.approx(expected)
+
+
+def test_metrics_are_of_the_scores_and_not_of_what_is_shown() -> None:
+    x, y = data()
+    fitted = bench.estimator("BCE", protocol="paper").fit(1e4 * x, y)
+    scores = torch.from_numpy(fitted.decision_function(1e4 * x))
+    assert fitted.evaluate(1e4 * x, y) == pytest.approx(evaluate(torch.from_numpy(y), scores, 0.0), abs=1e-3)
+    with np.errstate(all="raise"):
+        assert len(np.unique(fitted.predict_proba(1e4 * x))) < len(np.unique(scores)) / 2
+
+
 def test_scaling_is_by_the_training_range() -> None:
     x, y = data()
     plain = bench.estimator("BCE", protocol="quick").fit(x, y)
@@ -139,8 +164,10 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     x, y = data()
     for given, message in (
         ({"validation": 1.5}, "a share between 0 and 1"),
-        ({"validation": (x, y[:, :2])}, "validation labels have the shape"),
+        ({"validation": (x, y[:, :2])}, "the labels have the shape"),
         ({"validation": (x, 3 * y)}, "other than the training labels'"),
+        ({"label_names": ["a", "b"]}, "there are 2 label names for 4 labels"),
+        ({"label_names": ["a", "b", "c", "a"]}, "the label name 'a' occurs twice"),
     ):
         with pytest.raises(ValueError, match=message):
             bench.estimator("BCE").fit(x, y, **given)
@@ -151,5 +178,5 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is missing"):
         bench.load(tmp_path / "none.safetensors")
     (tmp_path / "other").write_bytes(b"no model")
-    with pytest.raises(UsageError, match="is no model"):
+    with pytest.raises(UsageError, match="cannot be read as a safetensors file"):
         bench.load(tmp_path / "other")

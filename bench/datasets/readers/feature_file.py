@@ -2,85 +2,144 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.datasets.validation import CSR, checked_csr, repeated
 from bench.errors import UsageError
+from bench.system import reading
+
+LARGEST = float(np.finfo(np.float32).max)
+MISSING = ("", "na", "n/a", "null", "none")
+"""Words for a value that is not there, which are no column's name."""
 
 
-def read_features(path: Path, names: Sequence[str] = ()) -> np.ndarray:
-    """[N, D] float32 of a .npz with X (dense or CSR), of a .npy, or of a .csv of numbers with or without a header.
+def read_features(path: Path, names: Sequence[str] = ()) -> tuple[np.ndarray, list[str]]:
+    """([N, D] float32, the columns' names, if the file has them) of a .npz with X (dense or CSR), a .npy, or a .csv.
 
-    Columns of a .csv with a header are found by ``names`` where these are given, others are taken by their place.
+    Where ``names`` are given and the file names its columns (a header, ``feature_names``), they are found by these
+    names; all others are taken by their place.
 
     Raises
     ------
     UsageError: one sentence with the file, and the row and column where a value is no finite number.
     """
-    if not path.is_file():
-        raise UsageError(f"the file {path} is missing.")
-    readers = {
-        ".npz": _from_npz,
-        ".npy": lambda file: np.load(file, allow_pickle=False),
-        ".csv": lambda file: _from_csv(file, names),
-    }
-    if path.suffix not in readers:
+    readers = {".npz": _from_npz, ".npy": _from_npy, ".csv": _from_csv}
+    suffix = path.suffix.lower()
+    if suffix not in readers:
         raise UsageError(f"{path} is not one of {', '.join(readers)}.")
-    try:
-        x = np.asarray(readers[path.suffix](path))
-        if np.issubdtype(x.dtype, np.complexfloating):
-            raise UsageError(f"{path} holds {x.dtype} values; features are real numbers.")
-        x = x.astype(np.float32, copy=False)
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise UsageError(f"{path} cannot be read as features ({str(error).splitlines()[0]}).") from error
+    with reading.reading(path, "features"):
+        x, columns = readers[suffix](path, names)
+    if x.dtype.kind not in "biuf":
+        raise UsageError(f"{path} holds {x.dtype} values; features are real numbers.")
     if x.ndim != 2 or not x.size:
         raise UsageError(f"{path}: features are a matrix [rows, features]; the shape is {x.shape}.")
-    if not np.isfinite(x).all():
-        row, column = np.argwhere(~np.isfinite(x))[0]
-        raise UsageError(f"{path}: the feature in row {row}, column {column} is {x[row, column]}, not finite.")
-    return x
+    with np.errstate(over="ignore"):
+        single = x.astype(np.float32, copy=False)
+    if not np.isfinite(single).all():
+        row, column = np.argwhere(~np.isfinite(single))[0]
+        value = x[row, column]
+        raise UsageError(f"{path}: the feature in row {row}, column {column} is {value}, no finite float32 number.")
+    return single, columns
 
 
-def _from_npz(path: Path) -> Any:
-    with np.load(path, allow_pickle=False) as archive:
-        if "X" in archive:
-            return archive["X"]
-        return checked_csr([archive[name] for name in CSR], f"{path}: the CSR arrays of X").toarray()
+def feature_names(path: Path) -> list[str]:
+    """Names of an .npz file's columns; none where it has none, or as Python objects, which are not read."""
+    header = reading.array_headers(path).get("feature_names")
+    if header is None or header.dtype.hasobject or len(header.shape) != 1:
+        return []
+    return [str(name) for name in reading.arrays(path, ["feature_names"])["feature_names"]]
 
 
-def _from_csv(path: Path, names: Sequence[str]) -> list[list[float]]:
-    rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+def _from_npy(path: Path, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    return reading.array(path), []
+
+
+def _from_npz(path: Path, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    found = reading.arrays(path, ("X", *CSR))
+    if "X" in found:
+        x = found["X"]
+    elif missing := [name for name in CSR if name not in found]:
+        raise UsageError(f"{path} has no array X (features), nor {missing[0]} of a sparse one.")
+    else:
+        x = _dense([found[name] for name in CSR], path)
+    columns = feature_names(path)
+    if columns and (x.ndim != 2 or len(columns) != x.shape[1]):
+        raise UsageError(f"{path} has {len(columns)} feature_names for an X of the shape {x.shape}.")
+    return (x[:, _places(path, columns, names)] if columns and names else x), columns
+
+
+def _dense(parts: Sequence[np.ndarray], path: Path) -> np.ndarray:
+    matrix = checked_csr(parts, f"{path}: the CSR arrays of X")
+    rows, columns = matrix.shape
+    if rows * columns * matrix.dtype.itemsize > reading.free_memory():
+        raise UsageError(f"{path}: X of {rows} rows and {columns} columns does not fit into memory.")
+    dense: np.ndarray = matrix.toarray()
+    return dense
+
+
+def _from_csv(path: Path, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    rows = list(reading.csv_rows(reading.text(path), path))
+    while rows and not rows[-1][1]:  # empty lines at the end
+        rows.pop()
     if not rows:
-        raise ValueError("it is empty")
-    header = None if all(map(_is_number, rows[0])) else rows[0]
-    columns = list(range(len(rows[0])))
-    if header is not None and (twice := repeated(header)) is not None:
-        raise ValueError(f"it has two columns of the name {twice!r}")
-    if header is not None and names:
-        missing = [name for name in names if name not in header]
-        if missing:
-            raise ValueError(f"it has no column {missing[0]!r}, which the model was trained on")
-        columns = [header.index(name) for name in names]
-    table = []
-    for line, row in enumerate(rows[header is not None :], start=1 + (header is not None)):
-        if len(row) != len(rows[0]):
-            raise ValueError(f"line {line} has {len(row)} columns, the first has {len(rows[0])}")
-        wrong = [column for column in columns if not _is_number(row[column])]
-        if wrong:
-            name = header[wrong[0]] if header else wrong[0]
-            raise ValueError(f"line {line}, column {name} is {row[wrong[0]]!r}, no number")
-        table.append([float(row[column]) for column in columns])
-    return table
+        raise UsageError(f"{path} is empty.")
+    first = rows[0][1]
+    header = first if _is_header(first, names, path) else []
+    columns = _places(path, header, names or header) if header else list(range(len(first)))
+    table = np.empty((len(rows) - bool(header), len(columns)))
+    for values, (line, row) in zip(table, rows[bool(header) :], strict=True):
+        if len(row) != len(first):
+            raise UsageError(f"{path}, line {line} has {len(row)} columns, the first has {len(first)}.")
+        for place, column in enumerate(columns):
+            value = reading.number(row[column])
+            if value is None or not abs(value) <= LARGEST:
+                name, word = header[column] if header else column, row[column][:40]
+                raise UsageError(f"{path}, line {line}, column {name} is {word!r}, no finite float32 number.")
+            values[place] = value
+    return table, header
 
 
-def _is_number(text: str) -> bool:
+def _is_header(first: Sequence[str], names: Sequence[str], path: Path) -> bool:
+    """True of a first row of names: those given, numbers or not, else one without any number.
+
+    Raises
+    ------
+    UsageError: for a row that is neither names nor numbers, or may be both.
+    """
+    numbers = [cell for cell in first if _like_number(cell)]
+    if names and set(names) <= set(first):
+        if len(numbers) == len(first) == len(names) and list(first) != list(names):
+            raise UsageError(
+                f"{path}: its first line has the model's feature names, which are numbers, in another order; "
+                "put its columns in the model's order."
+            )
+        return True
+    if not names and 0 < len(numbers) < len(first):
+        both = [next(cell for cell in first if cell not in numbers), numbers[0]]
+        raise UsageError(
+            f"{path}: its first line is neither a header nor a row of numbers: "
+            f"it holds {' and '.join(repr(cell[:40]) for cell in both)}."
+        )
+    return len(numbers) < len(first)
+
+
+def _like_number(cell: str) -> bool:
+    """True of a number in any notation, of infinity, and of a word for a value that is not there."""
     try:
-        float(text)
+        float(cell)
     except ValueError:
-        return False
+        return cell.strip().casefold() in MISSING
     return True
+
+
+def _places(path: Path, columns: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Positions of the columns of these names."""
+    place = {column: number for number, column in enumerate(columns)}
+    if missing := [name for name in names if name not in place]:
+        raise UsageError(f"{path} has no column {missing[0]!r}, which the model was trained on.")
+    if (twice := repeated(columns)) is not None:
+        raise UsageError(f"{path} has two columns of the name {twice!r}.")
+    return [place[name] for name in names]

@@ -328,7 +328,7 @@ def of_ldl(folder: Path, patch: pytest.MonkeyPatch) -> DataFiles:
 def of_feature_file(folder: Path, patch: pytest.MonkeyPatch) -> DataFiles:
     path = folder / "features.csv"
     path.write_text("\n".join(",".join(map(str, row)) for row in X.tolist()) + "\n")
-    return DataFiles(lambda: (feature_file.read_features(path), None), path)
+    return DataFiles(lambda: (feature_file.read_features(path)[0], None), path)
 
 
 SOURCES: dict[str, Callable[[Path, pytest.MonkeyPatch], DataFiles]] = {

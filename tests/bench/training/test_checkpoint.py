@@ -22,6 +22,7 @@ from bench.plan.variants import chosen_variants, variants_of
 from bench.protocol import Protocol
 from bench.records.store import Store
 from bench.run import worker
+from bench.system import reading
 from bench.training import checkpoint
 from bench.training.checkpoint import Checkpoints
 from tests.conftest import problem_of, random_split
@@ -87,6 +88,24 @@ def test_only_the_same_job_goes_on(tmp_path: Path) -> None:
     assert again.load() is None
     stage.path.write_bytes(content[:100])
     assert again.load() is None
+
+
+def test_a_checkpoint_that_cannot_be_used_is_said_and_counts_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Checkpoints(tmp_path, "mine", 1).of("stage")
+    assert one.load() is None  # there is none, and nothing to say
+    one.save({"epoch": 3})
+    assert one.load() == {"epoch": 3}
+    monkeypatch.setattr(reading, "free_memory", lambda: 10)
+    with pytest.warns(UserWarning, match=r"stage\.checkpoint is refused: it would be over"):
+        assert one.load() is None
+    one.path.unlink()
+    one.path.mkdir()
+    with pytest.warns(UserWarning, match="is a folder, a pipe or a device"):
+        assert one.load() is None
+    with pytest.warns(UserWarning, match="goes on without a checkpoint: .* is a folder"):
+        one.save({"epoch": 3})
 
 
 def test_a_checkpoint_is_due_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

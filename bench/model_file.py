@@ -1,0 +1,153 @@
+"""Model files: a fitted classifier as arrays and a description, checked whole before anything is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from torch import Tensor
+
+from bench import methods
+from bench.errors import UsageError
+from bench.protocol import Protocol
+from bench.system import reading
+from bench.system.writing import write
+
+KEY = "flem-bench"
+"""Of the description among the file's metadata."""
+LAYOUT = 1
+"""Raised where a file can no longer be read as one of the layout before."""
+ADVICE = "give a file that `bench fit` or `save` wrote, or fit it anew"
+WEIGHT, BIAS, RANGE, TRAINING_X, TRAINING_Y = (
+    "classifier.weight",
+    "classifier.bias",
+    "range",
+    "training.x",
+    "training.y",
+)
+Value = bool | int | float | str
+
+
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Parameters that the classifier was made with."""
+
+    method: str
+    options: dict[str, Any] | None
+    protocol: str
+    seed: int
+    device: str
+    dataset: str
+
+
+class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The fitted attributes of a classifier that are no arrays."""
+
+    version: str
+    """Of the package that wrote the file."""
+    parameters: Parameters
+    options: dict[str, Any]
+    epoch: int | None
+    validation: dict[str, float | None]
+    threshold: float
+    classes: tuple[Value, Value]
+    one_label: bool = msgspec.field(name="one label")
+    label_names: list[str]
+    feature_names: list[str]
+    layout: int = LAYOUT
+
+
+class _Layout(msgspec.Struct):
+    version: str = "?"
+    layout: int = 1
+
+
+def save(path: Path, about: Description, tensors: Mapping[str, Tensor]) -> None:
+    """Write one safetensors file: arrays and a description, nothing that is executed."""
+    from safetensors.torch import save as encoded
+
+    description = msgspec.json.encode(about, enc_hook=lambda value: value.item()).decode()  # of NumPy's numbers
+    write(path, encoded({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {KEY: description}))
+
+
+def load(path: Path | str, protocols: Mapping[str, Protocol]) -> tuple[Description, dict[str, Tensor]]:
+    """The description and the arrays of a file that :func:`save` wrote.
+
+    Raises
+    ------
+    UsageError: one sentence with the file and the first fault; whatever is given back fits together.
+    """
+    metadata, tensors = reading.tensors(path, ADVICE)
+    if KEY not in metadata:
+        raise UsageError(f"{path} is no model; {ADVICE}.")
+    where = f"the description in the model {path}"
+    written: _Layout = reading.decoded_json(metadata[KEY], where, _Layout)
+    if written.layout > LAYOUT:
+        raise UsageError(f"the model {path} was written by flem-bench {written.version}, a newer one; upgrade to it.")
+    about: Description = reading.decoded_json(metadata[KEY], where, Description)
+    with reading.reading(path, "a model", ADVICE):
+        _check_description(about)
+        _check_arrays(about, tensors, protocols)
+    return about, tensors
+
+
+def check_label_names(names: Sequence[str], labels: int) -> None:
+    """Refuse names of which there is not one of its own for every label.
+
+    Raises
+    ------
+    ValueError: with what is wrong.
+    """
+    if len(names) != labels:
+        raise ValueError(f"there are {len(names)} label names for {labels} labels")
+    if len(set(names)) != labels:
+        raise ValueError(f"the label name {next(name for name in names if list(names).count(name) > 1)!r} occurs twice")
+
+
+def _check_description(about: Description) -> None:
+    name = about.parameters.method
+    defaults = methods.info(name).defaults
+    for options in (about.options, about.parameters.options or {}):
+        methods.options(name, defaults, options)
+    lacking, having = about.classes
+    if type(lacking) is not type(having) or not lacking < having:  # type: ignore[operator]
+        raise ValueError(f"its classes are {lacking!r} and {having!r}, not two values in ascending order")
+    if about.one_label and len(about.label_names) != 1:
+        raise ValueError(f"it is of one label and names {len(about.label_names)}")
+    check_label_names(about.label_names, len(about.label_names) or 1)
+
+
+def _check_arrays(about: Description, tensors: Mapping[str, Tensor], protocols: Mapping[str, Protocol]) -> None:
+    if (protocol := about.parameters.protocol) not in protocols:
+        raise ValueError(f"there is no protocol {protocol!r}; bench.toml has {', '.join(protocols)}")
+    linear = methods.info(about.parameters.method).gradient
+    main = WEIGHT if linear else TRAINING_X
+    if main not in tensors or tensors[main].ndim != 2:
+        raise ValueError(f"it has no matrix {main}")
+    labels, (rows, features) = len(about.label_names), tensors[main].shape
+    shapes: dict[str, tuple[int, ...]] = (
+        {WEIGHT: (labels, features), BIAS: (labels,)}
+        if linear
+        else {TRAINING_X: (rows, features), TRAINING_Y: (rows, labels)}
+    )
+    if protocols[protocol].scaling == "minmax":
+        shapes[RANGE] = (2, features)
+    if different := sorted(shapes.keys() ^ tensors.keys()):
+        states = " and ".join(f"{'no' if name in shapes else 'an unknown'} array {name!r}" for name in different)
+        raise ValueError(f"it has {states}")
+    if not features or len(about.feature_names) not in (0, features):
+        raise ValueError(f"it names {len(about.feature_names)} features of {features}")
+    if len(set(about.feature_names)) != len(about.feature_names):
+        raise ValueError("two of its features have the same name")
+    for name, shape in shapes.items():
+        tensor = tensors[name]
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, not {shape}")
+        if name == TRAINING_Y:
+            if ((tensor != 0) & (tensor != 1)).any():
+                raise ValueError(f"{name} has values other than 0 and 1")
+        elif not tensor.is_floating_point() or not tensor.isfinite().all():
+            raise ValueError(f"{name} has values that are no finite real numbers")
+    if RANGE in shapes and (tensors[RANGE][0] > tensors[RANGE][1]).any():
+        raise ValueError("the range of a feature ends before it begins")
