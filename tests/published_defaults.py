@@ -177,6 +177,9 @@ CONSTANTS = [
     Constant(
         "every linear classifier", "initial standard deviation times sqrt(D)", 2**0.5, f"{FLEM_TEMPLATE}: Kaiming"
     ),
+    Constant(
+        "every linear classifier", "share of initial weights beyond two deviations", 0.0455, f"{FLEM_TEMPLATE}: normal"
+    ),
     Constant("every linear classifier", "initial bias", 0.0, FLEM_TEMPLATE),
     Constant("every linear classifier", "threshold of its logits", 0.0, "ailearn-ml/FLEM, utils/metrics.py"),
     Constant("CB", "mean of the weights", 1.0, f"{CUI}, section 4"),
@@ -189,6 +192,7 @@ CONSTANTS = [
     Constant("FLEM", "clamp of the probabilities in L_IN", 1e-7, FLEM_CODE),
     Constant("FLEM", "width of g", 128, FLEM_CODE),
     Constant("FLEM", "initial standard deviation of g times sqrt(fan-in)", 2**0.5, f"{FLEM_TEMPLATE}: Kaiming"),
+    Constant("FLEM", "share of initial weights beyond two deviations", 0.0455, f"{FLEM_TEMPLATE}: normal"),
     Constant("FLEM", "slope of g's leaky units", 0.01, FLEM_CODE),
     Constant("FLEM", "epsilon of g's batch normalisation", 1e-5, f"{FLEM_CODE}: torch's default"),
     Constant("ML-KNN", "threshold of the posterior", 0.5, f"{ZHANG}, section 3"),
@@ -199,6 +203,7 @@ CONSTANTS = [
     Constant("LEVI", "width of the encoder", 500, LEVI_TPAMI),
     Constant("LEVI", "latent size at 5 and at 230 labels", (200, 230), LEVI_TPAMI),
     Constant("LEVI", "initial standard deviation times sqrt((fan-in + fan-out)/2)", 1.0, f"{LEVI_BOTH}: Xavier normal"),
+    Constant("LEVI", "share of initial weights beyond two deviations", 0.0455, f"{LEVI_BOTH}: Xavier normal"),
     Constant("LEVI", "initial bias", 0.01, LEVI_BOTH),
     Constant("LEVI", "least standard deviation of the posterior", 1e-8, LEVI_BOTH),
     Constant("LEVI", "addition to the variance in the KL's logarithm", 1e-12, LEVI_BOTH),
