@@ -1,6 +1,6 @@
 """Mutation run: does some test notice each of the seeded changes in ``mutants.toml``?
 
-    python -m tests.mutation [WORD ...]      of all mutants, or of those whose file or text has one of the words
+    python -m tests.mutation.run [WORD ...]  of all mutants, or of those whose file or text has one of the words
 
 Every mutant is applied alone to a copy of the checkout. The test files that are expected to notice it run first; the
 others only where those pass. A mutant counts as killed by a test of values or behaviour alone: tests that compare
@@ -12,17 +12,24 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 2
+LIBRARIES = ["torch", "pandas", "scipy.stats", "sklearn.linear_model", "skmultilearn.ensemble", "scikit_posthocs"]
+"""Imported once, by the process that the others fork from."""
+CONTEXT = get_context("forkserver")
 SECONDS = 600
 """For one run of tests; a mutant under which they do not end is killed."""
 ALL = ("tests/methods", "tests/bench")
@@ -58,34 +65,55 @@ def mutants() -> list[Mutant]:
     return [Mutant(*change, tuple(group["tests"])) for group in groups for change in group["changes"]]
 
 
+class FirstFailure:
+    """A plugin of pytest that remembers the first test, or test file, that fails."""
+
+    name: str | None = None
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.name = self.name or (report.nodeid if report.failed else None)
+
+    pytest_collectreport = pytest_runtest_logreport
+
+
 def failing_test(tests: tuple[str, ...], mutant: Mutant | None = None) -> str | None:
-    """The first test that fails in a copy of the checkout, under a mutant; None where all pass."""
+    """The first test that fails in a copy of the checkout, under a mutant; None where all pass. In a fresh process."""
+    import pytest
+
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ":!results", ":!docs"]
-        for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[
-            :-1
-        ]:
-            if os.path.lexists(ROOT / name):
-                Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, Path(folder, name), follow_symlinks=False)
+        copy_checkout(Path(folder))
         if mutant is not None:
             path = Path(folder, mutant.file)
             path.write_text(path.read_text(encoding="utf-8").replace(mutant.old, mutant.new), encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", *tests]
-        command += [f"--ignore={name}" for name in EXCLUDED]
-        environment = {**os.environ, "PYTHONPATH": folder, "OMP_NUM_THREADS": "1"}
-        try:
-            done = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return f"no end within {SECONDS} s"
-    if done.returncode == 0:
-        return None
-    failed = [line.split(" - ")[0] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    if not failed:
-        raise RuntimeError(f"pytest ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return failed[0].split(" ", 1)[1]
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("bench", "tests")]:
+            del sys.modules[name]  # the checkout's
+        os.chdir(folder)
+        os.environ["PYTHONPATH"] = folder
+        sys.path.insert(0, folder)
+        signal.signal(signal.SIGALRM, _too_long)
+        signal.alarm(SECONDS)
+        first = FirstFailure()
+        ignored = [f"--ignore={name}" for name in EXCLUDED]
+        with open(os.devnull, "w") as sys.stdout:
+            code = pytest.main(["-x", "-q", "--tb=no", "-p", "no:cacheprovider", *ignored, *tests], [first])
+        signal.alarm(0)
+    if code not in (0, 1, 2):
+        raise RuntimeError(f"pytest ended with {code} on {tests}, mutant {mutant}")
+    return first.name or (f"pytest ended with {code}" if code else None)
+
+
+def copy_checkout(folder: Path) -> None:
+    """Copy what git lists or would, without stored records and pages; links stay links."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ":!results", ":!docs"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.split("\0"):
+        if name and os.path.lexists(ROOT / name):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError(f"the tests have not ended within {SECONDS} s")
 
 
 def main(words: list[str]) -> int:
@@ -102,7 +130,7 @@ def main(words: list[str]) -> int:
     return 1 if survivors else 0
 
 
-def not_killed(tests: dict[Mutant, tuple[str, ...]]) -> list[Mutant]:
+def not_killed(tests: Mapping[Mutant, tuple[str, ...]]) -> list[Mutant]:
     """The mutants under which their tests pass; a line is printed for each.
 
     Raises
@@ -110,7 +138,7 @@ def not_killed(tests: dict[Mutant, tuple[str, ...]]) -> list[Mutant]:
     SystemExit: with 2, when the tests fail without any mutant.
     """
     left = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ProcessPoolExecutor(AT_ONCE, CONTEXT, max_tasks_per_child=1) as pool:
         every = sorted({name for names in tests.values() for name in names})
         without = pool.submit(failing_test, tuple(every)) if every else None
         for mutant, killer in zip(tests, pool.map(failing_test, tests.values(), tests), strict=True):
@@ -124,4 +152,6 @@ def not_killed(tests: dict[Mutant, tuple[str, ...]]) -> list[Mutant]:
 
 
 if __name__ == "__main__":
+    os.environ["OMP_NUM_THREADS"] = "1"
+    CONTEXT.set_forkserver_preload(LIBRARIES)
     sys.exit(main(sys.argv[1:]))
