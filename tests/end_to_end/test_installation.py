@@ -26,13 +26,21 @@ def site_packages(python: str) -> Path:
     return Path(output(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=Path("/")))
 
 
+def needs(*packages: str) -> None:
+    """Skip the test where a Python package that builds or installs is missing."""
+    for package in packages:
+        pytest.importorskip(package, reason=f"needs the Python package {package}")
+
+
 def build(source: Path, target: Path, *what: str) -> None:
+    needs("build", "hatchling")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), *what, str(source)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
 
 
 def install(python: str, *what: object) -> None:
+    needs("pip", "hatchling")
     command = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index"]
     done = subprocess.run([*command, *map(str, what)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -204,7 +204,8 @@ def test_bce_on_yeast_ranks_clearly_better_than_label_frequency(tmp_path: Path) 
 
 def test_bce_on_voc_photographs_gives_what_the_released_code_gives(shared_data: Path, tmp_path: Path) -> None:
     """Paper protocol, EfficientNet-Lite2 features of VOC 2007 photographs: the released code's numbers there."""
-    done = bench("run", "--datasets", "VOC07tv", "--data", str(shared_data), "--methods", "BCE", cwd=tmp_path)
+    features = shared_data / "features/VOC07tv_train_features_efficientnet-lite2.npy"
+    done = bench("run", "--datasets", "VOC07tv", "--data", str(features.parent), "--methods", "BCE", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     test = result_of(tmp_path / "results/runs", "VOC07tv@efficientnet-lite2", "BCE")["test"]
     assert test["hamming"] == pytest.approx(0.0220, abs=0.0007)

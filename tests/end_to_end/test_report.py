@@ -19,6 +19,7 @@ import pytest
 from bench.records.record import Failure, Record, encode
 from bench.records.store import Store
 from bench.tables.render import FORMATS
+from tests.conftest import program
 from tests.end_to_end.test_program import ROOT, bench
 
 SCRIPT = "<script>window.broken = true</script> out of memory"
@@ -161,19 +162,14 @@ def test_wrong_use_is_one_sentence(ran: Path, arguments: tuple[str, ...]) -> Non
     assert done.stderr.count("\n") == 1
 
 
-def chromium() -> str:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("needs a chromium on the path (Debian's package chromium)")
-    return path
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
     with playwright.sync_playwright() as session:
         options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-        started = session.chromium.launch(executable_path=chromium(), args=options)
+        started = session.chromium.launch(
+            executable_path=program("chromium", "chromium-browser", package="chromium"), args=options
+        )
         yield started
         started.close()
 

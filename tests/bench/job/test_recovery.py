@@ -109,12 +109,13 @@ def test_matlab_files_hold_what_the_npz_files_hold(name: str, shared_data: Path)
 
 
 def test_every_real_set_is_found_once(shared_data: Path) -> None:
-    found = ldl.find([shared_data])
+    folder = (shared_data / "ldl").parent
+    found = ldl.find([folder])
     assert len(found) == 16
     assert all(path.suffix == ".npz" for path in found.values())
-    assert ldl.resolve("sjaffe", [shared_data]) == found["SJAFFE"]
+    assert ldl.resolve("sjaffe", [folder]) == found["SJAFFE"]
     with pytest.raises(UsageError, match="did you mean 'SJAFFE'"):
-        ldl.resolve("SJAFE", [shared_data])
+        ldl.resolve("SJAFE", [folder])
 
 
 def write(path: Path, **changes: object) -> Path:

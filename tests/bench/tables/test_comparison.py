@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +20,7 @@ from bench.records.record import JobName, Manifest
 from bench.tables.comparison import ablation, comparison, paper_ablation, paper_table
 from bench.tables.render import FORMATS, latex_escaped, render
 from bench.tables.table import Style, Table
+from tests.conftest import program, tex_files
 from tests.records import record, result
 
 HAMMING = metric_named("hamming")
@@ -165,13 +165,15 @@ def test_latex_escapes() -> None:
     assert latex_escaped("a_b & 5% ± {x}") == r"a\_b \& 5\% $\pm$ \{x\}"
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (Debian: texlive-latex-recommended)")
 def test_latex_compiles(table: Table, settings: config.Config, tmp_path: Path) -> None:
+    pdflatex = program("pdflatex", package="texlive-latex-base")
+    tex_files("article.cls", package="texlive-latex-base")
+    tex_files("booktabs.sty", package="texlive-latex-recommended")
     body = render(table, "latex") + render(paper_table(HAMMING, settings), "latex")
     document = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + body + "\\end{document}\n"
     (tmp_path / "t.tex").write_text(document, encoding="utf-8")
     done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
+        [pdflatex, "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

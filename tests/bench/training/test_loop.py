@@ -370,6 +370,17 @@ def test_streams_are_fixed_numbers() -> None:
     assert stream_seed(1, "classifier", "shuffle", 1) == 4224600067466384653
 
 
+def test_every_batch_of_every_epoch_draws_other_noise() -> None:
+    def noise(epoch: int, number: int, seed: int = 0, stage: str = "classifier") -> float:
+        with torch.random.fork_rng(devices=[]):
+            Streams(seed, stage).seed_noise(epoch, number, torch.device("cpu"))
+            return float(torch.rand(()))
+
+    drawn = [noise(1, 0), noise(1, 1), noise(2, 0), noise(1, 0, seed=1), noise(1, 0, stage="recovery network")]
+    assert len(set(drawn)) == 5
+    assert noise(1, 1) == drawn[1]
+
+
 def test_divergence_names_the_epoch(data: Split, validation: Split) -> None:
     class Diverging(LinearMethod):
         def objective(self, batch: Batch) -> Tensor:
@@ -386,6 +397,15 @@ def test_divergence_names_the_epoch(data: Split, validation: Split) -> None:
     )
     assert healthy.diverged == [None, 1]
     assert healthy.epochs[1] == 0
+
+
+def test_a_loss_that_is_not_finite_is_divergence_though_the_gradients_are_finite(data: Split) -> None:
+    class Infinite(LinearMethod):
+        def objective(self, batch: Batch) -> Tensor:
+            return F.binary_cross_entropy_with_logits(batch.z, batch.y) + self.offset
+
+    made = [Infinite(problem_of(data), offset=offset).double() for offset in (0.0, float("inf"))]
+    assert loop.train(made, data, None, OPTIONS, seed=0).diverged == [None, 1]
 
 
 def test_a_late_divergence_keeps_what_was_good_alone_or_in_company(data: Split, validation: Split) -> None:
