@@ -253,7 +253,7 @@ def inventory(states: list[JobState]) -> str:
 
 def statistics(table: MetricTable) -> str:
     """Tests over data sets of one metric."""
-    return f"**{table.metric.title}**\n\n" + as_text(significance(table, table.ranked, "FLEM-D", None), "pipe")
+    return f"**{table.metric.title}**\n\n" + as_text(significance(table, table.ranked, CONTROL), "pipe")
 
 
 def recovery_tables(states: list[JobState], config: Config) -> list[MetricTable]:
