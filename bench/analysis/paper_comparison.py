@@ -190,7 +190,7 @@ def render_comparison(
 
 def meaning_of_widths(frame: pd.DataFrame) -> str:
     """Rest of a sentence on the half-widths, where some cell has one."""
-    return ", ± half the width of the interval of one more run of ours" if frame["half_width"].notna().any() else ""
+    return ", ± half the 95 % interval of one more run of ours" if frame["half_width"].notna().any() else ""
 
 
 def totals(frame: pd.DataFrame) -> str:
