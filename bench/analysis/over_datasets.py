@@ -151,7 +151,12 @@ def _against(tests: list[Against], control: str, blocks: int, region: float) -> 
         f"{control} against each of the others: on how many data sets it is better and worse, and the probabilities "
         f"that it is better, equivalent (within {100 * region:.3g} % of {control}'s value on each data set) or worse.",
         Grid(headers, body),
-        reach + (f": no difference to {control} can be shown here." if least * len(tests) >= ALPHA else "."),
+        reach
+        + (
+            f": no difference to {control} can be shown here, and the probabilities rest on as little."
+            if least * len(tests) >= ALPHA
+            else "."
+        ),
         f"Shown to differ from {control} at {ALPHA} after Holm: {', '.join(shown) if shown else 'none'}. "
         "What is not shown to differ is not shown to be equal; the last three columns say how probable that is.",
     ]

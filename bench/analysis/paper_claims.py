@@ -265,7 +265,7 @@ def claims_grid(counted: Sequence[Claim]) -> Grid:
         for claim in counted
     ]  # fmt: skip
     headers = [
-        "claim (cells of the four metrics)",
+        "claim (cells of the paper's metrics)",
         "section",
         "printed",
         "here",

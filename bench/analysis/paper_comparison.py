@@ -176,7 +176,8 @@ def render_comparison(
     if form == "csv":
         return frame.to_csv(index=False)
     if form == "json":
-        return json.dumps(json.loads(frame.to_json(orient="records", double_precision=15)), indent=1) + "\n"
+        known = frame.astype(object).where(frame.notna(), None)  # NaN is no JSON
+        return json.dumps(known.to_dict(orient="records"), indent=1) + "\n"
     style = "pipe" if form == "markdown" else "simple"
     parts = [
         _one_set(str(ours), str(theirs), cells, config, style, colour)

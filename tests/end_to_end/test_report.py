@@ -104,7 +104,9 @@ def test_stats_compare_and_export_say_what_is_missing(ran: Path) -> None:
     typo = without_torch(ran, "compare", "--map", "yest=VOC07")
     assert (typo.returncode, "did you mean 'yeast'?" in typo.stderr) == (2, True)
     assert "yeast: CB stale." in done.stdout
-    assert "sd)" in done.stdout
+    assert " ± " in done.stdout
+    assert "Not counted together, because they stand in: yeast@mulan." in done.stdout
+    assert "1 of 3 variants, 2 of 9 baselines here: not tested" in " ".join(done.stdout.split())
     assert "\x1b" not in done.stdout  # no colours in a pipe
     done = without_torch(ran, "export", "all.sqlite")
     assert done.returncode == 0, done.stderr
@@ -300,7 +302,7 @@ def test_names_roles_and_headings_for_a_screen_reader(opened: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("compare", "--map", "VOC07tv=VOC07"), "FLEM-D is better than the seven other baselines"),
+        (("compare", "--map", "VOC07tv=VOC07"), "FLEM-D is better than the 7 other baselines"),
         (("stats", "--metric", "hamming"), "Nemenyi: mean ranks must differ by"),
         (("table", "--metric", "hamming"), "Variants of bench.toml: FLEM-D legacy is FLEM-D with interaction legacy"),
     ],

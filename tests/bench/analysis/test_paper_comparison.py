@@ -297,7 +297,10 @@ def test_a_claim_that_does_not_hold_is_called_so() -> None:
 
 def test_formats() -> None:
     frame = comparison_frame(PAPERS_OWN[:1], {})
-    assert len(json.loads(render_comparison(frame, CONFIG, "json", []))) == 96
+    lines = json.loads(render_comparison(frame, CONFIG, "json", []))
+    assert len(lines) == 96
+    assert lines[0]["half_width"] is None  # one seed
+    assert {type(lines[0][key]) for key in ("rank", "ours", "verdict")} == {int, float, str}
     assert render_comparison(frame, CONFIG, "csv", []).count("\n") == 97
     assert "| FLEM-D" in render_comparison(frame, CONFIG, "markdown", [])
 
