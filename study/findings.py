@@ -10,16 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from statistics import mean, median, stdev
 
-from bench.analysis.paper_claims import BASELINES, VARIANTS
-from bench.analysis.within_datasets import Resampled, shown
+from bench.analysis.paper_claims import VARIANTS
+from bench.analysis.within_datasets import Resampled, power_in_words, shown
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.record import Metrics, Record
 from bench.tables import paper
 from bench.text import Grid, as_text
 
 Records = Mapping[tuple[str, str, int], Record]
+HAMMING, RANKING, *_ = PAPER_METRICS
 LIKE_THE_PAPER = ["VOC07tv", "Reuters", "COCO18"]
 """Data sets with sizes and features most like those of the paper's sets."""
+NEARLY_NOTHING = 1
+"""Per cent of the Hamming loss of predicting no label."""
 
 
 def by_job(records: Iterable[Record]) -> dict[tuple[str, str, int], Record]:
@@ -126,62 +129,12 @@ def seed_stds(records: Records) -> str:
     )
 
 
-def margins(records: Records) -> str:
-    """Std over seeds beside the margins that the paper's first places rest on, as a table."""
-    lines = []
-    for metric in PAPER_METRICS:
-        claimed = printed_margins(metric)
-        near = [std for _, std in stds(of_sets(records, LIKE_THE_PAPER), metric)]
-        searched = searched_std(records, metric)
-        below, count = margins_below(records, metric)
-        lines.append([
-            metric.title, f"{median(claimed):.4f}", f"{min(claimed):.4f} to {max(claimed):.4f}",
-            f"{median(near):.4f}" if near else "–", "–" if searched is None else f"{searched:.4f}",
-            "–" if below is None else f"{below} of {count}",
-        ])  # fmt: skip
-    headers = [
-        "metric", "median margin claimed", "lowest to highest", "median std over seeds, all variants",
-        "of FLEM's variants", "margins below two of FLEM's",
-    ]  # fmt: skip
-    return table(headers, lines)
-
-
-def printed_margins(metric: Metric) -> list[float]:
-    """Margin of the best FLEM variant over the best baseline on each of the paper's data sets, as printed."""
-    assert metric.paper_table is not None
-    values: dict[str, dict[str, float]] = {}
-    for cell in paper.comparison_table(metric.paper_table):
-        if cell.value:
-            values.setdefault(cell.dataset, {})[cell.method] = float(cell.value)
-    sign = -1 if metric.lower_is_better else 1
-    return [
-        max(sign * of_set[name] for name in VARIANTS) - max(sign * of_set[name] for name in BASELINES)
-        for of_set in values.values()
-    ]
-
-
 def stds(records: Records, metric: Metric) -> list[tuple[str, float]]:
     """(variant, std over seeds) of each data set and variant that has more than one seed; not ML-KNN, which draws
     nothing."""
     pairs = sorted({(dataset, variant) for dataset, variant, _ in records if variant != "ML-KNN"})
     every = [(variant, seed_std(records, dataset, variant, metric)) for dataset, variant in pairs]
     return [(variant, std) for variant, std in every if std is not None]
-
-
-def searched_std(records: Records, metric: Metric) -> float | None:
-    """Median std over seeds of FLEM's variants on the sets most like the paper's; None without several seeds."""
-    near = [std for variant, std in stds(of_sets(records, LIKE_THE_PAPER), metric) if variant in VARIANTS]
-    return median(near) if near else None
-
-
-def margins_below(records: Records, metric: Metric) -> tuple[int | None, int]:
-    """Number of printed margins below two stds of FLEM's variants on the sets most like the paper's, and of all
-    margins."""
-    claimed = printed_margins(metric)
-    searched = searched_std(records, metric)
-    if searched is None:
-        return None, len(claimed)
-    return sum(margin < 2 * searched for margin in claimed), len(claimed)
 
 
 def _losses(values: Metrics) -> dict[str, float]:
@@ -225,36 +178,59 @@ def selection(records: Records, variants: Sequence[str] = VARIANTS) -> str:
 def nothing_predicted(records: Records, measured: Mapping[str, Mapping[str, float]]) -> str:
     """ML-KNN's Hamming loss beside that of predicting no label at all, which is the label density."""
     metric = PAPER_METRICS[0]
-    lines = []
+    lines, nothing = [], []
     for dataset in datasets_of(records):
         record, density = records.get((dataset, "ML-KNN", 0)), measured.get(dataset, {}).get("density")
         if record is None or density is None:
             continue
         value = on_test(record, metric)
         assert value is not None
-        lines.append([dataset, f"{density:.4f}", f"{value:.4f}", f"{100 * (1 - value / density):.0f} %"])
+        lower = round(100 * (1 - value / density))
+        lines.append([dataset, f"{density:.4f}", f"{value:.4f}", f"{lower} %"])
+        if lower <= NEARLY_NOTHING:
+            nothing.append(dataset)
     headers = ["data set", "no label predicted", "ML-KNN", "lower by"]
-    return table(headers, lines)
+    said = f"On {', '.join(nothing)} it predicts next to nothing, too" if nothing else "On no set is it that"
+    return f"{table(headers, lines)}\n{said} (lower by {NEARLY_NOTHING} % at most).\n"
 
 
-def saturation(records: Records, measured: Mapping[str, Mapping[str, float]]) -> str:
-    """Share of RAKEL's scores that are 0 or 1, beside its ranking loss and BCE's, as a table."""
-    ranking = PAPER_METRICS[1]
+def labelsets(records: Records, measured: Mapping[str, Mapping[str, float]]) -> str:
+    """RAKEL's ranking loss over its Hamming loss beside the printed range, and the share of its scores that are 0 or 1,
+    as a table and a sentence."""
     lines = []
     for dataset in datasets_of(records):
         record, facts = records.get((dataset, "RAKEL", 0)), measured.get(dataset, {})
         beside = records.get((dataset, "BCE", 0))
         if record is None or beside is None or "saturated" not in facts:
             continue
-        ours, theirs = on_test(record, ranking), on_test(beside, ranking)
-        assert ours is not None
-        assert theirs is not None
+        hamming, ranking, of_bce = (
+            on_test(*pair) for pair in ((record, HAMMING), (record, RANKING), (beside, RANKING))
+        )
+        assert hamming is not None
+        assert ranking is not None
+        assert of_bce is not None
         lines.append([
-            dataset, f"{100 * facts['saturated']:.0f} %", f"{100 * facts['tied at the top']:.0f} %", f"{ours:.4f}",
-            f"{theirs:.4f}",
+            dataset, f"{hamming:.4f}", f"{ranking:.4f}", f"{ranking / hamming:.1f}", f"{of_bce:.4f}",
+            f"{100 * facts['saturated']:.0f} %", f"{100 * facts['tied at the top']:.0f} %",
         ])  # fmt: skip
-    headers = ["data set", "scores within 1e-6 of 0 or 1", "rows whose highest score ties", "ranking loss", "of BCE"]
-    return table(headers, lines)
+    headers = [
+        "data set", "Hamming loss", "ranking loss", "ranking / Hamming", "ranking loss of BCE",
+        "scores within 1e-6 of 0 or 1", "rows whose highest score ties",
+    ]  # fmt: skip
+    theirs = printed_ratios("RAKEL").values()
+    said = f"In print the ranking loss is {min(theirs):.2g} to {max(theirs):.2g} times the Hamming loss."
+    return f"{table(headers, lines)}\n{said}\n"
+
+
+def printed_ratios(variant: str) -> dict[str, float]:
+    """{data set: printed ranking loss over printed Hamming loss} of a method."""
+    values = {
+        (cell.dataset, table): float(cell.value)
+        for table in (2, 3)
+        for cell in paper.comparison_table(table)
+        if cell.method == variant and cell.value
+    }
+    return {dataset: value / values[dataset, 2] for (dataset, table), value in values.items() if table == 3}
 
 
 def within(sets: Sequence[Resampled], control: str) -> str:
@@ -265,6 +241,28 @@ def within(sets: Sequence[Resampled], control: str) -> str:
         for method, by_metric in counts.items()
     ]
     return table([f"{control} against", *(metric.title for metric in PAPER_METRICS)], lines)
+
+
+def within_power(sets: Sequence[Resampled]) -> str:
+    """Sentence on the differences that the seeds of the intervals can show."""
+    of_metric = [intervals for resampled in sets for intervals in resampled.intervals.values()]
+    return power_in_words([(one.seeds, len(intervals)) for intervals in of_metric for one in intervals])
+
+
+def in_every_seed(records: Records, variant: str, other: str) -> tuple[int, int, int, float]:
+    """Cells in which a variant is better than another with every seed, worse with every seed, all cells of two seeds or
+    more, and the number that chance would give to either where seeds are independent."""
+    better = worse = cells = 0
+    chance = 0.0
+    for metric in PAPER_METRICS:
+        by_set: dict[str, list[float]] = {}
+        for record, _, difference in pairs(records, variant, other, metric):
+            by_set.setdefault(record.job.dataset, []).append(-gain(metric, difference))
+        for gains in by_set.values():
+            if len(gains) > 1:
+                better, worse = better + (min(gains) > 0), worse + (max(gains) < 0)
+                cells, chance = cells + 1, chance + 0.5 ** len(gains)
+    return better, worse, cells, chance
 
 
 def shown_on_sets(sets: Sequence[Resampled]) -> dict[str, dict[str, Counter[str | None]]]:

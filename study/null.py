@@ -1,8 +1,8 @@
-"""False alarms of ``bench stats`` between 13 copies of one method, where nothing differs: ``python -m study.null``
-stores study/null.json and writes docs/statistics.md.
+"""False alarms of ``bench stats`` between copies of one method, where nothing differs: ``python -m study.null`` stores
+study/null.json and writes docs/statistics.md.
 
-Plain BCE is trained with 40 seeds on eight small real sets. A copy takes one of a set's seeds at random (or three, and
-their mean), so 13 copies differ by nothing but their seeds; whatever a test finds between them is false.
+Plain BCE is trained with SEEDS seeds on small real sets. A copy takes one of a set's seeds at random (or several, and
+their mean), so COPIES copies differ by nothing but their seeds; whatever a test finds between them is false.
 """
 
 from __future__ import annotations
@@ -30,12 +30,11 @@ SEEDS = 40
 COPIES = 13
 ROUNDS = 1000
 METRICS = tuple(metric.key for metric in PAPER_METRICS)
-RESULTS = Path(__file__).with_name("null.json")
 
 
 def main() -> None:
-    RESULTS.write_text(json.dumps(run(), indent=1) + "\n")
-    statistics_page.write(json.loads(RESULTS.read_text()))
+    statistics_page.NULL.write_text(json.dumps(run(), indent=1) + "\n")
+    statistics_page.main()
 
 
 def run() -> dict[str, Any]:
@@ -89,8 +88,8 @@ def over_sets(records: dict, rounds: int) -> dict[str, dict[str, float]]:
 
 
 def within_sets(store: Store, records: dict, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
-    """{seeds of a copy: {metric: {set: share of rounds in which some interval of 12 copies against the 13th misses
-    zero}}}."""
+    """{seeds of a copy: {metric: {set: share of rounds in which some interval of the other copies against the first
+    misses zero}}}."""
     shares: dict[str, dict[str, dict[str, float]]] = {count: {metric: {} for metric in METRICS} for count in "123"}
     for name in SETS:
         kept = []

@@ -14,9 +14,9 @@ import msgspec
 from msgspec.structs import replace
 
 from bench import config as configuration
-from bench.analysis.hypothesis_tests import friedman
+from bench.analysis.hypothesis_tests import critical_difference, friedman
 from bench.analysis.over_datasets import complete_values, significance
-from bench.analysis.paper_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_grid
+from bench.analysis.paper_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.analysis.recovery import against_trivial_baselines
 from bench.analysis.within_datasets import Resampled
@@ -34,8 +34,8 @@ from bench.report.style import encoded
 from bench.tables.comparison import ABLATION, ablation, comparison, paper_table
 from bench.tables.render import render_all
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
-from bench.text import Grid, as_text
-from study import costs, findings, processors
+from bench.text import Grid, as_text, counted
+from study import costs, findings, margins, processors
 from study.reference import (
     ANOTHER_PROCESSOR,
     CONTROL,
@@ -131,10 +131,12 @@ def page(reference: Reference) -> str:
     claimed = claims([paper_table(metric, config) for metric in PAPER_METRICS], tables)
     times = costs.fitting_times(records)
     few, recovery = read(DELICIOUS), committed(Store(RECOVERY), config)
+    few_records = [state.record for state in few.states if state.record]
     recovery_made = recovery_tables(recovery, config)
     elsewhere = findings.by_job(record for _, record in unpacked(ANOTHER_PROCESSOR / PACKED))
     return TEMPLATE.read_text(encoding="utf-8").format(
         origin=origin(states),
+        seeds_each=seeds_each(states),
         whole=jobs_and_hours([*states, *recovery, *few.states]),
         in_short=in_short(records, claimed, tables, within, times, recovery_made, elsewhere, CONTROL),
         inventory=inventory(states),
@@ -142,27 +144,36 @@ def page(reference: Reference) -> str:
         tables=render_all(tables, "markdown"),
         ablation=render_all([ablation(photographs)], "markdown"),
         enhancement=enhancement(reference),
+        few_labels=next(record.result.n_labels for record in findings.by_job(few_records).values() if record.result),
+        few_seeds=counted(len({state.job.seed for state in few.states}), "seed"),
+        few_of_grid=points(few.states),
+        whole_grid=points(states),
         few_points="\n".join([origin(few.states) + "\n", render_all(few.tables(Choice()), "markdown")]),
-        claims=as_text([claims_grid(claimed)], "pipe"),
+        claims=as_text([claims_grid(claimed), claims_note(claimed)], "pipe"),
         within=findings.within(within, CONTROL),
+        power=findings.within_power(within),
         sets=", ".join(_with_instances(within)),
         statistics="\n".join(statistics(table) for table in with_bce),
         joint=findings.pair(records, "FLEM-I", "BCE"),
         separate=findings.pair(records, "FLEM-I separate", "BCE"),
         class_balanced=findings.pair(records, "CB", "FL"),
         nothing=findings.nothing_predicted(records, measured),
-        saturation=findings.saturation(records, measured),
+        labelsets=findings.labelsets(records, measured),
         legacy=findings.pair(records, "FLEM-D legacy", "FLEM-D"),
         mapped=findings.pair(records, "R-FL VOC", "R-FL"),
         scaled=findings.pair(records, "DB VOC", "DB"),
         near=", ".join(findings.LIKE_THE_PAPER),
-        margins=findings.margins(records),
+        margins=margins.margins(records),
+        sizes=margins.sizes(records),
         stds=findings.seed_stds(records),
         elsewhere=processors.summary(records, elsewhere, reference.compared()),
         distances_elsewhere=processors.compared(records, elsewhere, reference.compared()),
         choices_elsewhere=processors.choices(records, elsewhere, reference.compared()),
         selection=findings.selection(records),
         blocks=blocks,
+        ranked=len(with_bce[0].ranked),
+        needed=f"{critical_difference(len(with_bce[0].ranked), blocks):.2f}",
+        possible=len(with_bce[0].ranked) - 1,
         costs=costs.costs_and_ranks(times, ranks),
         cheap=costs.cheap_and_dear(times, ranks, blocks),
         neighbours_first=", ".join(ranked_on(tables[0], "ML-KNN", range(1, 2))) or "none",
@@ -226,6 +237,18 @@ def jobs_and_hours(states: list[JobState]) -> str:
     return f"{len(states)} jobs in {seconds / 3600:.1f} hours of computing"
 
 
+def seeds_each(states: list[JobState]) -> str:
+    """Number of seeds of a variant on a set: "3 seeds", or "1 to 3 seeds"."""
+    counts = Counter((state.job.full_dataset, state.job.variant) for state in states).values()
+    return counted(max(counts), "seed") if min(counts) == max(counts) else f"{min(counts)} to {max(counts)} seeds"
+
+
+def points(states: list[JobState]) -> int:
+    """Number of grid points of the jobs of CONTROL."""
+    results = [state.record.result for state in states if state.record and state.job.variant == CONTROL]
+    return max(len(result.grid) for result in results if result)
+
+
 def _device(environment: dict[str, Any]) -> str:
     return str(environment["device"]).partition(" (")[0]  # without how its threads wait
 
@@ -253,7 +276,7 @@ def inventory(states: list[JobState]) -> str:
 
 def statistics(table: MetricTable) -> str:
     """Tests over data sets of one metric."""
-    return f"**{table.metric.title}**\n\n" + as_text(significance(table, table.ranked, "FLEM-D", None), "pipe")
+    return f"**{table.metric.title}**\n\n" + as_text(significance(table, table.ranked, CONTROL), "pipe")
 
 
 def recovery_tables(states: list[JobState], config: Config) -> list[MetricTable]:

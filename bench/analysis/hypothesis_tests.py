@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from scipy import stats
 
 SAMPLES = 50_000
 ALPHA = 0.05
+POWER_QUANTILES = 20_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Friedman:
     chi_square: float
     chi_square_p: float
     f: float
+    """Infinite where every data set orders the methods alike; NaN where every value ties with every other."""
     f_p: float
     blocks: int
     methods: int
@@ -46,7 +49,7 @@ def friedman(values: np.ndarray, lower_is_better: bool) -> Friedman:
     ranks = stats.rankdata(values if lower_is_better else -values, axis=1)
     mean_ranks = ranks.mean(0)
     if np.ptp(ranks) == 0:  # every value ties with every other
-        return Friedman(mean_ranks.tolist(), 0.0, 1.0, 0.0, 1.0, blocks, methods)
+        return Friedman(mean_ranks.tolist(), 0.0, 1.0, math.nan, 1.0, blocks, methods)
     chi_square, p = stats.friedmanchisquare(*values.T)
     most = blocks * (methods - 1)
     if most - chi_square < 1e-9 * most:
@@ -60,6 +63,25 @@ def friedman(values: np.ndarray, lower_is_better: bool) -> Friedman:
     f = (blocks - 1) * chi_square / (most - chi_square)
     f_p = float(stats.f.sf(f, methods - 1, (methods - 1) * (blocks - 1)))
     return Friedman(mean_ranks.tolist(), float(chi_square), float(p), float(f), f_p, blocks, methods)
+
+
+def rests_on(
+    values: np.ndarray, lower_is_better: bool, most: int = 2, alpha: float = ALPHA
+) -> tuple[tuple[int, ...], float] | None:
+    """Fewest methods without which Iman and Davenport's test shows no difference, and its p then.
+
+    Of equally few those that leave the largest p. None where ``most`` of them are not enough.
+    """
+    methods = values.shape[1]
+    for count in range(1, min(most, methods - 3) + 1):
+        p = {
+            out: friedman(np.delete(values, out, axis=1), lower_is_better).f_p
+            for out in combinations(range(methods), count)
+        }
+        without = max(p, key=lambda out: p[out])
+        if p[without] >= alpha:
+            return without, p[without]
+    return None
 
 
 def critical_difference(methods: int, blocks: int, alpha: float = ALPHA) -> float:
@@ -91,8 +113,8 @@ class Against:
     control_better: float
     equivalent: float
     method_better: float
-    """The last three: Bayesian signed-rank, probabilities that the control is better by more than the region of
-    practical equivalence, that they are equivalent, and that the other is better."""
+    """The last three: Bayesian signed-rank on relative differences, probabilities that the control is better by more
+    than the region of practical equivalence, that they are equivalent, and that the other is better."""
 
 
 def against_control(
@@ -103,7 +125,7 @@ def against_control(
     Parameters
     ----------
     values: [data sets, methods], complete.
-    region: half-width of practical equivalence, in the metric's unit.
+    region: half-width of practical equivalence, as a share of the control's value on each data set.
     """
     signed = values if lower_is_better else -values
     column = methods.index(control)
@@ -113,10 +135,17 @@ def against_control(
             continue
         gain = signed[:, j] - signed[:, column]  # above 0 where the control is better
         p = wilcoxon_p(gain)
-        better, equivalent, worse = signed_rank_posterior(gain, region, np.random.default_rng(seed))
+        shares = relative_gains(gain, values[:, column])
+        better, equivalent, worse = signed_rank_posterior(shares, region, np.random.default_rng(seed))
         tests.append(Against(method, int((gain > 0).sum()), int((gain < 0).sum()), p, 1.0, better, equivalent, worse))
     adjusted = holm([test.p for test in tests])
     return [replace(test, p_holm=p) for test, p in zip(tests, adjusted, strict=True)]
+
+
+def relative_gains(gain: np.ndarray, control: np.ndarray) -> np.ndarray:
+    """Gains as shares of the control's values; infinite where such a value is 0 and the gain is not."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(gain == 0, 0.0, gain / np.abs(control))
 
 
 def wilcoxon_p(gain: np.ndarray) -> float:
@@ -144,7 +173,8 @@ def signed_rank_posterior(
     """
     z = np.append(gain, 0.0)
     alpha = np.append(np.ones(len(gain)), 0.5)
-    pairs = (z[:, None] + z[None, :]) / 2
+    with np.errstate(invalid="ignore"):  # two infinite gains of unlike sign: NaN, which is in neither region
+        pairs = (z[:, None] + z[None, :]) / 2
     weights = random.dirichlet(alpha, samples)
     above, below = (np.einsum("si,ij,sj->s", weights, place, weights) for place in (pairs > region, pairs < -region))
     within = 1 - above - below
@@ -156,3 +186,35 @@ def signed_rank_posterior(
 def smallest_wilcoxon_p(blocks: int) -> float:
     """Smallest p-value of the two-sided signed-rank test: all differences of one sign."""
     return 2.0 ** (1 - blocks)
+
+
+def needed_deviations(seeds: int, comparisons: int, alpha: float = ALPHA) -> float:
+    """Size from which a mean of paired differences over seeds is shown, in their standard deviations.
+
+    By the t-test with Bonferroni's correction for so many comparisons; two seeds at least.
+    """
+    return float(stats.t.ppf(1 - alpha / (2 * comparisons), seeds - 1)) / math.sqrt(seeds)
+
+
+def power(deviations: float, seeds: int, comparisons: int, alpha: float = ALPHA) -> float:
+    """Probability that this test shows an expected difference of so many paired standard deviations.
+
+    The noncentral t-distribution as a mean over the chi-square quantiles of the estimated variance: scipy's own gives
+    NaN in its tails.
+    """
+    limit, shift = needed_deviations(seeds, comparisons, alpha), deviations * math.sqrt(seeds)
+    quantiles = (np.arange(POWER_QUANTILES) + 0.5) / POWER_QUANTILES
+    width = limit * math.sqrt(seeds) * np.sqrt(stats.chi2.ppf(quantiles, seeds - 1) / (seeds - 1))
+    return float((stats.norm.sf(width - shift) + stats.norm.cdf(-width - shift)).mean())
+
+
+def half_width_of_another_run(std: float, seeds: int, alpha: float = ALPHA) -> float:
+    """Half-width of the interval about a mean over seeds that one more run of the same experiment falls into.
+
+    By the t-distribution with seeds - 1 degrees of freedom; the variances of the mean and of the run add up.
+
+    Parameters
+    ----------
+    std: standard deviation over the seeds, of which there are two at least.
+    """
+    return float(stats.t.ppf(1 - alpha / 2, seeds - 1)) * std * math.sqrt(1 + 1 / seeds)

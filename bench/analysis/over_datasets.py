@@ -3,6 +3,7 @@ methods."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,13 +17,15 @@ from bench.analysis.hypothesis_tests import (
     critical_difference,
     friedman,
     nemenyi,
+    rests_on,
     smallest_wilcoxon_p,
 )
 from bench.errors import UsageError, did_you_mean
 from bench.tables.table import MetricTable, Table
 from bench.text import Block, Grid, counted
 
-REGION_SHARE = 0.01
+REGION = 0.01
+"""Half-width of practical equivalence, as a share of the control's value."""
 
 
 def complete_values(table: Table, variants: list[str]) -> tuple[pd.DataFrame, list[str]]:
@@ -39,13 +42,13 @@ def variants_with_values(table: Table, variants: Sequence[str]) -> list[str]:
     return [variant for variant in variants if variant in present]
 
 
-def significance(table: MetricTable, variants: list[str], control: str, region: float | None) -> list[Block]:
+def significance(table: MetricTable, variants: list[str], control: str, region: float = REGION) -> list[Block]:
     """Report on one metric: Friedman's test, Nemenyi's pairs, and every variant against the control.
 
     Parameters
     ----------
     variants: the methods compared; the control is one of them.
-    region: half-width of practical equivalence in the metric's unit; None: one percent of the control's mean.
+    region: half-width of practical equivalence, as a share of the control's value on each data set.
 
     Raises
     ------
@@ -71,14 +74,15 @@ def significance(table: MetricTable, variants: list[str], control: str, region: 
         return [*report, f"Nothing can be tested: {text}. Methods are compared over data sets, never seeds."]
     array = values.to_numpy(dtype=float)
     if len(variants) >= 3:
-        report += _over_all(friedman(array, table.metric.lower_is_better), variants)
-    width = abs(float(values[control].mean())) * REGION_SHARE if region is None else region
-    against = against_control(array, variants, control, table.metric.lower_is_better, width)
-    return [*report, *_against(against, control, blocks, width)]
+        report += _over_all(array, table.metric.lower_is_better, variants)
+    against = against_control(array, variants, control, table.metric.lower_is_better, region)
+    return [*report, *_against(against, control, blocks, region)]
 
 
-def _over_all(test: Friedman, variants: list[str]) -> list[Block]:
+def _over_all(values: np.ndarray, lower_is_better: bool, variants: list[str]) -> list[Block]:
+    test = friedman(values, lower_is_better)
     distance = critical_difference(test.methods, test.blocks)
+    reachable = distance <= test.methods - 1
     order = np.argsort(test.mean_ranks, kind="stable")
     pairs = nemenyi(test.mean_ranks, test.blocks)
     apart = [
@@ -88,17 +92,44 @@ def _over_all(test: Friedman, variants: list[str]) -> list[Block]:
         if pairs[i, j] < ALPHA
     ]
     ranks = ", ".join(f"{variants[i]} {test.mean_ranks[i]:.2f}" for i in order)
-    verdict = "some methods differ" if test.f_p < ALPHA else "no difference is shown"
+    if not reachable:
+        verdict = f"no verdict, because {test.blocks} data sets cannot tell even the first method from the last."
+    elif test.f_p < ALPHA:
+        verdict = f"some methods differ at {ALPHA}.{_without(rests_on(values, lower_is_better), variants)}"
+    else:
+        verdict = f"no difference is shown at {ALPHA}."
+    nemenyis = f"Nemenyi: mean ranks must differ by {distance:.2f} of {test.methods - 1} possible to be told apart; "
+    if not reachable:
+        nemenyis += "none can."
+    else:
+        nemenyis += f"apart are {'; '.join(apart)}." if apart else "no pair does."
     return [
         f"Mean ranks over {test.blocks} data sets (ties share their mean rank): {ranks}.",
-        f"Friedman: chi-square {test.chi_square:.2f}, p {probability(test.chi_square_p)}; "
-        f"Iman-Davenport: F {test.f:.2f}, p {probability(test.f_p)}: {verdict} at {ALPHA}.",
-        f"Nemenyi: mean ranks must differ by {distance:.2f} of {test.methods - 1} possible to be told apart; "
-        + (f"apart are {'; '.join(apart)}." if apart else "no pair does."),
+        f"Friedman: chi-square {test.chi_square:.2f}, p {probability(test.chi_square_p)}; {_iman_davenport(test)}: "
+        + verdict,
+        nemenyis,
     ]
 
 
-def _against(tests: list[Against], control: str, blocks: int, width: float) -> list[Block]:
+def _iman_davenport(test: Friedman) -> str:
+    p = f"p {probability(test.f_p)}"
+    if math.isnan(test.f):
+        return "Iman-Davenport: not defined, every value ties with every other"
+    if math.isinf(test.f):
+        return f"Iman-Davenport: F infinite, every data set orders the methods alike, which chance does with {p}"
+    return f"Iman-Davenport: F {test.f:.2f}, {p}"
+
+
+def _without(found: tuple[tuple[int, ...], float] | None, variants: Sequence[str]) -> str:
+    """Sentence on the few methods without which no difference is shown; maybe empty."""
+    if found is None:
+        return ""
+    out, p = found
+    them = "them" if len(out) > 1 else "it"
+    return f" That rests on {' and '.join(variants[j] for j in out)}: without {them} p is {probability(p)}."
+
+
+def _against(tests: list[Against], control: str, blocks: int, region: float) -> list[Block]:
     least = smallest_wilcoxon_p(blocks)
     headers = ["against", "better", "worse", "Wilcoxon p", "Holm p", "P(better)", "P(equivalent)", "P(worse)"]
     body = [
@@ -118,9 +149,14 @@ def _against(tests: list[Against], control: str, blocks: int, width: float) -> l
         reach += f", times {len(tests)} for the first of Holm's steps {probability(min(1, least * len(tests)))}"
     return [
         f"{control} against each of the others: on how many data sets it is better and worse, and the probabilities "
-        f"that it is better, equivalent (within {width:.2g}) or worse.",
+        f"that it is better, equivalent (within {100 * region:.3g} % of {control}'s value on each data set) or worse.",
         Grid(headers, body),
-        reach + (": it can show nothing here." if least * len(tests) >= ALPHA else "."),
+        reach
+        + (
+            f": no difference to {control} can be shown here, and the probabilities rest on as little."
+            if least * len(tests) >= ALPHA
+            else "."
+        ),
         f"Shown to differ from {control} at {ALPHA} after Holm: {', '.join(shown) if shown else 'none'}. "
         "What is not shown to differ is not shown to be equal; the last three columns say how probable that is.",
     ]

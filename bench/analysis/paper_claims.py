@@ -3,15 +3,16 @@ methods."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 
 from bench.analysis.hypothesis_tests import ALPHA
-from bench.metrics.catalogue import PAPER_METRICS
+from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.tables.comparison import paper_ablation
 from bench.tables.ranking import printed
 from bench.tables.table import MetricTable
@@ -21,25 +22,35 @@ VARIANTS = ("FLEM-S", "FLEM-T", "FLEM-D")
 BASELINES = ("ML-KNN", "RAKEL", "FL", "CB", "R-FL", "DB", "BS", "LEVI", "VALEN")
 LABEL_ENHANCEMENT = ("LEVI", "VALEN")
 ABLATED = ("FLEM-I", "FLEM-II")
+NEAR_COPIES = (VARIANTS, ("FL", "CB", "R-FL"), ("BCE", "FLEM-I"))
+"""Methods that are nearly one: the same loss but for the strategy, constant weights, a map or the clip. Of equals, each
+such group would be first as often as one method."""
 RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Count:
-    """Cases in which a claim holds, of all."""
+    """Cases in which a claim holds, of all, and the methods that it is counted with."""
 
     holds: int
     cases: int
+    expected: Fraction = Fraction(0)
+    """Cases in which it would hold among methods without a difference, ties aside."""
+    own: tuple[str, ...] = ()
+    """The methods that it speaks for, those that have values."""
+    others: tuple[str, ...] = ()
+    """The methods that it speaks against, those that have values."""
 
     def __str__(self) -> str:
         return f"{self.holds} of {self.cases}" if self.cases else "–"
 
-    def __add__(self, other: Count) -> Count:
-        return Count(self.holds + other.holds, self.cases + other.cases)
-
     @property
     def share(self) -> Fraction:
         return Fraction(self.holds, self.cases)
+
+    @property
+    def chance(self) -> Fraction:
+        return self.expected / self.cases
 
 
 @dataclass(frozen=True)
@@ -48,58 +59,131 @@ class Claim:
 
     text: str
     where: str
-    chance: Fraction
-    """The share of cases that methods without a difference would give, ties aside."""
     in_print: Count
     here: Count
+    """Of the data sets with all of the claim's methods; where there is none, of those with some."""
+    lacking: str
+    """Parts of the claim's field that are here, "1 of 9 baselines"; empty where all of it is."""
     interval: tuple[float, float] | None
-    """Of the share here: percentiles over resampled data sets. None with fewer than two."""
+    """Of the share here, over data sets. None without a case."""
 
     @property
     def verdict(self) -> str:
-        """In words; a claim is of all its cases."""
-        if not self.here.cases:
-            return "not tested"
-        if self.here.share >= self.in_print.share:
-            return "holds"
-        low, high = self.interval or (float(self.here.share), float(self.here.share))
-        if low > self.chance:
-            return "holds in part"
-        return "does not hold" if high < self.chance else "no more than chance"
+        """In words; a claim is of all its cases, and of all its methods."""
+        if self.lacking:
+            return f"{self.lacking} here: not tested"
+        assert self.interval is not None
+        low, high = self.interval
+        if low > self.here.chance:
+            return "holds" if self.here.share >= self.in_print.share else "holds in part"
+        return "does not hold" if high < self.here.chance else "not shown to exceed chance"
 
 
-Counting = Callable[[MetricTable, str], Count]
-"""Count of a claim in a column of a table."""
+@dataclass(frozen=True)
+class Counting:
+    """A claim that each, or the best, of some methods is better than others, as it is counted in a column."""
+
+    text: str
+    where: str
+    own: tuple[str, ...]
+    others: tuple[str, ...]
+    others_are: str
+    """Noun for several of the others."""
+    first: bool = False
+    """True for the best of the own against all others at once, False for each pair."""
+    ties: bool = False
+    """True where a tie holds."""
+
+    def count(self, table: MetricTable, column: str) -> Count:
+        return self.of(_turned(table.values(column), table.metric))
+
+    def of(self, values: Mapping[str, Decimal]) -> Count:
+        """Count among values by method of which smaller is better."""
+        own = tuple(name for name in self.own if name in values)
+        others = tuple(name for name in self.others if name in values)
+        if not own or not others:
+            return Count(0, 0, own=own, others=others)
+        if self.first:
+            best, rival = min(values[name] for name in own), min(values[name] for name in others)
+            return Count(
+                int(best < rival or (self.ties and best == rival)), 1, chance_to_be_first(own, others), own, others
+            )
+        lower = [values[one] < values[other] for one in own for other in others]
+        return Count(sum(lower), len(lower), Fraction(len(lower), 2), own, others)
+
+    def whole(self, count: Count) -> bool:
+        return len(count.own) == len(self.own) and len(count.others) == len(self.others)
+
+    def lacking(self, counts: Sequence[Count]) -> str:
+        """Parts of the field that the fullest count has, as far as it lacks any."""
+        most = max(counts, key=lambda count: len(count.own) + len(count.others), default=Count(0, 0))
+        parts = [(most.own, self.own, "variants"), (most.others, self.others, self.others_are)]
+        return ", ".join(_part(there, names, noun) for there, names, noun in parts if len(there) < len(names))
+
+
+def _part(there: Sequence[str], names: Sequence[str], noun: str) -> str:
+    return f"no {names[0]}" if len(names) == 1 else f"{len(there)} of {len(names)} {noun}"
+
+
+def entrants(methods: Collection[str]) -> list[tuple[str, ...]]:
+    """Methods by groups of near-copies, in order; a method without a copy is a group of its own."""
+    groups = {name: group for group in NEAR_COPIES for name in group}
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name in methods:
+        found.setdefault(groups.get(name, (name,)), []).append(name)
+    return [tuple(names) for names in found.values()]
+
+
+def chance_to_be_first(own: Sequence[str], others: Sequence[str]) -> Fraction:
+    """Chance that one of ``own`` is first of all where no method differs; near-copies are one entrant."""
+    return Fraction(len(entrants(own)), len(entrants((*own, *others))))
 
 
 def claims(papers: Sequence[MetricTable], ours: Sequence[MetricTable]) -> list[Claim]:
     """Each claim, counted in the paper's Tables 2-6 and in the tables of the same metrics from records.
 
-    A case counts where the methods it speaks of have values; values are compared as printed.
+    Values are compared as printed. A data set counts where all of the claim's methods have values; where none has all,
+    those with some count, and the claim is not tested.
     """
-    weights = _resamples(len(ours[0].columns))
-    counted = []
-    for text, chance, count in CLAIMS:
-        here = _by_column(ours, count)
-        in_print = _total(_by_column(papers, count))
-        counted.append(Claim(text, "4.3", chance, in_print, _total(here), _interval(_shares(here, weights))))
-    text, chance = "each FLEM variant has a lower average rank than each baseline", Fraction(1, 2)
-    in_print, of_records = (_total([_average_ranks(table) for table in tables]) for tables in (papers, ours))
-    counted.append(Claim(text, "4.3", chance, in_print, of_records, _interval(_average_rank_shares(ours, weights))))
-    for variant in ABLATED:
-        here = _by_column(ours, _beats("FLEM-D", (variant,)))
-        text, interval = f"FLEM-D is better than {variant} (Table 6)", _interval(_shares(here, weights))
-        counted.append(Claim(text, "4.4", Fraction(1, 2), _ablation_in_print(variant), _total(here), interval))
-    return counted
+    return [
+        *(_of_cells(claim, papers, ours) for claim in OF_TABLES),
+        _of_average_ranks(papers, ours),
+        *(_of_cells(claim, papers, ours) for claim in OF_THE_ABLATION),
+    ]
+
+
+def _of_cells(claim: Counting, papers: Sequence[MetricTable], ours: Sequence[MetricTable]) -> Claim:
+    in_print = _total([claim.count(table, column) for table in papers for column in table.columns])
+    if not in_print.cases:
+        in_print = _total(_ablation_in_print(claim))
+    columns = [[claim.count(table, column) for table in ours] for column in ours[0].columns]
+    every = list(chain(*columns))
+    whole = any(map(claim.whole, every))
+    used = [_total([count for count in column if not whole or claim.whole(count)]) for column in columns]
+    interval = _interval(_shares(used, _resamples(len(columns))), sum(count.cases > 0 for count in used))
+    return Claim(claim.text, claim.where, in_print, _total(used), "" if whole else claim.lacking(every), interval)
+
+
+def _of_average_ranks(papers: Sequence[MetricTable], ours: Sequence[MetricTable]) -> Claim:
+    text = "each FLEM variant has a lower average rank than each baseline"
+    claim = Counting(text, "4.3", VARIANTS, BASELINES, "baselines")
+    in_print, here = (
+        [claim.of({variant: Decimal(average) for variant, average in table.averages.items()}) for table in tables]
+        for tables in (papers, ours)
+    )
+    lacking = "" if all(map(claim.whole, here)) else claim.lacking(here)
+    shares, sets = _average_rank_shares(ours, _resamples(len(ours[0].columns)))
+    return Claim(claim.text, claim.where, _total(in_print), _total(here), lacking, _interval(shares, sets))
 
 
 def _total(counts: Sequence[Count]) -> Count:
-    return sum(counts, Count(0, 0))
-
-
-def _by_column(tables: Sequence[MetricTable], count: Counting) -> list[Count]:
-    """A count of each data set, over the metrics; the tables have the same columns."""
-    return [_total([count(table, column) for table in tables]) for column in tables[0].columns]
+    fullest = max(counts, key=lambda count: len(count.own) + len(count.others), default=Count(0, 0))
+    return replace(
+        fullest,
+        holds=sum(count.holds for count in counts),
+        cases=sum(count.cases for count in counts),
+        expected=sum((count.expected for count in counts), Fraction(0)),
+    )
 
 
 def _resamples(columns: int) -> np.ndarray:
@@ -110,66 +194,37 @@ def _resamples(columns: int) -> np.ndarray:
 def _shares(counts: Sequence[Count], weights: np.ndarray) -> np.ndarray:
     """Share of cases in each resample that has any."""
     holds, cases = (weights @ np.array([[count.holds, count.cases] for count in counts]).reshape(-1, 2)).T
-    if sum(count.cases > 0 for count in counts) < 2:
-        return np.empty(0)
     return holds[cases > 0] / cases[cases > 0]
 
 
-def _interval(shares: np.ndarray) -> tuple[float, float] | None:
+def _interval(shares: np.ndarray, sets: int) -> tuple[float, float] | None:
+    """Percentiles of the shares, and at the least what so many data sets that all agree leave open.
+
+    What happens on each of them may have a probability as low as (ALPHA / 2) ** (1 / sets) (Clopper, Pearson 1934);
+    resampling alone would give no width there.
+    """
     if not len(shares):
         return None
     low, high = np.quantile(shares, [ALPHA / 2, 1 - ALPHA / 2])
-    return float(low), float(high)
+    bound = (ALPHA / 2) ** (1 / sets)
+    return min(float(low), bound), max(float(high), 1 - bound)
 
 
-def _signed(table: MetricTable, column: str) -> dict[str, Decimal]:
-    """{variant: printed value, smaller is better} of a column."""
-    sign = 1 if table.metric.lower_is_better else -1
-    return {variant: sign * Decimal(printed(mean)) for variant, mean in table.values(column).items()}
+def _turned(values: Mapping[str, float], metric: Metric) -> dict[str, Decimal]:
+    """{variant: printed value, smaller is better}."""
+    sign = 1 if metric.lower_is_better else -1
+    return {variant: sign * Decimal(printed(value)) for variant, value in values.items()}
 
 
-def _first(ties_count: bool, variants: Sequence[str] = VARIANTS) -> Counting:
-    """Claim that the best of the variants is better than every baseline (or as good)."""
-
-    def count(table: MetricTable, column: str) -> Count:
-        values = _signed(table, column)
-        own = [values[name] for name in variants if name in values]
-        others = [values[name] for name in BASELINES if name in values]
-        if not own or not others:
-            return Count(0, 0)
-        return Count(int(min(own) < min(others) or (ties_count and min(own) == min(others))), 1)
-
-    return count
-
-
-def _beats(variant: str, others: Sequence[str]) -> Counting:
-    """Claim that a variant is better than each of the others."""
-
-    def count(table: MetricTable, column: str) -> Count:
-        values = _signed(table, column)
-        beaten = [values[variant] < values[other] for other in others if other in values and variant in values]
-        return Count(sum(beaten), len(beaten))
-
-    return count
-
-
-def _average_ranks(table: MetricTable) -> Count:
-    """Pairs of a variant and a baseline of which the variant has the lower average rank."""
-    averages = {variant: Decimal(text) for variant, text in table.averages.items()}
-    pairs = [(averages[v], averages[b]) for v in VARIANTS for b in BASELINES if v in averages and b in averages]
-    return Count(sum(variant < baseline for variant, baseline in pairs), len(pairs))
-
-
-def _average_rank_shares(tables: Sequence[MetricTable], weights: np.ndarray) -> np.ndarray:
-    """Share of such pairs in each resample; average ranks are not rounded here."""
-    lower, pairs = np.zeros(len(weights)), 0
+def _average_rank_shares(tables: Sequence[MetricTable], weights: np.ndarray) -> tuple[np.ndarray, int]:
+    """Share of such pairs in each resample, and the number of data sets; average ranks are not rounded here."""
+    lower, pairs, sets = np.zeros(len(weights)), 0, 0
     for table in tables:
         ranks = table.frame.pivot(index="variant", columns="dataset", values="rank")[table.columns]
         averaged = ranks.loc[[name for name in (*VARIANTS, *BASELINES) if name in table.averages]]
         complete = averaged.notna().all().to_numpy()
-        if complete.sum() < 2:
-            return np.empty(0)
         used = weights[:, complete]
+        sets = max(sets, int(complete.sum()))
         averages = dict(
             zip(averaged.index, averaged.to_numpy()[:, complete] @ used.T / used.sum(1).clip(1), strict=True)
         )
@@ -177,37 +232,40 @@ def _average_rank_shares(tables: Sequence[MetricTable], weights: np.ndarray) -> 
             for baseline in BASELINES:
                 if variant in averages and baseline in averages:
                     lower, pairs = lower + (averages[variant] < averages[baseline]), pairs + 1
-    return lower / max(pairs, 1)
+    return (lower / pairs if pairs else np.empty(0)), sets
 
 
-def _ablation_in_print(variant: str) -> Count:
+def _ablation_in_print(claim: Counting) -> list[Count]:
     table = paper_ablation()
-    columns = {metric: table.values(metric.heading) for metric in PAPER_METRICS}
-    better = [
-        values["Ours"] < values[variant] if metric.lower_is_better else values["Ours"] > values[variant]
-        for metric, values in columns.items()
-    ]
-    return Count(sum(better), len(better))
+    by_metric = {metric: table.values(metric.heading) for metric in PAPER_METRICS}
+    return [claim.of(_turned({**values, "FLEM-D": values["Ours"]}, metric)) for metric, values in by_metric.items()]
 
 
-CLAIMS: tuple[tuple[str, Fraction, Counting], ...] = (
-    ("a FLEM variant is first (the best of three against nine; ties count)", Fraction(3, 12), _first(ties_count=True)),
-    ("a FLEM variant is first alone", Fraction(3, 12), _first(ties_count=False)),
-    ("FLEM-D is first (one against nine; ties count)", Fraction(1, 10), _first(ties_count=True, variants=("FLEM-D",))),
-    ("FLEM-D is better than LEVI and VALEN", Fraction(1, 2), _beats("FLEM-D", LABEL_ENHANCEMENT)),
-    ("FLEM-D is better than the seven other baselines", Fraction(1, 2), _beats("FLEM-D", BASELINES[:7])),
+OTHERS = tuple(name for name in BASELINES if name not in LABEL_ENHANCEMENT)
+_BEST = f"a FLEM variant is first (the best of {len(VARIANTS)} against {len(BASELINES)}; ties count)"
+_ALONE = f"FLEM-D is first (1 against {len(BASELINES)}; ties count)"
+_OF_ENHANCEMENT = f"FLEM-D is better than {' and '.join(LABEL_ENHANCEMENT)}"
+OF_TABLES = (
+    Counting(_BEST, "4.3", VARIANTS, BASELINES, "baselines", first=True, ties=True),
+    Counting("a FLEM variant is first alone", "4.3", VARIANTS, BASELINES, "baselines", first=True),
+    Counting(_ALONE, "4.3", ("FLEM-D",), BASELINES, "baselines", first=True, ties=True),
+    Counting(_OF_ENHANCEMENT, "4.3", ("FLEM-D",), LABEL_ENHANCEMENT, "methods of label enhancement"),
+    Counting(f"FLEM-D is better than the {len(OTHERS)} other baselines", "4.3", ("FLEM-D",), OTHERS, "other baselines"),
+)
+OF_THE_ABLATION = tuple(
+    Counting(f"FLEM-D is better than {name} (Table 6)", "4.4", ("FLEM-D",), (name,), name) for name in ABLATED
 )
 
 
 def claims_grid(counted: Sequence[Claim]) -> Grid:
     """Claims as a grid, a line each; the intervals are rough, since few data sets are resampled."""
     body = [
-        [claim.text, claim.where, str(claim.in_print), str(claim.here), _percent(claim), f"{float(claim.chance):.0%}",
-         claim.verdict]
+        [claim.text, claim.where, str(claim.in_print), str(claim.here), _percent(claim),
+         f"{100 * float(claim.here.chance):.3g}%" if claim.here.cases else "–", claim.verdict]
         for claim in counted
     ]  # fmt: skip
     headers = [
-        "claim (cells of the four metrics)",
+        "claim (cells of the paper's metrics)",
         "section",
         "printed",
         "here",
@@ -220,3 +278,16 @@ def claims_grid(counted: Sequence[Claim]) -> Grid:
 
 def _percent(claim: Claim) -> str:
     return f"{claim.interval[0]:.0%} to {claim.interval[1]:.0%}" if claim.interval else "–"
+
+
+def claims_note(counted: Sequence[Claim]) -> str:
+    """Sentences on the columns of the grid, with the near-copies that chance counts as one entrant."""
+    there = dict.fromkeys(name for claim in counted for name in (*claim.here.own, *claim.here.others))
+    merged = [group for group in entrants(there) if len(group) > 1]
+    sentence = "Chance is of the methods that are here and do not differ"
+    if merged:
+        sentence += f"; near-copies are one entrant: {'; '.join(', '.join(group) for group in merged)}"
+    return (
+        f"{sentence}. A claim holds where its share is that in print and its interval lies above chance, in part where "
+        "only the interval does. It is tested where all the methods that it speaks of have values."
+    )

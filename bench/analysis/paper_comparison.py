@@ -11,22 +11,27 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from tabulate import tabulate
 
+from bench.analysis.hypothesis_tests import half_width_of_another_run
 from bench.config import Config
 from bench.errors import UsageError, did_you_mean
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.record import Manifest
 from bench.tables import paper
 from bench.tables.ranking import competition_ranks, printed
-from bench.tables.table import MetricTable
+from bench.tables.table import Cell, MetricTable
 from bench.text import counted
 
 FORMATS = ("terminal", "markdown", "csv", "json")
 COLUMNS = [
-    "dataset", "paper_dataset", "variant", "metric", "ours", "std", "printed", "difference", "deviations", "verdict",
+    "dataset", "paper_dataset", "variant", "metric", "ours", "std", "printed", "difference", "half_width", "verdict",
     "rank", "printed_rank",
 ]  # fmt: skip
-LEVEL = 2.0
-"""Standard deviations over seeds within which a difference is level."""
+LEVEL = (
+    "level: equal as printed, or within the distance from our mean that one more run of ours would keep in 95 % of "
+    "cases, by the t-distribution over our seeds; with one seed that distance is unknown, and nothing is judged"
+)
+"""Meaning of the verdicts."""
+VERDICTS = ("better", "level", "worse", "not judged")
 COLOURS = {"better": "\x1b[32m", "worse": "\x1b[31m"}
 PLAIN = "\x1b[0m"
 
@@ -34,8 +39,9 @@ PLAIN = "\x1b[0m"
 def comparison_frame(tables: Sequence[MetricTable], stand_ins: Mapping[str, str]) -> pd.DataFrame:
     """Comparable cells, a line each, with the columns COLUMNS.
 
-    ``deviations`` is the difference in units of our standard deviation over seeds, missing for one seed; ``verdict``
-    says whether ours is better or worse than printed, or level: within two of them, or for one seed equal as printed.
+    ``half_width`` is the distance from our mean within which one more run of ours would lie in 95 % of cases, missing
+    for one seed; ``verdict`` says whether ours is better or worse than printed, or level: within that distance, or
+    equal as printed. The paper is one run: with one seed nothing is judged.
     Ranks are among the paper's methods that have both values.
 
     Parameters
@@ -70,13 +76,13 @@ def comparison_frame(tables: Sequence[MetricTable], stand_ins: Mapping[str, str]
                     "ours": mean,
                     "std": table.cells[variant, column].std,
                     "printed": float(printed_values[variant]),
-                    **_distance(mean, table.cells[variant, column].std, printed_values[variant], metric),
+                    **_distance(mean, table.cells[variant, column], printed_values[variant], metric),
                     "rank": ranks[variant],
                     "printed_rank": printed_ranks[variant],
                 }
                 for variant, mean in ours.items()
             ]
-    return pd.DataFrame(lines, columns=COLUMNS).astype({"std": "float64"})
+    return pd.DataFrame(lines, columns=COLUMNS).astype({"std": "float64", "half_width": "float64"})
 
 
 def _check_names(stand_ins: Mapping[str, str], table: MetricTable) -> None:
@@ -88,11 +94,14 @@ def _check_names(stand_ins: Mapping[str, str], table: MetricTable) -> None:
             raise UsageError(f"--map {ours}={stand_ins[ours]}: no record is of {ours!r}; {did_you_mean(ours, names)}")
 
 
-def _distance(mean: float, std: float | None, value: str, metric: Metric) -> dict:
+def _distance(mean: float, cell: Cell, value: str, metric: Metric) -> dict:
     difference = mean - float(value)
-    level = abs(difference) <= LEVEL * std if std else printed(mean) == value
+    if cell.std is None:
+        return {"difference": difference, "half_width": None, "verdict": "not judged"}
+    half_width = half_width_of_another_run(cell.std, cell.seeds)
+    level = abs(difference) <= half_width or printed(mean) == value
     verdict = "level" if level else "better" if (difference < 0) == metric.lower_is_better else "worse"
-    return {"difference": difference, "deviations": difference / std if std else None, "verdict": verdict}
+    return {"difference": difference, "half_width": half_width, "verdict": verdict}
 
 
 def rank_correlation(frame: pd.DataFrame) -> float | None:
@@ -167,24 +176,37 @@ def render_comparison(
     if form == "csv":
         return frame.to_csv(index=False)
     if form == "json":
-        return json.dumps(json.loads(frame.to_json(orient="records", double_precision=15)), indent=1) + "\n"
+        known = frame.astype(object).where(frame.notna(), None)  # NaN is no JSON
+        return json.dumps(known.to_dict(orient="records"), indent=1) + "\n"
     style = "pipe" if form == "markdown" else "simple"
     parts = [
         _one_set(str(ours), str(theirs), cells, config, style, colour)
         for (ours, theirs), cells in frame.groupby(["dataset", "paper_dataset"], sort=False)
     ]
-    meaning = "In brackets: ours minus printed" + (
-        ", and in units of our standard deviation over seeds (sd)."
-        if frame["deviations"].notna().any()
-        else "; one seed."
-    )
-    counts = frame["verdict"].value_counts()
-    summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("better", "level", "worse"))
-    level = f"level is within {LEVEL:g} sd; for one seed, or where seeds do not differ, equal as printed"
-    parts.append(f"{meaning} Of {counted(len(frame), 'cell')} against the printed value: {summary} ({level}).\n")
+    parts.append(f"In brackets: ours minus printed{meaning_of_widths(frame)}. {totals(frame)}\n")
     if reasons:
         parts.append("\n".join(["Not compared:", "", *(f"- {reason}" for reason in reasons)]) + "\n")
     return "\n".join(parts)
+
+
+def meaning_of_widths(frame: pd.DataFrame) -> str:
+    """Rest of a sentence on the half-widths, where some cell has one."""
+    return ", ± half the 95 % interval of one more run of ours" if frame["half_width"].notna().any() else ""
+
+
+def totals(frame: pd.DataFrame) -> str:
+    """Sentences on the verdicts of the sets that carry the paper's names; stand-ins are other experiments."""
+    stands_in = frame["dataset"].str.partition("@")[0] != frame["paper_dataset"]
+    own, others = frame[~stands_in], frame[stands_in]
+    sentences = []
+    if len(own):
+        counts = own["verdict"].value_counts()
+        summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
+        of = ", ".join(dict.fromkeys(own["paper_dataset"]))
+        sentences.append(f"Of {counted(len(own), 'cell')} of {of} against the printed value: {summary} ({LEVEL}).")
+    if len(others):
+        sentences.append(f"Not counted together, because they stand in: {', '.join(dict.fromkeys(others['dataset']))}.")
+    return " ".join(sentences)
 
 
 def _one_set(ours: str, theirs: str, cells: pd.DataFrame, config: Config, style: str, colour: bool) -> str:
@@ -200,9 +222,14 @@ def _text(line: dict | None, colour: bool) -> str:
     if line is None:
         return "–"
     spread = "" if pd.isna(line["std"]) else f"±{printed(line['std'])}"
-    units = "" if pd.isna(line["deviations"]) else f", {line['deviations']:+.1f} sd"
-    text = f"{printed(line['ours'])}{spread} ({line['difference']:+.4f}{units})"
+    text = f"{printed(line['ours'])}{spread} ({difference(line)})"
     return f"{COLOURS[line['verdict']]}{text}{PLAIN}" if colour and line["verdict"] in COLOURS else text
+
+
+def difference(line: Mapping) -> str:
+    """Difference of a line of the frame, with its half-width where it has one."""
+    width = "" if pd.isna(line["half_width"]) else f" ± {printed(line['half_width'])}"
+    return f"{line['difference']:+.4f}{width}"
 
 
 def by_variant(cells: pd.DataFrame) -> list[tuple[str, list[dict | None]]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from bench.analysis.bootstrap import SAMPLES, Interval, intervals, resamples, values_of
-from bench.analysis.hypothesis_tests import ALPHA
+from bench.analysis.hypothesis_tests import ALPHA, needed_deviations, power
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.artifacts import SCORES, KeptScores, read_scores
 from bench.text import Block, Grid, counted
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 RESAMPLED = tuple(metric.key for metric in PAPER_METRICS)
 """Metrics that are resampled."""
+
+
+TYPICAL = 2.0
+"""Paired standard deviations over seeds of the difference that the power is stated for."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,27 @@ def explanation(control: str) -> str:
         f"Within each data set its test instances are resampled {SAMPLES} times, alike for all methods. Intervals of "
         f"differences to {control} hold together, at {1 - ALPHA:.0%}, for all methods of a data set. They cover what "
         "other test instances would change and, from two seeds on, what other seeds would; with one seed a difference "
-        "may be the seed's alone. They say nothing of other data sets."
+        "may be the seed's alone. A seed is initialisation and shuffling: what another split of the data or other data "
+        "sets would change is in no interval. Beside each verdict stands what its seeds can show; methods that are not "
+        "told apart are not shown to be alike."
     )
+
+
+def power_in_words(counts: Sequence[tuple[int, int]]) -> str:
+    """Sentence on the differences that so many seeds can show; empty for none.
+
+    Parameters
+    ----------
+    counts: (seeds, methods compared with the control) of each comparison; those of one seed have no deviation.
+    """
+    several = sorted({(seeds, comparisons) for seeds, comparisons in counts if seeds > 1})
+    text = [
+        f"{needed_deviations(seeds, comparisons):.1f} standard deviations of the paired differences over {seeds} seeds "
+        f"({counted(comparisons, 'comparison')}; a true difference of {TYPICAL:g} is shown in "
+        f"{power(TYPICAL, seeds, comparisons):.0%} of cases)"
+        for seeds, comparisons in several
+    ]
+    return f"To be shown, a difference must be {' or '.join(text)}, test instances aside." if text else ""
 
 
 def in_words(results: list[Resampled], metric: Metric, detail: bool) -> list[Block]:
@@ -158,7 +181,8 @@ def verdict(result: Resampled, metric: Metric) -> str:
     else:
         few = f" {', '.join(alone)}: one seed, which is taken to move as the others' do." if alone else ""
         text = f"{control} is {outcome}.{few}"
-    return " ".join([text, *result.notes])
+    reach = power_in_words([(interval.seeds, len(of_metric)) for interval in of_metric])
+    return " ".join(filter(None, [text, reach, *result.notes]))
 
 
 def _detail(of_metric: list[Interval]) -> Grid:

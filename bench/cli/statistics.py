@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bench.analysis.over_datasets import significance
+from bench.analysis.over_datasets import REGION, significance
 from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
 from bench.cli.options import (
     AnyOrigin,
@@ -29,7 +29,7 @@ def stats(
     metric: str | None = None,
     methods: Names = None,
     control: str = "FLEM-D",
-    region: float | None = None,
+    region: float = REGION,
     datasets: Names = None,
     seeds: Seeds = None,
     intervals: Switch = False,
@@ -48,7 +48,7 @@ def stats(
     control
         The row that each of the others is compared with.
     region
-        Differences up to this count as equivalent, in the metric's unit. Default: 1 % of the control's mean.
+        Differences up to this share of the control's value on a data set count as equivalent; 0.01 is 1 %.
     datasets
         The data sets to compare on. Default: all.
     seeds
@@ -62,10 +62,8 @@ def stats(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    if region is not None and not (math.isfinite(region) and region >= 0):
-        raise UsageError(f"--region must be a number from 0, not {region}.")
-    if region is not None and metric is None:
-        raise UsageError("--region is in a metric's unit; name the metric with --metric.")
+    if not (math.isfinite(region) and region >= 0):
+        raise UsageError(f"--region must be a number from 0 (0.01 is 1 % of the control's value), not {region}.")
     refuse_beside_paper(origin, {"--datasets": datasets, "--seeds": seeds})
     records = load(Selection(origin, results, data, None, datasets, seeds))
     tables = records.tables(chosen_metrics(metric))

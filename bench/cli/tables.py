@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bench.analysis.paper_claims import claims, claims_grid
+from bench.analysis.paper_claims import claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.cli.options import (
     AnyOrigin,
@@ -172,7 +172,10 @@ def compare(
     if form in ("terminal", "markdown"):
         found = claims([paper_table(one, config) for one in PAPER_METRICS], tables)
         heading = f"\nThe paper's claims, here on {', '.join(tables[0].columns)}:"
-        print(as_text([heading, claims_grid(found)], "pipe" if form == "markdown" else "simple"), end="")
+        print(
+            as_text([heading, claims_grid(found), claims_note(found)], "pipe" if form == "markdown" else "simple"),
+            end="",
+        )
         if origin == "reference":
             print(f"\n{records.note}")
     return 0

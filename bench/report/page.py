@@ -14,8 +14,8 @@ from markupsafe import Markup, escape
 
 from bench import __version__
 from bench.analysis.over_datasets import significance
-from bench.analysis.paper_claims import claims, claims_grid
-from bench.analysis.paper_comparison import LEVEL, not_compared
+from bench.analysis.paper_claims import claims, claims_grid, claims_note
+from bench.analysis.paper_comparison import LEVEL, meaning_of_widths, not_compared
 from bench.analysis.within_datasets import RESAMPLED, Resampled, explanation, in_words
 from bench.config import Config
 from bench.errors import UsageError
@@ -70,6 +70,7 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
     ours = list(material.tables)
     papers = [paper_table(metric, config) for metric in PAPER_METRICS]
     common = common_notes(ours)
+    claimed = claims(papers, ours)
     return _template().render(
         version=__version__,
         folder=folder,
@@ -79,9 +80,11 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
         figures=_drawn(material, SUMMARY_FIGURES),
         compared=compared_sets(material.comparison, config),
         level=LEVEL,
+        widths=meaning_of_widths(material.comparison),
         difference=_drawn(material, ("difference",)) if not material.comparison.empty else [],
         reasons=not_compared(ours, material.comparison, material.manifest),
-        claims=claims_grid(claims(papers, ours)),
+        claims=claims_grid(claimed),
+        claims_note=claims_note(claimed),
         claims_on=", ".join(ours[0].columns),
         control=control,
         statistics=_statistics(ours, material, control, within),
@@ -157,7 +160,7 @@ def _statistics(
 ) -> list[Section]:
     sections = []
     for table in tables:
-        blocks = significance(table, list(material.variants), control, None)
+        blocks = significance(table, list(material.variants), control)
         if within and table.metric.key in RESAMPLED:
             blocks = [*blocks, *in_words(within, table.metric, detail=False)]
         sections.append(Section(table.title, blocks))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.analysis.paper_comparison import by_variant, caveat, correlations
+from bench.analysis.paper_comparison import by_variant, caveat, correlations, difference
 from bench.config import Config
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.tables.ranking import printed
@@ -117,5 +117,4 @@ def compared_sets(frame: pd.DataFrame, config: Config) -> list[Compared]:
 def _difference(line: dict | None) -> tuple[str, str, str]:
     if line is None:
         return GAP, "", ""
-    units = "" if pd.isna(line["deviations"]) else f" ({line['deviations']:+.1f} sd)"
-    return printed(line["ours"]), f"{line['difference']:+.4f}{units}", line["verdict"]
+    return printed(line["ours"]), difference(line), line["verdict"].replace(" ", "-")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from bench.system import reading
 
 CITATION = "Zhao, An, Xu, Geng: Fusion Label Enhancement for Multi-Label Learning, IJCAI 2022"
 AVERAGE = "Avg. Rank"
@@ -27,11 +28,9 @@ class Printed:
 @lru_cache(maxsize=1)
 def printed_cells() -> tuple[Printed, ...]:
     """All printed numbers, in the file's order."""
-    with Path(__file__).with_name("paper_tables.csv").open(encoding="utf-8", newline="") as stream:
-        return tuple(
-            Printed(int(line["table"]), line["metric"], line["method"], line["dataset"], line["value"], line["rank"])
-            for line in csv.DictReader(stream)
-        )
+    path = Path(__file__).with_name("paper_tables.csv")
+    _, *lines = reading.csv_rows(reading.text(path), path)
+    return tuple(Printed(int(table), *others) for _, (table, *others) in lines)
 
 
 def comparison_table(number: int) -> list[Printed]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -17,7 +18,7 @@ from bench.metrics.catalogue import PAPER_METRICS, RECOVERY_METRICS
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Cost, GridPoint, JobName, Metrics, Record, Selected
 from bench.tables import paper
-from study import costs, findings, processors, results_page, summary
+from study import costs, findings, margins, processors, results_page, statistics_page, summary
 from study.reference import ANOTHER_PROCESSOR, FOLDER, RECOVERY
 from tests import records as made
 
@@ -136,22 +137,66 @@ def test_printed_margins_are_of_the_best_against_the_best() -> None:
     wide = printed.assign(value=printed["value"].astype(float)).pivot(index="dataset", columns="method", values="value")
     flem = wide.columns.str.startswith("FLEM")
     expected = wide.loc[:, flem].max(axis=1) - wide.loc[:, ~flem].max(axis=1)
-    np.testing.assert_allclose(sorted(findings.printed_margins(PRECISION)), sorted(expected))
+    assert margins.printed_margins(PRECISION) == pytest.approx(expected.to_dict())
 
 
-def test_margins_count_against_twice_the_median_deviation_of_sets_like_the_papers() -> None:
-    def of(dataset: str, row: str, seed: int, value: float) -> tuple[tuple[str, str, int], Record]:
-        return (dataset, row, seed), record(row, seed, [value] * 4)
+def of_size(dataset: str, row: str, seed: int, value: float, rows: int) -> tuple[tuple[str, str, int], Record]:
+    """A record of a set with so many test rows."""
+    result = made.result(metrics([value] * 4), n_samples={"train": 6, "val": 2, "test": rows})
+    return (dataset, row, seed), made.record(JobName(dataset, "npz", row, seed), result)
 
-    near = [of("Reuters", "FLEM-D", seed, value) for seed, value in enumerate((0.1, 0.1 + 2e-4))]
-    others = [of("yeast", "FLEM-D", seed, value) for seed, value in enumerate((0.1, 0.9))]
-    others += [of("Reuters", "BCE", seed, value) for seed, value in enumerate((0.1, 0.9))]
-    limit = 2 * np.std([0, 2e-4], ddof=1)  # .00028: the others' deviations must not count
-    margins = findings.printed_margins(HAMMING)
-    expected = sum(margin < limit for margin in margins)
-    assert 0 < expected < 8
-    assert findings.margins_below(dict([*near, *others]), HAMMING) == (expected, 8)
-    assert findings.margins_below(dict(others), HAMMING) == (None, 8)
+
+def test_margins_count_against_twice_the_deviation_of_a_difference_on_sets_of_that_size() -> None:
+    near = [of_size("Reuters", "FLEM-D", seed, value, 3019) for seed, value in enumerate((0.1, 0.1 + 2e-4))]
+    others = [of_size("yeast", "FLEM-D", seed, value, 3019) for seed, value in enumerate((0.1, 0.9))]
+    others += [of_size("Reuters", "BCE", seed, value, 3019) for seed, value in enumerate((0.1, 0.9))]
+    others += [of_size("VOC07tv", "FLEM-D", seed, value, 20) for seed, value in enumerate((0.1, 0.9))]
+    limit = 2 * np.sqrt(2) * np.std([0, 2e-4], ddof=1)  # .0004: the others' deviations must not count
+    printed = margins.printed_margins(HAMMING)
+    judged = [name for name in printed if 3019 / 3 <= int(paper.dataset_facts(name)["N_test"]) <= 3 * 3019]
+    assert judged == ["Reuters", "VOC07", "VOC12", "COCO17", "CUB"]  # AAPD has 1000, COCO14 and NUS over 40 000
+    expected = sum(printed[name] < limit for name in judged)
+    assert 0 < expected < 5
+    records = dict([*near, *others])
+    assert margins.margins_below(records, HAMMING) == (expected, 5)
+    assert margins.margins_below(dict(others[:2]), HAMMING) == (0, 0)
+    said = margins.sizes(records)
+    assert "Judged are Reuters, VOC07, VOC12, COCO17, CUB by Reuters." in said
+    assert "AAPD, COCO14, NUS are not judged" in said
+
+
+def test_seeds_that_all_agree_are_counted_beside_chance(committed: tuple[findings.Records, pd.DataFrame]) -> None:
+    records, frame = committed
+    better, worse, cells, chance = findings.in_every_seed(records, "FLEM-D", "BCE")
+    wide = frame.pivot(index=["dataset", "seed"], columns="variant", values=KEYS)
+    counts = [0, 0, 0]
+    for metric in PAPER_METRICS:
+        gain = (wide[metric.key, "BCE"] - wide[metric.key, "FLEM-D"]).dropna() * (1 if metric.lower_is_better else -1)
+        for _, of_set in gain.groupby("dataset"):
+            counts[0] += (of_set > 0).all()
+            counts[1] += (of_set < 0).all()
+            counts[2] += 1
+    assert [better, worse, cells] == counts
+    assert chance == counts[2] / 2**3
+
+
+def test_the_ratio_of_rakels_losses_stands_beside_the_printed_ones() -> None:
+    printed = {
+        (cell.dataset, number): float(cell.value)
+        for number in (2, 3)
+        for cell in paper.comparison_table(number)
+        if cell.method == "RAKEL" and cell.dataset != paper.AVERAGE
+    }
+    expected = {dataset: printed[dataset, 3] / printed[dataset, 2] for dataset, number in printed if number == 2}
+    assert findings.printed_ratios("RAKEL") == pytest.approx(expected)
+    records = findings.by_job([record("RAKEL", 0, [0.1, 0.5, 0, 0]), record("BCE", 0, [0.1, 0.2, 0, 0])])
+    measured = {"a": {"saturated": 0.5, "tied at the top": 0.25, "density": 0.1}}
+    said = findings.labelsets(records, measured)
+    assert cells(said)[1] == ["a", "0.1000", "0.5000", "5.0", "0.2000", "50 %", "25 %"]
+    assert f"{min(expected.values()):.2g} to {max(expected.values()):.2g} times the Hamming loss" in said
+    nothing = findings.by_job([record("ML-KNN", 0, [0.0995, 0, 0, 0])])
+    assert "On a it predicts next to nothing, too" in findings.nothing_predicted(nothing, measured)
+    assert "On no set" in findings.nothing_predicted(nothing, {"a": {"density": 0.2}})
 
 
 def test_selection_is_compared_point_by_point_with_the_ties_of_fitting() -> None:
@@ -185,8 +230,9 @@ def test_what_sets_decide_counts_in_the_metrics_direction() -> None:
     ]
     _, line = cells(findings.within(found, "FLEM-D"))
     assert line == ["BCE", "1 / 0 / 1", "0 / 0 / 0", "0 / 0 / 0", "1 / 1 / 0"]  # a loss, then a precision
-    said = summary.beside_bce([], found, "FLEM-D")
+    said = summary.beside_bce({}, [], found, "FLEM-D")
     assert "shown to be better in 2 of them and worse in 1" in said
+    assert "a difference must be 2.5 standard deviations of the paired differences over 3 seeds (1 comparison;" in said
 
 
 def test_times_are_multiples_of_bces_on_the_same_seed() -> None:
@@ -201,8 +247,9 @@ def test_the_cheap_and_the_dear() -> None:
     times = {"BCE": 1.0, "FL": 1.9, "FLEM-D": 30.0, "LEVI": 20.0}
     ranks = {"Hamming loss": {"BCE": 3.5, "FL": 2.5, "FLEM-D": 1.0, "LEVI": 3.0}}
     (_, line) = cells(costs.cheap_and_dear(times, ranks, 100))
-    assert line == ["Hamming loss", "FL 2.5", "FLEM-D 1.0", "30", "yes (p 0.00)"]
-    assert cells(costs.cheap_and_dear(times, ranks, 2))[1][4].startswith("no")
+    # Demšar's table 5a: q 2.569 for four methods
+    assert line == ["Hamming loss", "FL 2.5", "FLEM-D 1.0", "30", f"yes (1.5 of {2.569 * (20 / 600) ** 0.5:.2f})"]
+    assert cells(costs.cheap_and_dear(times, ranks, 2))[1][4] == f"no (1.5 of {2.569 * (20 / 12) ** 0.5:.2f})"
 
 
 def test_epochs_chosen_alike_and_not() -> None:
@@ -215,11 +262,12 @@ def test_epochs_chosen_alike_and_not() -> None:
 
 
 def test_first_places_are_said_with_chance() -> None:
-    claim = Claim("first", "4.3", Fraction(3, 12), Count(31, 32), Count(5, 40), (0.05, 0.2))
-    said = summary.first_places(claim)
+    here = Count(5, 40, Fraction(40, 8), ("FLEM-S", "FLEM-D"), ("FL", "CB", "DB"))
+    said = summary.first_places(Claim("first", "4.3", Count(31, 32), here, "", (0.05, 0.2)))
     assert "first in 5 of 40 cells" in said
     assert "5% to 20%" in said
-    assert "25%" in said
+    assert "Of 2 variants and 3 baselines that do not differ, near-copies counted once" in said
+    assert "would be first in 12.5%: not shown to exceed chance." in said
 
 
 def test_recovery_counts_sets_beyond_two_deviations_of_the_better_floor() -> None:
@@ -241,3 +289,8 @@ def test_recovery_counts_sets_beyond_two_deviations_of_the_better_floor() -> Non
         better = ((floor - means.loc[row]) > 2 * stds.loc[row]).sum()
         assert f" {row} {better.min()} to {better.max()}" in said
     assert f"On {frame['dataset'].nunique()} sets" in said
+
+
+def test_the_page_on_statistics_is_what_its_program_writes() -> None:
+    written = statistics_page.PAGE.read_text(encoding="utf-8")
+    assert written == statistics_page.text(json.loads(statistics_page.NULL.read_text(encoding="utf-8")))

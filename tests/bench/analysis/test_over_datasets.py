@@ -17,8 +17,12 @@ from bench.analysis.hypothesis_tests import (
     against_control,
     critical_difference,
     friedman,
+    half_width_of_another_run,
     holm,
+    needed_deviations,
     nemenyi,
+    power,
+    rests_on,
     signed_rank_posterior,
     smallest_wilcoxon_p,
 )
@@ -157,11 +161,113 @@ def test_everything_tied_is_no_difference() -> None:
     assert [(one.p, one.p_holm, one.equivalent) for one in found] == [(1.0, 1.0, 1.0)] * 2
 
 
+def test_equivalence_is_relative_to_the_controls_value_on_each_set() -> None:
+    """On unlike sets: by its share of the set's value a loss of .02 is a tenth on one, and a thousandth on another."""
+    control = np.array([0.02, 0.02, 0.02, 0.02, 20.0, 20.0, 20.0, 20.0])
+    for factor, expected in ((1.1, "control_better"), (1.005, "equivalent"), (0.9, "method_better")):
+        (found,) = against_control(np.stack([control, control * factor], axis=1), ["c", "m"], "c", True, 0.01)
+        assert getattr(found, expected) > 0.99
+    # by hand: gains as shares, each divided by its own set's value
+    values = np.random.default_rng(3).uniform(0.1, 10, size=(9, 2))
+    (found,) = against_control(values, ["c", "m"], "c", False, 0.3)
+    shares = [-(line[1] - line[0]) / line[0] for line in values.tolist()]
+    expected_shares = signed_rank_posterior(np.array(shares), 0.3, np.random.default_rng(0))
+    assert (found.control_better, found.equivalent, found.method_better) == pytest.approx(expected_shares, abs=1e-12)
+    # a control of 0: equal is equal, another value is any multiple of it
+    (found,) = against_control(np.array([[0.0, 0.0], [0.0, 1.0]] * 4), ["c", "m"], "c", True, 0.01)
+    assert found.method_better == 0
+    assert found.control_better > 0.8
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_the_verdict_rests_on_is_found_by_leaving_out_every_method_and_pair(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(8, 6))
+    values[:, 2] += 4.0
+    if seed % 2:
+        values[:, 5] += 9.0
+    names = range(6)
+    alone = {(i,): friedman(np.delete(values, i, axis=1), True).f_p for i in names}
+    pairs = {(i, j): friedman(values[:, [k for k in names if k not in (i, j)]], True).f_p for i, j in
+             itertools.combinations(names, 2)}  # fmt: skip
+    turning = next((p for p in (alone, pairs) if max(p.values()) >= 0.05), None)
+    found = rests_on(values, True)
+    if turning is None:
+        assert found is None
+    else:
+        without = max(turning, key=lambda out: turning[out])
+        assert found == (without, pytest.approx(turning[without]))
+    assert rests_on(np.arange(24.0).reshape(4, 6), True) is None  # alike on all sets, whoever is left out
+
+
+def test_a_verdict_that_two_methods_carry_says_so() -> None:
+    table = paper_table(PAPER_METRICS[0], config.load())
+    rows = table.ranked[:6]
+    random = np.random.default_rng(1)
+    moved = {
+        place: replace(cell, mean=random.normal() + 9 * (rows.index(cell.variant) < 1))
+        for place, cell in table.cells.items()
+        if cell.variant in rows
+    }
+    text = as_text(significance(replace(table, cells=moved), rows, rows[-1]))
+    assert f"some methods differ at 0.05. That rests on {rows[0]}: without it p is 0." in text
+
+
+def test_needed_deviations_are_of_the_t_distribution() -> None:
+    # the t-distribution with 2 degrees of freedom has a quantile in closed form: u sqrt(2 / (1 - u^2)), u = 2 p - 1
+    u = 2 * (1 - 0.05 / 24) - 1
+    assert needed_deviations(3, 12) == pytest.approx(u * math.sqrt(2 / (1 - u * u)) / math.sqrt(3))
+    assert needed_deviations(3, 12) == pytest.approx(8.9, abs=0.05)
+    assert needed_deviations(5, 12) == pytest.approx(2.6, abs=0.05)
+    assert needed_deviations(10, 12) == pytest.approx(1.2, abs=0.05)
+
+
+@pytest.mark.parametrize(("deviations", "seeds", "comparisons"), [(2, 3, 1), (2, 5, 12), (1, 10, 4), (0, 4, 2)])
+def test_power_is_the_share_of_simulated_experiments(deviations: float, seeds: int, comparisons: int) -> None:
+    random, rounds = np.random.default_rng(0), 20_000
+    draws = random.normal(deviations, 1, size=(rounds, seeds))
+    t = draws.mean(1) / (draws.std(1, ddof=1) / math.sqrt(seeds))
+    share = float((2 * stats.t.sf(np.abs(t), seeds - 1) < 0.05 / comparisons).mean())
+    error = 3 * math.sqrt(max(share * (1 - share), 0.001) / rounds)
+    assert power(deviations, seeds, comparisons) == pytest.approx(share, abs=error)
+    assert power(3, 10, 12) > 0.99  # where scipy's noncentral t gives NaN
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_another_run_of_the_same_experiment_lies_within_its_half_width(seeds: int) -> None:
+    random, rounds = np.random.default_rng(0), 20_000
+    ours, another = random.normal(size=(rounds, seeds)), random.normal(size=rounds)
+    widths = np.array([half_width_of_another_run(std, seeds) for std in ours.std(1, ddof=1)])
+    inside = float((np.abs(ours.mean(1) - another) <= widths).mean())
+    assert inside == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / rounds))
+
+
 def test_the_report_says_what_cannot_be_decided() -> None:
     table = paper_table(PAPER_METRICS[0], config.load())
-    text = as_text(significance(table, table.ranked, "FLEM-D", None))
+    text = as_text(significance(table, table.ranked, "FLEM-D"))
     assert "mean ranks must differ by 5.89 of 11 possible" in text
     assert "the smallest p that Wilcoxon's test can give is 0.0078" in text
-    assert "it can show nothing here" in text
-    (one_set,) = significance(replace(table, columns=["VOC07"]), table.ranked, "BS", None)
+    assert "no difference to FLEM-D can be shown here" in text
+    (one_set,) = significance(replace(table, columns=["VOC07"]), table.ranked, "BS")
     assert "Nothing can be tested: 1 data set with a value of each of 12 methods" in one_set
+
+
+def test_two_sets_that_agree_are_no_verdict() -> None:
+    table = paper_table(PAPER_METRICS[0], config.load())
+    rows = ["BS", "LEVI", "VALEN", "FLEM-D"]
+    ordered = {
+        place: replace(cell, mean=float(rows.index(cell.variant)))
+        for place, cell in table.cells.items()
+        if cell.variant in rows
+    }
+    two = as_text(significance(replace(table, columns=["VOC07", "NUS"], cells=ordered), rows, "FLEM-D"))
+    assert "F infinite, every data set orders the methods alike, which chance does with p 0.0417: no verdict" in two
+    assert "2 data sets cannot tell even the first method from the last" in two
+    assert "some methods differ" not in two
+    assert "inf," not in two
+    five = replace(table, columns=table.columns[:5], cells=ordered)
+    assert "p < 0.0001: some methods differ at 0.05." in as_text(significance(five, rows, "FLEM-D"))
+    tied = replace(table, cells={place: replace(cell, mean=1.0) for place, cell in ordered.items()})
+    assert "not defined, every value ties with every other: no difference is shown" in as_text(
+        significance(tied, rows, "FLEM-D")
+    )

@@ -18,7 +18,8 @@ from bench.analysis.bootstrap import (
     resamples,
     values_of,
 )
-from bench.analysis.within_datasets import in_words, resampled
+from bench.analysis.hypothesis_tests import needed_deviations, power
+from bench.analysis.within_datasets import in_words, power_in_words, resampled
 from bench.metrics import classification
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.states import JobState
@@ -238,3 +239,78 @@ def test_a_control_that_moves_more_than_the_others_raises_no_false_alarms(seeds:
             values[f"m{j}"] = {s: (float(one), flat + one) for s, one in enumerate(moves)}
         hits += any(one.p < 0.05 for one in intervals(values, "m0"))
     assert hits / rounds < 0.05 + 3 * np.sqrt(0.05 * 0.95 / rounds)
+
+
+def moved_by_seeds(random: np.random.Generator, seeds: int, others: int, shift: float) -> dict[str, Values]:
+    """A control and others whose paired differences deviate by 1 over seeds; the first is moved by ``shift``."""
+    flat, values = np.zeros(200), {}
+    for j in range(others + 1):
+        moves = random.normal(size=seeds) / math.sqrt(2) + shift * (j == 1)
+        values[f"m{j}"] = {s: (float(one), flat + one) for s, one in enumerate(moves)}
+    return values
+
+
+@pytest.mark.parametrize(("seeds", "shift"), [(3, 0), (3, 2), (3, 4), (5, 2), (10, 1)])
+def test_one_difference_is_shown_as_often_as_its_power_says(seeds: int, shift: float) -> None:
+    """Neither more often, nor less: without a difference the rate is 5 %."""
+    random, rounds = np.random.default_rng(seeds), 400
+    hits = sum(intervals(moved_by_seeds(random, seeds, 1, shift), "m0")[0].p < 0.05 for _ in range(rounds))
+    expected = power(shift, seeds, 1)
+    error = 3 * math.sqrt(expected * (1 - expected) / rounds)
+    assert hits / rounds == pytest.approx(expected, abs=error + 0.005)  # .005: draws are 4000 a round
+
+
+@pytest.mark.parametrize(("seeds", "shift", "least"), [(5, 3, 0.8), (10, 1.5, 0.8), (10, 0.5, 0.03)])
+def test_among_several_methods_a_difference_is_shown_with_the_power_of_bonferroni(
+    seeds: int, shift: float, least: float
+) -> None:
+    """The median deviation of the methods stands in for smaller ones, which costs some power, and no more than that."""
+    random, rounds, others = np.random.default_rng(1), 150, 6
+    rounds_of = [
+        {one.method: one.p for one in intervals(moved_by_seeds(random, seeds, others, shift), "m0")}
+        for _ in range(rounds)
+    ]
+    hits = sum(p["m1"] < 0.05 for p in rounds_of)
+    expected = power(shift, seeds, others)
+    error = 3 * math.sqrt(expected * (1 - expected) / rounds)
+    assert max(least, expected - error - 0.06) <= hits / rounds <= expected + error + 0.02
+
+
+def test_resampled_instances_show_a_difference_with_the_power_of_the_normal_test() -> None:
+    random, rounds, hits = np.random.default_rng(0), 300, 0
+    shift, instances = 0.1, 100
+    for number in range(rounds):
+        losses = random.random((instances, 2)) + np.array([0, shift])
+        counts = resamples(instances, samples=400, seed=number)
+        values = {f"m{j}": {0: (losses[:, j].mean(), losses[:, j] @ counts / instances)} for j in range(2)}
+        hits += intervals(values, "m0")[0].p < 0.05
+    expected = stats.norm.sf(1.96 - shift / math.sqrt(2 / 12 / instances))  # a uniform loss has the variance 1/12
+    assert 0.6 < expected < 0.8
+    assert hits / rounds == pytest.approx(expected, abs=3 * math.sqrt(expected * (1 - expected) / rounds) + 0.02)
+
+
+def test_the_deviation_over_seeds_is_at_least_the_median_one() -> None:
+    """By hand: variances 2, 8 and 32 of two seeds; a method of one seed has the median's."""
+    flat = np.zeros(20_000)
+    gains = {"a": [9.0, 11.0], "b": [8.0, 12.0], "c": [6.0, 14.0], "d": [10.0]}
+    values: dict[str, Values] = {"m": dict.fromkeys((0, 1), (0.0, flat))}
+    values |= {name: {s: (gain, flat + gain) for s, gain in enumerate(of)} for name, of in gains.items()}
+    found = {one.method: one for one in intervals(values, "m")}
+    t = stats.t.ppf(1 - 0.05 / 8, 1)
+    widths = {name: (one.high - one.low) / 2 for name, one in found.items()}
+    for name, variance, seeds in (("a", 8, 2), ("b", 8, 2), ("c", 32, 2), ("d", 8, 1)):
+        assert widths[name] == pytest.approx(t * math.sqrt(variance / seeds), rel=0.1)
+
+
+def test_what_seeds_can_show_stands_beside_the_verdict(tmp_path: Path) -> None:
+    entries = [
+        entry(tmp_path, row, seed, made(10 * place + seed)) for place, row in enumerate("abc") for seed in range(3)
+    ]
+    results = resampled(entries, ["a", "b", "c"], "a", ["hamming"])
+    (text,) = in_words(results, PAPER_METRICS[0], detail=False)
+    assert f"a difference must be {needed_deviations(3, 2):.1f} standard deviations of the paired differences" in text
+    assert f"(2 comparisons; a true difference of 2 is shown in {power(2, 3, 2):.0%} of cases)" in text
+    assert power_in_words([(1, 12)]) == ""
+    assert power_in_words([(3, 12)] * 12).startswith("To be shown, a difference must be 8.9 standard deviations")
+    assert "over 3 seeds" in power_in_words([(3, 12), (5, 12)])
+    assert "or 2.6 standard deviations of the paired differences over 5 seeds" in power_in_words([(3, 12), (5, 12)])
