@@ -59,7 +59,7 @@ OWN_VARIANTS = ["FLEM-D legacy", "FLEM-I separate"]
 VOC_VARIANTS = ["R-FL VOC", "DB VOC"]
 ENHANCEMENT = ["FCM", "KM", "LP", "ML", "GLLE"]
 ONE, THREE = range(1), range(3)
-"""Five seeds of everything would take ten hours on two cores."""
+"""Seeds of a part."""
 PARTS: list[tuple[list[str], range, list[str] | None]] = [
     ([*LIKE_THE_PAPER, *SMALL], ONE, None),
     ([*LIKE_THE_PAPER, "yeast", "scene"], ONE, OWN_VARIANTS),

@@ -25,6 +25,7 @@ from bench.analysis.hypothesis_tests import (
     rests_on,
     signed_rank_posterior,
     smallest_wilcoxon_p,
+    wilcoxon_p,
 )
 from bench.analysis.over_datasets import complete_values, significance
 from bench.metrics.catalogue import PAPER_METRICS
@@ -92,6 +93,19 @@ def test_wilcoxon_is_exact_by_enumeration() -> None:
         sums = [ranks[np.array(signs)].sum() for signs in itertools.product([True, False], repeat=blocks)]
         p = min(1.0, 2 * min(np.mean(sums >= seen - 1e-9), np.mean(sums <= seen + 1e-9)))
         assert found.p == pytest.approx(p)
+
+
+@pytest.mark.parametrize("gain", [[0, 0, 0.1, 0.2, 0.3, -0.4, 0.5, 0.6], [0, 0.3, 0.3, 0.1, 0.2], [0, 0, 0, 1, -2, 3]])
+def test_a_set_without_a_difference_counts_half_to_either_side(gain: list[float]) -> None:
+    """By enumeration of the other sets' signs; left out, such sets would not be seen."""
+    size = stats.rankdata(np.abs(gain))
+    half, others = size[np.equal(gain, 0)].sum() / 2, size[np.not_equal(gain, 0)]
+    seen = size[np.greater(gain, 0)].sum() + half
+    sums = np.array([
+        others[list(signs)].sum() + half for signs in itertools.product([True, False], repeat=len(others))
+    ])  # fmt: skip
+    p = min(1.0, 2 * min(np.mean(sums >= seen - 1e-9), np.mean(sums <= seen + 1e-9)))
+    assert wilcoxon_p(np.array(gain)) == pytest.approx(p)
 
 
 def test_eight_sets_cannot_give_less() -> None:
