@@ -36,6 +36,8 @@ class Missing:
 
 def data_folders(config: Config, given: str | None) -> list[Path]:
     """``--data``, else ``BENCH_DATA`` (several, separated as in PATH), else bench.toml."""
+    if given == "":
+        raise UsageError("--data is empty; is a shell variable unset?")
     if given is not None:
         folders = [Path(given)]
     elif os.environ.get("BENCH_DATA"):

@@ -147,6 +147,9 @@ def test_data_folder_by_option_environment_or_file(
     assert data_folders(settings, None) == [tmp_path]
     with pytest.raises(UsageError, match="nowhere, given by --data, does not exist"):
         data_folders(settings, "nowhere")
+    for name, sentence in (("", "--data is empty"), ("x" * 5000, "does not exist"), ("nul\0", "does not exist")):
+        with pytest.raises(UsageError, match=sentence):
+            data_folders(settings, name)
 
 
 # --- splits ---------------------------------------------------------------------------------------------------------
