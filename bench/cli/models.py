@@ -18,7 +18,7 @@ from bench.cli.options import DataFolder, Switch, checked_seeds
 from bench.datasets.catalog import Source, card_of, data_folders, present
 from bench.datasets.dataset import identifier_columns
 from bench.datasets.readers import canonical, npz
-from bench.datasets.readers.feature_file import feature_names, read_features
+from bench.datasets.readers.feature_file import read_features
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.variants import named_variants, variants_of
@@ -151,7 +151,7 @@ def _with_names(x: np.ndarray, source: Source) -> Any:
     if source.extractor == canonical.OWN_NUMBERS:
         names = card_of(source).get("features", {}).get("names", [])
     elif source.reader == npz.__name__:
-        names = feature_names(source.files[0])
+        names = npz.feature_names(source.files[0])
         if len(names) > x.shape[1]:  # the reader has left out what numbers the rows
             numbering = identifier_columns(read_features(source.files[0])[0])
             names = [name for place, name in enumerate(names) if place not in numbering]

@@ -73,9 +73,9 @@ SEARCH_DEPTH = 4
 
 
 def walk(top: Path) -> Iterator[Path]:
-    """A data folder and those below it, four levels deep, by name."""
+    """A data folder and those below it, four levels deep, by name; hidden ones hold what is unfinished."""
     for root, folders, _ in os.walk(top):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         if len(Path(root).relative_to(top).parts) >= SEARCH_DEPTH:
             folders.clear()
         yield Path(root)
@@ -239,6 +239,12 @@ def is_archive(path: Path) -> bool:
     return path.is_file() and zipfile.is_zipfile(path)
 
 
+def array_names(path: Path | str) -> set[str]:
+    """Names of the arrays of an ``.npz`` file, by its table of contents alone."""
+    with opened(path) as raw, reading(path, "an .npz file"), zipfile.ZipFile(raw) as archive:
+        return {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
+
+
 def array_headers(path: Path | str) -> dict[str, Header]:
     """{name: shape and type} of an ``.npz`` file, without reading the arrays."""
     with opened(path) as raw, reading(path, "an .npz file"), zipfile.ZipFile(raw) as archive:
@@ -314,15 +320,32 @@ def array(path: Path | str, mapped: bool = False) -> np.ndarray:
         return found
 
 
+def matlab_names(path: Path | str) -> set[str]:
+    """Names of the variables of a MATLAB file, by their headers alone."""
+    from scipy.io import whosmat
+
+    with opened(path) as stream, reading(path, "a MATLAB file before version 7.3"):
+        return {name for name, _, _ in whosmat(stream)}
+
+
 def matlab(path: Path | str) -> dict[str, np.ndarray]:
     """The variables of a MATLAB file before version 7.3."""
     from scipy.io import loadmat, whosmat
+    from scipy.io.matlab import matfile_version
+    from scipy.sparse import issparse
+
+    from bench.system.matlab_format import checked_variables
 
     raw = content(path)
     with reading(path, "a MATLAB file before version 7.3"):
+        readable = checked_variables(raw, MOST_TEXT) if matfile_version(io.BytesIO(raw))[0] == 1 else None
         dense = [math.prod(shape) * 8 for _, shape, kind in whosmat(io.BytesIO(raw)) if kind not in ("sparse", "char")]
         _fits(path, sum(dense))
-        return {name: value for name, value in loadmat(io.BytesIO(raw)).items() if not name.startswith("__")}
+        found = loadmat(io.BytesIO(raw), variable_names=readable)
+        for value in found.values():
+            if issparse(value) and value.format == "csc":
+                value.check_format(full_check=True)
+        return {name: value for name, value in found.items() if not name.startswith("__")}
 
 
 def tensors(

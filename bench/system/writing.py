@@ -58,6 +58,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         _sync(target.parent)
 
 
+def move(made: Path, path: Path) -> None:
+    """Put a file that was made beside it in the place of ``path``.
+
+    Raises
+    ------
+    WriteError: one sentence with the file and the system's reason.
+    """
+    with _sentence(path):
+        made.replace(_target(path))
+
+
 def check_writable(path: Path) -> None:
     """Fail before the work whose result is to be written, not after.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.datasets.readers.npz import feature_names
 from bench.datasets.validation import CSR, checked_csr, repeated
 from bench.errors import UsageError
 from bench.system import reading
@@ -43,14 +44,6 @@ def read_features(path: Path, names: Sequence[str] = ()) -> tuple[np.ndarray, li
         value = x[row, column]
         raise UsageError(f"{path}: the feature in row {row}, column {column} is {value}, no finite float32 number.")
     return single, columns
-
-
-def feature_names(path: Path) -> list[str]:
-    """Names of an .npz file's columns; none where it has none, or as Python objects, which are not read."""
-    header = reading.array_headers(path).get("feature_names")
-    if header is None or header.dtype.hasobject or len(header.shape) != 1:
-        return []
-    return [str(name) for name in reading.arrays(path, ["feature_names"])["feature_names"]]
 
 
 def _from_npy(path: Path, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
