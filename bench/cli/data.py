@@ -9,7 +9,7 @@ from typing import Any, Literal
 from cyclopts import App
 
 from bench import config as configuration
-from bench.cli.options import DataFolder
+from bench.cli.options import Count, DataFolder
 from bench.datasets.catalog import Missing, available, data_folders, present
 from bench.datasets.dataset import SPLITS
 from bench.datasets.download import fetch as download
@@ -76,7 +76,7 @@ def prepare(
     ids: str | None = None,
     difficult: Literal["absent", "present"] = "absent",
     network: str | None = None,
-    image_size: int | None = None,
+    image_size: Count | None = None,
     words: str | None = None,
     device: str = "auto",
 ) -> int:

@@ -13,7 +13,7 @@ import pandas as pd
 
 import bench
 from bench import config as configuration
-from bench.cli.options import DataFolder, Switch, checked_seeds
+from bench.cli.options import DataFolder, Seed, Switch
 from bench.datasets.catalog import Source, card_of, data_folders, present
 from bench.datasets.readers import canonical, npz
 from bench.datasets.readers.feature_file import read_features
@@ -23,7 +23,7 @@ from bench.plan.variants import named_variants, variants_of
 from bench.system.writing import write
 
 
-def fit(dataset: str, method: str, *, model: str, seed: int = 0, device: str = "auto", data: DataFolder = None) -> int:
+def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = "auto", data: DataFolder = None) -> int:
     """Train one method on one data set as a run does, and save the model.
 
     Parameters
@@ -41,7 +41,6 @@ def fit(dataset: str, method: str, *, model: str, seed: int = 0, device: str = "
     data
         The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
-    checked_seeds([seed])
     path = Path(model)
     if not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} of the model {path.name} does not exist.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from bench import config as configuration
-from bench.cli.options import DataFolder, Names, Seeds, checked_seeds, job_count
+from bench.cli.options import Count, DataFolder, Names, Seed, Seeds, checked_seeds, job_count
 from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.errors import UsageError
@@ -43,9 +43,9 @@ def show(
     dataset: str,
     method: str,
     *,
-    instance: int,
-    seed: int | None = None,
-    top: int = 12,
+    instance: Count,
+    seed: Seed | None = None,
+    top: Count = 12,
     results: str = DEFAULT_RESULTS,
 ) -> int:
     """Draw the label distribution that a method recovered for one training instance.

@@ -41,7 +41,7 @@ def test_the_working_folder_lies_over_the_default(tmp_path: Path) -> None:
         ("[protocols.paper]\nepoch = 3", "unknown key protocols.paper.epoch; did you mean 'epochs'?"),
         ("[protocol.paper]\nepochs = 3", "unknown key protocol; did you mean 'protocols'?"),
         ("[protocols.paper]\nepochs = 'many'", "protocols.paper.epochs: Expected `int`, got `str`"),
-        ("[protocols.mine]\nbase = 'papr'", "unknown base; did you mean 'paper'?"),
+        ("[protocols.mine]\nbase = 'papr'", "protocols.mine has the unknown base 'papr'; did you mean 'paper'?"),
         ("[protocols.a]\nbase = 'b'\n[protocols.b]\nbase = 'a'", "are each other's base"),
         ("[datasets.X]\nprotocol = 'smal'", "which is not defined; did you mean 'small'?"),
         ("[datasets.X]\nstem = ['a']", "unknown key datasets.X.stem; did you mean 'stems'?"),
@@ -57,7 +57,7 @@ def test_the_working_folder_lies_over_the_default(tmp_path: Path) -> None:
         ("[protocols.paper]\nbetas = [0.9, 1.0]", "protocols.paper.betas must be from 0 to below 1, not [0.9, 1.0]"),
         ("[run]\nseeds = []", "run.seeds is empty"),
         ("[run]\ncheckpoint_seconds = -1", "run.checkpoint_seconds must be at least 0"),
-        ("[run\n", "is not valid TOML"),
+        ("[run\n", "cannot be read as TOML"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
