@@ -92,20 +92,19 @@ def load(folder: Path | None = None) -> Config:
         own = (folder or Path.cwd()) / FILE_NAME
     except FileNotFoundError as error:
         raise UsageError("the working folder was deleted; change to one that exists.") from error
-    path = default
-    if os.path.lexists(own) and own.resolve() != default:
-        mine = reading.toml(own)
+    if not os.path.lexists(own) or own.resolve() == default:
+        return _build(merged, default)
+    mine = reading.toml(own)
+    with reading.reading(own, "settings", "mend it"):  # tables nested so deep that checking them fails
         _refuse_strange(mine, "", own)
-        merged, path = _merged(merged, mine), own
-    with reading.reading(path, "settings", "mend it"):  # tables nested so deep that checking them fails
-        return _build(merged, path)
+        return _build(_merged(merged, mine), own)
 
 
 MOST_WHOLE = 2**63 - 1
 
 
 def _refuse_strange(value: Any, where: str, path: Path) -> None:
-    """Refuse what TOML knows and no record can hold: dates, and whole numbers of more than 64 bits."""
+    """Refuse what TOML knows and no record or path can hold: dates, numbers of more than 64 bits, NUL characters."""
     inner: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         inner = value.items()
@@ -115,6 +114,8 @@ def _refuse_strange(value: Any, where: str, path: Path) -> None:
         raise UsageError(f"{path}: {where}: a date or time is no value here: {value}.")
     elif isinstance(value, int) and abs(value) > MOST_WHOLE:
         raise UsageError(f"{path}: {where}: the number is too large; whole numbers go up to {MOST_WHOLE}.")
+    elif isinstance(value, str) and "\0" in value:
+        raise UsageError(f"{path}: {where}: the text holds a NUL character.")
     for key, one in inner:
         _refuse_strange(one, f"{where}.{key}" if where else str(key), path)
 

@@ -163,7 +163,8 @@ def _imported(info: MethodInfo) -> Registration:
         else:
             importlib.import_module(info.module)
     except (Exception, SystemExit) as error:
-        where, why = info.file or info.module, reading.in_short(error)
+        where = info.file or info.module
+        why = reading.in_short(error) if isinstance(error, Exception) else repr(error)
         raise BrokenMethodError(f"the method {info.name!r} cannot be imported from {where}: {why}") from error
     if (info.module, info.name) not in api.REGISTERED:
         raise BrokenMethodError(f"{info.module} was imported for the method {info.name!r} but registers no such name")
@@ -232,7 +233,7 @@ class _Source:
 
 @lru_cache(maxsize=256)
 def _parsed(path: Path, module: str) -> _Source:
-    return _Source(path, module, ast.parse(reading.content(path), filename=str(path)).body)
+    return _Source(path, module, ast.parse(reading.text(path), filename=str(path)).body)
 
 
 def _broken(name: str, module: str, path: Path | None, origin: str, problem: str) -> MethodInfo:
@@ -244,9 +245,11 @@ def _read(path: Path, module: str, origin: str) -> list[MethodInfo]:
     try:
         source = _parsed(path, module)
     except SyntaxError as error:
-        problem = f"{path.name} has a syntax error in line {error.lineno}: {error.msg}"
+        problem = f"{path.name} has a syntax error in line {error.lineno or 1}: {error.msg}"
         return [_broken(path.name, module, path, origin, problem)]
-    except (UsageError, ValueError, RecursionError, MemoryError) as error:
+    except UsageError as error:
+        return [_broken(path.name, module, path, origin, str(error).rstrip("."))]
+    except (ValueError, RecursionError, MemoryError) as error:
         return [_broken(path.name, module, path, origin, f"{path.name} cannot be read: {reading.in_short(error)}")]
     return [
         _info_of(decorator, node, source, origin)
