@@ -19,6 +19,7 @@ from bench.datasets.prepare import prepare as prepare_files
 from bench.errors import UsageError
 from bench.system.archive import unpack
 from bench.tables.dataset_card import card_lines, checksum_faults, printed_sizes, recorded_checksums, size_faults
+from bench.text import shown
 
 data_app = App(name="data")
 
@@ -31,7 +32,7 @@ def list_(*, data: DataFolder = None) -> int:
     for found in available(config, folders):
         name = found.name if isinstance(found, Missing) else found.full_name
         where = "missing" if isinstance(found, Missing) else f"here: {found.files[0].parent}"
-        print(f"{name:<28} {where}")
+        print(shown(f"{name:<28} {where}"))
         if isinstance(found, Missing) and found.name in set_parsers():
             source = set_parsers()[found.name]
             print(f"{'':<28} home: {source.home}")
@@ -122,7 +123,7 @@ def prepare(
     sizes = ", ".join(f"{split} {len(rows.splits[split].y)}" for split in SPLITS)
     print(f"{name}: {sizes}; {len(rows.label_names)} labels; {rows.split_rule}", flush=True)
     for note in rows.notes:
-        print(f"note: {note}", flush=True)
+        print(shown(f"note: {note}"), flush=True)
     source = known_set_parser(name)
     licence = source.licence if source else "not stated"
     choice = FeatureChoice(network, words, best_device(device), image_size)
@@ -155,7 +156,7 @@ def card(name: str, *, data: DataFolder = None) -> int:
     """Print what a data set is: provenance, licence, sizes, splits, labels, co-occurrence, warnings, fingerprint."""
     config = configuration.load()
     for line in card_lines(present(name, config, data_folders(config, data)), config):
-        print(line)
+        print(shown(line))
     return 0
 
 

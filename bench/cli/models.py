@@ -44,6 +44,8 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
     path = Path(model)
     if not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} of the model {path.name} does not exist.")
+    if method == "all":
+        raise UsageError("fit trains one method; name it.")
     config = configuration.load()
     source = present(dataset, config, data_folders(config, data))
     (variant,) = named_variants(variants_of(config), [method])

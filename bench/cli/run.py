@@ -39,6 +39,7 @@ from bench.run.cluster import Cluster
 from bench.run.options import RunOptions
 from bench.run.runner import run as run_plan
 from bench.run.runner import show_plan
+from bench.text import shown
 
 DEFAULT_RECOVERY = "results/recovery"
 
@@ -124,7 +125,7 @@ def run(
     rows = chosen_variants(config, methods)
     if methods is None:
         for broken in (found for found in infos().values() if found.problems):
-            print(f"left out: {broken.problems[0]}.", flush=True)
+            print(shown(f"left out: {broken.problems[0]}."), flush=True)
     plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, epochs)
     store = Store(Path(results))
     options = RunOptions(

@@ -24,7 +24,7 @@ from bench.records.store import DEFAULT_RESULTS, Store
 from bench.report.instance import show_instance
 from bench.run.examination import examine
 from bench.run.runner import all_records, on_gpu, wanted_workers
-from bench.text import counted, duration
+from bench.text import counted, duration, shown
 
 
 def status(*, results: str = DEFAULT_RESULTS) -> int:
@@ -108,7 +108,7 @@ def doctor(
     count: Counter[str] = Counter()
     for finding in examine(plan, expected, store, device, workers):
         count[finding.state] += 1
-        print(f"{finding.state:8} {finding.about:10} {finding.text}", flush=True)
+        print(shown(f"{finding.state:8} {finding.about:10} {finding.text}"), flush=True)
     print(f"{counted(count['problem'], 'problem')}, {counted(count['warning'], 'warning')}.")
     return 1 if count["problem"] else 0
 
@@ -142,13 +142,13 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
         + (f", {len(corrupt)} corrupt" if corrupt else "")
     )
     for lock in now:
-        print(f"running  {describe(lock)}")
+        print(shown(f"running  {describe(lock)}"))
     for record in sorted(failed, key=lambda record: record.job):
-        print(f"failed   {record.job}: {record.problem}")
+        print(shown(f"failed   {record.job}: {record.problem}"))
     for state in sorted(stale, key=lambda state: state.job):
-        print(f"stale    {state.job}: {state.note}")
+        print(shown(f"stale    {state.job}: {state.note}"))
     for sentence in corrupt:
-        print(f"corrupt  {sentence}")
+        print(shown(f"corrupt  {sentence}"))
     seconds = time_left(done, missing, now, manifest.expected_seconds)
     if seconds is not None:
         print(f"time left about {duration(seconds)}")
@@ -157,7 +157,7 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
 
 def describe(one: Running) -> str:
     place = f"{one.what} {one.done} of {one.total}, " if one.total else ""
-    return f"{one.job}: {place}{duration(time.time() - one.started)} on {one.host}, process {one.pid}"
+    return f"{one.job}: {place}{duration(max(0, time.time() - one.started))} on {one.host}, process {one.pid}"
 
 
 def time_left(
