@@ -77,6 +77,7 @@ app = App(
     version=__version__,
     version_flags=["--version"],
 )
+app.suppress_keyboard_interrupt = app.meta.suppress_keyboard_interrupt = False
 for verb, (path, line) in VERBS.items():
     app.command(path, name=verb, help=line)
 
@@ -136,8 +137,8 @@ def _refuse_empty(words: Sequence[str]) -> None:
     """Refuse an empty argument: it is no folder, file or name, and comes of a shell variable that is not set."""
     for before, word in pairwise(["", *words]):
         if not word.strip() or (word.startswith("--") and word.endswith("=")):
-            which = word.rstrip("=") or (before if before.startswith("--") else "an argument")
-            raise UsageError(f"{which.strip() or 'an argument'} is empty; is a shell variable unset?")
+            option = next((one for one in (word.rstrip("="), before) if one.startswith("--")), "an argument")
+            raise UsageError(f"{option} is empty; is a shell variable unset?")
 
 
 def _explained(error: Exception) -> tuple[int, str]:

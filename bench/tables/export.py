@@ -6,6 +6,7 @@ The schema is described in results/README.md.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -108,7 +109,7 @@ def check_target(target: Path, form: str) -> None:
     """
     if form == "sqlite":
         check_writable(target)
-    elif target.is_file():
+    elif os.path.isfile(target):  # False, too, for a name that is none, of which the other sentence speaks
         raise UsageError(f"{target} is a file; {form} takes a folder, which gets a file for each table.")
     else:
         make_folder(target)
