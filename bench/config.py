@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ import msgspec
 
 from bench.errors import UsageError, did_you_mean
 from bench.protocol import Protocol
+from bench.system import reading
+from bench.text import name_fault
 
 FILE_NAME = "bench.toml"
 
@@ -85,21 +87,37 @@ def load(folder: Path | None = None) -> Config:
         the file and the key.
     """
     default = Path(__file__).with_name(FILE_NAME).resolve()
-    merged = _read(default)
-    own = (folder or Path.cwd()) / FILE_NAME
-    path = default
-    if own.is_file() and own.resolve() != default.resolve():
-        merged, path = _merged(merged, _read(own)), own
-    return _build(merged, path)
-
-
-def _read(path: Path) -> dict[str, Any]:
+    merged = reading.toml(default)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error
+        own = (folder or Path.cwd()) / FILE_NAME
+    except FileNotFoundError as error:
+        raise UsageError("the working folder was deleted; change to one that exists.") from error
+    if not os.path.lexists(own) or own.resolve() == default:
+        return _build(merged, default)
+    mine = reading.toml(own)
+    with reading.reading(own, "settings", "mend it"):  # tables nested so deep that checking them fails
+        _refuse_strange(mine, "", own)
+        return _build(_merged(merged, mine), own)
+
+
+MOST_WHOLE = 2**63 - 1
+
+
+def _refuse_strange(value: Any, where: str, path: Path) -> None:
+    """Refuse what TOML knows and no record or path can hold: dates, numbers of more than 64 bits, NUL characters."""
+    inner: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        inner = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    elif not isinstance(value, str | int | float):
+        raise UsageError(f"{path}: {where}: a date or time is no value here: {value}.")
+    elif isinstance(value, int) and abs(value) > MOST_WHOLE:
+        raise UsageError(f"{path}: {where}: the number is too large; whole numbers go up to {MOST_WHOLE}.")
+    elif isinstance(value, str) and "\0" in value:
+        raise UsageError(f"{path}: {where}: the text holds a NUL character.")
+    for key, one in inner:
+        _refuse_strange(one, f"{where}.{key}" if where else str(key), path)
 
 
 def _merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,13 +134,21 @@ def _build(raw: dict[str, Any], path: Path) -> Config:
     for table in tables:
         if not isinstance(raw.get(table, {}), dict):
             raise UsageError(f"{path}: {table} must be a table, not {raw[table]!r}.")
+    for table, kind in (("methods", "method"), ("datasets", "data set"), ("protocols", "protocol")):
+        for name in raw.get(table, {}):
+            if fault := name_fault(name) or ("@" in name and table == "datasets" and "leave out @"):
+                raise UsageError(
+                    f"{path}: the {kind}'s name {name[:80]!r} cannot be a folder's or part of a file's: {fault}."
+                )
+    recovery = _convert(raw.get("recovery", {}), Recovery, "recovery", path)
+    _known_protocol(recovery.protocol, "recovery.protocol", raw, path)
     return Config(
         data=_folders("data", raw, path),
         method_folders=_folders("method_folders", raw, path),
         run=_run_defaults(raw, path),
         protocols={name: _protocol(name, raw["protocols"], path) for name in raw.get("protocols", {})},
         tables=_convert(raw.get("tables", {}), Tables, "tables", path),
-        recovery=_convert(raw.get("recovery", {}), Recovery, "recovery", path),
+        recovery=recovery,
         variants={name: _variant(name, table, path) for name, table in raw.get("methods", {}).items()},
         datasets=_datasets(raw, path),
         path=str(path),
@@ -148,16 +174,19 @@ def _datasets(raw: dict[str, Any], path: Path) -> dict[str, DatasetEntry]:
     entries = {}
     for name, table in raw.get("datasets", {}).items():
         entry = _convert(table, DatasetEntry, f"datasets.{name}", path)
-        if entry.protocol not in raw.get("protocols", {}):
-            hint = did_you_mean(entry.protocol, raw.get("protocols", {}))
-            raise UsageError(
-                f"{path}: datasets.{name} names the protocol {entry.protocol!r}, which is not defined; {hint}"
-            )
+        _known_protocol(entry.protocol, f"datasets.{name}.protocol", raw, path)
         entries[name] = entry
     return entries
 
 
+def _known_protocol(protocol: str, where: str, raw: dict[str, Any], path: Path) -> None:
+    if protocol not in raw["protocols"]:
+        hint = did_you_mean(protocol, raw["protocols"])
+        raise UsageError(f"{path}: {where} is the protocol {protocol!r}, which is not defined; {hint}")
+
+
 LEAST = {"epochs": 1, "minimum_steps": 0, "batch_size": 2, "stack": 1, "threads": 1, "weight_decay": 0}
+MOST = {"epochs": 10**6, "minimum_steps": 10**9, "batch_size": 10**9, "stack": 4096, "threads": 1024}
 POSITIVE = ("learning_rate", "eps")
 
 
@@ -165,6 +194,8 @@ def _protocol(name: str, tables: dict[str, Any], path: Path) -> Protocol:
     protocol = _convert(_inherited(name, tables, path, ()), Protocol, f"protocols.{name}", path)
     for key in (*LEAST, *POSITIVE):
         value = getattr(protocol, key)
+        if value > MOST.get(key, math.inf):
+            raise UsageError(f"{path}: protocols.{name}.{key} must be at most {MOST[key]}, not {value}.")
         if not (math.isfinite(value) and (value > 0 if key in POSITIVE else value >= LEAST[key])):
             least = "a number above 0" if key in POSITIVE else f"at least {LEAST[key]}"
             raise UsageError(f"{path}: protocols.{name}.{key} must be {least}, not {value}.")
@@ -173,18 +204,21 @@ def _protocol(name: str, tables: dict[str, Any], path: Path) -> Protocol:
     return protocol
 
 
-def _inherited(name: str, tables: dict[str, Any], path: Path, seen: tuple[str, ...]) -> dict[str, Any]:
-    table = tables.get(name)
+def _inherited(name: Any, tables: dict[str, Any], path: Path, seen: tuple[str, ...]) -> dict[str, Any]:
+    table = tables.get(name) if isinstance(name, str) else None
+    if table is None:
+        hint = did_you_mean(str(name), tables)
+        raise UsageError(f"{path}: protocols.{seen[-1]} has the unknown base {name!r}; {hint}")
     if not isinstance(table, dict):
-        raise UsageError(
-            f"{path}: protocols.{seen[-1] if seen else name} has an unknown base; {did_you_mean(name, tables)}"
-        )
+        raise UsageError(f"{path}: protocols.{name} must be a table, not {table!r}.")
     if name in seen:
         raise UsageError(f"{path}: the protocols {' -> '.join((*seen, name))} are each other's base.")
     own = {key: value for key, value in table.items() if key != "base"}
     return {**_inherited(table["base"], tables, path, (*seen, name)), **own} if "base" in table else own
 
 
+MOST_POINTS = 10_000
+"""Of a grid: each is trained."""
 VARIANT_SETTINGS = ("base", "grid", "clip", "fidelity")
 
 
@@ -193,7 +227,11 @@ def _variant(name: str, table: Any, path: Path) -> Variant:
         raise UsageError(f"{path}: methods.{name} must be a table, not {table!r}.")
     options = {key: value for key, value in table.items() if key not in VARIANT_SETTINGS}
     settings = {key: table[key] for key in VARIANT_SETTINGS if key in table}
-    return _convert({"name": name, "base": name, "options": options, **settings}, Variant, f"methods.{name}", path)
+    raw = {"name": name, "base": name, "options": options, **settings}
+    variant: Variant = _convert(raw, Variant, f"methods.{name}", path)
+    if (points := math.prod(len(values) for values in (variant.grid or {}).values())) > MOST_POINTS:
+        raise UsageError(f"{path}: methods.{name}.grid has {points} points; at most {MOST_POINTS} are tried.")
+    return variant
 
 
 def _convert(value: Any, kind: Any, where: str, path: Path) -> Any:

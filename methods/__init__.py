@@ -22,6 +22,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import UsageError
+from bench.system import reading
+from bench.text import name_fault
+
 if TYPE_CHECKING:
     from bench.methods.api import LinearMethod, Method, Problem, Registration
 
@@ -30,11 +34,11 @@ _HERE = Path(__file__).parent
 _folders: list[Path] = []
 
 
-class UnknownMethodError(ValueError):
+class UnknownMethodError(UsageError, ValueError):
     """No method of that name; the message suggests the nearest one."""
 
 
-class BrokenMethodError(ValueError):
+class BrokenMethodError(UsageError, ValueError):
     """A method's file cannot be read or imported, or does not register what it promises."""
 
 
@@ -88,15 +92,14 @@ def add_folders(more: Iterable[str | Path]) -> None:
 def infos() -> dict[str, MethodInfo]:
     """Every method that is found, usable or not (see ``MethodInfo.problems``), by name."""
     found: dict[str, MethodInfo] = {}
-    for path in sorted(_HERE.glob("*.py")):
+    for path in _files_in(_HERE):
         for info in _read(path, f"{__name__}.{path.stem}", "built-in"):
-            if info.name in found:
-                raise BrokenMethodError(
-                    f"the method name {info.name!r} is registered twice: in {found[info.name].file} and {path}"
-                )
+            if info.name in found:  # neither is taken for the other: the name alone cannot be used
+                problem = f"the method name {info.name!r} is registered twice: in {found[info.name].file} and {path}"
+                info = _with_problem(found[info.name], problem)
             found[info.name] = info
     entries = sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
-    files = [path for folder in _folders for path in sorted(folder.glob("[!_.]*.py"))]
+    files = [path for folder in _folders for path in _files_in(folder)]
     for info in [*map(_read_plugin, entries), *(info for path in files for info in _read_file(path))]:
         name = info.name
         if name in found:
@@ -105,6 +108,11 @@ def infos() -> dict[str, MethodInfo]:
             info, name = _with_problem(info, problem), f"{name} ({info.origin})"
         found[name] = info
     return found
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Files of methods; those that systems and editors hide (``.#x.py``, ``._x.py``) are none."""
+    return sorted(folder.glob("[!_.]*.py"))
 
 
 def info(name: str) -> MethodInfo:
@@ -154,9 +162,10 @@ def _imported(info: MethodInfo) -> Registration:
             _import_file(info.module)
         else:
             importlib.import_module(info.module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = info.file or info.module
-        raise BrokenMethodError(f"the method {info.name!r} cannot be imported from {where}: {error}") from error
+        why = reading.in_short(error) if isinstance(error, Exception) else repr(error)
+        raise BrokenMethodError(f"the method {info.name!r} cannot be imported from {where}: {why}") from error
     if (info.module, info.name) not in api.REGISTERED:
         raise BrokenMethodError(f"{info.module} was imported for the method {info.name!r} but registers no such name")
     return api.REGISTERED[info.module, info.name]
@@ -198,7 +207,10 @@ def options(name: str, defaults: dict[str, Any], given: dict[str, Any]) -> dict[
 
 def _real(default: Any, value: Any) -> Any:
     numeric = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if numeric and (default is None or isinstance(default, float)) else value
+    try:
+        return float(value) if numeric and (default is None or isinstance(default, float)) else value
+    except OverflowError as error:
+        raise ValueError("a whole number is too large for an option") from error
 
 
 def _same_kind(default: Any, value: Any) -> bool:
@@ -221,7 +233,7 @@ class _Source:
 
 @lru_cache(maxsize=256)
 def _parsed(path: Path, module: str) -> _Source:
-    return _Source(path, module, ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body)
+    return _Source(path, module, ast.parse(reading.text(path), filename=str(path)).body)
 
 
 def _broken(name: str, module: str, path: Path | None, origin: str, problem: str) -> MethodInfo:
@@ -233,10 +245,12 @@ def _read(path: Path, module: str, origin: str) -> list[MethodInfo]:
     try:
         source = _parsed(path, module)
     except SyntaxError as error:
-        problem = f"{path.name} has a syntax error in line {error.lineno}: {error.msg}"
+        problem = f"{path.name} has a syntax error in line {error.lineno or 1}: {error.msg}"
         return [_broken(path.name, module, path, origin, problem)]
-    except (OSError, ValueError, RecursionError) as error:
-        return [_broken(path.name, module, path, origin, f"{path.name} cannot be read: {error}")]
+    except UsageError as error:
+        return [_broken(path.name, module, path, origin, str(error).rstrip("."))]
+    except (ValueError, RecursionError, MemoryError) as error:
+        return [_broken(path.name, module, path, origin, f"{path.name} cannot be read: {reading.in_short(error)}")]
     return [
         _info_of(decorator, node, source, origin)
         for node in source.body
@@ -256,11 +270,17 @@ def _info_of(call: ast.Call, node: ast.ClassDef, source: _Source, origin: str) -
         name = ast.literal_eval(call.args[0])
         given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords if keyword.arg}
         family, paper, grid = given.pop("family", ""), given.pop("paper", ""), given.pop("grid", None) or {}
-        if not isinstance(name, str):
-            raise TypeError
         grid = {option: list(values) for option, values in grid.items()}
-    except (ValueError, IndexError, TypeError, AttributeError):
-        problem = f"{source.path.name}, line {call.lineno}: the arguments of @register must be literals, the name first"
+        if not all(isinstance(text, str) for text in (name, family, paper, *grid, *given)) or not all(grid.values()):
+            raise TypeError
+    except (ValueError, IndexError, TypeError, AttributeError, RecursionError):
+        problem = (
+            f"{source.path.name}, line {call.lineno}: the arguments of @register must be literals, the name first: "
+            "texts for name, family and paper, a list of values for each option of the grid"
+        )
+        return _broken(source.path.name, *place, problem)
+    if fault := name_fault(name):
+        problem = f"{source.path.name}: the name {name[:80]!r} cannot be a folder's name: {fault}"
         return _broken(source.path.name, *place, problem)
     info = MethodInfo(name, family, paper, given, grid, True, *place)
     try:
@@ -277,10 +297,12 @@ def _nature(info: MethodInfo, node: ast.ClassDef, source: _Source) -> tuple[bool
         if not issubclass(stand_in, (_LINEAR, _METHOD)):
             raise LookupError(node.name)
         return issubclass(stand_in, _LINEAR), dict(getattr(stand_in, _SHARED))
-    except Exception:  # whatever it is that cannot be followed
+    except Exception:  # whatever it is that cannot be followed, a metaclass or a recursion
         from bench.methods import api
 
         cls = _imported(info).method
+        if not isinstance(cls.shared_defaults, dict):
+            raise BrokenMethodError(f"{info.module}: shared_defaults of {node.name} is no {{option: value}}") from None
         return issubclass(cls, api.LinearMethod), dict(cls.shared_defaults)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from cyclopts import App
 
 from bench import config as configuration
-from bench.cli.options import DataFolder
+from bench.cli.options import Count, DataFolder
 from bench.datasets.catalog import Missing, available, data_folders, present
 from bench.datasets.dataset import SPLITS
 from bench.datasets.download import fetch as download
@@ -17,10 +17,11 @@ from bench.datasets.parsers import known_set_parser, parse_raw, set_parser, set_
 from bench.datasets.prepare import FeatureChoice
 from bench.datasets.prepare import prepare as prepare_files
 from bench.datasets.source import Unreadable
-from bench.datasets.validation import checked_names, printable
+from bench.datasets.validation import checked_names
 from bench.errors import UsageError
 from bench.system.archive import unpack
 from bench.tables.dataset_card import card_lines, checksum_faults, printed_sizes, recorded_checksums, size_faults
+from bench.text import shown
 
 data_app = App(name="data")
 
@@ -36,7 +37,7 @@ def list_(*, data: DataFolder = None) -> int:
             continue
         name = found.name if isinstance(found, Missing) else found.full_name
         where = "missing" if isinstance(found, Missing) else f"here: {found.files[0].parent}"
-        print(f"{name:<28} {where}")
+        print(shown(f"{name:<28} {where}"))
         if isinstance(found, Missing) and found.name in set_parsers():
             source = set_parsers()[found.name]
             print(f"{'':<28} home: {source.home}")
@@ -81,7 +82,7 @@ def prepare(
     ids: str | None = None,
     difficult: Literal["absent", "present"] = "absent",
     network: str | None = None,
-    image_size: int | None = None,
+    image_size: Count | None = None,
     words: str | None = None,
     device: str = "auto",
 ) -> int:
@@ -130,7 +131,7 @@ def prepare(
     sizes = ", ".join(f"{split} {len(rows.splits[split].y)}" for split in SPLITS)
     print(f"{name}: {sizes}; {len(rows.label_names)} labels; {rows.split_rule}", flush=True)
     for note in rows.notes:
-        print(f"note: {printable(note)}", flush=True)
+        print(shown(f"note: {note}"), flush=True)
     source = known_set_parser(name)
     licence = source.licence if source else "not stated"
     choice = FeatureChoice(network, words, best_device(device), image_size)
@@ -153,7 +154,7 @@ def verify(name: str, *, data: DataFolder = None) -> int:
     faults = [*checksum_faults(source), *size_faults(dataset)]
     print(f"{dataset.full_name}: shapes, finite features and 0/1 labels of all splits: as they should be")
     for fault in faults:
-        print(f"differs: {printable(fault)}")
+        print(f"differs: {shown(fault)}")
     print(f"{len(faults)} differences" if faults else "nothing differs")
     return 1 if faults else 0
 
@@ -163,7 +164,7 @@ def card(name: str, *, data: DataFolder = None) -> int:
     """Print what a data set is: provenance, licence, sizes, splits, labels, co-occurrence, warnings, fingerprint."""
     config = configuration.load()
     for line in card_lines(present(name, config, data_folders(config, data)), config):
-        print(printable(line))
+        print(shown(line))
     return 0
 
 

@@ -31,7 +31,7 @@ from bench.records.store import DEFAULT_RESULTS
 from bench.report.figures import MAKERS, Material, pictures
 from bench.report.page import page
 from bench.report.style import encoded
-from bench.system.writing import write
+from bench.system.writing import check_writable, make_folder, write
 from bench.tables.load import Records, Selection, load
 
 FIGURES_OF_THE_PAPER = ("critical-difference", "ranks")
@@ -85,6 +85,7 @@ def plot(
         known(figure, tuple(MAKERS), "figure")
     choices = {"--methods": methods, "--datasets": datasets, "--seeds": seeds, "--map": stand_ins}
     refuse_beside_paper(origin, choices)
+    make_folder(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
     material = _material(records, chosen_metrics(metric), stand_ins or [])
     drawn, reasons = 0, {}
@@ -95,7 +96,7 @@ def plot(
             reasons[picture.name] = str(error)
             continue
         path = Path(output) / f"{picture.name}.{form}"
-        _write(path, content)
+        write(path, content)
         print(path)
         drawn += 1
     if not drawn:
@@ -145,6 +146,7 @@ def report(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
+    check_writable(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
     material = _material(records, PAPER_METRICS, stand_ins or [])
     committed = origin == "reference"
@@ -164,7 +166,7 @@ def report(
     metrics = [metric.key for metric in PAPER_METRICS]
     within = resampled(material.states, material.variants, control, metrics) if resample else []
     shown = records.note if committed else results
-    _write(Path(output), page(material, records.selection.config, shown, control, within).encode())
+    write(Path(output), page(material, records.selection.config, shown, control, within).encode())
     print(output)
     return 0
 
@@ -178,10 +180,3 @@ def _material(records: Records, metrics: Sequence[Metric], stand_ins: Sequence[s
     rows = list(dict.fromkeys(given)) if given else variants_with_values(tables[0], tables[0].ranked)
     compared = [table for table in tables if table.metric and table.metric.paper_table and selection.origin != "paper"]
     return Material(records.states, tables, rows, comparison_frame(compared, mapped), records.manifest)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write(path, content)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -11,6 +11,7 @@ from bench import methods
 from bench.cli.options import DataFolder, Switch
 from bench.metrics.catalogue import METRICS
 from bench.tables.paper import printed_size
+from bench.text import shown
 
 
 def list_(
@@ -49,7 +50,7 @@ def _methods(check: bool) -> int:
         origin = "" if info.origin == "built-in" else f" [{info.origin}]"
         state = f"  cannot be used: {problem}" if problem else "  ok" if check else ""
         broken += bool(problem)
-        print(f"{name:<9} {info.family:<18} {info.paper}{origin}{state}")
+        print(shown(f"{name:<9} {info.family:<18} {info.paper}{origin}{state}"))
         points = math.prod(len(values) for values in info.grid.values())
         options = ", ".join(f"{option}={value}" for option, value in info.defaults.items())
         grid = f"; grid of {points} over {', '.join(info.grid)}" if info.grid else ""
@@ -77,9 +78,9 @@ def _datasets(data: str | None) -> int:
     for found in available(config, folders):
         if isinstance(found, Missing):
             size = printed_size(found.name)
-            print(f"{found.name:<28} missing   {f'{size}; ' if size else ''}{found.get}")
+            print(shown(f"{found.name:<28} missing   {f'{size}; ' if size else ''}{found.get}"))
         elif isinstance(found, Unreadable):
             print(f"{found.name:<28} left out  {found.fault}")
         else:
-            print(f"{found.full_name:<28} protocol {found.protocol:<6} {found.files[0].parent}")
+            print(shown(f"{found.full_name:<28} protocol {found.protocol:<6} {found.files[0].parent}"))
     return 0

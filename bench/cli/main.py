@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter, UnknownOptionError
 
 from bench import __version__
-from bench.cli.options import INTERRUPTED, USAGE, renamed_option
+from bench.cli.options import FAILED, INTERRUPTED, USAGE, Switch, renamed_option
 from bench.errors import UsageError
+from bench.system import terminal
+from bench.text import shown
 
 VERBS = {
     "data": (
@@ -73,6 +77,7 @@ app = App(
     version=__version__,
     version_flags=["--version"],
 )
+app.suppress_keyboard_interrupt = app.meta.suppress_keyboard_interrupt = False
 for verb, (path, line) in VERBS.items():
     app.command(path, name=verb, help=line)
 
@@ -81,6 +86,7 @@ for verb, (path, line) in VERBS.items():
 def launch(
     *command: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     methods_dir: Annotated[list[str] | None, Parameter(negative=())] = None,
+    debug: Switch = False,
 ) -> int:
     """Run a command with the options that all have.
 
@@ -88,6 +94,8 @@ def launch(
     ----------
     methods_dir
         A folder of plain method files, beside those that bench.toml names; may be given several times.
+    debug
+        Show where in the program an error arose, before the sentence about it.
     """
     from bench import config as configuration  # here, because --help does without it and msgspec
 
@@ -98,33 +106,51 @@ def launch(
     return app(command, exit_on_error=False, print_error=False, result_action="return_value")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; a user's mistake is one sentence on standard error and exit code 2."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; whatever ends it early is one sentence on standard error."""
     # Must be set before CUDA starts: without it products may differ from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Must be set before OpenMP starts: waiting threads that spin make a shared machine 5 to 10 times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    terminal.settle()
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = app.meta(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-        sys.stdout.flush()
-        return int(code or 0)
-    except UnknownOptionError as error:
-        message = renamed_option(error) or " ".join(str(error).split())
-    except CycloptsError as error:
-        message = " ".join(str(error).split())
-    except UsageError as error:
-        message = str(error)
+        _refuse_empty(words)
+        code = int(app.meta(words, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        message = (fault := terminal.output_fault()) and f"standard output could not be written: {fault}."
+        if not message:
+            return code
+        code = USAGE
     except KeyboardInterrupt:
-        print("interrupted.", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        code, message = INTERRUPTED, "interrupted."
     except Exception as error:
-        from bench.methods import BrokenMethodError, UnknownMethodError  # here, because --help does without
+        if "--debug" in words:
+            import traceback
 
-        if not isinstance(error, BrokenMethodError | UnknownMethodError):
-            raise
-        message = str(error)
-    print(f"error: {message}", file=sys.stderr)
-    return USAGE
+            traceback.print_exception(error)
+        code, message = _explained(error)
+    print(message if code == INTERRUPTED else f"error: {shown(message)}", file=sys.stderr)
+    return code
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Refuse an empty argument: it is no folder, file or name, and comes of a shell variable that is not set."""
+    for before, word in pairwise(["", *words]):
+        if not word.strip() or (word.startswith("--") and word.endswith("=")):
+            option = next((one for one in (word.rstrip("="), before) if one.startswith("--")), "an argument")
+            raise UsageError(f"{option} is empty; is a shell variable unset?")
+
+
+def _explained(error: Exception) -> tuple[int, str]:
+    """(exit code, sentence) of an error: 2 where the user can mend it, 1 where the program has to be mended."""
+    if isinstance(error, UsageError):
+        return USAGE, str(error)
+    if isinstance(error, CycloptsError):
+        renamed = renamed_option(error) if isinstance(error, UnknownOptionError) else ""
+        return USAGE, renamed or " ".join(str(error).split())
+    from bench.system.reading import in_short  # here, because --help does without
+
+    if isinstance(error, OSError | MemoryError):
+        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        return USAGE, f"{where}{in_short(error)} (--debug shows where)."
+    return FAILED, f"{type(error).__name__}: {in_short(error)}. The program did not expect this; --debug shows where."

@@ -14,7 +14,7 @@ import pandas as pd
 
 import bench
 from bench import config as configuration
-from bench.cli.options import DataFolder, Switch, checked_seeds
+from bench.cli.options import DataFolder, Seed, Switch
 from bench.datasets.catalog import Source, card_of, data_folders, present
 from bench.datasets.dataset import identifier_columns
 from bench.datasets.readers import canonical, npz
@@ -26,7 +26,7 @@ from bench.system.reading import in_short
 from bench.system.writing import check_writable, write
 
 
-def fit(dataset: str, method: str, *, model: str, seed: int = 0, device: str = "auto", data: DataFolder = None) -> int:
+def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = "auto", data: DataFolder = None) -> int:
     """Train one method on one data set as a run does, and save the model.
 
     Parameters
@@ -44,7 +44,6 @@ def fit(dataset: str, method: str, *, model: str, seed: int = 0, device: str = "
     data
         The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
-    checked_seeds([seed])
     path = Path(model)
     config = configuration.load()
     source = present(dataset, config, data_folders(config, data))

@@ -2,34 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter, UnknownOptionError
+from cyclopts import Parameter, Token, UnknownOptionError
 
 from bench.errors import UsageError, did_you_mean
 from bench.metrics.catalogue import PAPER_METRICS, Metric, metric_named
 
+FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 RENAMED = {"--source": "--from", "--beside": "--map", "--fit": "--width"}
 """{former name of an option: its name}."""
+MOST_SEED = 2**32 - 1
+"""The largest seed that every random generator in use takes."""
+MOST_EPOCHS = 10**6
+MOST_PROCESSES = 1024
+MOST_SHARDS = 10**6
+
+
+def whole_in(word: str, option: str, least: int, most: int) -> int:
+    """A word as a whole number within bounds.
+
+    Raises
+    ------
+    UsageError: with the option and the bounds.
+    """
+    from bench.system.reading import whole_number  # here, because --help does without
+
+    number = whole_number(word)
+    if number is None or not least <= number <= most:
+        raise UsageError(f"{option} must be a whole number from {least} to {most}, not {word!r}.")
+    return number
+
+
+def _whole(least: int, most: int) -> Parameter:
+    """Conversion of an option's words, of which none is rounded."""
+
+    def convert(kind: Any, tokens: Sequence[Token]) -> int | list[int]:
+        found = [whole_in(token.value, token.keyword or "the number", least, most) for token in tokens]
+        return found if kind == list[int] else found[0]
+
+    return Parameter(converter=convert)
+
+
+def _real(kind: Any, tokens: Sequence[Token]) -> float:
+    from bench.system.reading import number  # here, because --help does without
+
+    (token,) = tokens
+    if (found := number(token.value)) is None:
+        raise UsageError(f"{token.keyword} must be a decimal number, not {token.value!r}.")
+    return found
 
 
 def _some(kind: Any, given: list | None) -> None:
-    """Refuse an option without a value (of an unset shell variable, say): it is neither everything nor nothing."""
+    """Refuse an option without a value: it is neither everything nor nothing."""
     if given is not None and not given:
         raise ValueError("It needs at least one value.")
 
 
-def _epochs(kind: Any, epochs: int | None) -> None:
-    if epochs is not None and epochs < 1:
-        raise UsageError(f"--epochs must be at least 1, not {epochs}.")
-
-
 Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=(), validator=_some)]
-Seeds = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=(), validator=_some)]
-Epochs = Annotated[int | None, Parameter(validator=_epochs)]
+Seeds = Annotated[
+    list[int] | None, Parameter(consume_multiple=True, negative=(), validator=_some), _whole(0, MOST_SEED)
+]
+Seed = Annotated[int, _whole(0, MOST_SEED)]
+Epochs = Annotated[int | None, _whole(1, MOST_EPOCHS)]
+Processes = Annotated[int, _whole(1, MOST_PROCESSES)]
+Digits = Annotated[int, _whole(1, 10)]
+Count = Annotated[int, _whole(0, 10**9)]
+"""A place or a number of things, from 0."""
+Real = Annotated[float, Parameter(converter=_real)]
 Switch = Annotated[bool, Parameter(negative=())]
 Format = Annotated[str, Parameter(name="--format")]
 DataFolder = Annotated[str | None, Parameter(name="--data")]
@@ -53,24 +96,21 @@ def known(word: str, words: tuple[str, ...], what: str) -> None:
 
 
 def checked_seeds(seeds: list[int]) -> list[int]:
-    """Distinct seeds, in the order given; a negative one is refused."""
-    if any(seed < 0 for seed in seeds):
-        raise UsageError(f"a seed cannot be negative: {min(seeds)}.")
+    """Distinct seeds, in the order given; one that generators do not take is refused."""
+    for seed in seeds:
+        if not 0 <= seed <= MOST_SEED:
+            raise UsageError(f"a seed must be from 0 to {MOST_SEED}, not {seed}.")
     return list(dict.fromkeys(seeds))
 
 
 def job_count(text: str) -> int:
     """Number of processes; 0 for auto."""
-    if text == "auto":
-        return 0
-    if not text.isdigit() or int(text) < 1:
-        raise UsageError(f"--jobs must be a number from 1, or auto, not {text!r}.")
-    return int(text)
+    return 0 if text == "auto" else whole_in(text, "--jobs, if not auto,", 1, MOST_PROCESSES)
 
 
 def chosen_metrics(option: str | None) -> list[Metric]:
     """Metric of that name; without one those of the paper's Tables 2-5."""
-    return [metric_named(option)] if option else list(PAPER_METRICS)
+    return list(PAPER_METRICS) if option is None else [metric_named(option)]
 
 
 def refuse_beside_paper(origin: str, others: Mapping[str, object]) -> None:

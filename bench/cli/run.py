@@ -12,15 +12,19 @@ from cyclopts import Parameter
 from bench import config as configuration
 from bench.cli.options import (
     INTERRUPTED,
+    MOST_SHARDS,
     DataFolder,
     Epochs,
     Format,
     Names,
+    Processes,
+    Real,
     Seeds,
     Switch,
     checked_seeds,
     job_count,
     known,
+    whole_in,
 )
 from bench.config import Config
 from bench.datasets.catalog import data_folders
@@ -35,6 +39,7 @@ from bench.run.cluster import Cluster
 from bench.run.options import RunOptions
 from bench.run.runner import run as run_plan
 from bench.run.runner import show_plan
+from bench.text import shown
 
 DEFAULT_RECOVERY = "results/recovery"
 
@@ -44,7 +49,7 @@ def _timeout(kind: Any, seconds: float | None) -> None:
         raise UsageError(f"--timeout must be a number of seconds above 0, not {seconds:g}.")
 
 
-Timeout = Annotated[float | None, Parameter(validator=_timeout)]
+Timeout = Annotated[Real | None, Parameter(validator=_timeout)]
 
 
 def run(
@@ -63,7 +68,7 @@ def run(
     ] = None,
     fresh: Switch = False,
     retry: Literal["failed"] | None = None,
-    together: int = 1,
+    together: Processes = 1,
     timeout: Timeout = None,
     shard: str | None = None,
     backend: Literal["local", "dask", "ray"] = "local",
@@ -120,7 +125,7 @@ def run(
     rows = chosen_variants(config, methods)
     if methods is None:
         for broken in (found for found in infos().values() if found.problems):
-            print(f"left out: {broken.problems[0]}.", flush=True)
+            print(shown(f"left out: {broken.problems[0]}."), flush=True)
     plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, epochs)
     store = Store(Path(results))
     options = RunOptions(
@@ -223,9 +228,10 @@ def _shard(text: str | None) -> tuple[int, int]:
     if text is None:
         return 1, 1
     which, slash, parts = text.partition("/")
-    if not (slash and which.isdigit() and parts.isdigit() and 1 <= int(which) <= int(parts)):
+    if not slash:
         raise UsageError(f"--shard takes K/N with K from 1 to N, such as 3/8, not {text!r}.")
-    return int(which), int(parts)
+    number = whole_in(parts, "N of --shard K/N", 1, MOST_SHARDS)
+    return whole_in(which, "K of --shard K/N", 1, number), number
 
 
 def _cluster(backend: str, address: str | None, jobs: str, timeout: float | None) -> Cluster | None:
@@ -239,8 +245,6 @@ def _cluster(backend: str, address: str | None, jobs: str, timeout: float | None
 
 
 def _together(together: int, backend: str, timeout: float | None) -> int:
-    if together < 1:
-        raise UsageError(f"--together must be a number from 1, not {together}.")
     if together > 1 and backend != "local":
         raise UsageError("--together is for the processes of this machine; it does not go with --backend.")
     if together > 1 and timeout is not None:

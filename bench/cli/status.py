@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from bench import config as configuration
-from bench.cli.options import DataFolder, Names, Seeds, checked_seeds, job_count
+from bench.cli.options import Count, DataFolder, Names, Seed, Seeds, checked_seeds, job_count
 from bench.config import Config
 from bench.datasets.catalog import data_folders, unreadable
 from bench.errors import UsageError
@@ -24,7 +24,7 @@ from bench.records.store import DEFAULT_RESULTS, Store
 from bench.report.instance import show_instance
 from bench.run.examination import Finding, examine
 from bench.run.runner import all_records, on_gpu, wanted_workers
-from bench.text import counted, duration
+from bench.text import counted, duration, shown
 
 
 def status(*, results: str = DEFAULT_RESULTS) -> int:
@@ -43,9 +43,9 @@ def show(
     dataset: str,
     method: str,
     *,
-    instance: int,
-    seed: int | None = None,
-    top: int = 12,
+    instance: Count,
+    seed: Seed | None = None,
+    top: Count = 12,
     results: str = DEFAULT_RESULTS,
 ) -> int:
     """Draw the label distribution that a method recovered for one training instance.
@@ -109,7 +109,7 @@ def doctor(
     odd = [Finding("warning", "data", f"left out: {found.fault}") for found in unreadable(folders)]
     for finding in [*odd, *examine(plan, expected, store, device, workers)]:
         count[finding.state] += 1
-        print(f"{finding.state:8} {finding.about:10} {finding.text}", flush=True)
+        print(shown(f"{finding.state:8} {finding.about:10} {finding.text}"), flush=True)
     print(f"{counted(count['problem'], 'problem')}, {counted(count['warning'], 'warning')}.")
     return 1 if count["problem"] else 0
 
@@ -143,13 +143,13 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
         + (f", {len(corrupt)} corrupt" if corrupt else "")
     )
     for lock in now:
-        print(f"running  {describe(lock)}")
+        print(shown(f"running  {describe(lock)}"))
     for record in sorted(failed, key=lambda record: record.job):
-        print(f"failed   {record.job}: {record.problem}")
+        print(shown(f"failed   {record.job}: {record.problem}"))
     for state in sorted(stale, key=lambda state: state.job):
-        print(f"stale    {state.job}: {state.note}")
+        print(shown(f"stale    {state.job}: {state.note}"))
     for sentence in corrupt:
-        print(f"corrupt  {sentence}")
+        print(shown(f"corrupt  {sentence}"))
     seconds = time_left(done, missing, now, manifest.expected_seconds)
     if seconds is not None:
         print(f"time left about {duration(seconds)}")
@@ -158,7 +158,7 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
 
 def describe(one: Running) -> str:
     place = f"{one.what} {one.done} of {one.total}, " if one.total else ""
-    return f"{one.job}: {place}{duration(time.time() - one.started)} on {one.host}, process {one.pid}"
+    return f"{one.job}: {place}{duration(max(0, time.time() - one.started))} on {one.host}, process {one.pid}"
 
 
 def time_left(

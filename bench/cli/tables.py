@@ -15,7 +15,9 @@ from bench.analysis.paper_claims import claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.cli.options import (
     AnyOrigin,
+    Count,
     DataFolder,
+    Digits,
     Format,
     Names,
     Origin,
@@ -31,8 +33,8 @@ from bench.plan.states import unusable
 from bench.records.store import DEFAULT_RESULTS
 from bench.tables.comparison import ABLATION, ablation, paper_ablation, paper_table
 from bench.tables.dataset_table import dataset_frame, render_datasets
+from bench.tables.export import check_target, frames
 from bench.tables.export import export as write_tables
-from bench.tables.export import frames
 from bench.tables.load import Records, Selection, load
 from bench.tables.ranking import DIGITS
 from bench.tables.render import FORMATS, render_all
@@ -42,13 +44,13 @@ from bench.text import as_text
 
 def table(
     *,
-    number: int | None = None,
+    number: Count | None = None,
     metric: str | None = None,
     form: Format = "terminal",
     methods: Names = None,
     datasets: Names = None,
     seeds: Seeds = None,
-    digits: int = DIGITS,
+    digits: Digits = DIGITS,
     rank_on: Literal["printed", "exact"] = "printed",
     include: Literal["extra"] | None = None,
     width: Literal["column", "page"] = "column",
@@ -89,8 +91,6 @@ def table(
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     known(form, FORMATS, "format")
-    if not 1 <= digits <= 10:
-        raise UsageError(f"--digits must be from 1 to 10, not {digits}.")
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
     selection = Selection(origin, results, data, methods, datasets, seeds)
@@ -206,6 +206,7 @@ def export(
         kind = path.suffix.removeprefix(".")
         raise UsageError(f"{kind} takes a folder, which gets a file for each table: --format {kind} {path.stem}")
     kind = form or ("sqlite" if path.suffix in (".sqlite", ".db") else "csv")
+    check_target(path, kind)
     for written in write_tables(frames(load(Selection(results=results, data=data)).states), path, kind):
         print(written)
     return 0

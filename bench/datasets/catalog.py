@@ -16,9 +16,9 @@ from typing import Any
 from bench.config import Config, DatasetEntry
 from bench.datasets.readers import canonical, npz, yeast
 from bench.datasets.source import Source, Unreadable
-from bench.datasets.validation import printable
 from bench.errors import UsageError, did_you_mean
 from bench.system import reading
+from bench.text import shown
 
 IN_FOLDERS = {"folder": canonical.find, "npz": npz.find}
 """Finders of the sets of one folder; the first that knows a name has it. Sets of "folder" may be registered."""
@@ -62,7 +62,7 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
     """
     if spec.endswith(".npz") or os.sep in spec:
         return _by_path(Path(spec))
-    name, _, extractor = printable(spec).partition("@")
+    name, _, extractor = shown(spec).partition("@")
     registered = _same(name, config.datasets)
     if registered is not None:
         entry = config.datasets[registered]

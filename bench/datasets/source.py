@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.datasets.dataset import Dataset
-from bench.datasets.validation import printable
 from bench.errors import UsageError
 from bench.system import reading
+from bench.text import shown
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,4 @@ class Unreadable:
     @classmethod
     def because(cls, name: str, error: UsageError) -> Unreadable:
         """A file of the name, both printable."""
-        return cls(printable(name), printable(str(error)))
+        return cls(shown(name), shown(str(error)))

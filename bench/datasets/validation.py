@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from bench.errors import UsageError
 from bench.system import reading
+from bench.text import LONGEST_NAME, UNPRINTABLE, shown
 
 CSR = ("X_data", "X_indices", "X_indptr", "X_shape")
 ROWS_AT_ONCE = 4096
@@ -91,9 +91,6 @@ def checked_csr(parts: Sequence[np.ndarray], what: str) -> Any:
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
-LONGEST_NAME = 200
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters (NUL, line breaks, escape sequences), marks that turn a line round, bytes that were no UTF-8."""
 SEPARATORS = "/\\@"
 """What ends a name in a path, or in ``name@extractor``."""
 
@@ -124,14 +121,9 @@ def checked_set_name(name: str, path: Path) -> str:
     """The name of a set, by its file's, if it can be part of a file's name and of ``name@extractor``."""
     if name.startswith("."):
         raise UsageError(
-            f"{printable(str(path))}: a name that begins with a dot is an editor's or a system's, and no set's."
+            f"{shown(str(path))}: a name that begins with a dot is an editor's or a system's, and no set's."
         )
-    return checked_names([name], f"the file {printable(str(path))}", SEPARATORS)[0]
-
-
-def printable(text: str) -> str:
-    """``text`` with what is not printable escaped."""
-    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+    return checked_names([name], f"the file {shown(str(path))}", SEPARATORS)[0]
 
 
 def repeated(names: Sequence[str]) -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.system import writing
 
 DIGEST_LENGTH = 16
 
@@ -199,7 +200,10 @@ def _memory_file(path: Path) -> Path:
 
 
 def cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flem-bench"
+    """Folder of what only saves time: one that cannot be made where the user has no home."""
+    home = os.path.expanduser("~")  # "~" itself for a user without an entry in passwd
+    given = os.environ.get("XDG_CACHE_HOME") or (os.devnull if home == "~" else f"{home}/.cache")
+    return Path(given) / "flem-bench"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -212,10 +216,4 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_quietly(path: Path, value: dict[str, Any]) -> None:
     """A memory that cannot be written costs time later, nothing else."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(value, indent=0, sort_keys=True), encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    writing.write_quietly(path, json.dumps(value, indent=0, sort_keys=True).encode())

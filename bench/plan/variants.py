@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from bench import methods
 from bench.config import Config, Variant
 from bench.errors import UsageError, did_you_mean
-
-VARIANT_NAME = re.compile(r"[^/\\:*?\"<>|.][^/\\:*?\"<>|]*")
+from bench.text import name_fault
 
 
 def variants_of(config: Config) -> dict[str, Variant]:
     """Every variant: the paper's, the extra ones, those of bench.toml, then further registered methods by name."""
     registered = methods.names()
+    _refuse_unknown(config)
     order = [*config.tables.ranked, *config.tables.extra, *config.variants, *sorted(registered)]
     variants: dict[str, Variant] = {}
     for name in order:
@@ -28,6 +27,22 @@ def variants_of(config: Config) -> dict[str, Variant]:
         elif name in registered:
             variants[name] = Variant(name=name, base=name)
     return variants
+
+
+def _refuse_unknown(config: Config) -> None:
+    """Refuse a method in bench.toml's lists that is neither a method, usable or not, nor a variant."""
+    there = {*methods.infos(), *config.variants}
+    lists = {
+        "tables.ranked": config.tables.ranked,
+        "tables.extra": config.tables.extra,
+        "run.only_when_named": config.run.only_when_named,
+        "recovery.ranked": config.recovery.ranked,
+        "recovery.options": config.recovery.options,
+    }
+    for where, names in lists.items():
+        if unknown := [name for name in names if name not in there]:
+            hint = did_you_mean(unknown[0], sorted(there))
+            raise UsageError(f"{config.path}: {where} names {unknown[0]!r}, which is no method or variant; {hint}")
 
 
 def chosen_variants(config: Config, names: Iterable[str] | None) -> list[Variant]:
@@ -58,9 +73,6 @@ def named_variants(variants: dict[str, Variant], names: Iterable[str] | None) ->
 
 def variant_folder(variant: Variant) -> str:
     """The variant's name, which is also a folder's."""
-    if not VARIANT_NAME.fullmatch(variant.name):
-        raise UsageError(
-            f"the variant name {variant.name!r} cannot be a folder's name; "
-            'leave out / \\ : * ? " < > | and a leading dot.'
-        )
+    if fault := name_fault(variant.name):
+        raise UsageError(f"the variant name {variant.name!r} cannot be a folder's name: {fault}.")
     return variant.name

@@ -10,6 +10,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.records.artifacts import DISTRIBUTIONS, RecoveredDistribution, read_distribution
 from bench.records.record import CorruptRecordError, Record, job_of
 from bench.records.store import Store
+from bench.text import shown
 
 BAR_WIDTH = 30
 
@@ -32,8 +33,8 @@ def show_instance(store: Store, dataset: str, variant: str, instance: int, seed:
     n_samples = len(recovered.degrees)
     if not 0 <= instance < n_samples:
         raise UsageError(f"{record.job.full_dataset} has the training rows 0 to {n_samples - 1}, not {instance}.")
-    print(heading(record, recovered, instance))
-    print("\n".join(bar_list(recovered, instance, top, _bar_character())))
+    for line in (*heading(record, recovered, instance), *bar_list(recovered, instance, top, _bar_character())):
+        print(shown(line))
 
 
 def find_record(store: Store, dataset: str, variant: str, seed: int | None) -> Record:
@@ -73,17 +74,18 @@ def find_record(store: Store, dataset: str, variant: str, seed: int | None) -> R
     return record
 
 
-def heading(record: Record, recovered: RecoveredDistribution, instance: int) -> str:
-    """Two lines: the job with its grid point, and the instance's logical labels."""
+def heading(record: Record, recovered: RecoveredDistribution, instance: int) -> list[str]:
+    """Two lines, and an empty one: the job with its grid point, and the instance's logical labels."""
     labels = [
         name for name, positive in zip(recovered.label_names, recovered.logical[instance], strict=True) if positive
     ]
     chosen = record.result.selected.hyperparameters if record.result else {}
     point = "".join(f", {name} {value:g}" for name, value in chosen.items())
-    return (
-        f"{record.job}{point}: training row {instance} of {len(recovered.degrees)}\n"
-        f"logical labels: {', '.join(labels) or 'none'}\n"
-    )
+    return [
+        f"{record.job}{point}: training row {instance} of {len(recovered.degrees)}",
+        f"logical labels: {', '.join(labels) or 'none'}",
+        "",
+    ]
 
 
 def bar_list(recovered: RecoveredDistribution, instance: int, top: int, block: str) -> list[str]:
@@ -94,9 +96,10 @@ def bar_list(recovered: RecoveredDistribution, instance: int, top: int, block: s
     block: the character that bars are made of.
     """
     degrees, logical = recovered.degrees[instance], recovered.logical[instance]
+    names = [shown(name) for name in recovered.label_names]
     order = np.argsort(-degrees, kind="stable")
     shown = [j for place, j in enumerate(order) if place < top or logical[j]]
-    width = max(5, *(len(recovered.label_names[j]) for j in shown))
+    width = max(5, *(len(names[j]) for j in shown))
     longest = max(float(degrees.max()), 1e-12)
     columns = ["label".ljust(width), "y", "degree", " " * BAR_WIDTH]
     columns += ["true  "] if recovered.true is not None else []
@@ -104,7 +107,7 @@ def bar_list(recovered: RecoveredDistribution, instance: int, top: int, block: s
     lines = ["  ".join(columns).rstrip()]
     for j in shown:
         bar = (block * round(BAR_WIDTH * float(degrees[j]) / longest)).ljust(BAR_WIDTH)
-        cells = [recovered.label_names[j].ljust(width), str(int(logical[j])), f"{degrees[j]:.4f}", bar]
+        cells = [names[j].ljust(width), str(int(logical[j])), f"{degrees[j]:.4f}", bar]
         if recovered.true is not None:
             cells.append(f"{recovered.true[instance, j]:.4f}")
         if recovered.scores is not None and recovered.threshold is not None:

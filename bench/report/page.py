@@ -26,7 +26,7 @@ from bench.report.style import encoded
 from bench.tables.comparison import paper_table
 from bench.tables.render import common_notes
 from bench.tables.table import GAP, MetricTable
-from bench.text import Block, Grid, duration
+from bench.text import Block, Grid, duration, shown
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
@@ -102,7 +102,7 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
 
 def _code(text: str) -> Markup:
     """Text in which `backticks` are code."""
-    parts = [escape(part) for part in text.split("`")]
+    parts = [escape(shown(part, keep="\n")) for part in text.split("`")]
     return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
@@ -110,6 +110,7 @@ def _template() -> Any:
     environment = Environment(
         loader=PackageLoader("bench.report", "."),
         autoescape=select_autoescape(default=True),
+        finalize=lambda value: shown(value, keep="\n") if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

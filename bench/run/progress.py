@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench.plan.jobs import Job
+from bench.text import shown
 
 
 class Lines:
@@ -24,11 +25,11 @@ class Lines:
         pass
 
     def say(self, sentence: str) -> None:
-        print(sentence, flush=True)
+        print(shown(sentence), flush=True)
 
     def finish(self, outcome: Any) -> None:
         self.done += 1
-        print(self.line(outcome), flush=True)
+        self.say(self.line(outcome))
 
     def line(self, outcome: Any) -> str:
         said = outcome.message
@@ -47,18 +48,17 @@ class Bars(Lines):
         self.current = display.add_task("", total=None, visible=False)
 
     def start(self, job: Job) -> None:
-        self.display.update(self.current, description=str(job.name), total=None, completed=0, visible=True)
+        self.display.update(self.current, description=shown(str(job.name)), total=None, completed=0, visible=True)
 
     def say(self, sentence: str) -> None:
-        self.display.console.print(sentence, highlight=False)
+        self.display.console.print(shown(sentence), soft_wrap=True)
 
     def epoch(self, what: str, done: int, total: int) -> None:
         self.display.update(self.current, completed=done, total=total)
 
     def finish(self, outcome: Any) -> None:
-        self.done += 1
+        super().finish(outcome)
         self.display.update(self.jobs, completed=self.done)
-        self.display.console.print(self.line(outcome), highlight=False)
 
 
 @contextmanager
@@ -66,8 +66,11 @@ def progress_of(total: int) -> Iterator[Lines]:
     if not sys.stdout.isatty():
         yield Lines(total)
         return
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, transient=True) as display:
+    description = TextColumn("{task.description}", markup=False)  # a message's [0] is no style
+    columns = (description, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(markup=False, highlight=False, emoji=False)
+    with Progress(*columns, console=console, transient=True) as display:
         yield Bars(total, display)

@@ -26,7 +26,7 @@ from bench.run.manifest import refuse_other_protocols, settle_manifest
 from bench.run.options import RunOptions
 from bench.run.pool import Lost, fan_out
 from bench.run.progress import Lines, progress_of
-from bench.text import counted, duration
+from bench.text import counted, duration, shown
 
 if TYPE_CHECKING:
     from bench.run.worker import JobOptions
@@ -120,7 +120,7 @@ def run(plan: Plan, config: Config, store: Store, options: RunOptions) -> int:
                 store.clear_temporaries(job.name)
         raise UsageError(f"a record could not be written to {store.folder}: {error.strerror or error}.") from error
     for failed in failures:
-        print(f"failed: {failed.job.name}: {failed.message} (record {store.path(failed.job.name)})", flush=True)
+        print(shown(f"failed: {failed.job.name}: {failed.message} (record {store.path(failed.job.name)})"), flush=True)
     others = f", {elsewhere} left to another run" if elsewhere else ""
     done = len(waiting) - len(failures) - elsewhere
     print(f"{counted(done)} done, {len(failures)} failed{others}; records in {store.folder}.", flush=True)
@@ -153,7 +153,7 @@ def _announce(waiting: list[tuple[Job, JobState]]) -> None:
         print(f"{incomplete} lack what --keep asks for; they run again, the old records are set aside.", flush=True)
     for _, state in waiting:
         if state.state == "corrupt":
-            print(f"{state.note}; it is set aside and its job runs again.", flush=True)
+            print(shown(f"{state.note}; it is set aside and its job runs again."), flush=True)
 
 
 def _outcomes(

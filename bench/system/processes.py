@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from bench import methods
+from bench.system import terminal
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def begin(parent: int, method_folders: Iterable[Path]) -> None:
     """Work for ``parent`` alone: look for methods where it does, leave Ctrl-C to it, and end when it is gone."""
+    terminal.settle()
     methods.add_folders(method_folders)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -6,8 +6,8 @@ The schema is described in results/README.md.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from msgspec import UNSET
 from bench.errors import UsageError
 from bench.plan.states import JobState
 from bench.records.record import GridPoint, Selected
-from bench.system.writing import write
+from bench.system.writing import check_writable, make_folder, write
+from bench.text import csv_safe, shown
 
 FORMATS = ("sqlite", "csv", "parquet")
 JOB = ("dataset", "extractor", "variant", "seed")
@@ -59,11 +60,13 @@ COLUMNS = {
     "grid": [*JOB, "point", "hyperparameters", "epoch", "diverged", "split", "metric", "value"],
     "curves": [*JOB, "point", "epoch", "loss", "validation_hamming"],
 }  # fmt: skip
+TEXTS = ("dataset", "extractor", "variant", "base", "protocol", "note", "device", "host", "commit", "record")
+"""Columns of text from outside."""
 
 
 def _job(state: JobState) -> dict[str, Any]:
     record = state.record
-    line: dict[str, Any] = {"state": state.state, "note": state.note, "record": str(state.path)}
+    line: dict[str, Any] = {"state": state.state, "note": state.note, "record": shown(str(state.path))}
     if record is None:
         return line
     selected = record.result.selected if record.result else Selected(None, None, {})
@@ -97,25 +100,40 @@ def _point(name: dict[str, Any], point: GridPoint) -> list[dict[str, Any]]:
     ]
 
 
+def check_target(target: Path, form: str) -> None:
+    """Fail before the records are read where the tables could not be written.
+
+    Raises
+    ------
+    UsageError: when the target exists and is not of the kind, or cannot be made.
+    """
+    if form == "sqlite":
+        check_writable(target)
+    elif os.path.isfile(target):  # False, too, for a name that is none, of which the other sentence speaks
+        raise UsageError(f"{target} is a file; {form} takes a folder, which gets a file for each table.")
+    else:
+        make_folder(target)
+
+
 def export(tables: dict[str, pd.DataFrame], target: Path, form: str) -> list[Path]:
     """Write the tables into one SQLite file, or into a folder with a file each, and return the paths.
 
     Raises
     ------
-    UsageError: when the target exists and is not of the kind, or Parquet lacks its library.
+    UsageError: when a file cannot be written, or Parquet lacks its library.
     """
     if form == "sqlite":
-        return [_sqlite(tables, target)]
-    if target.is_file():
-        raise UsageError(f"{target} is a file; {form} takes a folder, which gets a file for each table.")
-    encode: dict[str, Callable[[pd.DataFrame], bytes]] = {
-        "csv": lambda frame: frame.to_csv(index=False).encode(),
-        "parquet": _parquet,
-    }
+        write(target, _sqlite(tables))
+        return [target]
     paths = [target / f"{name}.{form}" for name in tables]
     for path, frame in zip(paths, tables.values(), strict=True):
-        write(path, encode[form](frame))
+        write(path, _csv(frame) if form == "csv" else _parquet(frame))
     return paths
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    texts = {name: frame[name].map(csv_safe, na_action="ignore") for name in TEXTS if name in frame}
+    return frame.assign(**texts).to_csv(index=False).encode(errors="backslashreplace")
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
@@ -125,15 +143,8 @@ def _parquet(frame: pd.DataFrame) -> bytes:
         raise UsageError("Parquet needs pyarrow; install flem-bench[parquet], or take csv or sqlite.") from error
 
 
-def _sqlite(tables: dict[str, pd.DataFrame], target: Path) -> Path:
-    if target.is_dir():
-        raise UsageError(f"{target} is a folder; sqlite takes a file.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    partial.unlink(missing_ok=True)
-    with closing(sqlite3.connect(partial)) as database:
+def _sqlite(tables: dict[str, pd.DataFrame]) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as database:
         for name, frame in tables.items():
             frame.to_sql(name, database, index=False)
-        database.commit()
-    partial.replace(target)
-    return target
+        return database.serialize()

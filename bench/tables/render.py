@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import html
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from tabulate import SEPARATING_LINE, tabulate
+from tabulate import SEPARATING_LINE
 
+from bench.system import reading
 from bench.tables.table import AVERAGE, GAP, MetricTable, Table
+from bench.text import csv_safe, shown, text_table
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
@@ -78,8 +81,8 @@ def _terminal(table: Table) -> str:
     if table.ranked and table.extra:
         lines.append(SEPARATING_LINE)
     lines += _lines(table, table.extra, "")
-    body = tabulate(lines, _headers(table), tablefmt="simple", colalign=_alignment(table), disable_numparse=True)
-    return "\n".join([table.title, "", body, *(["", *table.notes] if table.notes else [])]) + "\n"
+    body = text_table(_headers(table), lines, "simple", _alignment(table))
+    return "\n".join([shown(table.title), "", body, *(["", *map(shown, table.notes)] if table.notes else [])]) + "\n"
 
 
 def _markdown(table: Table) -> str:
@@ -87,10 +90,9 @@ def _markdown(table: Table) -> str:
     if table.ranked and table.extra:
         lines.append(["*unranked*", *[""] * (len(_headers(table)) - 1)])
     lines += _lines(table, table.extra, "**")
-    lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
-    body = tabulate(lines, _headers(table), tablefmt="pipe", colalign=_alignment(table), disable_numparse=True)
-    notes = ["", *(f"- {note}" for note in table.notes)] if table.notes else []
-    return "\n".join([f"**{table.title}**", "", body, *notes]) + "\n"
+    body = text_table(_headers(table), lines, "pipe", _alignment(table))
+    notes = ["", *(f"- {shown(note)}" for note in table.notes)] if table.notes else []
+    return "\n".join([f"**{shown(table.title)}**", "", body, *notes]) + "\n"
 
 
 LATEX_SPECIAL = {
@@ -104,7 +106,25 @@ LATEX_SPECIAL = {
     "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "[": "{[}",  # after the end of a line it would begin an option
+    "]": "{]}",
     "±": r"$\pm$",
+    "×": r"$\times$",
+    "−": "$-$",
+    "µ": r"$\mu$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "…": r"\dots{}",
+    "ß": r"\ss{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "œ": r"\oe{}",
+    "Œ": r"\OE{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "ł": r"\l{}",
+    "Ł": r"\L{}",
+    "ı": r"\i{}",
     "↓": r"$\downarrow$",
     "↑": r"$\uparrow$",
     "–": "--",
@@ -113,9 +133,45 @@ LATEX_SPECIAL = {
 }
 
 
+GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma varsigma tau upsilon phi "
+    "chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+for greek, command in zip("αβγδεζηθικλμνξπρσςτυφχψωΓΔΘΛΞΠΣΥΦΨΩ", GREEK.split(), strict=True):
+    LATEX_SPECIAL[greek] = rf"$\{command}$"
+LATEX_SPECIAL |= dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΧ", "oABEZHIKMNOPTX", strict=True))
+"""Greek letters that look like Latin ones have no command."""
+LATEX_ACCENTS = {
+    "GRAVE ACCENT": "`",
+    "ACUTE ACCENT": "'",
+    "CIRCUMFLEX ACCENT": "^",
+    "TILDE": "~",
+    "DIAERESIS": '"',
+    "MACRON": "=",
+    "BREVE": "u",
+    "CARON": "v",
+    "CEDILLA": "c",
+    "DOT ABOVE": ".",
+    "RING ABOVE": "r",
+    "DOUBLE ACUTE ACCENT": "H",
+}
+"""{Unicode's name of a combining accent: LaTeX's command}."""
+
+
 def latex_escaped(text: str) -> str:
-    """Text with LaTeX's special characters as commands."""
-    return "".join(LATEX_SPECIAL.get(character, character) for character in text)
+    """Text that LaTeX with any engine and no further package prints: special characters as commands, accents and Greek
+    letters, too; a letter that it does not know as its number."""
+    return "".join(_latex_character(character) for character in shown(text))
+
+
+def _latex_character(character: str) -> str:
+    if character in LATEX_SPECIAL or character.isascii():
+        return LATEX_SPECIAL.get(character, character)
+    letter, *accents = list(unicodedata.normalize("NFD", character))
+    command = LATEX_ACCENTS.get(unicodedata.name(accents[0], "").removeprefix("COMBINING ")) if accents else None
+    if letter.isascii() and len(accents) == 1 and command:
+        return rf"\{command}{{{letter}}}"
+    return f"U+{ord(character):04X}"
 
 
 def _latex(table: Table, fit: Fit) -> str:
@@ -163,21 +219,25 @@ def _latex(table: Table, fit: Fit) -> str:
     )
 
 
+def _escaped(text: str) -> str:
+    return html.escape(shown(text))
+
+
 def _html(table: Table) -> str:
     def line(variant: str) -> str:
         cells = []
         for column in table.columns:
-            text = html.escape(table.text(variant, column))
+            text = _escaped(table.text(variant, column))
             if table.is_best(variant, column):
                 text = f"<strong>{text}</strong>"
             elif table.is_second(variant, column):
                 text = f"<u>{text}</u>"
             cells.append(f"<td>{text}</td>")
-        average = "".join(f"<td>{html.escape(text)}</td>" for text in _average(table, variant))
-        return f'<tr><th scope="row">{html.escape(variant)}</th>{"".join(cells)}{average}</tr>'
+        average = "".join(f"<td>{_escaped(text)}</td>" for text in _average(table, variant))
+        return f'<tr><th scope="row">{_escaped(variant)}</th>{"".join(cells)}{average}</tr>'
 
-    head = "".join(f'<th scope="col">{html.escape(header)}</th>' for header in _headers(table))
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
+    head = "".join(f'<th scope="col">{_escaped(header)}</th>' for header in _headers(table))
+    notes = "".join(f"<li>{_escaped(note)}</li>" for note in table.notes)
     bodies = [
         f"<tbody>\n{chr(10).join(line(variant) for variant in variants)}\n</tbody>"
         for variants in (table.ranked, table.extra)
@@ -186,7 +246,7 @@ def _html(table: Table) -> str:
     return "\n".join(
         [
             "<table>",
-            f"<caption>{html.escape(table.title)}</caption>",
+            f"<caption>{_escaped(table.title)}</caption>",
             f"<thead><tr>{head}</tr></thead>",
             *bodies,
             "</table>",
@@ -197,7 +257,9 @@ def _html(table: Table) -> str:
 
 
 def _csv(table: Table) -> str:
-    return table.frame.astype({"rank": "Int64"}).drop(columns="printed").to_csv(index=False)
+    frame = table.frame.astype({"rank": "Int64"}).drop(columns="printed")
+    names = ["variant", "dataset"]
+    return frame.assign(**{name: frame[name].map(csv_safe) for name in names}).to_csv(index=False)
 
 
 def _json(table: Table) -> str:
@@ -212,6 +274,6 @@ def _json(table: Table) -> str:
         "extra": table.extra,
         "average_rank": table.averages,
         "notes": table.notes,
-        "cells": json.loads(frame.to_json(orient="records", double_precision=15)),
+        "cells": reading.decoded_json(frame.to_json(orient="records", double_precision=15), "the table"),
     }
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"

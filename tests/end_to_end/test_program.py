@@ -223,7 +223,10 @@ WRONG = {
     "no records": (["table"], "there are no records in results/runs"),
     "two origins": (["table", "--from", "reference", "--results", "x"], "--from reference and --results exclude"),
     "no value": (["table", "--methods"], "--methods. It needs at least one value"),
-    "negative seed": (["fit", "yeast", "BCE", "--model", "m", "--seed", "-1"], "a seed cannot be negative: -1"),
+    "negative seed": (
+        ["fit", "yeast", "BCE", "--model", "m", "--seed", "-1"],
+        "--seed must be a whole number from 0",
+    ),
     "methods folder": (
         ["list", "methods", "--methods-dir", "nowhere"],
         "the folder of methods nowhere (--methods-dir, or",
@@ -231,8 +234,8 @@ WRONG = {
     "data folder": (["run", "--data", "nowhere"], "the data folder nowhere, given by --data, does not exist"),
     "device": (["run", "--device", "gpu0"], "there is no device 'gpu0'"),
     "absent device": (["run", "--device", "cuda:7"], "is not there"),
-    "epochs": (["run", "--epochs", "0"], "--epochs must be at least 1"),
-    "jobs": (["run", "--jobs", "many"], "--jobs must be a number from 1"),
+    "epochs": (["run", "--epochs", "0"], "--epochs must be a whole number from 1"),
+    "jobs": (["run", "--jobs", "many"], "--jobs, if not auto, must be a whole number from 1"),
     "seed": (["run", "--seeds", "-1"], ""),
     "option": (["run", "--epoch", "3"], "--epoch"),
     "verb": (["rnu"], "rnu"),
@@ -278,6 +281,20 @@ def test_a_results_folder_that_cannot_be_written(tmp_path: Path) -> None:
     done = bench("run", "--methods", "BCE", cwd=tmp_path)
     assert done.returncode == 2
     assert "the results folder results/runs cannot be written" in done.stderr
+
+
+def test_a_run_goes_on_when_its_reader_has_seen_enough(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "tiny.npz", X=random.random((40, 3)), Y=(random.random((40, 3)) < 0.5).astype(np.int8))
+    run = f"{sys.executable} -m bench run --datasets tiny.npz --methods BCE FL --epochs 1"
+    for number, (reader, code) in enumerate({"| true": 0, ">&-": 0, "> /dev/full": 2, "--jobs 2 | true": 0}.items()):
+        command = f"set -o pipefail; {run} --results r{number} {reader}"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_DATA": ""}
+        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+        assert len(list((tmp_path / f"r{number}").rglob("seed-0.json"))) == 2, reader
+        full = "error: standard output could not be written: No space left on device.\n"
+        assert done.stderr == (full if code else "")
 
 
 def test_help_names_verbs_as_their_docstrings_do() -> None:

@@ -147,10 +147,14 @@ WRONG = {
     ("stats", "--region", "-1", "--metric", "hamming"): "--region must be a number from 0",
     ("stats", "--control", "FLEM"): "did you mean 'FLEM-D'?",
     ("report", "--control", "FLEM"): "did you mean 'FLEM-D'?",
-    ("report", "--output", "figures"): "figures cannot be written: Is a directory.",
+    ("report", "--output", "figures"): "figures is a folder, a pipe or a device, not a file.",
     ("compare", "--map", "yeast=VOC07", "yeast=VOC12"): "--map names yeast twice",
     ("plot", "--from", "paper", "--methods", "FL"): "--from paper excludes --methods",
+    ("report", "--output", "/proc/x/y.html"): "/proc/x/y.html cannot be written",
+    ("report", "--output", "y" * 300): "a file's name has at most 255 bytes",
+    ("plot", "--output", "/proc/x"): "/proc/x cannot be written",
     ("export", "all.csv"): "csv takes a folder",
+    ("export", "/proc/x.sqlite"): "/proc/x.sqlite cannot be written",
 }
 
 

@@ -216,3 +216,20 @@ def test_the_built_in_folder_is_not_read_twice(only: Only) -> None:
     before = list(methods.infos())
     methods.add_folders([Path(methods.__file__).parent.resolve()])
     assert list(methods.infos()) == before
+
+
+def test_a_name_that_two_built_in_files_register_is_the_only_one_that_cannot_be_used(
+    only: Only, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(methods, "_HERE", tmp_path)
+    for name, text in (("a", "Mine"), ("b", "Mine"), ("c", "Other")):
+        (tmp_path / f"{name}.py").write_text(mine("api.Method", API, body=WHOLE).replace("Mine", text))
+    methods.infos.cache_clear()
+    assert methods.names() == ["Other"]
+    with pytest.raises(methods.BrokenMethodError, match=r"'Mine' is registered twice: in .*a\.py and .*b\.py"):
+        methods.info("Mine")
+
+
+def test_an_option_too_large_for_a_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="a whole number is too large"):
+        methods.options("FL", {"gamma": 2.0}, {"gamma": 10**400})

@@ -28,10 +28,10 @@ from bench.datasets.validation import (
     checked_csr,
     checked_features,
     checked_set_name,
-    printable,
 )
 from bench.errors import UsageError
 from bench.system import reading
+from bench.text import shown
 
 EXTRACTOR = "npz"
 INDICES = {split: f"{split}_idx" for split in SPLITS}
@@ -77,7 +77,7 @@ def load(name: str, path: Path) -> Dataset:
     """
     headers = reading.array_headers(path)
     wanted = {name for name in ARRAYS if name in headers}
-    there = ", ".join(sorted(map(printable, headers))) or "no array"
+    there = ", ".join(sorted(map(shown, headers))) or "no array"
     if "Y" not in wanted:
         raise UsageError(f"the data file {path} has no array Y (labels); it has {there}.")
     if len({"X", "X_data"} & wanted) != 1:
@@ -89,7 +89,7 @@ def load(name: str, path: Path) -> Dataset:
         advice = "; is Y transposed?" if y.shape[1] == len(x) else "."
         raise UsageError(f"{path}: {len(x)} rows of features but {len(y)} rows of labels{advice}")
     names = _texts(arrays, "label_names", path)
-    features = [printable(feature) for feature in feature_names(path)]
+    features = [shown(feature) for feature in feature_names(path)]
     numbering = identifier_columns(x)
     notes = [
         f"the feature {features[column] if column < len(features) else f'in column {column}'} numbers the rows; "

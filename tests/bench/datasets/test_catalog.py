@@ -18,6 +18,7 @@ from bench.datasets.shape import Shape, shape_of
 from bench.datasets.source import Unreadable
 from bench.errors import UsageError
 from bench.tables.dataset_table import dataset_frame
+from bench.text import shown
 
 
 @pytest.fixture
@@ -423,7 +424,7 @@ def test_names_from_outside_have_one_rule(name: str, fault: str) -> None:
     assert str(error.value).startswith(f"here: name 1, {name[:40]!r}")
     assert fault in str(error.value)
     assert str(error.value).isprintable()
-    assert validation.printable(str(error.value)) == str(error.value)
+    assert shown(str(error.value)) == str(error.value)
 
 
 def test_names_in_any_script_pass() -> None:
