@@ -133,7 +133,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """[N, c] of the values that ``fit`` was given."""
-        return self._as_given(self._values[self.has_label(X)])
+        having = self.has_label(X)
+        return self._as_given(self._values[having])
 
     def has_label(self, X: Any) -> np.ndarray:
         """[N, c] of 0 and 1, whatever the values that ``fit`` was given."""
@@ -141,6 +142,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def evaluate(self, X: Any, y: Any) -> Metrics:
         """All metrics of docs/protocol.md on labelled rows, from the scores that a run computes."""
+        check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
         y = torch.from_numpy(self._labels_like(y, len(X), len(self.label_names_), self._values))
         rows = Split(self._scaled(X).to(self._main), y.to(self._main.device))

@@ -6,9 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -87,23 +86,3 @@ def problem_of(split: Split, dataset: str = "synthetic", fidelity: str = "offici
         positives=split.y.sum(0, dtype=torch.float64),
         fidelity=fidelity,  # type: ignore[arg-type]
     )
-
-
-def damaged_copies(content: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
-    """Copies of a file with a few bytes, most of them near its beginning, changed, cut out, put in, or cut off."""
-    random = Random(seed)
-    for _ in range(count):
-        copy = bytearray(content)
-        for _ in range(random.choice((1, 2, 5, 20))):
-            place = random.randrange(min(len(copy), random.choice((1500, len(copy)))) or 1)
-            few = random.randrange(1, 8)
-            match random.randrange(4):
-                case 0:
-                    copy[place : place + 1] = random.randbytes(1)
-                case 1:
-                    del copy[place : place + few]
-                case 2:
-                    copy[place:place] = random.randbytes(few)
-                case _ if random.random() < 0.3:
-                    del copy[place:]
-        yield bytes(copy)

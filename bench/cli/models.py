@@ -23,7 +23,7 @@ from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.variants import named_variants, variants_of
 from bench.system.reading import in_short
-from bench.system.writing import check_writable, write
+from bench.system.writing import check_writable, packed, write
 
 
 def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = "auto", data: DataFolder = None) -> int:
@@ -124,9 +124,7 @@ def predict(
     if path is None:
         print(_csv(predicted, classifier.label_names_), end="")
     elif path.suffix == ".npz":
-        stream = io.BytesIO()
-        np.savez_compressed(stream, Y=predicted, label_names=np.array(classifier.label_names_))
-        write(path, stream.getvalue())
+        write(path, packed({"Y": predicted, "label_names": np.array(classifier.label_names_)}))
     else:
         write(path, _csv(predicted, classifier.label_names_).encode())
     return 0

@@ -6,7 +6,6 @@ training rows, with their logical labels and predicted scores.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import UsageError
+from bench.system.writing import packed
 
 SCORES = "scores.npz"
 DISTRIBUTIONS = "distributions.npz"
@@ -50,7 +50,7 @@ class RecoveredDistribution:
 
 
 def encode_scores(found: KeptScores) -> bytes:
-    return _compressed(
+    return packed(
         {
             "scores": found.scores,
             "y": found.y,
@@ -92,13 +92,7 @@ def encode_distribution(
         arrays["threshold"] = np.float64(threshold)
     if true is not None:
         arrays["true"] = np.asarray(true, dtype=np.float32)
-    return _compressed(arrays)
-
-
-def _compressed(arrays: dict[str, Any]) -> bytes:
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
-    return stream.getvalue()
+    return packed(arrays)
 
 
 def read_distribution(path: Path) -> RecoveredDistribution:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from bench.errors import UsageError
 
@@ -29,6 +30,15 @@ def write(path: Path, content: bytes) -> None:
     """
     with replacing(path) as stream:
         stream.write(content)
+
+
+def packed(arrays: Mapping[str, Any]) -> bytes:
+    """The content of a compressed ``.npz`` file of these arrays."""
+    import numpy as np  # here, because records and configuration are written without
+
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
 
 
 @contextmanager

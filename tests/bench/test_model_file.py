@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from safetensors.torch import save_file
 import bench
 from bench.errors import UsageError
 from bench.model_file import BIAS, KEY, LAYOUT, RANGE, TRAINING_X, TRAINING_Y, WEIGHT
-from tests.conftest import damaged_copies, random_split
+from tests.conftest import random_split
 
 NAN, INF = float("nan"), float("inf")
 
@@ -178,12 +177,3 @@ def test_the_values_of_the_labels_come_back(tmp_path: Path, values: tuple[Any, A
     again = bench.load(tmp_path / "m")
     assert again.predict(split.x.numpy()).tolist() == fitted.predict(split.x.numpy()).tolist()
     assert set(np.unique(again.predict(split.x.numpy())).tolist()) == set(values)
-
-
-@pytest.mark.parametrize("name", ["BCE", "ML-KNN"])
-def test_no_damage_is_met_with_anything_but_a_sentence(models: Path, tmp_path: Path, name: str) -> None:
-    rows = np.zeros((4, 5), np.float32)
-    for content in damaged_copies((models / name).read_bytes(), 200):
-        (tmp_path / "m").write_bytes(content)
-        with suppress(UsageError):
-            assert np.isfinite(bench.load(tmp_path / "m").predict_proba(rows)).all()
