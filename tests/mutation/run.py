@@ -45,7 +45,7 @@ EXCLUDED = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change of one place in one file, and the test files expected to notice it."""
+    """A change of one place in one file, and the test files (or tests) expected to notice it."""
 
     file: str
     old: str
