@@ -27,7 +27,7 @@ class GLLE(TwoStage):
     Phi is the kernel exp(-|x - x'|^2 / (2 m^2)) with m the mean distance, and a column of ones, on standardised
     features; G is the Laplacian of the graph that joins two rows where one is among the ``neighbours`` nearest of the
     other, itself counted, with the weight exp(-|x - x'|^2 / (2 ``heat_width``^2)). L-BFGS with 20 pairs from a W that
-    is uniform in [0, 1], at most ``iterations``: all as in the authors' code, but for the line search, which is scipy's.
+    is uniform in [0, 1], at most ``iterations``: as in the authors' code, but for the line search, which is scipy's.
 
     Options: also ``mix``, ``predictor``, ``penalty``, ``tolerance`` of the second stage. Memory: one N x N matrix.
     """
