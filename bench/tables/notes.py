@@ -143,8 +143,8 @@ def _own_variants_note(shown: list[str], config: Config) -> list[str]:
         variant = config.variants.get(name)
         if variant is None:
             continue
-        settings = {**variant.options, "clip": variant.clip, "fidelity": variant.fidelity}
-        parts = [f"{key} {value}" for key, value in settings.items() if value is not None]
+        own = {"clip": variant.clip, "fidelity": variant.fidelity, "minimum_steps": variant.minimum_steps}
+        parts = [f"{key} {value}" for key, value in {**variant.options, **own}.items() if value is not None]
         if variant.grid is not None:
             points = [f"{option} {' or '.join(map(str, values))}" for option, values in variant.grid.items()]
             parts.append(f"the grid {', '.join(points)}" if points else "no grid")
