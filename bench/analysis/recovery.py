@@ -62,9 +62,9 @@ def baseline_counts(table: MetricTable, variant: str) -> dict[str, int]:
         baselines = [
             mean(sign * of_set[name] for of_set in values)
             for name in TRIVIAL_BASELINES
-            if all(name in of_set for of_set in values)
+            if values and all(name in of_set for of_set in values)
         ]
-        if not own or not baselines:
+        if not baselines:
             continue
         gain = min(baselines) - mean(sign * cell.mean for cell in own if cell.mean is not None)
         level = abs(gain) <= 2 * mean(cell.std or 0.0 for cell in own)

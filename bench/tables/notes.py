@@ -90,7 +90,7 @@ def _recipe(record: Record, manifest: Manifest) -> Iterator[str]:
         if name not in SECOND_STAGE:
             yield f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
     if protocol["minimum_steps"] != manifest.protocols.get(record.protocol, protocol)["minimum_steps"]:
-        yield f"at least {protocol['minimum_steps']} steps"
+        yield f"at least {protocol['minimum_steps']} steps" if protocol["minimum_steps"] else "no minimum of steps"
     if "normalisation" in hyperparameters:
         yield f"normalised by {hyperparameters['normalisation']}"
 

@@ -76,6 +76,15 @@ def test_softmax_of_the_logical_labels_is_what_ml_does_not_beat() -> None:
     assert baseline_counts(table(without), "ML") == {"better": 2, "level": 0, "worse": 0}
 
 
+def test_what_has_no_value_counts_nowhere() -> None:
+    """A variant counts by the sets of a family on which it has values, and not where there is no baseline."""
+    some = {**VALUES, "LP": {"Yeast_cdc": [0.4, 0.4]}}
+    assert baseline_counts(table(some), "LP") == {"better": 0, "level": 0, "worse": 1}
+    assert sum(baseline_counts(table(some), "GLLE").values()) == 0
+    alone = {"LP": VALUES["LP"], UNIFORM: {"Movie": [0.6, 0.6]}}
+    assert baseline_counts(table(alone), "LP") == {"better": 1, "level": 0, "worse": 0}
+
+
 def test_the_average_rank_is_over_families() -> None:
     """LP is 1, 3, 3 on the Yeast sets and 1 on Movie: (7 / 3 + 1) / 2, not 8 / 4."""
     made = table()
