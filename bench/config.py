@@ -18,6 +18,10 @@ from bench.text import name_fault
 FILE_NAME = "bench.toml"
 
 
+Normalisation = Literal["sum", "softmax"]
+"""How recovered degrees become a distribution: divided by their row's sum, or by a softmax over the row."""
+
+
 class Variant(msgspec.Struct, frozen=True):
     """One line of a table: a registered method with named options."""
 
@@ -28,6 +32,10 @@ class Variant(msgspec.Struct, frozen=True):
     """Instead of the method's own grid; {} for none."""
     clip: Literal["joint", "separate", "none", "fidelity"] | None = None
     fidelity: Literal["official", "paper"] | None = None
+    minimum_steps: int | None = None
+    """Instead of the protocol's."""
+    normalisation: Normalisation | None = None
+    """Of recovered degrees, instead of the recovery recipe's."""
 
 
 class DatasetEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +62,18 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datasets: list[str] = []
 
 
+class RecoveryRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A method's recipe in the recovery track, as its authors published it for recovery where they did."""
+
+    source: str
+    """Whose recipe it is, in words."""
+    options: dict[str, Any] = {}
+    """Fixed, since nothing is selected in this track; the others are the method's defaults."""
+    normalisation: Normalisation = "sum"
+    minimum_steps: int | None = None
+    """Instead of the protocol's: 0 where a recipe has its own epochs."""
+
+
 class Recovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The recovery track: label enhancement against known label distributions."""
 
@@ -61,8 +81,10 @@ class Recovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seeds: list[int]
     ranked: list[str] = []
     datasets: list[str] = []
-    options: dict[str, dict[str, Any]] = {}
-    """{method: options}: fixed, since nothing is selected in this track."""
+    families: dict[str, list[str]] = {}
+    """{family: sets of the same rows}: averages over sets count each family once."""
+    recipes: dict[str, RecoveryRecipe] = {}
+    """{method: recipe}; without one a method has its defaults, and sums."""
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -219,7 +241,7 @@ def _inherited(name: Any, tables: dict[str, Any], path: Path, seen: tuple[str, .
 
 MOST_POINTS = 10_000
 """Of a grid: each is trained."""
-VARIANT_SETTINGS = ("base", "grid", "clip", "fidelity")
+VARIANT_SETTINGS = ("base", "grid", "clip", "fidelity", "minimum_steps", "normalisation")
 
 
 def _variant(name: str, table: Any, path: Path) -> Variant:
@@ -270,11 +292,13 @@ def describe_protocol(settings: dict, selects: bool = True) -> str:
 
 
 def effective_protocol(protocol: Protocol, variant: Variant) -> Protocol:
-    """The protocol with a variant's own fidelity and clip."""
+    """The protocol with a variant's own fidelity, clip and minimum of steps."""
     if variant.fidelity is not None:
         protocol = msgspec.structs.replace(protocol, fidelity=variant.fidelity)
     if variant.clip is not None:
         protocol = msgspec.structs.replace(protocol, clip=variant.clip)
+    if variant.minimum_steps is not None:
+        protocol = msgspec.structs.replace(protocol, minimum_steps=variant.minimum_steps)
     return msgspec.structs.replace(protocol, clip=protocol.effective_clip)
 
 

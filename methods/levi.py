@@ -1,8 +1,10 @@
 """LEVI: label enhancement by variational inference (Xu, Shu, Geng, ICML 2020; Xu et al., TPAMI 2023).
 
-The authors': encoder, decoders and loss. Ours, where the sources leave it open: mini-batches instead of the full batch,
-30 epochs, and the linear predictor of the second stage (theirs is kernel regression, ``predictor = "svr"`` its linear
-form; see :class:`bench.methods.enhancement.two_stage.TwoStage`).
+The authors': encoder, decoders and loss; the defaults are the TPAMI code's for classification, and the recovery track
+runs the ICML code's recipe (``bench.toml``, ``recovery.recipes``). Ours, where the sources leave it open: in
+classification mini-batches instead of the full batch, 30 epochs, and the linear predictor of the second stage (theirs
+is kernel regression, ``predictor = "svr"`` its linear form; see
+:class:`bench.methods.enhancement.two_stage.TwoStage`).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """VALEN: instance-dependent partial label learning (Xu et al., NeurIPS 2021), adapted to complete multi-label data.
 
 The authors': the linear encoder (their released code uses no graph convolution), the Dirichlet posterior, the decoder,
-the adjacency reconstruction and the weights, but for that of MSE(x), which is 1 in their run on real-world sets and .01
-here. Ours: all positives are true, so the target stays y / sum(y) and is not sharpened; the decoder is at most 512
-wide; encoder and decoder train alone for 30 epochs by the shared optimiser; the degrees are alpha / sum(alpha) over all
-labels; the classifier is then trained as LEVI's.
+the adjacency reconstruction, and the weights of all terms but one: on real-world data they weigh MSE(x) by 1 in their
+main run and by .01 elsewhere, which is ours. Ours too: all positives are true, so the target stays y / sum(y) and is
+not sharpened; the decoder is at most 512 wide; encoder and decoder train alone for 30 epochs by the shared optimiser;
+the degrees are alpha / sum(alpha) over all labels; the classifier is then trained as LEVI's.
 """
 
 from __future__ import annotations

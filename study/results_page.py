@@ -49,7 +49,7 @@ from study.reference import (
     WITHIN,
     committed,
 )
-from study.summary import in_short
+from study.summary import better_than_nothing, in_short
 
 PAGE = ROOT / "docs/results.md"
 PICTURE = ROOT / "docs/ranks.svg"
@@ -179,6 +179,7 @@ def page(reference: Reference) -> str:
         neighbours_first=", ".join(ranked_on(tables[0], "ML-KNN", range(1, 2))) or "none",
         neighbours_last=", ".join(ranked_on(tables[0], "ML-KNN", range(10, 13))) or "none",
         labelsets_last=len(ranked_on(tables[0], "RAKEL", range(12, 13))),
+        learnt=better_than_nothing(recovery_made),
         recovered="\n".join(
             [
                 origin(recovery) + "\n",

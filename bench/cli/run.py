@@ -170,7 +170,8 @@ def recover(
     datasets
         Sets with label distributions, by name or path. Default: every one in the data folders.
     methods
-        Label-enhancement methods, rows of bench.toml based on one, "uniform", "logical labels". Default: all.
+        Label-enhancement methods, variants of bench.toml based on one, trivial baselines ("uniform", "logical labels",
+        "softmax of the logical labels"). Default: all.
     seeds
         One run each. Default: bench.toml's recovery.seeds.
     device

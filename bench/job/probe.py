@@ -152,7 +152,9 @@ def _recovery(request: ProbeRequest, training: Training, asked: list[bool]) -> d
     dataset, protocol = tiny_distributions(request.dataset, training), request.protocol
     loaded = prepare_recovery(dataset, protocol, torch.device("cpu"))
     prepared = Prepared(_noted(loaded.problem, asked), loaded.splits)
-    result, distribution = recover(request.base, dict(request.points[0]), dataset, prepared, protocol, seed=0)
+    result, distribution = recover(
+        request.base, dict(request.points[0]), dataset, prepared, protocol, 0, request.normalisation
+    )
     values = {f"measure {name}": value for name, value in result.measures.items()}
     return {**values, **_projections("degrees", distribution)}
 

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from bench import methods
-from bench.config import Variant
+from bench.config import Normalisation, Variant
 from bench.errors import UsageError
 
 
@@ -19,6 +19,7 @@ class Recipe:
     options: dict[str, Any]
     grid: dict[str, list[Any]]
     points: list[dict[str, Any]]
+    normalisation: Normalisation = "sum"
 
 
 def recipe(variant: Variant) -> Recipe:
@@ -37,7 +38,8 @@ def recipe(variant: Variant) -> Recipe:
         grid = {
             name: values for name, values in grid.items() if variant.grid is not None or name not in variant.options
         }
-        return Recipe(info, options, grid, _points(variant.base, info.defaults, options, grid))
+        points = _points(variant.base, info.defaults, options, grid)
+        return Recipe(info, options, grid, points, variant.normalisation or "sum")
     except ValueError as error:
         raise UsageError(f"variant {variant.name!r}: {error}") from error
 

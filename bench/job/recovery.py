@@ -6,7 +6,7 @@ true ones. Nothing is selected, by the true distribution or otherwise: last epoc
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -34,7 +34,13 @@ def prepare_recovery(dataset: DistributionSet, protocol: Protocol, device: torch
 
 
 def recover(
-    name: str, options: dict[str, Any], dataset: DistributionSet, prepared: Prepared, protocol: Protocol, seed: int
+    name: str,
+    options: dict[str, Any],
+    dataset: DistributionSet,
+    prepared: Prepared,
+    protocol: Protocol,
+    seed: int,
+    normalisation: Literal["sum", "softmax"] = "sum",
 ) -> tuple[RecoveryResult, Tensor]:
     """The record's result and the recovered distribution [N, c] of one method (or trivial baseline) on one set.
 
@@ -43,7 +49,7 @@ def recover(
     ValueError: when the method recovers no label distribution.
     """
     degrees, epochs = _degrees(name, options, prepared, protocol, seed)
-    distribution = normalised(degrees).cpu()
+    distribution = normalised(degrees, normalisation).cpu()
     result = RecoveryResult(
         measures=dict(measures(torch.from_numpy(dataset.degrees), distribution)),
         epochs=epochs,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bench.config import Config, with_epochs
+from bench.config import Config, Normalisation, with_epochs
 from bench.datasets.catalog import Missing, Source
 from bench.errors import UsageError
 from bench.plan import digests
@@ -33,11 +33,15 @@ class Job:
     source: Source
     key: dict[str, Any] = field(compare=False)
     track: TrackName = "classification"
+    normalisation: Normalisation = "sum"
+    """Of the recovery track."""
 
     @property
     def probe_request(self) -> ProbeRequest:
         """The probe that says whether changed code still computes the job's numbers."""
-        return probe_request(self.track, self.base, self.gradient, self.points, self.protocol, self.name.dataset)
+        return probe_request(
+            self.track, self.base, self.gradient, self.points, self.protocol, self.name.dataset, self.normalisation
+        )
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,13 @@ class _Now:
             return Expected(record.job, path, record)
         recipe, protocol, key = made
         request = probe_request(
-            record.track, record.base, recipe.info.gradient, recipe.points, protocol, record.job.dataset
+            record.track,
+            record.base,
+            recipe.info.gradient,
+            recipe.points,
+            protocol,
+            record.job.dataset,
+            recipe.normalisation,
         )
         own = {"seed": record.job.seed, "data": data or record.key.get("data")}
         return Expected(record.job, path, record, {**key, **own}, request)
@@ -176,7 +182,7 @@ class _Now:
             return None
         protocol = effective_protocol(protocol, self.variants[name])
         try:
-            made = self.track.recipe(self.variants[name], self.config)
+            made = self.track.recipe(self.variants[name])
         except UsageError:
             return None
         return made, protocol, self.track.key(made, protocol, 0, "")

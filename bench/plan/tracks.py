@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from bench import methods
-from bench.config import Config, Variant, effective_protocol, with_epochs
+from bench.config import Config, RecoveryRecipe, Variant, effective_protocol, with_epochs
 from bench.datasets.catalog import Missing, Source, present, resolve
 from bench.datasets.readers import ldl
 from bench.errors import UsageError
@@ -35,7 +37,7 @@ class Track:
     name: TrackName
     variants: Callable[[Config], dict[str, Variant]]
     """Every variant by name, in table order."""
-    recipe: Callable[[Variant, Config], Recipe]
+    recipe: Callable[[Variant], Recipe]
     """A variant's method with its options and grid; UsageError for an option that does not exist."""
     source: Callable[[str, Config, list[Path]], Source | Missing]
     """A data set by name or path; UsageError for an unknown one."""
@@ -47,13 +49,16 @@ class Track:
     def key(self, made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
         """Everything a record's result depends on, in named parts, as a record's file gives it back."""
         loop = self.loop(made)
+        hyperparameters = {"method": made.info.name, "options": made.options, "grid": made.grid}
+        if made.normalisation != "sum":
+            hyperparameters["normalisation"] = made.normalisation
         return stored_form(
             method=method_digest(made.info),
             loop=digests.code_digest(loop),
             metrics=digests.code_digest(self.metrics),
             versions=digests.results_versions(loop, made.info.file),
             protocol=protocol,
-            hyperparameters={"method": made.info.name, "options": made.options, "grid": made.grid},
+            hyperparameters=hyperparameters,
             seed=seed,
             data=data,
         )
@@ -66,7 +71,7 @@ def _trainer(made: Recipe) -> str:
 CLASSIFICATION = Track(
     name="classification",
     variants=variants_of,
-    recipe=lambda variant, config: recipe(variant),
+    recipe=recipe,
     source=resolve,
     loop=_trainer,
     metrics="bench.metrics.classification",
@@ -74,20 +79,33 @@ CLASSIFICATION = Track(
 
 
 def recovery_variants(config: Config) -> dict[str, Variant]:
-    """Every label-enhancement method in bench.toml's order, its further variants, then the trivial baselines."""
+    """Every label-enhancement method in bench.toml's order, its further variants, then the trivial baselines; each with
+    the recovery recipe of its method, over which it lays its own options."""
     infos = methods.infos()
     able = [name for name in methods.names() if infos[name].family == FAMILY]
     variants: dict[str, Variant] = {}
     for name in [*config.recovery.ranked, *config.variants, *able]:
-        if name in config.variants and config.variants[name].base in able:
-            variants[name] = config.variants[name]
-        elif name in able:
-            variants[name] = Variant(name=name, base=name)
+        variant = config.variants.get(name, Variant(name=name, base=name))
+        if variant.base in able:
+            variants[name] = _with_recipe(variant, config.recovery.recipes.get(variant.base))
     return {**variants, **{name: Variant(name=name, base=name) for name in TRIVIAL_BASELINES}}
 
 
-def recovery_recipe(variant: Variant, config: Config) -> Recipe:
-    """A variant's method with its fixed options; this track has no grid.
+def _with_recipe(variant: Variant, published: RecoveryRecipe | None) -> Variant:
+    """A variant on the recovery recipe of its method; this track has no grid."""
+    if published is None:
+        return replace(variant, grid={})
+    return replace(
+        variant,
+        options={**published.options, **variant.options},
+        grid={},
+        minimum_steps=published.minimum_steps if variant.minimum_steps is None else variant.minimum_steps,
+        normalisation=variant.normalisation or published.normalisation,
+    )
+
+
+def recovery_recipe(variant: Variant) -> Recipe:
+    """A variant's method with its fixed options.
 
     Raises
     ------
@@ -98,13 +116,7 @@ def recovery_recipe(variant: Variant, config: Config) -> Recipe:
         module = "bench.metrics.trivial_baselines"
         info = methods.MethodInfo(variant.base, "trivial baseline", "", {}, {}, True, module, None, "built-in")
         return Recipe(info, {}, {}, [{}])
-    try:
-        info = methods.info(variant.base)
-        fixed = {**config.recovery.options.get(variant.base, {}), **variant.options}
-        options = methods.options(variant.base, info.defaults, fixed)
-    except ValueError as error:
-        raise UsageError(f"variant {variant.name!r}: {error}") from error
-    return Recipe(info, options, {}, [options])
+    return recipe(variant)
 
 
 def recovery_source(spec: str, config: Config, folders: list[Path]) -> Source:
@@ -193,7 +205,7 @@ def planned(
     epochs: int | None,
 ) -> list[Job]:
     """The jobs by data set, variant and seed; ``epochs`` instead of the protocols' own."""
-    recipes = [track.recipe(variant, config) for variant in variants]
+    recipes = [track.recipe(variant) for variant in variants]
     jobs = []
     for source in sources:
         data = data_part(source)
@@ -213,6 +225,7 @@ def planned(
                         source=source,
                         key={**key, "seed": seed},
                         track=track.name,
+                        normalisation=made.normalisation,
                     )
                 )
     return jobs

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bench.config import Normalisation
 from bench.protocol import Protocol
 from bench.records.record import Probe, TrackName
 
@@ -15,7 +16,7 @@ CUT = {"epochs": 4, "iterations": 3}
 """Options that a probe takes no larger: their values are part of the key, and clusterings magnify rounding."""
 
 
-class ProbeRequest(msgspec.Struct, frozen=True):
+class ProbeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Inputs of a probe besides the code."""
 
     track: TrackName
@@ -26,10 +27,18 @@ class ProbeRequest(msgspec.Struct, frozen=True):
     protocol: Protocol
     dataset: str
     """Some published constants go by the data set's name."""
+    normalisation: Normalisation = "sum"
+    """Of the recovery track."""
 
 
 def probe_request(
-    track: TrackName, base: str, gradient: bool, points: Iterable[dict[str, Any]], protocol: Protocol, dataset: str
+    track: TrackName,
+    base: str,
+    gradient: bool,
+    points: Iterable[dict[str, Any]],
+    protocol: Protocol,
+    dataset: str,
+    normalisation: Normalisation = "sum",
 ) -> ProbeRequest:
     """The probe of a variant on a data set; how long it trains is the probe's own."""
     short = [
@@ -43,7 +52,7 @@ def probe_request(
         stack=2,
         precision="float64",
     )
-    return ProbeRequest(track, base, gradient, tuple(short[:1] + short[1:][-1:]), small, dataset)
+    return ProbeRequest(track, base, gradient, tuple(short[:1] + short[1:][-1:]), small, dataset, normalisation)
 
 
 Probes = dict[str, tuple[Probe | None, bool]]

@@ -248,7 +248,7 @@ class RecoveryRun(JobRun):
         self.stop("load_seconds")
         prepared = prepare_recovery(dataset, job.protocol, device)
         self.recovered, distribution = recover(
-            job.base, dict(job.points[0]), dataset, prepared, job.protocol, job.name.seed
+            job.base, dict(job.points[0]), dataset, prepared, job.protocol, job.name.seed, job.normalisation
         )
         self.stop("fit_seconds")
         if "distributions" in self.options.keep:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,14 +27,18 @@ class TableTrack:
     """Order and notes of a track's tables."""
 
     order: Callable[[Config], Tables]
+    families: Callable[[Config], dict[str, list[str]]]
+    """{family: data sets that count as one together}."""
     notes: Notes
 
 
 TRACKS = {
-    "classification": TableTrack(lambda config: config.tables, classification_notes),
+    "classification": TableTrack(lambda config: config.tables, lambda config: {}, classification_notes),
     # The trivial baselines come last of all variants.
     "recovery": TableTrack(
-        lambda config: Tables(ranked=config.recovery.ranked, datasets=config.recovery.datasets), recovery_notes
+        lambda config: Tables(ranked=config.recovery.ranked, datasets=config.recovery.datasets),
+        lambda config: config.recovery.families,
+        recovery_notes,
     ),
 }
 
@@ -70,7 +74,8 @@ def comparison(
         for variant in [*ranked, *extra]
         for column in columns
     ]
-    table = _metric_table(metric.heading, metric, columns, ranked, extra, cells, style)
+    families = _families(columns, track.families(config))
+    table = _metric_table(metric.heading, metric, families, ranked, extra, cells, style)
     table = replace(table, sources={label: full for full, label in labels.items()})
     return replace(table, notes=track.notes(table, states, config, manifest, labels))
 
@@ -117,7 +122,8 @@ def paper_table(metric: Metric, config: Config) -> MetricTable:
     variants = list(dict.fromkeys(cell.method for cell in printed_cells))
     columns = _ordered([cell.dataset for cell in printed_cells], config.tables.datasets)
     cells = [_printed_cell(cell, cell.dataset, metric) for cell in printed_cells]
-    table = _metric_table(f"{metric.heading}, as printed", metric, columns, variants, [], cells, PAPERS_STYLE)
+    families = _families(columns, {})
+    table = _metric_table(f"{metric.heading}, as printed", metric, families, variants, [], cells, PAPERS_STYLE)
     note = f"Printed values of Table {metric.paper_table} of {paper.CITATION}; ranks computed here."
     return replace(table, notes=[note])
 
@@ -153,6 +159,16 @@ def _ordered(names: Iterable[str], order: Sequence[str]) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: place.get(name.partition("@")[0], place.get(name, len(place))))
 
 
+def _families(columns: list[str], families: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """{family: its columns}, a column of none by itself, in the order of the columns."""
+    family_of = {name: family for family, names in families.items() for name in names}
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        name = column.partition("@")[0]
+        found.setdefault(family_of.get(name, column), []).append(column)
+    return found
+
+
 def _cell(variant: str, column: str, states: list[JobState], metric: Metric, digits: int) -> Cell:
     values = [value for state in states if (value := state.value(metric.key)) is not None]
     cell = Cell(variant=variant, dataset=column, metric=metric.key, seeds=len(values))
@@ -178,12 +194,13 @@ def _ranks(column: list[Cell], metric: Metric, ranked: Container[str], digits: i
 def _metric_table(
     title: str,
     metric: Metric,
-    columns: list[str],
+    families: dict[str, list[str]],
     ranked: list[str],
     extra: list[str],
     cells: list[Cell],
     style: Style,
 ) -> MetricTable:
+    columns = [column for family in families.values() for column in family]
     digits = style.digits if style.rank_on == "printed" else EXACT_DIGITS
     ranks = {
         column: _ranks([cell for cell in cells if cell.dataset == column], metric, ranked, digits) for column in columns
@@ -192,13 +209,17 @@ def _metric_table(
         (cell.variant, cell.dataset): replace(cell, rank=ranks[cell.dataset].get(cell.variant)) for cell in cells
     }
     present = {variant for of_column in ranks.values() for variant in of_column}
-    complete = [of_column for of_column in ranks.values() if of_column.keys() == present]
+    complete = [
+        of_family
+        for family in families.values()
+        if (of_family := [ranks[column] for column in family if ranks[column].keys() == present])
+    ]
     averages = {
-        variant: average_rank([of_column[variant] for of_column in complete])
+        variant: average_rank([[of_column[variant] for of_column in of_family] for of_family in complete])
         for variant in ranked
         if complete and variant in present
     }
     return MetricTable(
-        title=title, metric=metric, columns=columns, ranked=ranked, extra=extra, cells=by_place, averages=averages,
-        show_ranks=style.show_ranks,
+        title=title, metric=metric, columns=columns, families=families, ranked=ranked, extra=extra, cells=by_place,
+        averages=averages, show_ranks=style.show_ranks,
     )  # fmt: skip

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from bench.config import Config, describe_protocol
-from bench.records.record import Manifest
+from bench.records.record import Manifest, Record
 from bench.tables import paper
 from bench.tables.table import FAULTS, MetricTable
 
@@ -44,37 +44,55 @@ def recovery_notes(
     notes = [
         _seed_note(states),
         "All rows train and are measured; nothing is selected (last epoch, fixed options). Degrees are divided by "
-        "their row's sum; in Clark, Canberra and Kullback-Leibler a degree counts at least 2.2e-16.",
+        "their row's sum, or become a distribution by a softmax where a method's options say so; in Clark, Canberra "
+        "and Kullback-Leibler a degree counts at least 2.2e-16.",
     ]
     for name, settings in manifest.protocols.items():
         notes.append(f"Protocol {name}: {describe_protocol(settings, selects=False)}")
     options: dict[str, str] = {}
     binarised: dict[str, str] = {}
+    sources: dict[str, dict[str, None]] = {}
     for state in states:
-        if state.record is not None and state.record.recovered and state.state == "done":
-            fixed = state.record.key["hyperparameters"]["options"]
-            options[state.job.variant] = ", ".join(
-                f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-                for name, value in fixed.items()
-                if name not in SECOND_STAGE
-            )
-            binarised[labels[state.job.full_dataset]] = state.record.recovered.logical_labels
+        record = state.record
+        if record is not None and record.recovered and state.state == "done":
+            options[state.job.variant] = ", ".join(_recipe(record, manifest))
+            binarised[labels[state.job.full_dataset]] = record.recovered.logical_labels
+            if published := config.recovery.recipes.get(record.base):
+                sources.setdefault(published.source, {})[record.base] = None
     shown = [f"{variant}: {options[variant]}" for variant in table.variants if options.get(variant)]
     if shown:
         notes.append(f"Options: {'; '.join(shown)}.")
+    if sources:
+        recipes = [f"{', '.join(names)}: {source}" for source, names in sources.items()]
+        notes.append(f"Recipes: {'. '.join(recipes)}.")
     for rule in sorted(set(binarised.values())):
         sets = [column for column in table.columns if binarised.get(column) == rule]
         notes.append(f"{', '.join(sets)}: {rule}.")
     if table.ranked and table.extra:
         notes.append(
             f"Ranks are among the {len(table.ranked)} methods above the rule; below it stand, unranked, the trivial "
-            "baselines (the uniform distribution, and y divided by its sum) and variants of one's own."
+            "baselines and variants of one's own."
         )
+    for family, columns in table.families.items():
+        if len(columns) > 1 and table.averages:
+            notes.append(f"The {len(columns)} sets of {family} count as one in the average rank.")
     return notes + _fault_notes(table, states, labels)
 
 
 SECOND_STAGE = ("mix", "predictor", "penalty", "tolerance")
 """Options of the classifier that follows label enhancement; they do not touch the recovered degrees."""
+
+
+def _recipe(record: Record, manifest: Manifest) -> Iterator[str]:
+    """Options of a record of the recovery track, and where it departs from the folder's protocol and from sums."""
+    hyperparameters, protocol = record.key["hyperparameters"], record.key["protocol"]
+    for name, value in hyperparameters["options"].items():
+        if name not in SECOND_STAGE:
+            yield f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+    if protocol["minimum_steps"] != manifest.protocols.get(record.protocol, protocol)["minimum_steps"]:
+        yield f"at least {protocol['minimum_steps']} steps" if protocol["minimum_steps"] else "no minimum of steps"
+    if "normalisation" in hyperparameters:
+        yield f"normalised by {hyperparameters['normalisation']}"
 
 
 def _rank_note(table: MetricTable, config: Config) -> str:
@@ -125,8 +143,8 @@ def _own_variants_note(shown: list[str], config: Config) -> list[str]:
         variant = config.variants.get(name)
         if variant is None:
             continue
-        settings = {**variant.options, "clip": variant.clip, "fidelity": variant.fidelity}
-        parts = [f"{key} {value}" for key, value in settings.items() if value is not None]
+        own = {"clip": variant.clip, "fidelity": variant.fidelity, "minimum_steps": variant.minimum_steps}
+        parts = [f"{key} {value}" for key, value in {**variant.options, **own}.items() if value is not None]
         if variant.grid is not None:
             points = [f"{option} {' or '.join(map(str, values))}" for option, values in variant.grid.items()]
             parts.append(f"the grid {', '.join(points)}" if points else "no grid")

@@ -69,7 +69,8 @@ class Table:
     cells: dict[tuple[str, str], Cell]
     """{(variant, column): cell}."""
     averages: dict[str, str] = field(default_factory=dict)
-    """{variant: average rank} over the columns in which every ranked variant that has values at all has one."""
+    """{variant: average rank} over the columns in which every ranked variant that has values at all has one; columns
+    of a family are averaged first."""
     notes: list[str] = field(default_factory=list)
     show_ranks: bool = True
 
@@ -122,6 +123,8 @@ class MetricTable(Table):
     metric: Metric
     sources: dict[str, str] = field(default_factory=dict)
     """{column: NAME@extractor}, of the columns that have records."""
+    families: dict[str, list[str]] = field(default_factory=dict)
+    """{family: its columns}, a column of no family by itself: an average over data sets is one over these."""
 
 
 @dataclass(frozen=True, kw_only=True)

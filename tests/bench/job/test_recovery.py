@@ -14,11 +14,15 @@ import scipy.spatial.distance
 import scipy.stats
 import torch
 
+from bench import config
 from bench.datasets.readers import ldl
 from bench.errors import UsageError
+from bench.job.build import per_sample_tensors
 from bench.job.recovery import prepare_recovery, recover
 from bench.metrics.catalogue import RECOVERY_METRICS
 from bench.metrics.distribution import measures, normalised
+from bench.plan.jobs import Job
+from bench.plan.tracks import make_recovery_plan
 from bench.protocol import Protocol
 from bench.records.record import RecoveryResult
 
@@ -65,11 +69,18 @@ def test_equal_distributions_are_perfect_even_with_zeros() -> None:
 
 
 def test_normalisation_divides_by_the_rows_sum_and_makes_zeros_uniform() -> None:
-    found = normalised(torch.tensor([[1.0, 3.0], [0.0, 0.0], [0.2, 0.2]]))
+    found = normalised(torch.tensor([[1.0, 3.0], [0.0, 0.0], [0.2, 0.2]]), "sum")
     assert found.tolist() == [[0.25, 0.75], [0.5, 0.5], [0.5, 0.5]]
     for bad in (-0.1, math.nan, math.inf):
-        with pytest.raises(ValueError, match="must be finite and not negative"):
-            normalised(torch.tensor([[1.0, bad]]))
+        for how in ("sum", "softmax"):
+            with pytest.raises(ValueError, match="must be finite and not negative"):
+                normalised(torch.tensor([[1.0, bad]]), how)
+
+
+def test_normalisation_by_softmax() -> None:
+    found = normalised(torch.tensor([[1.0, 0.0, 0.5]]), "softmax")
+    total = math.e + 1 + math.exp(0.5)
+    assert found[0].tolist() == pytest.approx([math.e / total, 1 / total, math.exp(0.5) / total])
 
 
 def test_binarisation_takes_the_fewest_labels_with_over_half_of_the_mass() -> None:
@@ -232,6 +243,74 @@ def test_floors(tmp_path: Path) -> None:
     assert (uniform == 0.25).all()
     _, logical = recovered("logical labels", {}, data)
     np.testing.assert_allclose(logical.numpy(), data.y / data.y.sum(1, keepdims=True))
+    _, softmax = recovered("softmax of the logical labels", {}, data)
+    np.testing.assert_allclose(softmax.numpy(), scipy.special.softmax(data.y.astype(float), axis=1))
+
+
+# --- recipes ---------------------------------------------------------------------------------------------------------
+
+
+def planned(tmp_path: Path, toml: str = "") -> dict[str, Job]:
+    """{variant: its job} on a small set."""
+    (tmp_path / "bench.toml").write_text(toml)
+    small_set(tmp_path)
+    plan = make_recovery_plan(config.load(tmp_path), [tmp_path], None, None, [0], None)
+    return {job.name.variant: job for job in plan.jobs}
+
+
+PUBLISHED = {
+    "FCM": {"clusters": 50, "fuzziness": 2.0, "iterations": 10000, "change": 1e-7},
+    "KM": {},
+    "LP": {"balance": 0.5, "iterations": 500},
+    "ML": {"regularisation": 1e-3, "ridge": 1e-5, "iterations": 5000},
+    "GLLE": {"smoothness": 0.01, "neighbours": 20, "heat_width": 10.0, "iterations": 300},
+    "LEVI": {
+        "hidden": 150, "latent": 50, "kl_weight": 1.0, "reconstruction_weight": 1.0, "dropout": 0.1,
+        "x_output": "sigmoid", "epochs": 150, "batch_size": 128, "decay": 1e-5,
+    },
+    "VALEN": {
+        "hidden": 512, "neighbours": 3, "reconstruction_weight": 0.01, "label_weight": 0.01, "graph_weight": 1.0,
+        "kl_weight": 0.01, "target_weight": 20.0, "epochs": 30, "batch_size": 64,
+    },
+    "FLEM-D": {"alpha": 0.01, "beta": 0.01},
+}  # fmt: skip
+"""Options of the recovery track: PyLDL's, GLLE.m's, those of LEVI's run_main.py, and ours of VALEN and FLEM."""
+
+
+def test_each_method_enters_with_its_published_recipe(tmp_path: Path) -> None:
+    jobs = planned(tmp_path)
+    for name, options in PUBLISHED.items():
+        (point,) = jobs[name].points
+        assert options.items() <= point.items(), name
+    assert [name for name, job in jobs.items() if job.normalisation == "softmax"] == ["LEVI"]
+    assert [name for name, job in jobs.items() if job.protocol.minimum_steps == 0] == ["LEVI"]
+    assert {name: job.key["hyperparameters"].get("normalisation") for name, job in jobs.items()} == {
+        **dict.fromkeys(jobs), "LEVI": "softmax"
+    }  # fmt: skip
+    settings = config.load(tmp_path).recovery
+    assert all(settings.recipes[name].source for name in settings.ranked)
+
+
+def test_a_variant_departs_from_its_methods_recipe_where_it_says_so(tmp_path: Path) -> None:
+    jobs = planned(
+        tmp_path, '[methods."by sums"]\nbase = "LEVI"\nhidden = 7\nnormalisation = "sum"\nminimum_steps = 12\n'
+    )
+    own, (point,) = jobs["by sums"], jobs["by sums"].points
+    assert (point["hidden"], point["latent"], own.normalisation, own.protocol.minimum_steps) == (7, 50, "sum", 12)
+    with pytest.raises(UsageError, match="normalisation"):
+        planned(tmp_path, '[methods."LEVI"]\nnormalisation = "max"\n')
+
+
+def test_levis_degrees_become_a_distribution_by_softmax(tmp_path: Path) -> None:
+    """Softmax of sigmoid(mean), as in its authors' main.py, and nothing else differs from the division by sums."""
+    data = small_set(tmp_path)
+    prepared = prepare_recovery(data, PROTOCOL, torch.device("cpu"))
+    options = {**options_of("LEVI"), "hidden": 7}
+    degrees = per_sample_tensors("LEVI", options, prepared, PROTOCOL, 0)["degrees"]
+    assert ((degrees > 0) & (degrees < 1)).all()
+    for how, expected in (("softmax", degrees.softmax(1)), ("sum", degrees / degrees.sum(1, keepdim=True))):
+        _, found = recover("LEVI", options, data, prepared, PROTOCOL, 0, how)
+        torch.testing.assert_close(found, expected)
 
 
 def test_a_method_that_recovers_nothing_says_so(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ def request(variant_name: str, protocol: str = "small", dataset: str = "") -> pr
 
 def recovery_request(variant_name: str) -> probe_request.ProbeRequest:
     row = tracks.recovery_variants(SETTINGS)[variant_name]
-    made = tracks.recovery_recipe(row, SETTINGS)
+    made = tracks.recovery_recipe(row)
     settings = config.effective_protocol(SETTINGS.protocols["small"], row)
-    return probe_request.probe_request("recovery", row.base, True, made.points, settings, "")
+    return probe_request.probe_request("recovery", row.base, True, made.points, settings, "", made.normalisation)
 
 
 def numbers(asked: probe_request.ProbeRequest) -> dict:

@@ -40,9 +40,10 @@ def test_competition_ranks() -> None:
 
 
 def test_averages_round_half_up() -> None:
-    assert average_rank([8, 8, 8, 8, 8, 8, 9, 9]) == "8.3"  # 8.25
-    assert average_rank([2, 2, 2, 2, 2, 2, 3, 3]) == "2.3"
-    assert average_rank([1]) == "1.0"
+    assert average_rank([[8]] * 6 + [[9]] * 2) == "8.3"  # 8.25
+    assert average_rank([[2]] * 6 + [[3]] * 2) == "2.3"
+    assert average_rank([[1]]) == "1.0"
+    assert average_rank([[1, 1, 2], [4]]) == "2.7"  # 4 / 3 and 4, not 8 / 4
 
 
 def test_table_1_facts() -> None:
