@@ -37,7 +37,7 @@ def _refuse_unknown(config: Config) -> None:
         "tables.extra": config.tables.extra,
         "run.only_when_named": config.run.only_when_named,
         "recovery.ranked": config.recovery.ranked,
-        "recovery.options": config.recovery.options,
+        "recovery.recipes": config.recovery.recipes,
     }
     for where, names in lists.items():
         if unknown := [name for name in names if name not in there]:
