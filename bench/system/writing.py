@@ -122,7 +122,6 @@ def _sentence(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Errors of other files, read meanwhile, are not this one's.
         raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from error
     except ValueError as error:  # a NUL in the name
         raise WriteError(f"{str(path)!r} cannot be written: {error}.") from error

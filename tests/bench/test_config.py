@@ -137,7 +137,7 @@ def test_a_bench_toml_that_is_no_file_is_refused(tmp_path: Path) -> None:
         ("[tables]\nranked = ['FLEMD']", "tables.ranked names 'FLEMD', which is no method or variant; did you mean"),
         ("[run]\nonly_when_named = ['NOPE']", "run.only_when_named names 'NOPE'"),
         ("[recovery]\nranked = ['NOPE']", "recovery.ranked names 'NOPE'"),
-        ("[recovery.options]\nNOPE = { a = 1 }", "recovery.options names 'NOPE'"),
+        ("[recovery.recipes.NOPE]\nsource = ''", "recovery.recipes names 'NOPE'"),
     ],
 )
 def test_names_of_methods_that_there_are_not(tmp_path: Path, text: str, sentence: str) -> None:
