@@ -17,6 +17,7 @@ import numpy as np
 from bench.datasets.parsers import File, SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix
 from bench.errors import UsageError
+from bench.system import reading
 from bench.system.archive import bare, members, texts
 
 CLASSES = [
@@ -72,26 +73,28 @@ def from_class_lists(
     place = {image: row for row, image in enumerate(ids)}
     y = np.zeros((len(ids), len(CLASSES)), dtype=np.int8)
     for column, name in enumerate(CLASSES):
+        seen = set()
         for split in splits:
             for number, line in enumerate(files[f"{name}_{split}.txt"].splitlines(), start=1):
                 parts = line.split()
                 if len(parts) != 2 or parts[0] not in place or parts[1] not in ("1", "0", "-1"):
                     raise UsageError(f"{where}, {name}_{split}.txt, line {number}: {line!r} is no id with 1, 0 or -1.")
+                if parts[0] in seen:
+                    raise UsageError(f"{where}, {name}_{split}.txt, line {number}: {parts[0]} occurs twice.")
+                seen.add(parts[0])
                 y[place[parts[0]], column] = int(parts[1]) >= lowest
+        if len(seen) != len(place):
+            lacking = next(image for image in ids if image not in seen)
+            raise UsageError(f"{where}: the lists of the class {name} do not say whether {lacking} has it.")
     return y
 
 
 def from_annotations(raw: Path, year: int, ids: Sequence[str], difficult: Difficult) -> np.ndarray:
     """[N, 20] labels from ``Annotations/<id>.xml``; entities are never expanded."""
-    from defusedxml import ElementTree
-
     names: dict[str, list[str]] = {}
     wanted = members(raw, lambda name: "Annotations/" in name and name.endswith(".xml") and _of_year(name, year))
     for name, content in wanted:
-        try:
-            root = ElementTree.fromstring(content)
-        except Exception as error:  # malformed, or refused because it declares entities
-            raise UsageError(f"{raw}, {name}: the annotation cannot be read ({error}).") from error
+        root = reading.xml(content, f"{raw}, the annotation {name}")
         names[bare(name).removesuffix(".xml")] = [
             marked.findtext("name", "")
             for marked in root.iter("object")
