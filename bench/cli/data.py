@@ -16,6 +16,8 @@ from bench.datasets.download import fetch as download
 from bench.datasets.parsers import known_set_parser, parse_raw, set_parser, set_parsers
 from bench.datasets.prepare import FeatureChoice
 from bench.datasets.prepare import prepare as prepare_files
+from bench.datasets.source import Unreadable
+from bench.datasets.validation import checked_names, printable
 from bench.errors import UsageError
 from bench.system.archive import unpack
 from bench.tables.dataset_card import card_lines, checksum_faults, printed_sizes, recorded_checksums, size_faults
@@ -29,6 +31,9 @@ def list_(*, data: DataFolder = None) -> int:
     config = configuration.load()
     folders = data_folders(config, data)
     for found in available(config, folders):
+        if isinstance(found, Unreadable):
+            print(f"{found.name:<28} left out: {found.fault}")
+            continue
         name = found.name if isinstance(found, Missing) else found.full_name
         where = "missing" if isinstance(found, Missing) else f"here: {found.files[0].parent}"
         print(f"{name:<28} {where}")
@@ -108,9 +113,11 @@ def prepare(
 
     config, parsers = configuration.load(), set_parsers()
     folder = Path(to) if to else Path((config.data or ["data"])[0])
-    if not name or any(character in name for character in '/\\:*?"<>|@ '):
+    checked_names([name], "a set's name")
+    if name.startswith(".") or any(character in name for character in '/\\:*?"<>|@ '):
         raise UsageError(
-            f"the name {name!r} cannot be part of a file's name; leave out spaces and / \\ : * ? \" < > | @."
+            f"the name {name!r} cannot be part of a file's name; "
+            'leave out a leading dot, spaces and / \\ : * ? " < > | @.'
         )
     if name in config.datasets and name not in parsers:
         raise UsageError(f"{name} is registered in {config.path} as another set; give yours another name.")
@@ -155,7 +162,7 @@ def card(name: str, *, data: DataFolder = None) -> int:
     """Print what a data set is: provenance, licence, sizes, splits, labels, co-occurrence, warnings, fingerprint."""
     config = configuration.load()
     for line in card_lines(present(name, config, data_folders(config, data)), config):
-        print(line)
+        print(printable(line))
     return 0
 
 

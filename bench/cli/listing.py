@@ -70,6 +70,7 @@ def _metrics() -> int:
 def _datasets(data: str | None) -> int:
     # Here, because it imports numpy, which the list of methods does without: a third of its time.
     from bench.datasets.catalog import Missing, available, data_folders
+    from bench.datasets.source import Unreadable
 
     config = configuration.load()
     folders = data_folders(config, data)
@@ -77,6 +78,8 @@ def _datasets(data: str | None) -> int:
         if isinstance(found, Missing):
             size = printed_size(found.name)
             print(f"{found.name:<28} missing   {f'{size}; ' if size else ''}{found.get}")
+        elif isinstance(found, Unreadable):
+            print(f"{found.name:<28} left out  {found.fault}")
         else:
             print(f"{found.full_name:<28} protocol {found.protocol:<6} {found.files[0].parent}")
     return 0

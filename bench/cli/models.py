@@ -126,8 +126,7 @@ def _with_names(x: np.ndarray, source: Source) -> Any:
     if source.extractor == canonical.OWN_NUMBERS:
         names = card_of(source).get("features", {}).get("names", [])
     elif source.reader == npz.__name__:
-        with np.load(source.files[0], allow_pickle=False) as archive:
-            names = npz._names(archive)
+        names = npz.feature_names(source.files[0])
     return pd.DataFrame(x, columns=names) if len(names) == len(set(names)) == x.shape[1] else x
 
 

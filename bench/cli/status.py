@@ -12,7 +12,7 @@ from statistics import median
 from bench import config as configuration
 from bench.cli.options import DataFolder, Names, Seeds, checked_seeds, job_count
 from bench.config import Config
-from bench.datasets.catalog import data_folders
+from bench.datasets.catalog import data_folders, unreadable
 from bench.errors import UsageError
 from bench.plan.forecast import forecasts
 from bench.plan.states import collect
@@ -22,7 +22,7 @@ from bench.records.locks import Running, running
 from bench.records.record import JobName, Record
 from bench.records.store import DEFAULT_RESULTS, Store
 from bench.report.instance import show_instance
-from bench.run.examination import examine
+from bench.run.examination import Finding, examine
 from bench.run.runner import all_records, on_gpu, wanted_workers
 from bench.text import counted, duration
 
@@ -106,7 +106,8 @@ def doctor(
     expected = forecasts(plan.jobs, all_records(store, []), on_gpu(device))
     workers = wanted_workers(job_count(jobs), plan.jobs) if plan.jobs else 1
     count: Counter[str] = Counter()
-    for finding in examine(plan, expected, store, device, workers):
+    odd = [Finding("warning", "data", f"left out: {found.fault}") for found in unreadable(folders)]
+    for finding in [*odd, *examine(plan, expected, store, device, workers)]:
         count[finding.state] += 1
         print(f"{finding.state:8} {finding.about:10} {finding.text}", flush=True)
     print(f"{counted(count['problem'], 'problem')}, {counted(count['warning'], 'warning')}.")

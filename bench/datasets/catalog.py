@@ -15,9 +15,9 @@ from typing import Any
 
 from bench.config import Config, DatasetEntry
 from bench.datasets.readers import canonical, npz, yeast
-from bench.datasets.source import Source
+from bench.datasets.source import Source, Unreadable
 from bench.errors import UsageError, did_you_mean
-from bench.system.reading import walk
+from bench.system import reading
 
 IN_FOLDERS = {"folder": canonical.find, "npz": npz.find}
 """Finders of the sets of one folder; the first that knows a name has it. Sets of "folder" may be registered."""
@@ -27,7 +27,7 @@ IN_PACKAGES = {"river": yeast.find}
 
 @dataclass(frozen=True)
 class Missing:
-    """A registered data set whose files are not in the data folders."""
+    """A registered data set whose files are not in the data folders, or cannot be one."""
 
     name: str
     get: str
@@ -42,9 +42,9 @@ def data_folders(config: Config, given: str | None) -> list[Path]:
     else:
         return [Path(folder) for folder in config.data]
     for folder in folders:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # Path's own raises for a name that is too long
             where = "--data" if given is not None else "BENCH_DATA"
-            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            what = "is a file, not a folder" if os.path.exists(folder) else "does not exist"
             raise UsageError(f"the data folder {folder}, given by {where}, {what}.")
     return folders
 
@@ -63,16 +63,19 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
     registered = _same(name, config.datasets)
     if registered is not None:
         entry = config.datasets[registered]
-        if sets := _registered(registered, entry, folders):
+        sets = _registered(registered, entry, folders)
+        if not isinstance(sets, Missing):
             return _choose(registered, extractor, sets)
         if extractor:
-            raise UsageError(f"{registered}@{extractor} is not in {_listed(folders)}: {_how(registered, entry)}")
-        return Missing(registered, _how(registered, entry))
+            raise UsageError(f"{registered}@{extractor} is not in {_listed(folders)}: {sets.get}")
+        return sets
     scans = scan(tuple(folders)).values()
-    for sets_of in scans:
-        known = _same(name, sets_of)
-        if known is not None:
-            return _choose(known, extractor, sets_of[known])
+    places = [sets_of[known] for sets_of in scans if (known := _same(name, sets_of)) is not None]
+    for found in places:
+        if sets := readable(found):
+            return _choose(sets[0].name, extractor, sets)
+    for found in places:
+        raise UsageError(next(one.fault for one in found if isinstance(one, Unreadable)))
     raise UsageError(
         f"there is no data set {name!r}, neither registered nor in {_listed(folders) or 'any data folder'}; "
         f"{did_you_mean(name, [*config.datasets, *(known for sets_of in scans for known in sets_of)])}"
@@ -87,26 +90,40 @@ def present(spec: str, config: Config, folders: list[Path]) -> Source:
     return source
 
 
-def available(config: Config, folders: list[Path]) -> list[Source | Missing]:
-    """Every registered data set, then every further one found in the data folders; each extractor once."""
-    sets: list[Source | Missing] = []
+def available(config: Config, folders: list[Path]) -> list[Source | Unreadable | Missing]:
+    """Every registered data set, then every further one found in the data folders, each extractor once; then the files
+    that cannot be sets."""
+    listed: list[Source | Unreadable | Missing] = []
     for name, entry in config.datasets.items():
-        sets += _one_each(_registered(name, entry, folders)) or [Missing(name, _how(name, entry))]
+        sets = _registered(name, entry, folders)
+        listed += [sets] if isinstance(sets, Missing) else _one_each(sets)
     taken = {stem for entry in config.datasets.values() for stem in entry.stems} | set(config.datasets)
     for sets_of in scan(tuple(folders)).values():
-        sets += [source for name, places in sets_of.items() if name not in taken for source in _one_each(places)]
-    return sets
+        for places in (places for name, places in sets_of.items() if name not in taken):
+            listed += _one_each(readable(places))
+    return [*listed, *unreadable(folders)]
 
 
 @lru_cache(maxsize=8)
-def scan(folders: tuple[Path, ...]) -> dict[str, dict[str, list[Source]]]:
+def scan(folders: tuple[Path, ...]) -> dict[str, dict[str, list[Source | Unreadable]]]:
     """{key of IN_FOLDERS: {name: sets}} of the data folders and their sub-folders."""
-    scans: dict[str, dict[str, list[Source]]] = {key: {} for key in IN_FOLDERS}
-    for folder in (below for top in folders for below in walk(top)):
+    scans: dict[str, dict[str, list[Source | Unreadable]]] = {key: {} for key in IN_FOLDERS}
+    for folder in (below for top in folders for below in reading.walk(top)):
         for key, find in IN_FOLDERS.items():
-            for source in find(folder):
-                scans[key].setdefault(source.name, []).append(source)
+            for found in find(folder):
+                scans[key].setdefault(found.name, []).append(found)
     return scans
+
+
+def unreadable(folders: list[Path]) -> list[Unreadable]:
+    """The files in the data folders that cannot be sets."""
+    places = (found for sets_of in scan(tuple(folders)).values() for found in sets_of.values())
+    return [one for found in places for one in found if isinstance(one, Unreadable)]
+
+
+def readable(found: Iterable[Source | Unreadable]) -> list[Source]:
+    """Those that are sets."""
+    return [source for source in found if isinstance(source, Source)]
 
 
 def _same(name: str, known: Mapping[str, object]) -> str | None:
@@ -117,14 +134,20 @@ def _same(name: str, known: Mapping[str, object]) -> str | None:
     return folded[0] if len(folded) == 1 else None
 
 
-def _registered(name: str, entry: DatasetEntry, folders: list[Path]) -> list[Source]:
+def _registered(name: str, entry: DatasetEntry, folders: list[Path]) -> list[Source] | Missing:
     """The sets that a registered name stands for: a package's, or those of its stems (else its name) in the folders."""
     if entry.source in IN_PACKAGES:
-        sets = [IN_PACKAGES[entry.source]()]
+        try:
+            found: list[Source | Unreadable] = [IN_PACKAGES[entry.source]()]
+        except UsageError as error:
+            return Missing(name, str(error).rstrip("."))
     else:
         by_stem = scan(tuple(folders))[entry.source]
-        sets = [source for stem in entry.stems or [name] for source in by_stem.get(stem, [])]
-    return [replace(source, name=name, protocol=entry.protocol) for source in sets]
+        found = [one for stem in entry.stems or [name] for one in by_stem.get(stem, [])]
+    if sets := [replace(source, name=name, protocol=entry.protocol) for source in readable(found)]:
+        return sets
+    fault = next((one.fault for one in found if isinstance(one, Unreadable)), None)
+    return Missing(name, fault.rstrip(".") if fault else _how(name, entry))
 
 
 def _how(name: str, entry: DatasetEntry) -> str:
@@ -166,8 +189,7 @@ def _by_path(path: Path) -> Source:
             f"{path} is not a data file that can be read; give a .npz file, or a name with --data FOLDER. "
             "`bench data prepare NAME --raw FILE` makes data of CSV, ARFF and MATLAB files."
         )
-    if not path.is_file():
-        raise UsageError(f"the data file {path} does not exist.")
+    reading.opened(path).close()
     return npz.source(path)
 
 

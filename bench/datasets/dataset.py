@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.datasets.validation import REAL, ROWS_AT_ONCE, checked_array, checked_names, repeated
 from bench.errors import UsageError
 
 SPLITS = ("train", "val", "test")
-ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def finished(
     Raises
     ------
     UsageError
-        One sentence for the first fault: shapes that do not agree, values that are not finite, labels other than 0
-        and 1, a single label, no negatives.
+        One sentence for the first fault: shapes that do not agree, a single label, names of labels that are no names,
+        no positives, no negatives. Values were checked by the reader, which knows their place in the file.
     """
     full_name = f"{name}@{extractor}"
     for split in SPLITS:
@@ -93,8 +93,8 @@ def finished(
         label_names = [f"label {j}" for j in range(count)]
     if len(label_names) != count:
         raise UsageError(f"{full_name}: {len(label_names)} label names for {count} labels; there must be one each.")
-    if len(set(label_names)) != count:
-        twice = next(label for label in label_names if label_names.count(label) > 1)
+    checked_names(label_names, f"{full_name}, names of labels")
+    if (twice := repeated(label_names)) is not None:
         raise UsageError(f"{full_name}: the label name {twice!r} occurs twice.")
     positives = splits["train"].y.sum(0, dtype=np.int64)
     if not positives.any():
@@ -116,30 +116,24 @@ def finished(
 def _check_split(full_name: str, split: str, arrays: SplitArrays) -> None:
     x, y = arrays.x, arrays.y
     where = f"{full_name}, split {split}"
-    if x.ndim != 2:
-        raise UsageError(f"{where}: the features must be a matrix [rows, features]; their shape is {x.shape}.")
-    if y.ndim != 2:
-        raise UsageError(f"{where}: the labels must be a matrix [rows, labels]; their shape is {y.shape}.")
     if x.shape[0] != y.shape[0]:
         raise UsageError(f"{where}: {x.shape[0]} rows of features but {y.shape[0]} rows of labels.")
     if x.shape[0] < 2 or x.shape[1] < 1:
         raise UsageError(
             f"{where}: the features have the shape {x.shape}; at least two rows and one column are needed."
         )
-    for start in range(0, x.shape[0], ROWS_AT_ONCE):
-        finite = np.isfinite(x[start : start + ROWS_AT_ONCE])
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
-            value = x[start + row, column]
-            raise UsageError(f"{where}: the feature in row {start + row}, column {column} is {value}, not finite.")
 
 
 def checked_labels(y: np.ndarray, where: str) -> np.ndarray:
-    """``y`` as int8, refused where a value is neither 0 nor 1."""
+    """``y`` [N, c] as int8, refused where a value is neither 0 nor 1, with its row and column."""
+    checked_array(y, where, 2, REAL, "a matrix [rows, labels] of 0 and 1")
     bad = (y != 0) & (y != 1)
     if bad.any():
         row, column = np.argwhere(bad)[0]
-        raise UsageError(f"{where}: the label in row {row}, column {column} is {y[row, column]}; labels are 0 or 1.")
+        advice = "; of -1 and 1, Y > 0 makes them" if np.isin(y, (-1, 1)).all() else ""
+        raise UsageError(
+            f"{where}: the label in row {row}, column {column} is {y[row, column]}; labels are 0 or 1{advice}."
+        )
     return y.astype(np.int8)
 
 
@@ -149,9 +143,9 @@ def identifier_columns(x: np.ndarray) -> list[int]:
     Such a column is a name and no feature (the proteins of Mulan's genbase).
     """
     rows = len(x)
-    spread = x.max(0) - x.min(0)
     if rows < 100:
         return []
+    spread = x.max(0) - x.min(0)
     return [
         int(column)
         for column in np.flatnonzero((spread >= 0.9 * (rows - 1)) & (spread <= 1.1 * rows))

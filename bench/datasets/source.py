@@ -1,4 +1,4 @@
-"""A data set that is present, before it is loaded. Imports no torch."""
+"""A data set that is present, before it is loaded, or a file that cannot be one. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.datasets.dataset import Dataset
+from bench.datasets.validation import printable
+from bench.errors import UsageError
+from bench.system import reading
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,21 @@ class Source:
 
         Raises
         ------
-        UsageError: one sentence for the first fault.
+        UsageError: one sentence for the first fault; whatever else a reader raises names the file and the reader.
         """
-        return importlib.import_module(self.reader).read(self.name, self.files)
+        with reading.reading(self.files[0], f"data of the reader {self.reader.rpartition('.')[2]}"):
+            return importlib.import_module(self.reader).read(self.name, self.files)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file among the data that cannot be a set: it is named, and stops no other."""
+
+    name: str
+    fault: str
+    """One sentence."""
+
+    @classmethod
+    def because(cls, name: str, error: UsageError) -> Unreadable:
+        """A file of the name, both printable."""
+        return cls(printable(name), printable(str(error)))

@@ -1,12 +1,8 @@
-"""Checks of files before their readers see them, for faults that would be read as something else, without a word.
-
-Apart from the readers because it changes nothing of what is read: a reader's source is part of its data's fingerprint.
-"""
+"""Checks of arrays and names from outside: kinds and shapes first, then values, each refused with its place."""
 
 from __future__ import annotations
 
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets.dataset import SPLITS
 from bench.errors import UsageError
+from bench.system import reading
 
 CSR = ("X_data", "X_indices", "X_indptr", "X_shape")
-INDICES = tuple(f"{split}_idx" for split in SPLITS)
 ROWS_AT_ONCE = 4096
 LARGEST = float(np.finfo(np.float32).max)
 REAL, WHOLE = "biuf", "iu"
@@ -34,14 +29,14 @@ def checked_array(array: np.ndarray, where: str, dimensions: int, kinds: str, me
     return array
 
 
-def checked_features(x: np.ndarray, where: str, noun: str = "feature") -> np.ndarray:
+def checked_features(x: np.ndarray, where: str, noun: str = "feature", ids: Sequence[str] = ()) -> np.ndarray:
     """``x`` [N, D] as float32: real numbers that float32 holds, and the width of each column too, for scaling.
 
     A memory-mapped float32 array stays on the disk.
 
     Raises
     ------
-    UsageError: with row and column of the first value that cannot be used, counted from 0.
+    UsageError: with row and column of the first value that cannot be used, counted from 0, or the row's id.
     """
     checked_array(x, where, 2, REAL, f"a matrix [rows, {noun}s]; {noun}s are real numbers")
     if not len(x):
@@ -55,7 +50,8 @@ def checked_features(x: np.ndarray, where: str, noun: str = "feature") -> np.nda
             row, column = np.argwhere(~(np.abs(block.astype(np.longdouble)) <= LARGEST))[0]
             value = block[row, column]
             fault = "too large for float32" if np.isfinite(value) else "not finite"
-            raise UsageError(f"{where}: the {noun} in row {start + row}, column {column} is {value}, {fault}.")
+            place = ids[start + row] if ids else start + row
+            raise UsageError(f"{where}: the {noun} in row {place}, column {column} is {value}, {fault}.")
         lows.append(low)
         highs.append(high)
     low, high = np.min(lows, 0), np.max(highs, 0)
@@ -67,54 +63,30 @@ def checked_features(x: np.ndarray, where: str, noun: str = "feature") -> np.nda
     return x.astype(np.float32, copy=False)
 
 
-def checked_archive(path: Path) -> Path:
-    """The path of a ``.npz`` set with X and Y, if its CSR indices fit, X is real and has rows, and its split is whole.
-
-    Raises
-    ------
-    UsageError: one sentence with the file and the fault. Whatever else is wrong is left to the reader.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            small = {key: archive[key] for key in archive.files if key in (*CSR, *INDICES, "has_official_split")}
-            shape, kind = _header(path, "X.npy") if "X" in archive.files else (None, None)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return path
-    if shape is None and all(name in small for name in CSR) and len(small["X_shape"]) == 2:
-        shape, kind = tuple(small["X_shape"]), small["X_data"].dtype
-        checked_csr([small[name] for name in CSR], f"{path}: the CSR arrays of X")
-    if shape and shape[0] == 0:
-        raise UsageError(f"{path} has no rows.")
-    if kind is not None and np.issubdtype(kind, np.complexfloating):
-        raise UsageError(f"{path}: X holds {kind} values; features are real numbers.")
-    _check_split(small, path)
-    return path
-
-
 def checked_csr(parts: Sequence[np.ndarray], what: str) -> Any:
-    """A SciPy CSR matrix of (data, indices, indptr, shape), if every index lies within its shape; SciPy itself reads
-    others out of bounds."""
+    """A SciPy CSR matrix of (data, indices, indptr, shape): every index in its shape, no cell twice, not too large.
+
+    SciPy itself reads out of bounds, and sums what is given twice.
+    """
     from scipy import sparse
 
-    data, indices, indptr, (rows, columns) = parts
-    try:
-        matrix = sparse.csr_matrix((data, indices, indptr), shape=(int(rows), int(columns)))
+    data, indices, indptr, shape = (np.asarray(part) for part in parts)
+    checked_array(data, f"{what}: data", 1, REAL, "a vector of real numbers")
+    for name, part in (("indices", indices), ("indptr", indptr), ("shape", shape)):
+        checked_array(part, f"{what}: {name}", 1, WHOLE, "a vector of whole numbers")
+    if len(shape) != 2 or (shape < 0).any():
+        raise UsageError(f"{what}: shape must be the numbers of rows and columns; it is {shape.tolist()}.")
+    rows, columns = (int(size) for size in shape)
+    with reading.reading(what, "a CSR matrix", "rows and columns count from 0"):
+        matrix = sparse.csr_matrix((data, indices, indptr), shape=(rows, columns))
         matrix.check_format(full_check=True)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{what} do not fit together ({error}); rows and columns count from 0.") from error
+    if (size := rows * columns * data.itemsize) > (free := reading.free_memory()):
+        raise UsageError(f"{what}: the shape {shape.tolist()} takes {size / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.")
+    cells = np.sort(np.repeat(np.arange(rows), np.diff(indptr)) * columns + indices, kind="stable")
+    if (twice := np.flatnonzero(cells[1:] == cells[:-1])).size:
+        row, column = divmod(int(cells[twice[0]]), columns)
+        raise UsageError(f"{what}: the cell in row {row}, column {column} is given twice; which value counts?")
     return matrix
-
-
-def check_labels_file(path: Path) -> None:
-    """Refuse a SciPy sparse file of labels with an index beyond its shape; other faults are left to the reader."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            parts = [archive[name] for name in ("data", "indices", "indptr", "shape")]
-            form = archive["format"].item()
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return
-    if form in (b"csr", "csr"):
-        checked_csr(parts, f"the arrays of the label file {path}")
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -143,30 +115,25 @@ def checked_names(names: Sequence[str], where: str, forbidden: str = "") -> list
             fault = f"has {len(name)} characters, more than {LONGEST_NAME}"
         else:
             continue
-        raise UsageError(f"{where}: the name {number}, {name[:40]!r}, {fault}; rename it.")
+        place = f"name {number}, " if len(names) > 1 else ""
+        raise UsageError(f"{where}: {place}{name[:40]!r} {fault}; rename it.")
     return list(names)
+
+
+def checked_set_name(name: str, path: Path) -> str:
+    """The name of a set, by its file's, if it can be part of a file's name and of ``name@extractor``."""
+    if name.startswith("."):
+        raise UsageError(
+            f"{printable(str(path))}: a name that begins with a dot is an editor's or a system's, and no set's."
+        )
+    return checked_names([name], f"the file {printable(str(path))}", SEPARATORS)[0]
+
+
+def printable(text: str) -> str:
+    """``text`` with what is not printable escaped."""
+    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def repeated(names: Sequence[str]) -> str | None:
     """The first name that occurs twice."""
     return next((name for name, count in Counter(names).items() if count > 1), None)
-
-
-def _check_split(arrays: dict[str, np.ndarray], path: Path) -> None:
-    """A part of a split alone would count for nothing. Files without an official one may list all rows as train."""
-    if not bool(arrays.get("has_official_split", np.True_)):
-        return
-    given = [name for name in INDICES if name in arrays and len(arrays[name])]
-    if not given or {"train_idx", "test_idx"}.issubset(given) or ("test_idx" in arrays and "train_idx" in given):
-        return
-    lacking = " and ".join(name for name in ("train_idx", "test_idx") if name not in given)
-    raise UsageError(f"{path} has {' and '.join(given)} but no {lacking}; give both train_idx and test_idx, or none.")
-
-
-def _header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and kind of an array in the archive, without reading it."""
-    with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, kind = read(stream)
-    return shape, kind

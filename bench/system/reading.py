@@ -73,9 +73,9 @@ SEARCH_DEPTH = 4
 
 
 def walk(top: Path) -> Iterator[Path]:
-    """A data folder and those below it, four levels deep, by name."""
+    """A data folder and those below it, four levels deep, by name; hidden ones hold what is unfinished."""
     for root, folders, _ in os.walk(top):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         if len(Path(root).relative_to(top).parts) >= SEARCH_DEPTH:
             folders.clear()
         yield Path(root)
@@ -239,6 +239,12 @@ def is_archive(path: Path) -> bool:
     return path.is_file() and zipfile.is_zipfile(path)
 
 
+def array_names(path: Path | str) -> set[str]:
+    """Names of the arrays of an ``.npz`` file, by its table of contents alone."""
+    with opened(path) as raw, reading(path, "an .npz file"), zipfile.ZipFile(raw) as archive:
+        return {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
+
+
 def array_headers(path: Path | str) -> dict[str, Header]:
     """{name: shape and type} of an ``.npz`` file, without reading the arrays."""
     with opened(path) as raw, reading(path, "an .npz file"), zipfile.ZipFile(raw) as archive:
@@ -312,6 +318,14 @@ def array(path: Path | str, mapped: bool = False) -> np.ndarray:
     with reading(path, "an .npy file"):
         found: np.ndarray = np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)
         return found
+
+
+def matlab_names(path: Path | str) -> set[str]:
+    """Names of the variables of a MATLAB file, by their headers alone."""
+    from scipy.io import whosmat
+
+    with opened(path) as stream, reading(path, "a MATLAB file before version 7.3"):
+        return {name for name, _, _ in whosmat(stream)}
 
 
 def matlab(path: Path | str) -> dict[str, np.ndarray]:

@@ -81,16 +81,15 @@ def continuing(path: Path, kept: int) -> Iterator[BinaryIO]:
             os.fsync(descriptor)
 
 
-def settle(finished: Path, path: Path) -> None:
-    """Put a finished file in the place of ``path``, in the same folder.
+def move(made: Path, path: Path) -> None:
+    """Put a file that was made beside it in the place of ``path``.
 
     Raises
     ------
-    WriteError: where ``path`` is a folder, or anything else that is no file.
+    WriteError: one sentence with the file and the system's reason.
     """
     with _sentence(path):
-        finished.replace(_target(path))
-        _sync(path.parent)
+        made.replace(_target(path))
 
 
 def check_writable(path: Path) -> None:

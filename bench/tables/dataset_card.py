@@ -12,7 +12,7 @@ from bench.datasets.catalog import Source, card_of
 from bench.datasets.dataset import SPLITS, Dataset
 from bench.datasets.parsers import known_set_parser
 from bench.plan import digests
-from bench.system.reading import sha256
+from bench.system import reading
 from bench.tables import paper
 
 
@@ -27,7 +27,7 @@ def checksum_faults(source: Source) -> list[str]:
     return [
         f"{file} is not the file that was written (or is gone)"
         for file, digest in recorded_checksums(source).items()
-        if not (folder / file).is_file() or sha256(folder / file) != digest
+        if not (folder / file).is_file() or reading.sha256(folder / file) != digest
     ]
 
 

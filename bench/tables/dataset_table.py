@@ -10,6 +10,7 @@ from tabulate import tabulate
 from bench.config import Config
 from bench.datasets.catalog import Missing, available
 from bench.datasets.dataset import SPLITS
+from bench.datasets.source import Unreadable
 from bench.errors import UsageError
 from bench.tables import paper
 from bench.tables.render import latex_escaped
@@ -35,7 +36,9 @@ def dataset_frame(config: Config, folders: list[Path]) -> pd.DataFrame:
             "domain": facts.get("F_domain"),
         }
         sizes: dict[str, int] = {}
-        if not isinstance(source, Missing):
+        if isinstance(source, Unreadable):
+            line["fault"] = source.fault
+        elif not isinstance(source, Missing):
             try:
                 dataset = source.load()
             except UsageError as error:

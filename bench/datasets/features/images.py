@@ -163,7 +163,7 @@ def extract(
                         report(done, len(paths))
             saved = done
             writing.write(journal, json.dumps({**identity, "done": done}).encode())
-    writing.settle(partial, target)
+    writing.move(partial, target)
     journal.unlink(missing_ok=True)
 
 

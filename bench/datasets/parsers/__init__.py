@@ -121,7 +121,7 @@ def parse_raw(
                 return replace(parser.parse(raw), stem=name)
     raise UsageError(
         f"--raw {raw} is not what a set of your own is made from: {_forms()}; "
-        f"and {name!r} is no published set that has a parser: {did_you_mean(name, set_parsers())}"
+        f"and {name!r} is none of the registered {', '.join(set_parsers())}."
     )
 
 

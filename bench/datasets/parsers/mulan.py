@@ -16,7 +16,7 @@ import numpy as np
 from bench.datasets.dataset import checked_labels, split_rows
 from bench.datasets.parsers import FormatParser
 from bench.datasets.raw import RawSet, RawSplit, feature, without_row_numbers
-from bench.datasets.validation import checked_features, repeated
+from bench.datasets.validation import repeated
 from bench.errors import UsageError
 from bench.system import reading
 
@@ -111,8 +111,8 @@ def read_arff(path: Path, label_names: list[str]) -> Table:
             attributes[names[column]] = _pair(path, label, attributes[names[column]] or {})
     table = _rows(path, lines, attributes)
     features = np.setdiff1d(np.arange(len(names)), labels)
-    x, y = checked_features(table[:, features], str(path)), checked_labels(table[:, labels], str(path))
-    return Table(attributes, x, y, notes)
+    y = checked_labels(table[:, labels], str(path))
+    return Table(attributes, table[:, features].astype(np.float32), y, notes)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -14,7 +14,7 @@ import numpy as np
 from bench.datasets.dataset import SPLITS, split_rows
 from bench.datasets.parsers import FormatParser
 from bench.datasets.raw import RawSet, RawSplit, feature, label_matrix, without_row_numbers
-from bench.datasets.validation import checked_features, repeated
+from bench.datasets.validation import repeated
 from bench.errors import UsageError
 from bench.system import reading
 
@@ -96,7 +96,7 @@ def _numbers(path: Path, rows: list[dict[str, str]], lines: list[int], features:
                     f"{name} is {row[name]!r}, not a finite number."
                 )
             x[number, column] = value
-    return checked_features(x, str(path))
+    return x
 
 
 def _splits(path: Path, rows: list[dict[str, str]], lines: list[int]) -> tuple[dict[str, np.ndarray], str]:

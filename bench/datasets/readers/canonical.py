@@ -8,34 +8,64 @@ for the splits train, val and test; optionally ``<Name>_label_names.txt``, one n
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from bench.datasets.dataset import SPLITS, Dataset, SplitArrays, checked_labels, finished
-from bench.datasets.source import Source
-from bench.datasets.validation import check_labels_file
+from bench.datasets.source import Source, Unreadable
+from bench.datasets.validation import checked_csr, checked_features, checked_set_name
 from bench.errors import UsageError
+from bench.system import reading, writing
 
-FEATURES = re.compile(r"(?P<stem>.+)_train_features_(?P<extractor>.+)\.npy")
+FEATURES = re.compile(r"(?P<stem>.+)_train_features_(?P<extractor>.+)\.npy", re.DOTALL)
+CSR = ("data", "indices", "indptr", "shape")
 
 
 OWN_NUMBERS = "vector"
 """The extractor's name of features that a user's file gives as numbers, which are of any scale and often few."""
 
 
-def find(folder: Path) -> list[Source]:
+class FeatureFacts(msgspec.Struct, omit_defaults=True):
+    """Facts of the features, as far as a card's readers use them."""
+
+    names: list[str] = []
+    network: str | None = None
+    own_metrics: dict[str, dict[str, float | None]] = {}
+
+
+class Card(msgspec.Struct, omit_defaults=True):
+    """A prepared set's card."""
+
+    source: str | None = None
+    licence: str | None = None
+    split_rule: str | None = None
+    notes: list[str] = []
+    features: FeatureFacts = msgspec.field(default_factory=FeatureFacts)
+    sha256: dict[str, str] = {}
+    unfinished: bool = False
+    """True while the files are put in their places one by one."""
+
+
+def find(folder: Path) -> list[Source | Unreadable]:
     """The sets of one folder, by their training features; each is named by its stem."""
-    sets = []
+    sets: list[Source | Unreadable] = []
     for path in sorted(folder.glob("*_train_features_*.npy")):
         if match := FEATURES.fullmatch(path.name):
             stem, extractor = match["stem"], match["extractor"]
             protocol = "small" if extractor == OWN_NUMBERS else "paper"
-            sets.append(Source(stem, extractor, protocol, files(folder.resolve(), stem, extractor), __name__))
+            try:
+                for name in (stem, extractor):
+                    checked_set_name(name, path)
+                reading.opened(path).close()
+            except UsageError as error:
+                sets.append(Unreadable.because(stem, error))
+            else:
+                sets.append(Source(stem, extractor, protocol, files(folder.resolve(), stem, extractor), __name__))
     return sets
 
 
@@ -52,25 +82,27 @@ def read(name: str, paths: tuple[Path, ...]) -> Dataset:
     """The set of which :func:`files` gave the paths."""
     match = FEATURES.fullmatch(paths[0].name)
     assert match
-    folder, stem = paths[0].parent, match["stem"]
-    for split in SPLITS:
-        check_labels_file(folder / label_file(stem, split))
-    return load(name, folder, stem, match["extractor"])
+    return load(name, paths[0].parent, match["stem"], match["extractor"])
 
 
 def load(name: str, folder: Path, stem: str, extractor: str) -> Dataset:
-    """Load a set from its files; features stay memory-mapped."""
+    """Load a set from its files; features stay memory-mapped.
+
+    Raises
+    ------
+    UsageError: one sentence for the first fault; also where the files are being prepared, or were not to the end.
+    """
+    card = read_card(folder, stem, extractor)
     splits = {}
     for split in SPLITS:
-        x = _features(folder / feature_file(stem, split, extractor))
-        labels = folder / label_file(stem, split)
-        splits[split] = SplitArrays(x, checked_labels(load_csr(labels), str(labels)))
-    card = read_card(folder, stem, extractor)
+        path = folder / feature_file(stem, split, extractor)
+        splits[split] = SplitArrays(
+            checked_features(reading.array(path, mapped=True), str(path)), load_labels(folder / label_file(stem, split))
+        )
     names_file = folder / f"{stem}_label_names.txt"
-    try:
-        names = names_file.read_text(encoding="utf-8").splitlines() if names_file.is_file() else None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the label names {names_file} are not UTF-8 ({error}); save them as UTF-8.") from error
+    names = label_names(names_file) if names_file.is_file() else None
+    if read_card(folder, stem, extractor) != card:
+        raise UsageError(f"{card_path(folder, stem, extractor)} changed while the set was read; try again.")
     return finished(
         name,
         extractor,
@@ -101,7 +133,6 @@ def save(
     folder: Path, stem: str, extractor: str, splits: dict[str, SplitArrays], label_names: Iterable[str] = ()
 ) -> None:
     """Write a set in the canonical layout."""
-    folder.mkdir(parents=True, exist_ok=True)
     save_features(folder, stem, extractor, {split: arrays.x for split, arrays in splits.items()})
     save_labels(folder, stem, {split: arrays.y for split, arrays in splits.items()}, list(label_names))
 
@@ -109,7 +140,8 @@ def save(
 def save_features(folder: Path, stem: str, extractor: str, x: Mapping[str, np.ndarray]) -> None:
     """Write each split's features [N, D] as float32."""
     for split, features in x.items():
-        np.save(folder / feature_file(stem, split, extractor), np.asarray(features, dtype=np.float32))
+        with writing.replacing(folder / feature_file(stem, split, extractor)) as stream:
+            np.lib.format.write_array(stream, np.asarray(features, dtype=np.float32), allow_pickle=False)
 
 
 def save_labels(folder: Path, stem: str, y: Mapping[str, np.ndarray], label_names: Sequence[str]) -> None:
@@ -117,9 +149,37 @@ def save_labels(folder: Path, stem: str, y: Mapping[str, np.ndarray], label_name
     from scipy import sparse
 
     for split, labels in y.items():
-        sparse.save_npz(folder / label_file(stem, split), sparse.csr_matrix(labels))
+        with writing.replacing(folder / label_file(stem, split)) as stream:
+            sparse.save_npz(stream, sparse.csr_matrix(labels))
     if label_names:
-        (folder / f"{stem}_label_names.txt").write_text("\n".join(label_names) + "\n", encoding="utf-8")
+        save_lines(folder / f"{stem}_label_names.txt", label_names)
+
+
+def save_lines(path: Path, names: Iterable[str]) -> None:
+    """Write names, one a line."""
+    writing.write(path, "".join(f"{name}\n" for name in names).encode())
+
+
+def label_names(path: Path) -> list[str]:
+    """The names of a file with one a line; a line ends with a line feed and nothing else."""
+    return [name for _, name in reading.lines(path)]
+
+
+def load_labels(path: Path) -> np.ndarray:
+    """[N, c] int8 from a SciPy CSR file.
+
+    Raises
+    ------
+    UsageError: for a file that is not one, an index beyond its shape, a cell given twice, or a value that is no label.
+    """
+    parts = reading.arrays(path, (*CSR, "format"))
+    form = parts["format"].tolist() if "format" in parts else None
+    if form not in ("csr", b"csr") or any(name not in parts for name in CSR):
+        raise UsageError(
+            f"the label file {path} is no CSR matrix, as scipy.sparse.save_npz writes it of csr_matrix(Y)."
+        )
+    matrix = checked_csr([parts[name] for name in CSR], f"the arrays of the label file {path}")
+    return checked_labels(matrix.toarray(), str(path))
 
 
 def card(paths: tuple[Path, ...]) -> dict[str, Any]:
@@ -129,47 +189,24 @@ def card(paths: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def read_card(folder: Path, stem: str, extractor: str) -> dict[str, Any]:
-    """The card of a prepared set; empty for files that came from elsewhere."""
+    """The card of a prepared set; empty for files that came from elsewhere.
+
+    Raises
+    ------
+    UsageError: for a card that cannot be read, and for that of a set whose preparation did not come to its end.
+    """
     path = card_path(folder, stem, extractor)
     if not path.is_file():
         return {}
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"the card {path} cannot be read ({_short(error)}); remove it or prepare the set again."
-        ) from error
-    return card if isinstance(card, dict) else {}
+    card: Card = reading.json(path, Card)
+    if card.unfinished:
+        raise UsageError(f"{path}: the set was not prepared to its end, so its files may not agree; prepare it again.")
+    facts: dict[str, Any] = msgspec.to_builtins(card)
+    return facts
 
 
-def _features(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise UsageError(f"the feature file {path} is missing.")
-    try:
-        # "c": copy on write, so that torch may wrap the array; nothing writes to it
-        x = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise UsageError(f"the feature file {path} cannot be read ({_short(error)}); it may be truncated.") from error
-    if x.dtype != np.float32:
-        if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
-            raise UsageError(f"the feature file {path} holds {x.dtype} values; features are real numbers.")
-        x = x.astype(np.float32)
-    return x
-
-
-def load_csr(path: Path) -> np.ndarray:
-    """A dense matrix from a SciPy CSR file."""
-    from scipy import sparse
-
-    if not path.is_file():
-        raise UsageError(f"the label file {path} is missing.")
-    try:
-        return sparse.load_npz(path).toarray()
-    except Exception as error:  # a damaged archive fails in many ways, all of them the file's fault
-        raise UsageError(
-            f"the label file {path} cannot be read as a SciPy sparse matrix ({_short(error)}); it may be truncated."
-        ) from error
-
-
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def save_card(folder: Path, stem: str, extractor: str, card: Mapping[str, Any]) -> Path:
+    """Write a prepared set's card."""
+    path = card_path(folder, stem, extractor)
+    writing.write(path, msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
+    return path

@@ -7,16 +7,18 @@ A set is named after its file, without a leading ``ldl_`` and a trailing ``_bina
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from bench.datasets.dataset import checked_labels, digest_of_arrays
+from bench.datasets.validation import checked_features, checked_set_name
 from bench.errors import UsageError, did_you_mean
-from bench.system.reading import walk
+from bench.system import reading
 
+MATLAB = ("features", "labelDistribution", "logicalLabel")
 MASS = 0.5
 SUM_TOLERANCE = 1e-3
 ROUNDING = 1e-6
@@ -47,16 +49,17 @@ def extractor(path: Path) -> str:
 
 
 def find(folders: list[Path]) -> dict[str, Path]:
-    """{name: file} of the sets in the data folders and their sub-folders."""
-    found: dict[str, tuple[int, Path]] = {}
-    for top in folders:
-        for folder in walk(top):
-            for path in sorted([*folder.glob("*.npz"), *folder.glob("*.mat")]):
-                if _holds_distributions(path):
-                    name, preference = name_of(path), _preference(path)
-                    if name not in found or preference < found[name][0]:
-                        found[name] = (preference, path)
-    return {name: found[name][1] for name in sorted(found)}
+    """{name: file} of the sets in the data folders and their sub-folders; files that cannot be read are none."""
+    found: dict[str, Path] = {}
+    for path in _candidates(folders):
+        name = name_of(path)
+        try:
+            checked_set_name(name, path)
+            if _holds_distributions(path) and (name not in found or _preference(path) < _preference(found[name])):
+                found[name] = path
+        except UsageError:
+            continue
+    return dict(sorted(found.items()))
 
 
 def resolve(spec: str, folders: list[Path]) -> Path:
@@ -64,18 +67,27 @@ def resolve(spec: str, folders: list[Path]) -> Path:
 
     Raises
     ------
-    UsageError: an unknown name, with a suggestion, or a file that is not there.
+    UsageError: an unknown name, with a suggestion, or a file that is not there or cannot be read.
     """
     if spec.endswith((".npz", ".mat")):
-        if not Path(spec).is_file():
-            raise UsageError(f"the data file {spec} does not exist.")
+        reading.opened(spec).close()
+        checked_set_name(name_of(Path(spec)), Path(spec))
         return Path(spec)
     found = find(folders)
-    name = next((name for name in found if name.casefold() == spec.partition("@")[0].casefold()), None)
+    wanted = spec.partition("@")[0].casefold()
+    name = next((name for name in found if name.casefold() == wanted), None)
     if name is None:
+        for path in _candidates(folders):
+            if name_of(path).casefold() == wanted:
+                _holds_distributions(path)  # says why it cannot be read
         where = ", ".join(str(folder) for folder in folders) or "any data folder"
         raise UsageError(f"there is no set {spec!r} with label distributions in {where}; {did_you_mean(spec, found)}")
     return found[name]
+
+
+def _candidates(folders: list[Path]) -> Iterator[Path]:
+    for folder in (below for top in folders for below in reading.walk(top)):
+        yield from sorted([*folder.glob("*.npz"), *folder.glob("*.mat")])
 
 
 def name_of(path: Path) -> str:
@@ -90,20 +102,10 @@ def _preference(path: Path) -> int:
 
 
 def _holds_distributions(path: Path) -> bool:
-    """Judged by the table of contents alone."""
+    """Judged by the names of the arrays alone."""
     if path.suffix == ".npz":
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = set(archive.namelist())
-        except (OSError, zipfile.BadZipFile):
-            return False
-        return {"X.npy", "D.npy"} <= members
-    from scipy.io import whosmat
-
-    try:
-        names = {name for name, _, _ in whosmat(path)}
-    except Exception:  # whatever is wrong with it, it is no MATLAB file that could be read
-        return False
+        return reading.array_names(path) >= {"X", "D"}
+    names = reading.matlab_names(path)
     return "features" in names and bool({"labelDistribution", "labels"} & names)
 
 
@@ -120,56 +122,40 @@ def load(path: Path) -> DistributionSet:
     UsageError: one sentence for the first fault: a file that cannot be read, shapes that do not agree, values that are
         not finite, degrees that are negative or do not sum to 1, logical labels other than 0 and 1.
     """
-    x, degrees, logical = _read_npz(path) if path.suffix == ".npz" else _read_mat(path)
-    for what, values in (("features", x), ("degrees", degrees)):
-        if values.ndim != 2 or not np.issubdtype(values.dtype, np.number):
-            raise UsageError(f"{path}: the {what} must be a matrix of numbers; they are {values.dtype} {values.shape}.")
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise UsageError(f"{path}: the {what} have {values[row, column]} in row {row}, column {column}.")
+    arrays = reading.arrays(path, ("X", "D", "L")) if path.suffix == ".npz" else reading.matlab(path)
+    features, distribution, labels = ("X", "D", "L") if path.suffix == ".npz" else MATLAB
+    if "labelDistribution" not in arrays and "labels" in arrays:
+        distribution = "labels"
+    for name in (features, distribution):
+        if name not in arrays:
+            there = ", ".join(sorted(arrays)) or "nothing that is used"
+            needed = "X and D" if path.suffix == ".npz" else "features and labelDistribution or labels"
+            raise UsageError(f"{path} needs the arrays {needed}; it has {there}.")
+    x = checked_features(np.asarray(arrays[features]), f"{path}, {features}")
+    degrees = np.asarray(arrays[distribution])
+    checked_features(degrees, f"{path}, {distribution}", "degree")
+    degrees = degrees.astype(np.float64)
     if len(x) != len(degrees) or len(x) < 2:
         raise UsageError(f"{path}: {len(x)} rows of features and {len(degrees)} of degrees; at least two of each.")
-    if degrees.shape[1] < 2:
-        raise UsageError(f"{path}: it has {degrees.shape[1]} label; a distribution needs at least two.")
+    if x.shape[1] < 1 or degrees.shape[1] < 2:
+        raise UsageError(
+            f"{path}: {x.shape[1]} features and {degrees.shape[1]} labels; a distribution needs at least one and two."
+        )
     sums = degrees.sum(1)
     wrong = np.flatnonzero((degrees < 0).any(1) | (abs(sums - 1) > SUM_TOLERANCE))
     if len(wrong):
         raise UsageError(
-            f"{path}: row {wrong[0]} is no distribution: its degrees are {degrees[wrong[0]].tolist()} "
+            f"{path}: row {wrong[0]} is no distribution: its degrees are {degrees[wrong[0]][:8].tolist()} "
             f"and sum to {sums[wrong[0]]:g}."
         )
     degrees = degrees / sums[:, None]
-    if logical is None:
+    if labels not in arrays:
         y, rule = binarised(degrees), f"logical labels: the fewest labels, by degree, with a mass over {MASS}"
     else:
-        if logical.shape != degrees.shape:
-            raise UsageError(f"{path}: logical labels {logical.shape} for degrees {degrees.shape}.")
-        y, rule = checked_labels(logical, f"{path}, logical labels"), "logical labels of the set's authors"
-    return DistributionSet(name_of(path), x.astype(np.float32), y, degrees, rule)
-
-
-def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return archive["X"], archive["D"].astype(np.float64), archive["L"] if "L" in archive.files else None
-    except Exception as error:  # a damaged archive fails in many ways; object arrays are refused, never unpickled
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"the data file {path} cannot be read ({first}); it needs the arrays X and D.") from error
-
-
-def _read_mat(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path)
-        degrees = content["labelDistribution"] if "labelDistribution" in content else content["labels"]
-        return content["features"], degrees.astype(np.float64), content.get("logicalLabel")
-    except Exception as error:  # a torn file, MATLAB 7.3 (HDF5), missing names
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(
-            f"the data file {path} cannot be read ({first}); it needs features and labelDistribution or labels, "
-            "saved before MATLAB's version 7.3 format."
-        ) from error
+        y, rule = checked_labels(np.asarray(arrays[labels]), f"{path}, {labels}"), "logical labels of the set's authors"
+        if y.shape != degrees.shape:
+            raise UsageError(f"{path}: logical labels {y.shape} for degrees {degrees.shape}.")
+    return DistributionSet(name_of(path), x, y, degrees, rule)
 
 
 def binarised(degrees: np.ndarray) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import importlib.util
 from pathlib import Path
 
@@ -11,7 +9,9 @@ import numpy as np
 
 from bench.datasets.dataset import Dataset, SplitArrays, checked_labels, finished
 from bench.datasets.source import Source
+from bench.datasets.validation import checked_features
 from bench.errors import UsageError
+from bench.system import reading
 
 EXTRACTOR = "mulan"
 ROWS, FEATURES, LABELS = 2417, 103, 14
@@ -47,19 +47,17 @@ def read(name: str, files: tuple[Path, ...]) -> Dataset:
     UsageError: for a file that is missing, damaged or another set's.
     """
     (path,) = files
-    try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
-            header, *rows = csv.reader(stream)
-    except (OSError, EOFError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); install river again.") from error
+    with reading.reading(path, "the Yeast set", "install river again"):
+        header, *rows = [fields for _, fields in reading.csv_rows(reading.decoded(reading.unpacked(path), path), path)]
     features = [i for i, column in enumerate(header) if column.startswith("Att")]
     labels = [i for i, column in enumerate(header) if column.startswith("Class")]
     if (len(rows), len(features), len(labels)) != (ROWS, FEATURES, LABELS):
         raise UsageError(
             f"{path} is not the Yeast set: {len(rows)} rows, {len(features)} features, {len(labels)} labels."
         )
-    table = np.array(rows, dtype=np.float64)
-    x = table[:, features].astype(np.float32)
+    with reading.reading(path, "the Yeast set", "install river again"):
+        table = np.array(rows, dtype=np.float64)
+    x = checked_features(table[:, features], str(path))
     y = checked_labels(table[:, labels], str(path))
     order = np.random.default_rng(0).permutation(ROWS)
     splits, start = {}, 0

@@ -194,7 +194,10 @@ def nan_at(row: int, column: int) -> np.ndarray:
 
 
 FAULTS = {
-    "not a number": (lambda f: overwrite(f, "val", x=nan_at(5, 2)), "split val: the feature in row 5, column 2 is nan"),
+    "not a number": (
+        lambda f: overwrite(f, "val", x=nan_at(5, 2)),
+        "Tiny_val_features_e1.npy: the feature in row 5, column 2 is nan",
+    ),
     "label 2": (lambda f: overwrite(f, "test", y=arrays().y + 1), "row 1, column 0 is 2; labels are 0 or 1"),
     "label counts": (
         lambda f: overwrite(f, "test", y=arrays(labels=5).y),
@@ -203,13 +206,16 @@ FAULTS = {
     "feature counts": (lambda f: overwrite(f, "val", x=arrays(features=9).x), "different numbers of features"),
     "row counts": (lambda f: overwrite(f, "val", x=arrays(rows=9).x), "9 rows of features but 8 rows of labels"),
     "vector": (lambda f: overwrite(f, "train", x=np.zeros(8, np.float32)), "must be a matrix"),
-    "objects": (lambda f: overwrite(f, "train", x=np.array([["a", {}]], dtype=object)), "cannot be read"),
+    "objects": (lambda f: overwrite(f, "train", x=np.array([["a", {}]], dtype=object)), "holds Python objects"),
     "text": (lambda f: overwrite(f, "train", x=np.array([["a"]] * 8)), "features are real numbers"),
     "missing": (lambda f: (f / "Tiny_val_labels.npz").unlink(), "Tiny_val_labels.npz is missing"),
-    "truncated features": (lambda f: truncate(f / "Tiny_val_features_e1.npy"), "may be truncated"),
-    "truncated labels": (lambda f: truncate(f / "Tiny_val_labels.npz"), "may be truncated"),
+    "truncated features": (lambda f: truncate(f / "Tiny_val_features_e1.npy"), "it is truncated or damaged"),
+    "truncated labels": (lambda f: truncate(f / "Tiny_val_labels.npz"), "it may be damaged or truncated"),
     "names": (lambda f: (f / "Tiny_label_names.txt").write_text("a\nb\n"), "2 label names for 4 labels"),
-    "names in Latin-1": (lambda f: (f / "Tiny_label_names.txt").write_bytes(b"caf\xe9\nb\nc\nd\n"), "are not UTF-8"),
+    "names in Latin-1": (
+        lambda f: (f / "Tiny_label_names.txt").write_bytes(b"caf\xe9\nb\nc\nd\n"),
+        "line 1 is not UTF-8",
+    ),
     "name twice": (lambda f: (f / "Tiny_label_names.txt").write_text("a\nb\na\nc\n"), "'a' occurs twice"),
     "no positives": (lambda f: overwrite(f, "train", y=np.zeros((8, 4), np.int8)), "no positive label at all"),
     "no negatives": (lambda f: overwrite(f, "train", y=np.ones((8, 4), np.int8)), "no negative label at all"),
@@ -243,7 +249,7 @@ def test_one_label_is_refused(tmp_path: Path) -> None:
         ({"Y": np.full((50, 4), 0.5)}, "the label in row 0, column 0 is 0.5"),
         ({"X": np.array([["a"]] * 50)}, "features are real numbers"),
         ({"X": np.zeros((49, 3))}, "49 rows of features but 50 rows of labels"),
-        ({"Y": np.array([[{}]], dtype=object)}, "cannot be read"),
+        ({"Y": np.array([[{}]], dtype=object)}, "Y holds Python objects"),
         ({"train_idx": np.arange(40), "test_idx": np.arange(39, 50)}, "row 39 is in two splits"),
         ({"train_idx": np.arange(40), "test_idx": np.array([50])}, "test_idx names a row outside 0 to 49"),
         ({"train_idx": np.array([0.5]), "test_idx": np.array([1])}, "train_idx must be a vector of row numbers"),
@@ -273,7 +279,7 @@ def csr(**changes: np.ndarray) -> dict[str, np.ndarray]:
         (csr(X_indptr=csr()["X_indptr"][np.r_[0, 2, 1, 3:51]]), "indptr must be a non-decreasing sequence"),
         (csr(X_shape=np.array([50, 2])), "indices must be < 2"),
         ({"X": np.zeros((0, 3)), "Y": np.zeros((0, 4))}, "has no rows"),
-        ({"X": np.full((50, 3), 1j)}, "X holds complex128 values; features are real numbers"),
+        ({"X": np.full((50, 3), 1j)}, "features are real numbers; it holds complex128 values"),
         ({"test_idx": np.arange(5)}, "has test_idx but no train_idx"),
         ({"train_idx": np.arange(40), "val_idx": np.arange(40, 50)}, "has train_idx and val_idx but no test_idx"),
         ({"val_idx": np.arange(5)}, "has val_idx but no train_idx and test_idx"),
@@ -305,7 +311,9 @@ def test_labels_out_of_bounds_are_refused(tmp_path: Path, settings: config.Confi
     with np.load(path) as archive:
         parts = dict(archive)
     np.savez(path, **{**parts, "indices": parts["indices"] + 1})
-    with pytest.raises(UsageError, match=r"the arrays of the label file .* do not fit together"):
+    with pytest.raises(
+        UsageError, match=r"the arrays of the label file .* cannot be read as a CSR matrix \(.*indices must be < 4"
+    ):
         found("Tiny", settings, tmp_path).load()
 
 
@@ -317,9 +325,9 @@ def test_npz_without_labels_or_features_and_torn_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="neither X nor X_data"):
         npz.load("y", tmp_path / "y.npz")
     truncate(write_npz(tmp_path / "z.npz"))
-    with pytest.raises(UsageError, match="may be truncated"):
+    with pytest.raises(UsageError, match="it may be damaged or truncated"):
         npz.load("z", tmp_path / "z.npz")
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(UsageError, match="is missing"):
         resolve(str(tmp_path / "none.npz"), config.load(Path("/nonexistent")), [])
 
 

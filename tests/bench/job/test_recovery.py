@@ -131,10 +131,10 @@ def write(path: Path, **changes: object) -> Path:
         ({"D": distributions(5, 4, 0)}, "6 rows of features and 5 of degrees"),
         ({"D": np.full((6, 4), 0.3)}, "row 0 is no distribution: .* sum to 1.2"),
         ({"D": np.tile([1.5, -0.5, 0, 0], (6, 1))}, "row 0 is no distribution"),
-        ({"D": np.ones((6, 1))}, "it has 1 label"),
-        ({"X": np.full((6, 3), np.nan)}, "the features have nan in row 0, column 0"),
-        ({"X": np.array([["a"] * 3] * 6)}, "must be a matrix of numbers"),
-        ({"X": np.array([[None] * 3] * 6)}, "cannot be read"),
+        ({"D": np.ones((6, 1))}, "3 features and 1 labels"),
+        ({"X": np.full((6, 3), np.nan)}, "the feature in row 0, column 0 is nan"),
+        ({"X": np.array([["a"] * 3] * 6)}, "features are real numbers; it holds <U1 values"),
+        ({"X": np.array([[None] * 3] * 6)}, "X holds Python objects"),
         ({"L": np.full((6, 4), 2)}, "the label in row 0, column 0 is 2"),
         ({"L": np.ones((6, 3))}, r"logical labels \(6, 3\) for degrees \(6, 4\)"),
     ],
@@ -149,7 +149,7 @@ def test_broken_matlab_files_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"torn\.mat cannot be read"):
         ldl.load(tmp_path / "torn.mat")
     scipy.io.savemat(tmp_path / "other.mat", {"features": np.ones((3, 2))})
-    with pytest.raises(UsageError, match="needs features and labelDistribution or labels"):
+    with pytest.raises(UsageError, match="needs the arrays features and labelDistribution or labels"):
         ldl.load(tmp_path / "other.mat")
     assert ldl.find([tmp_path]) == {}
 
