@@ -44,11 +44,14 @@ def parse(raw: Path, ids: Path | None = None) -> RawSet:
         part: {topic for document, (_, topics) in documents.items() if document.startswith(part) for topic in topics}
         for part in ("training", "test")
     }
-    label_names = sorted(used["training"] & used["test"])
+    both = used["training"] & used["test"]
+    if not both:
+        raise UsageError(f"{raw}: no topic has both training and test documents.")
+    label_names = sorted(both)
     kept = {
-        document: (text, [topic for topic in topics if topic in used["training"] & used["test"]])
+        document: (text, [topic for topic in topics if topic in both])
         for document, (text, topics) in documents.items()
-        if set(topics) & used["training"] & used["test"]
+        if both.intersection(topics)
     }
     names = list(kept)
     y = label_matrix([kept[document][1] for document in names], label_names, str(raw))
