@@ -86,7 +86,8 @@ def _torchvision(name: str) -> Network:
         weights = models.get_model_weights(model_name)["IMAGENET1K_V1"]
     except (ValueError, KeyError) as error:
         raise UsageError(f"torchvision has no network {model_name!r} with ImageNet weights.") from error
-    model = models.get_model(model_name, weights=weights)
+    with reading.reading(name, "weights that torchvision downloads", "is there a connection?"):
+        model = models.get_model(model_name, weights=weights)
     for head in ("fc", "classifier", "heads", "head"):
         if hasattr(model, head):
             setattr(model, head, nn.Identity())

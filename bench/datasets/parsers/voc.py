@@ -17,8 +17,7 @@ import numpy as np
 from bench.datasets.parsers import File, SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix
 from bench.errors import UsageError
-from bench.system import reading
-from bench.system.archive import bare, members, texts
+from bench.system import archive, reading
 
 CLASSES = [
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
@@ -37,7 +36,9 @@ def parse(raw: Path, year: int, difficult: Difficult = "absent") -> RawSet:
     raw: a folder or archive with ``ImageSets/Main`` and, for photographs or XML labels, ``JPEGImages``/``Annotations``;
         folders above them do not matter, except that what lies in another year's (``VOC2012``) is left out.
     """
-    files = texts(raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt") and _of_year(name, year))
+    files = archive.texts(
+        raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt") and _of_year(name, year)
+    )
     lists = {split: files.get(f"{split}.txt", "").split() for split in ("train", "val", "test")}
     needed = ("train", "val", "test") if year == 2007 else ("train", "val")
     for split in needed:
@@ -92,10 +93,12 @@ def from_class_lists(
 def from_annotations(raw: Path, year: int, ids: Sequence[str], difficult: Difficult) -> np.ndarray:
     """[N, 20] labels from ``Annotations/<id>.xml``; entities are never expanded."""
     names: dict[str, list[str]] = {}
-    wanted = members(raw, lambda name: "Annotations/" in name and name.endswith(".xml") and _of_year(name, year))
-    for name, content in wanted:
+    annotations = archive.files(
+        raw, lambda name: "Annotations/" in name and name.endswith(".xml") and _of_year(name, year)
+    )
+    for name, content in annotations.items():
         root = reading.xml(content, f"{raw}, the annotation {name}")
-        names[bare(name).removesuffix(".xml")] = [
+        names[name.removesuffix(".xml")] = [
             marked.findtext("name", "")
             for marked in root.iter("object")
             if difficult == "present" or marked.findtext("difficult", "0").strip() != "1"

@@ -705,6 +705,19 @@ def test_a_file_of_no_known_format_is_what_the_sentence_is_about(tmp_path: Path)
         parse_raw("news", tmp_path / "news.txt")
 
 
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Of which the one in the last folder counted."""
+    for folder in (tmp_path, tmp_path / "old"):
+        folder.mkdir(exist_ok=True)
+        for split in ("train", "val"):
+            (folder / f"instances_{split}2017.json").write_text(json.dumps(coco_file(10, 0)))
+        (folder / "label_train").write_text("cs.IT")
+    with pytest.raises(UsageError, match=r"has two files instances_train2017\.json, the second as old/instances"):
+        coco.parse(tmp_path, 2017)
+    with pytest.raises(UsageError, match=r"has two files label_train, the second as old/label_train"):
+        aapd.parse(tmp_path)
+
+
 def test_whatever_a_parser_raises_is_one_sentence_with_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
