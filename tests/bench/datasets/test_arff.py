@@ -92,6 +92,12 @@ def table(tmp_path: Path, attributes: str, rows: str, labels: list[str] | None =
     return mulan.read_arff(tmp_path / "set.arff", labels or ["a", "b"])
 
 
+def test_the_documented_pairs_are_those_that_are_read() -> None:
+    page = (Path(__file__).parents[3] / "docs/data.md").read_text(encoding="utf-8")
+    rows = page.partition("| a row has the label | it has not |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
+    assert [tuple(cell.strip(" `") for cell in row.strip("|").split("|")) for row in rows] == list(mulan.PAIRS)
+
+
 @pytest.mark.parametrize(("has", "lacks"), mulan.PAIRS)
 def test_a_nominal_label_means_what_its_words_say_in_any_order(tmp_path: Path, has: str, lacks: str) -> None:
     for declared in (f"{{{has},{lacks}}}", f"{{{lacks}, {has}}}", f"{{{has.upper()},{lacks.upper()}}}"):
