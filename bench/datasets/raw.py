@@ -98,7 +98,10 @@ def by_ids(
             if key not in place:
                 raise UsageError(f"{where}: the {split} split names {key!r}, which is not in the source.")
             if key in seen:
-                raise UsageError(f"{where}: {key!r} is in the splits {seen[key]} and {split}.")
+                places = (
+                    f"in the splits {seen[key]} and {split}" if seen[key] != split else f"twice in the {split} split"
+                )
+                raise UsageError(f"{where}: {key!r} is {places}.")
             seen[key] = split
         rows = [place[key] for key in wanted[split]]
         splits[split] = RawSplit([ids[row] for row in rows], [items[row] for row in rows], y[rows])

@@ -122,8 +122,8 @@ def _from_text(path: Path) -> WordVectors:
     words, vectors = [], []
     for number, line in chain(given, filled):
         word, *fields = line.rsplit(" ", width)
-        vector = _vector(fields)
-        if vector is None or len(vector) != width or (" " in word and _width(word)):
+        word, vector = word.strip(" "), _vector(fields)
+        if not word or vector is None or len(vector) != width or (" " in word and _width(word)):
             raise UsageError(
                 f"{path} holds no word vectors: line {number}, {line[:60]!r}, is not a word and "
                 f"{width or 'some'} finite numbers."

@@ -98,11 +98,15 @@ def from_annotations(raw: Path, year: int, ids: Sequence[str], difficult: Diffic
     )
     for name, content in annotations.items():
         root = reading.xml(content, f"{raw}, the annotation {name}")
-        names[name.removesuffix(".xml")] = [
-            marked.findtext("name", "")
-            for marked in root.iter("object")
-            if difficult == "present" or marked.findtext("difficult", "0").strip() != "1"
-        ]
+        found = names.setdefault(name.removesuffix(".xml"), [])
+        for marked in root.iter("object"):
+            label, hard = marked.findtext("name", "").strip(), marked.findtext("difficult", "0").strip()
+            if label not in CLASSES or hard not in ("0", "1"):
+                raise UsageError(
+                    f"{raw}, the annotation {name}: an object {label!r}, difficult {hard!r}, is not of VOC."
+                )
+            if difficult == "present" or hard == "0":
+                found.append(label)
     missing = [image for image in ids if image not in names]
     if missing:
         raise UsageError(f"{raw} has neither class lists nor Annotations/{missing[0]}.xml.")

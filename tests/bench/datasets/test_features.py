@@ -86,6 +86,7 @@ def vectors_of(path: Path) -> dict[str, list[float]]:
         (b"the 1 0 \noil 4 0 \n\n", {"oil": [4, 0]}),
         (b"\xef\xbb\xbfthe 1 0\noil 4 0\n", {"oil": [4, 0]}),
         (b"the 1 0\r\noil 4 0\r\n", {"oil": [4, 0]}),
+        (b" the 1 0\noil  4 0\n", {"oil": [4, 0]}),
         (b"the\t1\t0\noil\t4\t-1e1\n", {"oil": [4, -10]}),
         (b"the 1 0\n1990 2 0\n\xc2\xa0 3 0\n\xe2\x80\xa8 5 0\n", {"1990": [2, 0], "\u00a0": [3, 0], "\u2028": [5, 0]}),
     ],

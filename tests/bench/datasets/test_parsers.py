@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -99,6 +100,9 @@ def test_reuters_faults_are_one_sentence(tmp_path: Path) -> None:
         reuters.parse(folder, tmp_path)
     (tmp_path / "reuters_val_ids.txt").write_text("training/0")
     with pytest.raises(UsageError, match="'training/0' is in the splits train and val"):
+        reuters.parse(folder, tmp_path)
+    (tmp_path / "reuters_train_ids.txt").write_text("training/0\ntraining/0\n")
+    with pytest.raises(UsageError, match="'training/0' is twice in the train split"):
         reuters.parse(folder, tmp_path)
 
 
@@ -319,6 +323,22 @@ def test_voc_faults_are_one_sentence(tmp_path: Path) -> None:
         voc.parse(folder, 2007)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<name>[a-z]+</name>", "", r"the annotation 2008_000000\.xml: an object '', difficult '[01]', is not of VOC"),
+        ("<name>[a-z]+</name>", "<name>unicorn</name>", "an object 'unicorn'"),
+        ("<difficult>[01]</difficult>", "<difficult>yes</difficult>", "difficult 'yes', is not of VOC"),
+    ],
+)
+def test_an_object_that_is_not_of_voc_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    folder, _ = voc_folder(tmp_path, 2012, 300, 50)
+    path = folder / "VOCdevkit/VOC2012/Annotations/2008_000000.xml"
+    path.write_text(re.sub(old, new, path.read_text()))
+    with pytest.raises(UsageError, match=message):
+        voc.parse(folder, 2012)
+
+
 def test_voc_class_lists_say_of_every_photograph(tmp_path: Path) -> None:
     ids = ["000001", "000002"]
     lists = {f"{name}_train.txt": "000001 -1\n000002  1\n" for name in voc.CLASSES}
@@ -505,6 +525,9 @@ def test_nus_wide(tmp_path: Path) -> None:
     assert "not published" in raw.notes[0]
     (tmp_path / "Labels_beach_Test.txt").write_text("1\n0\n")
     with pytest.raises(UsageError, match=r"Labels_beach_Test\.txt: 2 lines for 10 images"):
+        nus.parse(tmp_path)
+    (tmp_path / "Labels_beach_Test.txt").write_text("1\n0\n-1\n" + "0\n" * 7)
+    with pytest.raises(UsageError, match=r"Labels_beach_Test\.txt: the value 3, '-1', is neither 0 nor 1"):
         nus.parse(tmp_path)
 
 
