@@ -14,7 +14,7 @@ import numpy as np
 from bench.datasets.dataset import SPLITS
 from bench.datasets.raw import RawSet
 from bench.datasets.readers import canonical
-from bench.datasets.validation import SEPARATORS, checked_features, checked_names, printable
+from bench.datasets.validation import SEPARATORS, checked_features, checked_names, printable, repeated
 from bench.errors import UsageError
 from bench.system import reading, writing
 
@@ -98,6 +98,8 @@ def _check(raw: RawSet, folder: Path, choice: FeatureChoice) -> None:
             )
         checked_names(raw.splits[split].ids, f"{raw.stem}, ids of {split}")
     checked_names(raw.label_names, f"{raw.stem}, names of labels")
+    if (twice := repeated(raw.label_names)) is not None:
+        raise UsageError(f"{raw.stem}: the label name {twice!r} occurs twice.")
     if raw.kind != "text" and choice.words is not None:
         raise UsageError(f"{raw.stem} has no texts, so --words has no meaning for it.")
     if raw.kind != "image" and (choice.network is not None or choice.image_size is not None):
