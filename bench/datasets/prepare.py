@@ -75,6 +75,8 @@ def prepare(
             "features": own,
             "sha256": {path.name: reading.sha256(path) for path in written},
         }
+        for path in written:
+            writing.check_writable(folder / path.name)
         canonical.save_card(folder, raw.stem, extractor, {"unfinished": True})
         for path in written:
             writing.move(path, folder / path.name)
