@@ -14,7 +14,7 @@ import numpy as np
 from bench.datasets.dataset import SPLITS
 from bench.datasets.raw import RawSet
 from bench.datasets.readers import canonical
-from bench.datasets.validation import SEPARATORS, checked_features, checked_names
+from bench.datasets.validation import SEPARATORS, checked_features, checked_names, repeated
 from bench.errors import UsageError
 from bench.system import reading, writing
 from bench.text import shown
@@ -76,6 +76,8 @@ def prepare(
             "features": own,
             "sha256": {path.name: reading.sha256(path) for path in written},
         }
+        for path in written:
+            writing.check_writable(folder / path.name)
         canonical.save_card(folder, raw.stem, extractor, {"unfinished": True})
         for path in written:
             writing.move(path, folder / path.name)
@@ -99,6 +101,8 @@ def _check(raw: RawSet, folder: Path, choice: FeatureChoice) -> None:
             )
         checked_names(raw.splits[split].ids, f"{raw.stem}, ids of {split}")
     checked_names(raw.label_names, f"{raw.stem}, names of labels")
+    if (twice := repeated(raw.label_names)) is not None:
+        raise UsageError(f"{raw.stem}: the label name {twice!r} occurs twice.")
     if raw.kind != "text" and choice.words is not None:
         raise UsageError(f"{raw.stem} has no texts, so --words has no meaning for it.")
     if raw.kind != "image" and (choice.network is not None or choice.image_size is not None):

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import numpy as np
 
-from bench.datasets.dataset import SPLITS
+from bench.datasets.dataset import SPLITS, identifier_columns
+from bench.datasets.validation import LARGEST
 from bench.errors import UsageError
+from bench.system import reading
 
 Kind = Literal["text", "image", "vector"]
 
@@ -41,6 +44,24 @@ class RawSet:
     notes: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     """Of a user's numbers, where the file names them."""
+
+
+def feature(word: str) -> float | None:
+    """A feature's value; None where the word is no number that float32 holds."""
+    value = reading.number(word)
+    return value if value is not None and abs(value) <= LARGEST else None
+
+
+def without_row_numbers(x: np.ndarray, names: Sequence[str] = ()) -> tuple[np.ndarray, list[str], tuple[str, ...]]:
+    """(features, their names, notes) without the columns that number the rows, which the notes name."""
+    numbering = identifier_columns(x)
+    notes = tuple(
+        f"the feature {names[column]!r} numbers the rows; it is left out"
+        if names
+        else f"the feature in column {column} numbers the rows; it is left out"
+        for column in numbering
+    )
+    return np.delete(x, numbering, axis=1), [name for j, name in enumerate(names) if j not in numbering], notes
 
 
 def label_matrix(rows: Sequence[Iterable[str]], label_names: Sequence[str], where: str) -> np.ndarray:
@@ -77,7 +98,10 @@ def by_ids(
             if key not in place:
                 raise UsageError(f"{where}: the {split} split names {key!r}, which is not in the source.")
             if key in seen:
-                raise UsageError(f"{where}: {key!r} is in the splits {seen[key]} and {split}.")
+                places = (
+                    f"in the splits {seen[key]} and {split}" if seen[key] != split else f"twice in the {split} split"
+                )
+                raise UsageError(f"{where}: {key!r} is {places}.")
             seen[key] = split
         rows = [place[key] for key in wanted[split]]
         splits[split] = RawSplit([ids[row] for row in rows], [items[row] for row in rows], y[rows])
@@ -90,26 +114,30 @@ def held_out(rows: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(order[count:]), np.sort(order[:count])
 
 
+class _Document(msgspec.Struct):
+    id: str | int
+
+
 def read_ids(folder: Path, stem: str) -> dict[str, list[str]]:
     """{split: ids} from ``<stem>_<split>_ids.txt`` (one a line) or ``<stem>_<split>.jsonl(.gz)`` (key ``id``).
 
     Raises
     ------
-    UsageError: when a split has neither.
+    UsageError: when a split has neither, or for a line without an id.
     """
-    import gzip
-    import json
-
     wanted = {}
     for split in SPLITS:
         plain = folder / f"{stem}_{split}_ids.txt"
         lines = [folder / f"{stem}_{split}.jsonl", folder / f"{stem}_{split}.jsonl.gz"]
         jsonl = next((path for path in lines if path.is_file()), None)
         if plain.is_file():
-            wanted[split] = plain.read_text(encoding="utf-8").split()
+            wanted[split] = reading.text(plain).split()
         elif jsonl is not None:
-            with gzip.open(jsonl, "rt", encoding="utf-8") if jsonl.suffix == ".gz" else jsonl.open() as stream:
-                wanted[split] = [str(json.loads(line)["id"]) for line in stream]
+            content = reading.unpacked(jsonl).rstrip().split(b"\n")
+            wanted[split] = [
+                str(reading.decoded_json(line, f"{jsonl}, line {number}", _Document).id)
+                for number, line in enumerate(content, start=1)
+            ]
         else:
             raise UsageError(f"{folder} has neither {plain.name} nor {lines[0].name}(.gz) for the split by ids.")
     return wanted

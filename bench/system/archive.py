@@ -48,14 +48,29 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
                     yield _plain(member.name), stream.read()
 
 
+def files(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
+    """{name without its folders: content} of :func:`members`.
+
+    Raises
+    ------
+    UsageError: for two files of one name in different folders, of which nothing tells which counts.
+    """
+    found: dict[str, bytes] = {}
+    for name, content in members(path, wanted):
+        if bare(name) in found:
+            raise UsageError(f"{path} has two files {bare(name)}, the second as {name}; leave one.")
+        found[bare(name)] = content
+    return found
+
+
 def texts(path: Path, wanted: Callable[[str], bool]) -> dict[str, str]:
     """{name without its folders: content} of the UTF-8 files among :func:`members`.
 
     Raises
     ------
-    UsageError: for a file that is not UTF-8, with its line.
+    UsageError: for a file that is not UTF-8, with its line, and for two of one name.
     """
-    return {bare(name): reading.decoded(content, f"{path}, {name}") for name, content in members(path, wanted)}
+    return {name: reading.decoded(content, f"{path}, {name}") for name, content in files(path, wanted).items()}
 
 
 def bare(name: str) -> str:

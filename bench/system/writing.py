@@ -68,6 +68,29 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         _sync(target.parent)
 
 
+@contextmanager
+def continuing(path: Path, kept: int) -> Iterator[BinaryIO]:
+    """A stream behind the first ``kept`` bytes of a file, the rest of which is cut off; made where it is missing.
+
+    For work that may be killed and goes on: what was written stays where the block fails. No link is followed.
+
+    Raises
+    ------
+    WriteError: one sentence with the file and the system's reason.
+    """
+    with _sentence(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        with os.fdopen(descriptor, "wb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise WriteError(f"{path} is a pipe or a device, not a file.")
+            stream.truncate(kept)
+            stream.seek(kept)
+            yield stream
+            stream.flush()
+            os.fsync(descriptor)
+
+
 def move(made: Path, path: Path) -> None:
     """Put a file that was made beside it in the place of ``path``.
 

@@ -8,6 +8,7 @@ Features of another network have another name and are never mistaken for the pap
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,10 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
+from bench.system import reading, writing
 
 PAPER = "imagenet_resnet50"
 LITE = "efficientnet-lite2"
 ROWS_PER_SAVE = 512
+DECODING = "RGB, upright by EXIF, 16 bits scaled to 8"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def _torchvision(name: str) -> Network:
         weights = models.get_model_weights(model_name)["IMAGENET1K_V1"]
     except (ValueError, KeyError) as error:
         raise UsageError(f"torchvision has no network {model_name!r} with ImageNet weights.") from error
-    model = models.get_model(model_name, weights=weights)
+    with reading.reading(name, "weights that torchvision downloads", "is there a connection?"):
+        model = models.get_model(model_name, weights=weights)
     for head in ("fc", "classifier", "heads", "head"):
         if hasattr(model, head):
             setattr(model, head, nn.Identity())
@@ -143,47 +147,60 @@ def extract(
     """
     partial, journal = target.with_name(target.name + ".partial"), target.with_name(target.name + ".progress.json")
     names = hashlib.sha256("\n".join(path.name for path in paths).encode()).hexdigest()[:16]
-    identity = {"network": network.key(), "photographs": names, "rows": len(paths)}
-    done = _resumed(partial, journal, identity)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shape = (len(paths), network.width)
-    rows = np.lib.format.open_memmap(partial, mode="r+" if done else "w+", dtype=np.float32, shape=shape)
+    identity = {"network": network.key(), "decoding": DECODING, "photographs": names, "rows": len(paths)}
+    header = _npy_header(len(paths), network.width)
+    saved = done = _resumed(partial, journal, identity)
     features = network.features.to(device)
     with ThreadPoolExecutor(4) as pool, torch.no_grad():
-        saved = done
-        while done < len(paths):
-            part = paths[done : done + batch_size]
-            batch = torch.stack(list(pool.map(lambda path: network.preprocess(_opened(path)), part)))
-            rows[done : done + len(part)] = features(batch.to(device)).cpu().numpy()
-            done += len(part)
-            if done - saved >= ROWS_PER_SAVE or done == len(paths):
-                rows.flush()
-                journal.write_text(json.dumps({**identity, "done": done}), encoding="utf-8")
-                saved = done
-            if report:
-                report(done, len(paths))
-    del rows
-    partial.replace(target)
+        while saved < len(paths):
+            with writing.continuing(partial, len(header) + 4 * network.width * saved if saved else 0) as stream:
+                stream.write(b"" if saved else header)
+                while done < len(paths) and done - saved < ROWS_PER_SAVE:
+                    part = paths[done : done + batch_size]
+                    batch = torch.stack(list(pool.map(lambda path: network.preprocess(_opened(path)), part)))
+                    stream.write(features(batch.to(device)).cpu().numpy().astype("<f4").tobytes())
+                    done += len(part)
+                    if report:
+                        report(done, len(paths))
+            saved = done
+            writing.write(journal, json.dumps({**identity, "done": done}).encode())
+    writing.move(partial, target)
     journal.unlink(missing_ok=True)
+
+
+def _npy_header(rows: int, width: int) -> bytes:
+    stream = io.BytesIO()
+    shape = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
+    np.lib.format.write_array_header_1_0(stream, shape)
+    return stream.getvalue()
 
 
 def _resumed(partial: Path, journal: Path, identity: dict[str, Any]) -> int:
     """Rows that an earlier, equal extraction has finished."""
     try:
-        before = json.loads(journal.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        before: dict[str, Any] = reading.json(journal, dict[str, Any])
+    except UsageError:  # none was begun, or it is damaged
         return 0
-    same = all(before.get(key) == value for key, value in identity.items())
-    return int(before["done"]) if same and partial.is_file() else 0
+    done = before.pop("done", 0)
+    return done if before == identity and isinstance(done, int) and partial.is_file() else 0
 
 
 def _opened(path: Path) -> Any:
-    from PIL import Image
+    """The first picture of a file in RGB, upright as its EXIF orientation says; transparency is dropped.
 
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except FileNotFoundError as error:
-        raise UsageError(f"the photograph {path} is missing.") from error
-    except Exception as error:  # damaged files fail in many ways; a bomb is refused by its size
-        raise UsageError(f"the photograph {path} cannot be read ({error}).") from error
+    Grey values of 16 bits are scaled to 8.
+    """
+    from PIL import Image, ImageOps
+
+    with (
+        reading.opened(path) as stream,
+        reading.reading(f"the photograph {path}", "a picture"),
+        Image.open(stream) as raw,
+    ):
+        picture = ImageOps.exif_transpose(raw)
+        if picture.mode.startswith("I;16") or (picture.mode == "I" and raw.format == "PNG"):
+            return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).astype(np.uint8)).convert("RGB")
+        if picture.mode in ("I", "F"):
+            kind = "whole" if picture.mode == "I" else "floating-point"
+            raise UsageError(f"the photograph {path} has {kind} values of 32 bits, and nothing says which is white.")
+        return picture.convert("RGB")

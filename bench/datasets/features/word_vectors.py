@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from bench.datasets.validation import checked_features
 from bench.errors import UsageError
+from bench.system import reading
 
-TOKEN = re.compile(r"[a-z]+|[0-9]+|[^\sa-z0-9]")
+MARKS = "".join(chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code)).startswith("M"))
+"""Vowel signs and accents, which belong to the letter before them."""
+TOKEN = re.compile(rf"[^\W\d_]+(?:[{MARKS}]+[^\W\d_]*)*|\d+|[^\s\w]|_")
+NUMERIC = re.compile(r"[+-]?(?:nan|inf|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)", re.ASCII | re.IGNORECASE)
 PADDING, UNKNOWN = 0, 1
 SPREAD = 0.25
 """Words without a vector are drawn from U(-.25, .25) (Kim 2014)."""
 
 
 def tokens(text: str) -> list[str]:
-    """Lower-case runs of letters, runs of digits, and single other characters."""
-    return TOKEN.findall(text.lower())
+    """Lower-case runs of letters of any script, runs of digits, and single other characters.
+
+    A letter with its accent is one character, however it was written (Unicode's form NFC).
+    """
+    return TOKEN.findall(unicodedata.normalize("NFC", text.lower()))
 
 
 @dataclass(frozen=True)
@@ -84,30 +94,72 @@ def word_vectors(given: str | None) -> WordVectors | None:
     path = Path(given)
     if not path.is_file():
         raise UsageError(f"the word vectors {path} do not exist; give a file, or random.")
-    try:
-        return _from_npz(path) if path.suffix == ".npz" else _from_text(path)
-    except (ValueError, KeyError, OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path} holds no word vectors ({error}): a line is a word and its numbers, or .npz with words and vectors."
-        ) from error
+    return _from_npz(path) if path.suffix == ".npz" else _from_text(path)
 
 
 def _from_npz(path: Path) -> WordVectors:
-    with np.load(path, allow_pickle=False) as archive:
-        words, vectors = archive["words"], archive["vectors"].astype(np.float32)
+    arrays = reading.arrays(path, ("words", "vectors"))
+    words, vectors = arrays.get("words"), arrays.get("vectors")
+    if words is None or vectors is None or words.dtype.kind != "U" or words.shape != vectors.shape[:1]:
+        raise UsageError(f"{path} holds no word vectors: it must have words [V], as text, and vectors [V, d].")
+    checked = checked_features(vectors, f"{path}, vectors")
     name = "glove6b50d" if "glove6b_50d" in path.stem.lower() else path.stem
-    return WordVectors(name, {str(word): row for row, word in enumerate(words)}, vectors)
+    return WordVectors(name, _first_rows(words.tolist()), checked)
 
 
 def _from_text(path: Path) -> WordVectors:
-    words: dict[str, int] = {}
-    rows = []
-    with path.open(encoding="utf-8") as stream:
-        for line in stream:
-            word, *numbers = line.rstrip("\n").split(" ")
-            words.setdefault(word, len(words))
-            rows.append(np.array(numbers, dtype=np.float32))
-    return WordVectors(path.stem, words, np.stack(rows))
+    """Lines of a word and its numbers, as word2vec, GloVe and fastText write them: a word may hold spaces, a first line
+    may say how many words and numbers there are."""
+    lines = ((number, line.replace("\t", " ").rstrip(" ")) for number, line in reading.lines(path))
+    filled = ((number, line) for number, line in lines if line)
+    first, second = next(filled, None), next(filled, None)
+    if first is None:
+        raise UsageError(f"{path} holds no word vectors: it is empty.")
+    announced = [reading.whole_number(field) for field in first[1].split(" ")]
+    header = second is not None and len(announced) == 2 and None not in announced and announced[1] == _width(second[1])
+    given = [line for line in (first, second) if line is not None][header:]
+    width = _width(given[0][1])
+    words, vectors = [], []
+    for number, line in chain(given, filled):
+        word, *fields = line.rsplit(" ", width)
+        word, vector = word.strip(" "), _vector(fields)
+        if not word or vector is None or len(vector) != width or (" " in word and _width(word)):
+            raise UsageError(
+                f"{path} holds no word vectors: line {number}, {line[:60]!r}, is not a word and "
+                f"{width or 'some'} finite numbers."
+            )
+        words.append(word)
+        vectors.append(vector)
+    if header and announced[0] != len(words):
+        raise UsageError(f"{path} announces {announced[0]} words and has {len(words)}; is it cut off?")
+    return WordVectors(path.stem, _first_rows(words), np.stack(vectors))
+
+
+def _width(line: str) -> int:
+    """How many numbers a line ends with, after its word; NaN and infinities among them."""
+    fields = line.split(" ")[:0:-1]
+    return next((place for place, field in enumerate(fields) if not NUMERIC.fullmatch(field)), len(fields))
+
+
+def _vector(fields: list[str]) -> np.ndarray | None:
+    """Finite numbers as float32; None where one is something else."""
+    text = "".join(fields)
+    if not fields or not text.isascii() or "_" in text:
+        return None
+    try:
+        with np.errstate(over="ignore"):
+            vector = np.array(fields, dtype=np.float32)
+    except ValueError:
+        return None
+    return vector if np.isfinite(vector).all() else None
+
+
+def _first_rows(words: Iterable[str]) -> dict[str, int]:
+    """{word: row}; of two equal words the first counts."""
+    rows: dict[str, int] = {}
+    for row, word in enumerate(words):
+        rows.setdefault(word, row)
+    return rows
 
 
 def _from_package() -> WordVectors | None:
@@ -120,9 +172,10 @@ def _from_package() -> WordVectors | None:
     import pandas as pd
 
     folder = Path(spec.origin).parent / "data"
-    index = pd.read_parquet(folder / "glove_6B_index.parquet")
-    vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
-    return WordVectors("glove6b50d", _rows_of(index), np.asarray(vectors, dtype=np.float32))
+    with reading.reading(folder, "GloVe's vectors", "pip install 'flem-bench[text]' brings them"):
+        index = pd.read_parquet(folder / "glove_6B_index.parquet")
+        vectors = reading.array(folder / "glove_6B_50d_emb.npy", mapped=True)
+        return WordVectors("glove6b50d", _rows_of(index), np.asarray(vectors, dtype=np.float32))
 
 
 def _rows_of(index: object) -> dict[str, int]:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from bench.datasets.dataset import SPLITS
 from bench.datasets.features.word_vectors import PADDING, Vocabulary, WordVectors, vocabulary
 from bench.datasets.raw import RawSet
+from bench.errors import UsageError
 from bench.metrics.classification import evaluate
 
 
@@ -156,7 +157,9 @@ def _train(
         validation = float(F.binary_cross_entropy_with_logits(torch.from_numpy(logits), y_val))
         report(f"XML-CNN epoch {epoch}: loss {total / len(y):.5f}, validation {validation:.5f}")
         if not np.isfinite(validation):
-            raise ValueError(f"XML-CNN's validation loss is no longer finite in epoch {epoch}")
+            raise UsageError(
+                f"XML-CNN's validation loss is not finite in epoch {epoch}; are the word vectors too large?"
+            )
         if validation < best:
             best, kept = validation, epoch
             state = {name: value.clone() for name, value in network.state_dict().items()}

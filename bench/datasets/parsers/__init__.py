@@ -17,6 +17,7 @@ from typing import Literal
 
 from bench.datasets.raw import RawSet
 from bench.errors import UsageError, did_you_mean
+from bench.system import reading
 
 
 @dataclass(frozen=True)
@@ -106,17 +107,18 @@ def parse_raw(
     ------
     UsageError: for an unknown format, or with the file that is missing or broken.
     """
-    if not raw.exists():
-        raise UsageError(f"--raw {raw} does not exist.")
+    with reading.reading(raw, "what --raw gives"):
+        if not raw.exists():
+            raise UsageError(f"--raw {raw} does not exist.")
     known = known_set_parser(name)
     if known is not None:
         given = {"ids": ids, "difficult": difficult}
-        return known.parse(raw, **{choice: given[choice] for choice in known.choices})
+        with reading.reading(raw, f"the files of {known.name}"):
+            return known.parse(raw, **{choice: given[choice] for choice in known.choices})
     for parser in parsers():
         if isinstance(parser, FormatParser) and parser.accepts(raw):
-            return replace(parser.parse(raw), stem=name)
-    if (hint := did_you_mean(name, set_parsers())).startswith("did you mean"):
-        raise UsageError(f"there is no source of {name!r}; {hint}")
+            with reading.reading(raw, parser.form):
+                return replace(parser.parse(raw), stem=name)
     raise UsageError(
         f"--raw {raw} is not what a set of your own is made from: {_forms()}; "
         f"and {name!r} is none of the registered {', '.join(set_parsers())}."

@@ -7,8 +7,6 @@ the columns are in the order of the subjects' frequency in the training split.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from bench.datasets.dataset import SPLITS
 from bench.datasets.parsers import SetParser
 from bench.datasets.raw import RawSet, RawSplit, label_matrix
 from bench.errors import UsageError
+from bench.system import reading
 from bench.system.archive import bare, texts
 
 STEM = "AAPD"
@@ -93,17 +92,19 @@ def parse_csv(content: str, frequency_order: list[str], where: str) -> tuple[lis
     ------
     UsageError: for another number of columns, or values other than 0 and 1.
     """
-    try:
-        header, *rows = csv.reader(io.StringIO(content))
-    except (csv.Error, ValueError) as error:  # ValueError: no line at all
-        raise UsageError(f"{where} cannot be read as CSV ({error}).") from error
-    if any(len(row) != len(header) for row in rows):
-        raise UsageError(f"{where}: its lines have different numbers of columns.")
+    (_, header), *records = [record for record in reading.csv_rows(content, where) if record[1]] or [(0, [])]
+    if not records:
+        raise UsageError(f"{where} has no rows under a header.")
+    for line, row in records:
+        if len(row) != len(header):
+            raise UsageError(f"{where}, line {line}: {len(row)} fields under {len(header)} columns.")
+    rows = [row for _, row in records]
     binary = [column for column in range(len(header)) if all(row[column] in ("0", "1") for row in rows)]
     text = [column for column in range(len(header)) if column not in binary]
     if len(binary) != len(frequency_order) or len(text) != 1:
         raise UsageError(
-            f"{where}: {len(binary)} columns of 0 and 1 and {len(text)} others; "
+            f"{where}: {len(binary)} columns of 0 and 1 and {len(text)} others "
+            f"({', '.join(repr(header[column][:40]) for column in text[:3]) or 'none'}); "
             f"there must be {len(frequency_order)} subjects and one text."
         )
     y = np.array([[int(row[column]) for column in binary] for row in rows], dtype=np.int8)

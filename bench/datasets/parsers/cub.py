@@ -30,20 +30,24 @@ def parse(raw: Path) -> RawSet:
     attributes, images, training = (
         _by_id(files[name], f"{raw}, {name}") for name in ("attributes.txt", "images.txt", "train_test_split.txt")
     )
-    names = list(attributes.values())
     ids = list(images)
-    y = attribute_labels(files["image_attribute_labels.txt"], ids, len(names), f"{raw}, image_attribute_labels.txt")
-    official = [image for image in ids if training.get(image) == "1"]
+    for image in ids:
+        if training.get(image) not in ("0", "1"):
+            raise UsageError(f"{raw}, train_test_split.txt: it does not say 0 or 1 of the image {image}.")
+    y = attribute_labels(
+        files["image_attribute_labels.txt"], ids, list(attributes), f"{raw}, image_attribute_labels.txt"
+    )
+    official = [image for image in ids if training[image] == "1"]
     train, val = held_out(len(official), min(VALIDATION, len(official) // 2))
     wanted = {
         "train": [official[row] for row in train],
         "val": [official[row] for row in val],
-        "test": [image for image in ids if training.get(image) == "0"],
+        "test": [image for image in ids if training[image] == "0"],
     }
     folder = next((path for path in sorted(raw.rglob("images")) if path.is_dir()), raw / "images")
     paths = [folder / images[image] for image in ids]
     rule = f"official train and test; {len(val)} of train held out by default_rng(0).permutation"
-    return RawSet("CUB200", "image", names, by_ids(ids, paths, y, wanted, str(raw)), rule, raw.name)
+    return RawSet("CUB200", "image", list(attributes.values()), by_ids(ids, paths, y, wanted, str(raw)), rule, raw.name)
 
 
 def _by_id(text: str, where: str) -> dict[str, str]:
@@ -54,23 +58,30 @@ def _by_id(text: str, where: str) -> dict[str, str]:
         if len(parts) == 1:
             raise UsageError(f"{where}, line {number}: {line!r} is not a number and its value.")
         if parts:
+            if parts[0] in rest:
+                raise UsageError(f"{where}, line {number}: the number {parts[0]} occurs twice.")
             rest[parts[0]] = parts[1]
     return rest
 
 
-def attribute_labels(text: str, ids: list[str], attributes: int, where: str) -> np.ndarray:
+def attribute_labels(text: str, ids: list[str], attributes: list[str], where: str) -> np.ndarray:
     """[N, attributes] from lines "image attribute is_present certainty seconds"; some official lines have more."""
-    place = {image: row for row, image in enumerate(ids)}
-    y = np.zeros((len(ids), attributes), dtype=np.int8)
+    row_of = {image: row for row, image in enumerate(ids)}
+    column_of = {attribute: column for column, attribute in enumerate(attributes)}
+    y = np.zeros((len(ids), len(attributes)), dtype=np.int8)
+    seen = np.zeros(y.shape, dtype=bool)
     for number, line in enumerate(text.splitlines(), start=1):
         parts = line.split()
         if not parts:
             continue
-        if len(parts) < 3 or parts[0] not in place or not parts[1].isdigit() or parts[2] not in ("0", "1"):
+        if len(parts) < 3 or parts[0] not in row_of or parts[2] not in ("0", "1"):
             raise UsageError(f"{where}, line {number}: {line!r} is not image, attribute, 0 or 1, ...")
-        if not 1 <= int(parts[1]) <= attributes:
-            raise UsageError(f"{where}, line {number}: there is no attribute {parts[1]}; there are {attributes}.")
-        y[place[parts[0]], int(parts[1]) - 1] = int(parts[2])
+        if parts[1] not in column_of:
+            raise UsageError(f"{where}, line {number}: there is no attribute {parts[1]}; there are {len(attributes)}.")
+        place = row_of[parts[0]], column_of[parts[1]]
+        if seen[place] and y[place] != int(parts[2]):
+            raise UsageError(f"{where}, line {number}: the image {parts[0]} has attribute {parts[1]}, and has it not.")
+        seen[place], y[place] = True, int(parts[2])
     return y
 
 

@@ -58,8 +58,9 @@ def _labels(files: dict[str, str], concepts: list[str], part: str, rows: int, ra
         values = files[name].split()
         if len(values) != rows:
             raise UsageError(f"{raw}, {name}: {len(values)} lines for {rows} images.")
-        if not set(values) <= {"0", "1"}:
-            raise UsageError(f"{raw}, {name}: a label is neither 0 nor 1.")
+        if odd := set(values) - {"0", "1"}:
+            number = 1 + next(row for row, value in enumerate(values) if value in odd)
+            raise UsageError(f"{raw}, {name}: the value {number}, {values[number - 1]!r}, is neither 0 nor 1.")
         y[:, column] = np.array(values, dtype=np.int8)
     return y
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.datasets.parsers import SetParser
@@ -14,10 +14,8 @@ from bench.system.archive import bare, members
 STEM = "Reuters"
 VALIDATION = 1943
 
-DOCUMENT = re.compile(r"<REUTERS (.*?)>(.*?)</REUTERS>", re.DOTALL)
-ATTRIBUTE = re.compile(r'(\w+)="(.*?)"')
-# A story ends with the agency's name, which says nothing of its topics.
-SIGNATURE = re.compile(r"\s+(Reuter|REUTER)\s*\Z")
+SIGNATURES = ("Reuter", "REUTER")
+"""A story ends with the agency's name, which says nothing of its topics."""
 
 
 def parse(raw: Path, ids: Path | None = None) -> RawSet:
@@ -32,24 +30,30 @@ def parse(raw: Path, ids: Path | None = None) -> RawSet:
     """
     documents = {}
     for name, content in members(raw, lambda name: bare(name).startswith("reut2-")):
-        for attributes, body in DOCUMENT.findall(content.decode("latin-1")):
-            given = dict(ATTRIBUTE.findall(attributes))
+        for document in between(content.decode("latin-1"), "<REUTERS ", "</REUTERS>"):
+            attributes, _, body = document.partition(">")
+            given = attributes_of(attributes)
             if given.get("TOPICS") == "YES" and given.get("LEWISSPLIT") in ("TRAIN", "TEST"):
                 part = "training" if given["LEWISSPLIT"] == "TRAIN" else "test"
                 if "NEWID" not in given:
                     raise UsageError(f"{raw}, {name}: a document has no NEWID.")
-                documents[f"{part}/{given['NEWID']}"] = (text_of(body), topics_of(body))
+                if (key := f"{part}/{given['NEWID']}") in documents:
+                    raise UsageError(f"{raw}, {name}: the document {key} occurs twice.")
+                documents[key] = (text_of(body), topics_of(body))
     if not documents:
         raise UsageError(f"{raw} holds no documents of Reuters-21578 (files reut2-000.sgm to reut2-021.sgm).")
     used = {
         part: {topic for document, (_, topics) in documents.items() if document.startswith(part) for topic in topics}
         for part in ("training", "test")
     }
-    label_names = sorted(used["training"] & used["test"])
+    both = used["training"] & used["test"]
+    if not both:
+        raise UsageError(f"{raw}: no topic has both training and test documents.")
+    label_names = sorted(both)
     kept = {
-        document: (text, [topic for topic in topics if topic in used["training"] & used["test"]])
+        document: (text, [topic for topic in topics if topic in both])
         for document, (text, topics) in documents.items()
-        if set(topics) & used["training"] & used["test"]
+        if both.intersection(topics)
     }
     names = list(kept)
     y = label_matrix([kept[document][1] for document in names], label_names, str(raw))
@@ -79,19 +83,33 @@ def _own_split(names: list[str]) -> tuple[dict[str, list[str]], str]:
     return wanted, rule
 
 
+def between(text: str, begin: str, end: str) -> Iterator[str]:
+    """Every part from ``begin`` to the next ``end``, in linear time, which regular expressions do not promise."""
+    place = 0
+    while (start := text.find(begin, place)) >= 0 and (stop := text.find(end, start + len(begin))) >= 0:
+        yield text[start + len(begin) : stop]
+        place = stop + len(end)
+
+
+def attributes_of(tag: str) -> dict[str, str]:
+    """{name: value} of ``NAME="value" NAME="value"``."""
+    pieces = tag.split('"')
+    return {name.strip().removesuffix("="): value for name, value in zip(pieces[::2], pieces[1::2], strict=False)}
+
+
 def topics_of(body: str) -> list[str]:
     """Topics of a document, in its own order."""
-    match = re.search(r"<TOPICS>(.*?)</TOPICS>", body, re.DOTALL)
-    return re.findall(r"<D>(.*?)</D>", match[1]) if match else []
+    return list(between(next(between(body, "<TOPICS>", "</TOPICS>"), ""), "<D>", "</D>"))
 
 
 def text_of(body: str) -> str:
     """Title and body; the text itself where a document has neither."""
-    match = re.search(r"<TEXT(?: .*?)?>(.*)</TEXT>", body, re.DOTALL)
-    text = match[1] if match else ""
-    parts = [re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("TITLE", "BODY")]
-    pieces = [part[1] for part in parts if part] or [text]
-    return SIGNATURE.sub("", "\n".join(html.unescape(piece).strip() for piece in pieces))
+    text = body.partition("<TEXT")[2].partition(">")[2].rpartition("</TEXT>")[0]
+    parts = [next(between(text, f"<{tag}>", f"</{tag}>"), None) for tag in ("TITLE", "BODY")]
+    pieces = [part for part in parts if part is not None] or [text]
+    story = "\n".join(html.unescape(piece).strip() for piece in pieces)
+    unsigned = story.rstrip()[: -len(SIGNATURES[0])]
+    return unsigned.rstrip() if story.rstrip().endswith(SIGNATURES) and unsigned[-1:].isspace() else story
 
 
 PARSERS = (

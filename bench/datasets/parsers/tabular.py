@@ -7,16 +7,16 @@ feature; ``labels``, names joined by ``;``; optionally ``split`` with train, val
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from bench.datasets.dataset import SPLITS, split_rows
 from bench.datasets.parsers import FormatParser
-from bench.datasets.raw import RawSet, RawSplit, label_matrix
+from bench.datasets.raw import RawSet, RawSplit, feature, label_matrix, without_row_numbers
 from bench.datasets.validation import repeated
 from bench.errors import UsageError
+from bench.system import reading
 
 
 def parse(path: Path) -> RawSet:
@@ -26,21 +26,7 @@ def parse(path: Path) -> RawSet:
     ------
     UsageError: for missing columns, an unknown split, or a set without labels; it names the line.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            columns = reader.fieldnames or []
-            rows, lines = [], []
-            for row in reader:
-                _complete(path, reader.line_num, row, len(columns))
-                rows.append(row)
-                lines.append(reader.line_num)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 ({error}); save it as UTF-8.") from error
-    except (OSError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read as CSV ({error}); is a quotation mark missing?") from error
-    if (twice := repeated(columns)) is not None:
-        raise UsageError(f"{path} has two columns of the name {twice!r}; rename or remove one.")
+    columns, rows, lines = _table(path)
     kinds = [name for name in ("file", "text") if name in columns]
     features = [name for name in columns if name not in ("file", "text", "labels", "split")]
     if len(kinds) > 1 or "labels" not in columns or not (kinds or features):
@@ -50,27 +36,19 @@ def parse(path: Path) -> RawSet:
             f"separated by commas; it has {shown or 'no column at all'}. Where each label has a column of 0 and 1, "
             "save features and labels as the arrays X and Y of an .npz file instead (numpy.savez)."
         )
-    labels = [[name.strip() for name in (row["labels"] or "").split(";") if name.strip()] for row in rows]
+    labels = [[name.strip() for name in row["labels"].split(";") if name.strip()] for row in rows]
     names = sorted({name for row in labels for name in row})
     if len(names) < 2:
         raise UsageError(f"{path} names {len(names)} labels; multi-label learning needs at least two (joined by ;).")
     y, notes = label_matrix(labels, names, str(path)), _suspicious(names)
     index, rule = _splits(path, rows, lines) if "split" in columns else split_rows(len(rows), None)
     if not kinds:
-        x = _numbers(path, rows, lines, features)
-        return RawSet(
-            path.stem,
-            "vector",
-            names,
-            {split: RawSplit([str(row) for row in part], x[part], y[part]) for split, part in index.items()},
-            rule,
-            path.name,
-            notes,
-            tuple(features),
-        )
+        x, features, numbering = without_row_numbers(_numbers(path, rows, lines, features), features)
+        splits = {split: RawSplit([str(row) for row in part], x[part], y[part]) for split, part in index.items()}
+        return RawSet(path.stem, "vector", names, splits, rule, path.name, notes + numbering, tuple(features))
     photographs = kinds == ["file"]
-    items = [path.parent / (row["file"] or "") for row in rows] if photographs else [row["text"] or "" for row in rows]
-    ids = [row["file"] or "" for row in rows] if photographs else [str(number) for number in range(len(rows))]
+    items = [path.parent / row["file"] for row in rows] if photographs else [row["text"] for row in rows]
+    ids = [row["file"] for row in rows] if photographs else [str(number) for number in range(len(rows))]
     splits = {
         split: RawSplit([ids[row] for row in part], [items[row] for row in part], y[part])
         for split, part in index.items()
@@ -85,31 +63,39 @@ def _suspicious(names: list[str]) -> tuple[str, ...]:
     return (f"{len(with_commas)} label names hold a comma, such as {with_commas[0]!r}: labels are joined by ; here.",)
 
 
-def _complete(path: Path, line: int, row: dict, columns: int) -> None:
-    """Refuse a row with more or fewer fields than the header, and an empty text or file name."""
-    if None in row or None in row.values():
-        given = columns + len(row[None]) if None in row else sum(value is not None for value in row.values())
-        raise UsageError(
-            f"{path}, line {line}: {given} fields under {columns} columns; text with commas stands in quotation marks."
-        )
-    for name in ("file", "text"):
-        if name in row and not row[name].strip():
-            raise UsageError(f"{path}, line {line}: the column {name} is empty.")
+def _table(path: Path) -> tuple[list[str], list[dict[str, str]], list[int]]:
+    """(columns, {column: field} of each row, its line); blank lines are left out."""
+    records = ((line, fields) for line, fields in reading.csv_rows(reading.text(path), path) if fields)
+    _, columns = next(records, (0, []))
+    if (twice := repeated(columns)) is not None:
+        raise UsageError(f"{path} has two columns of the name {twice!r}; rename or remove one.")
+    rows, lines = [], []
+    for line, fields in records:
+        if len(fields) != len(columns):
+            raise UsageError(
+                f"{path}, line {line}: {len(fields)} fields under {len(columns)} columns; text with commas stands in "
+                "quotation marks."
+            )
+        row = dict(zip(columns, fields, strict=True))
+        for name in ("file", "text"):
+            if name in row and not row[name].strip():
+                raise UsageError(f"{path}, line {line}: the column {name} is empty.")
+        rows.append(row)
+        lines.append(line)
+    return columns, rows, lines
 
 
 def _numbers(path: Path, rows: list[dict[str, str]], lines: list[int], features: list[str]) -> np.ndarray:
     x = np.empty((len(rows), len(features)), dtype=np.float32)
     for number, row in enumerate(rows):
         for column, name in enumerate(features):
-            try:
-                x[number, column] = float(row[name])
-            except (TypeError, ValueError):
-                x[number, column] = np.nan
-            if not np.isfinite(x[number, column]):
+            value = feature(row[name])
+            if value is None:
                 raise UsageError(
                     f"{path} has no column file or text, so its columns are features; in line {lines[number]} "
                     f"{name} is {row[name]!r}, not a finite number."
                 )
+            x[number, column] = value
     return x
 
 

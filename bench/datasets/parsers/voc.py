@@ -17,7 +17,7 @@ import numpy as np
 from bench.datasets.parsers import File, SetParser
 from bench.datasets.raw import RawSet, by_ids, held_out, label_matrix
 from bench.errors import UsageError
-from bench.system.archive import bare, members, texts
+from bench.system import archive, reading
 
 CLASSES = [
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
@@ -36,7 +36,9 @@ def parse(raw: Path, year: int, difficult: Difficult = "absent") -> RawSet:
     raw: a folder or archive with ``ImageSets/Main`` and, for photographs or XML labels, ``JPEGImages``/``Annotations``;
         folders above them do not matter, except that what lies in another year's (``VOC2012``) is left out.
     """
-    files = texts(raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt") and _of_year(name, year))
+    files = archive.texts(
+        raw, lambda name: "ImageSets/Main/" in name and name.endswith(".txt") and _of_year(name, year)
+    )
     lists = {split: files.get(f"{split}.txt", "").split() for split in ("train", "val", "test")}
     needed = ("train", "val", "test") if year == 2007 else ("train", "val")
     for split in needed:
@@ -72,31 +74,39 @@ def from_class_lists(
     place = {image: row for row, image in enumerate(ids)}
     y = np.zeros((len(ids), len(CLASSES)), dtype=np.int8)
     for column, name in enumerate(CLASSES):
+        seen = set()
         for split in splits:
             for number, line in enumerate(files[f"{name}_{split}.txt"].splitlines(), start=1):
                 parts = line.split()
                 if len(parts) != 2 or parts[0] not in place or parts[1] not in ("1", "0", "-1"):
                     raise UsageError(f"{where}, {name}_{split}.txt, line {number}: {line!r} is no id with 1, 0 or -1.")
+                if parts[0] in seen:
+                    raise UsageError(f"{where}, {name}_{split}.txt, line {number}: {parts[0]} occurs twice.")
+                seen.add(parts[0])
                 y[place[parts[0]], column] = int(parts[1]) >= lowest
+        if len(seen) != len(place):
+            lacking = next(image for image in ids if image not in seen)
+            raise UsageError(f"{where}: the lists of the class {name} do not say whether {lacking} has it.")
     return y
 
 
 def from_annotations(raw: Path, year: int, ids: Sequence[str], difficult: Difficult) -> np.ndarray:
     """[N, 20] labels from ``Annotations/<id>.xml``; entities are never expanded."""
-    from defusedxml import ElementTree
-
     names: dict[str, list[str]] = {}
-    wanted = members(raw, lambda name: "Annotations/" in name and name.endswith(".xml") and _of_year(name, year))
-    for name, content in wanted:
-        try:
-            root = ElementTree.fromstring(content)
-        except Exception as error:  # malformed, or refused because it declares entities
-            raise UsageError(f"{raw}, {name}: the annotation cannot be read ({error}).") from error
-        names[bare(name).removesuffix(".xml")] = [
-            marked.findtext("name", "")
-            for marked in root.iter("object")
-            if difficult == "present" or marked.findtext("difficult", "0").strip() != "1"
-        ]
+    annotations = archive.files(
+        raw, lambda name: "Annotations/" in name and name.endswith(".xml") and _of_year(name, year)
+    )
+    for name, content in annotations.items():
+        root = reading.xml(content, f"{raw}, the annotation {name}")
+        found = names.setdefault(name.removesuffix(".xml"), [])
+        for marked in root.iter("object"):
+            label, hard = marked.findtext("name", "").strip(), marked.findtext("difficult", "0").strip()
+            if label not in CLASSES or hard not in ("0", "1"):
+                raise UsageError(
+                    f"{raw}, the annotation {name}: an object {label!r}, difficult {hard!r}, is not of VOC."
+                )
+            if difficult == "present" or hard == "0":
+                found.append(label)
     missing = [image for image in ids if image not in names]
     if missing:
         raise UsageError(f"{raw} has neither class lists nor Annotations/{missing[0]}.xml.")

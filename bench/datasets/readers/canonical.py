@@ -140,8 +140,10 @@ def save(
 def save_features(folder: Path, stem: str, extractor: str, x: Mapping[str, np.ndarray]) -> None:
     """Write each split's features [N, D] as float32."""
     for split, features in x.items():
+        rows = np.ascontiguousarray(features, dtype=np.float32)
         with writing.replacing(folder / feature_file(stem, split, extractor)) as stream:
-            np.lib.format.write_array(stream, np.asarray(features, dtype=np.float32), allow_pickle=False)
+            np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(rows))
+            stream.write(rows.data)  # not rows.tofile(stream), whose error does not say that the disk is full
 
 
 def save_labels(folder: Path, stem: str, y: Mapping[str, np.ndarray], label_names: Sequence[str]) -> None:

@@ -22,7 +22,8 @@ from bench.datasets.parsers import FormatParser, SetParser, parsers
 from bench.datasets.raw import RawSet
 from bench.datasets.readers import canonical, feature_file, ldl, npz, yeast
 from bench.errors import UsageError
-from tests.bench.datasets.test_parsers import XML, voc_folder, write_reuters
+from tests.bench.datasets.test_arff import XML
+from tests.bench.datasets.test_parsers import voc_folder, write_reuters
 
 ROOT = Path(__file__).parents[3]
 BROKEN = b"\xff\xfe\x00 {broken"
@@ -251,7 +252,7 @@ def test_the_pages_parser_needs_nothing_but_its_file(tmp_path: Path, monkeypatch
 def test_listing_the_parsers_imports_nothing_heavy() -> None:
     program = (
         "import sys\nfrom bench.datasets.parsers import parsers\nparsers()\n"
-        "heavy = [name for name in ('torch', 'pandas', 'sklearn', 'scipy', 'river', 'arff') if name in sys.modules]\n"
+        "heavy = [name for name in ('torch', 'pandas', 'sklearn', 'scipy', 'river') if name in sys.modules]\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.datasets import download
 from bench.datasets.download import fetch
 from bench.datasets.parsers import File
 from bench.errors import UsageError
@@ -24,7 +26,7 @@ DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 
 
 class Server(BaseHTTPRequestHandler):
-    """/whole, /drops (half of what is asked for, the first time), /wrong, /login, /disguised, /slow, /ranged."""
+    """Servers of several kinds, by the path: /drops sends half of what is asked for, the first time."""
 
     dropped: bool = False
     ranges: list[str | None]
@@ -40,6 +42,28 @@ class Server(BaseHTTPRequestHandler):
             self._send(b"<html>log in</html>", "text/html; charset=utf-8")
         elif kind == "disguised":
             self._send(b"\n<!DOCTYPE html><html>log in</html>", "application/octet-stream")
+        elif kind == "empty":
+            self._send(b"", "application/x-tar")
+        elif kind == "redirected":
+            self.send_response(302)
+            self.end_headers()
+            self.wfile.write(CONTENT)
+        elif kind in ("unsized", "packed", "torn"):
+            body = gzip.compress(CONTENT)
+            self.send_response(200)
+            if kind != "unsized":
+                self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            self.wfile.write({"unsized": CONTENT, "packed": body, "torn": body[:200] + bytes(200) + body[400:]}[kind])
+        elif wanted and kind == "beyond":
+            self.send_error(416)
+        elif wanted and kind in ("elsewhere", "silent"):
+            self.send_response(206)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            if kind == "elsewhere":
+                self.send_header("Content-Range", f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}")
+            self.end_headers()
+            self.wfile.write(CONTENT)
         elif kind == "wrong":
             self._send(b"another file", "application/x-tar")
         elif kind == "slow":
@@ -59,6 +83,7 @@ class Server(BaseHTTPRequestHandler):
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             self.send_response(206)
             self.send_header("Content-Length", str(len(CONTENT) - start))
+            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
             self.end_headers()
             self.wfile.write(CONTENT[start:])
         else:
@@ -79,7 +104,7 @@ class Server(BaseHTTPRequestHandler):
 def server() -> Iterator[str]:
     Server.dropped, Server.ranges = False, []
     running = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{running.server_port}"
     running.shutdown()
     running.server_close()
@@ -108,9 +133,87 @@ def test_a_broken_connection_is_resumed_where_it_broke(server: str, tmp_path: Pa
     assert sorted(one.name for one in tmp_path.iterdir()) == ["drops.tar"]
 
 
-def test_a_server_that_cannot_resume_sends_the_whole_again(server: str, tmp_path: Path) -> None:
-    (tmp_path / "unranged.tar.part").write_bytes(CONTENT[:100])
-    assert fetch(file(server, "unranged"), tmp_path).read_bytes() == CONTENT
+@pytest.mark.parametrize("kind", ["unranged", "beyond", "elsewhere", "silent"])
+@pytest.mark.parametrize("checksum", [DIGEST, None])
+def test_a_server_that_cannot_resume_sends_the_whole_again(
+    server: str, tmp_path: Path, kind: str, checksum: str | None
+) -> None:
+    """One that answers with all, that there is nothing there, with another place, or does not say with which."""
+    (tmp_path / f"{kind}.tar.part").write_bytes(CONTENT[:100])
+    assert fetch(file(server, kind, checksum), tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("there", [bytes(100), CONTENT + b"more", CONTENT])
+def test_what_is_kept_of_another_file_is_never_joined_to_this_one(server: str, tmp_path: Path, there: bytes) -> None:
+    for checksum in (DIGEST, None):
+        (tmp_path / "ranged.tar.part").write_bytes(there)
+        assert fetch(file(server, "ranged", checksum), tmp_path).read_bytes() == CONTENT
+        (tmp_path / "ranged.tar").unlink()
+
+
+def test_without_a_checksum_nothing_is_resumed(server: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="broke off or was not there; try again"):
+        fetch(file(server, "drops", None), tmp_path)
+    assert fetch(file(server, "drops", None), tmp_path).read_bytes() == CONTENT
+    assert Server.ranges == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "checksum", "message"),
+    [
+        ("empty", DIGEST, "sent an empty file"),
+        ("empty", None, "sent an empty file"),
+        ("redirected", None, "answered 302"),
+        ("unsized", None, "does not say how long the file is, and no checksum is known"),
+        ("packed", None, "does not say how long the file is, and no checksum is known"),
+        ("torn", DIGEST, "broke off or was not there"),
+        ("whole", "crc32:abcd", "the checksum 'crc32:abcd' of .* is none"),
+    ],
+)
+def test_what_may_not_be_the_file_is_refused(
+    server: str, tmp_path: Path, kind: str, checksum: str | None, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        fetch(file(server, kind, checksum), tmp_path)
+    assert not (tmp_path / f"{kind}.tar").exists()
+
+
+def test_with_a_checksum_the_size_need_not_be_known(server: str, tmp_path: Path) -> None:
+    for kind in ("unsized", "packed"):
+        assert fetch(file(server, kind), tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["whole", "unsized"])
+def test_a_download_has_a_bound(server: str, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "LARGEST", len(CONTENT) // 2)
+    with pytest.raises(UsageError, match="is refused: it would be"):
+        fetch(file(server, kind), tmp_path)
+    assert sum(one.stat().st_size for one in tmp_path.iterdir()) <= len(CONTENT) // 2
+
+
+def test_no_planted_link_is_followed_and_no_folder_replaced(server: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(b"mine")
+    (tmp_path / "whole.tar.part").symlink_to("mine")
+    with pytest.raises(UsageError, match=r"whole\.tar\.part cannot be written"):
+        fetch(file(server, "whole"), tmp_path)
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+    (tmp_path / "unranged.tar").mkdir()
+    with pytest.raises(UsageError, match=r"unranged\.tar is a folder"):
+        fetch(file(server, "unranged"), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"0123\n"])
+def test_a_recorded_checksum_that_is_none_is_named(server: str, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "whole.tar.sha256").write_bytes(content)
+    with pytest.raises(UsageError, match=r"whole\.tar\.sha256"):
+        fetch(file(server, "whole", None), tmp_path)
+
+
+@pytest.mark.parametrize("url", ["http://[::1/x.tar", "http://127.0.0.1:99999/x.tar", "file:///etc/passwd", "nonsense"])
+def test_addresses_that_are_none_are_one_sentence(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UsageError) as error:
+        fetch(File(url, DIGEST, ""), tmp_path)
+    assert url in str(error.value)
 
 
 def test_a_wrong_file_is_refused_and_touches_nothing(server: str, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from bench.datasets.features import images
 from bench.datasets.features.word_vectors import PADDING, UNKNOWN, tokens, vocabulary, word_vectors
@@ -48,13 +50,92 @@ def test_real_glove_vectors_are_read(shared_data: Path) -> None:
     assert near > far + 0.2
 
 
+def test_tokens_of_ascii_texts_are_those_of_published_features() -> None:
+    """Against the rule that they were made by, on every pair of ASCII characters."""
+    everything = "".join(chr(one) + chr(other) for one in range(128) for other in range(128))
+    assert tokens(everything) == re.findall(r"[a-z]+|[0-9]+|[^\sa-z0-9]", everything.lower())
+
+
 @pytest.mark.parametrize(
-    ("content", "message"), [("", "holds no word vectors"), ("a 1 2\nb 1\n", "holds no"), ("a x y\n", "holds no")]
+    ("text", "expected"),
+    [
+        ("Größe à l'Élan", ["größe", "à", "l", "'", "élan"]),
+        ("cafe\u0301 na\u00efve", ["caf\u00e9", "na\u00efve"]),
+        ("хлеб 2 ключ_1", ["хлеб", "2", "ключ", "_", "1"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("北京，١٢", ["北京", "，", "١٢"]),
+    ],
 )
-def test_files_without_word_vectors_are_one_sentence(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "bad.txt").write_text(content)
+def test_tokens_hold_letters_of_every_script(text: str, expected: list[str]) -> None:
+    assert tokens(text) == expected
+
+
+def vectors_of(path: Path) -> dict[str, list[float]]:
+    found = word_vectors(str(path))
+    assert found is not None
+    return {word: found.vectors[row].tolist() for word, row in found.words.items()}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"the 1 0\nof 2 0\nthe 3 0\noil 4 0\nwheat 5 0\n", {"of": [2, 0], "oil": [4, 0], "wheat": [5, 0]}),
+        (b"3 2\nthe 1 0\nof 2 0\noil 4 0\n", {"of": [2, 0], "oil": [4, 0]}),
+        (b"the 1 0\n. . 2 0\noil 4 0\n", {". .": [2, 0], "oil": [4, 0]}),
+        (b". . 2 0\nthe 1 0\noil 4 0\n", {". .": [2, 0], "oil": [4, 0]}),
+        (b"the 1 0 \noil 4 0 \n\n", {"oil": [4, 0]}),
+        (b"\xef\xbb\xbfthe 1 0\noil 4 0\n", {"oil": [4, 0]}),
+        (b"the 1 0\r\noil 4 0\r\n", {"oil": [4, 0]}),
+        (b" the 1 0\noil  4 0\n", {"oil": [4, 0]}),
+        (b"the\t1\t0\noil\t4\t-1e1\n", {"oil": [4, -10]}),
+        (b"the 1 0\n1990 2 0\n\xc2\xa0 3 0\n\xe2\x80\xa8 5 0\n", {"1990": [2, 0], "\u00a0": [3, 0], "\u2028": [5, 0]}),
+    ],
+)
+def test_word_vectors_stay_with_their_words(tmp_path: Path, content: bytes, expected: dict[str, list[float]]) -> None:
+    """As word2vec, GloVe and fastText write them; of two equal words the first counts."""
+    (tmp_path / "vectors.txt").write_bytes(content)
+    found = vectors_of(tmp_path / "vectors.txt")
+    assert {word: found[word] for word in expected} == expected
+    assert set(found) - set(expected) <= {"the"}
+    assert found.get("the", [1, 0]) == [1, 0]
+
+
+def test_of_two_equal_words_in_an_archive_the_first_counts(tmp_path: Path) -> None:
+    np.savez(tmp_path / "v.npz", words=np.array(["the", "oil", "the"]), vectors=np.array([[1, 0], [4, 0], [3, 0]]))
+    assert vectors_of(tmp_path / "v.npz") == {"the": [1, 0], "oil": [4, 0]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "holds no word vectors: it is empty"),
+        (b"a 1 2\nb 1\n", "line 2, 'b 1', is not a word and 2 finite numbers"),
+        (b"a 1 2\nb 1 2 3\n", "line 2, 'b 1 2 3', is not a word and 2 finite numbers"),
+        (b"a x y\n", "line 1, 'a x y', is not a word and some finite numbers"),
+        (b"the nan 0\noil 4 0\n", "line 1, 'the nan 0', is not a word and 2 finite numbers"),
+        (b"the 1 0\noil 1e39 0\n", "line 2, 'oil 1e39 0', is not"),
+        (b"the 1 0\noil 1_0 0\n", "line 2, 'oil 1_0 0', is not"),
+        ("the 1 0\noil \u0661 0\n".encode(), "line 2, 'oil \u0661 0', is not"),
+        (b"3 2\nthe 1 0\noil 4 0\n", "announces 3 words and has 2; is it cut off"),
+        (b"the 1 0\n\xe9l 1 0\n", r"bad\.txt, line 2 is not UTF-8"),
+    ],
+)
+def test_files_without_word_vectors_are_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "bad.txt").write_bytes(content)
     with pytest.raises(UsageError, match=message):
         word_vectors(str(tmp_path / "bad.txt"))
+    for number, arrays in enumerate(
+        (
+            {"words": np.array(["a", "b"])},
+            {"words": np.array(["a", "b"]), "vectors": np.ones((3, 2))},
+            {"words": np.array(["a", "b"]), "vectors": np.full((2, 2), np.nan)},
+            {"words": np.array([b"a", b"b"]), "vectors": np.ones((2, 2))},
+            {"words": np.array(["a", "b"]), "vectors": np.ones((2, 2)) * 1j},
+        )
+    ):
+        np.savez(tmp_path / f"bad{number}.npz", **arrays)  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=rf"bad{number}\.npz"):
+            word_vectors(str(tmp_path / f"bad{number}.npz"))
     with pytest.raises(UsageError, match="do not exist; give a file, or random"):
         word_vectors(str(tmp_path / "none.txt"))
     assert word_vectors("random") is None
@@ -211,8 +292,59 @@ def test_photographs_that_cannot_be_read_are_named(lite: images.Network, tmp_pat
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff no picture")
     with pytest.raises(UsageError, match=r"the photograph .*torn\.jpg cannot be read"):
         images.extract(lite, [tmp_path / "torn.jpg"], tmp_path / "x.npy")
-    with pytest.raises(UsageError, match=r"the photograph .*none\.jpg is missing"):
+    with pytest.raises(UsageError, match=r"none\.jpg is missing"):
         images.extract(lite, [tmp_path / "none.jpg"], tmp_path / "x.npy")
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(images._opened(path))
+
+
+@pytest.fixture
+def grey() -> np.ndarray:
+    """[40, 60] values of 0 to 255, with both ends."""
+    return np.random.default_rng(0).integers(0, 256, (40, 60)).astype(np.uint8)
+
+
+def test_pictures_of_16_bits_are_scaled_not_cut_off(tmp_path: Path, grey: np.ndarray) -> None:
+    Image.fromarray(grey).save(tmp_path / "8.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "16.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "16.tif")
+    expected = np.repeat(grey[:, :, None], 3, 2)
+    for name in ("8.png", "16.png", "16.tif"):
+        np.testing.assert_array_equal(pixels(tmp_path / name), expected)
+
+
+@pytest.mark.parametrize(("kind", "word"), [(np.float32, "floating-point"), (np.int32, "whole")])
+def test_pictures_without_a_known_white_are_refused(tmp_path: Path, grey: np.ndarray, kind: type, word: str) -> None:
+    Image.fromarray(grey.astype(kind)).save(tmp_path / "x.tif")
+    with pytest.raises(UsageError, match=rf"x\.tif has {word} values of 32 bits, and nothing says which is white"):
+        pixels(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_stand_upright_as_their_exif_says(tmp_path: Path, grey: np.ndarray, orientation: int) -> None:
+    """The eight ways of EXIF's tag 274, written out: what is stored is the upright picture turned or mirrored."""
+    stored = {
+        **{1: grey, 2: grey[:, ::-1], 3: grey[::-1, ::-1], 4: grey[::-1], 5: grey.T},
+        **{6: np.rot90(grey, 1), 7: grey[::-1, ::-1].T, 8: np.rot90(grey, -1)},
+    }
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(stored[orientation]).save(tmp_path / "x.png", exif=exif)
+    np.testing.assert_array_equal(pixels(tmp_path / "x.png")[:, :, 0], grey)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [("1", "x.png"), ("L", "x.png"), ("LA", "x.png"), ("P", "x.gif"), ("RGBA", "x.png"), ("CMYK", "x.tif")],
+)
+def test_other_modes_become_rgb(tmp_path: Path, mode: str, name: str) -> None:
+    """Half white, half black, each of which every mode has."""
+    black_and_white = np.zeros((40, 60), dtype=np.uint8)
+    black_and_white[:, 30:] = 255
+    Image.fromarray(black_and_white).convert("RGB").convert(mode).save(tmp_path / name)
+    np.testing.assert_array_equal(pixels(tmp_path / name), np.repeat(black_and_white[:, :, None], 3, 2))
 
 
 def test_unknown_networks_are_one_sentence() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -18,7 +20,6 @@ from bench.datasets.parsers import (
     coco,
     cub,
     matlab,
-    mulan,
     nus,
     parse_raw,
     reuters,
@@ -27,8 +28,7 @@ from bench.datasets.parsers import (
     tabular,
     voc,
 )
-from bench.datasets.raw import RawSet, held_out
-from bench.datasets.readers import npz
+from bench.datasets.raw import RawSet, held_out, read_ids
 from bench.errors import UsageError
 
 
@@ -101,6 +101,60 @@ def test_reuters_faults_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "reuters_val_ids.txt").write_text("training/0")
     with pytest.raises(UsageError, match="'training/0' is in the splits train and val"):
         reuters.parse(folder, tmp_path)
+    (tmp_path / "reuters_train_ids.txt").write_text("training/0\ntraining/0\n")
+    with pytest.raises(UsageError, match="'training/0' is twice in the train split"):
+        reuters.parse(folder, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<REUTERS " * 200_000,
+        '<REUTERS TOPICS="YES" ' + "a" * 1_000_000 + "></REUTERS>",
+        '<REUTERS TOPICS="YES" LEWISSPLIT="TRAIN" NEWID="1"><TOPICS>' + "<D>" * 300_000 + "</TOPICS></REUTERS>",
+        '<REUTERS TOPICS="YES" LEWISSPLIT="TRAIN" NEWID="1">' + "<TEXT <TITLE>" * 100_000 + "</REUTERS>",
+        '<REUTERS TOPICS="YES" LEWISSPLIT="TRAIN" NEWID="1"><TEXT>' + " " * 1_000_000 + "x</TEXT></REUTERS>",
+        '<REUTERS TOPICS="YES" LEWISSPLIT="TRAIN" NEWID="1"><TEXT>' + " Reuter" * 200_000 + " x</TEXT></REUTERS>",
+    ],
+)
+def test_reuters_takes_linear_time(tmp_path: Path, text: str) -> None:
+    """On texts for which backtracking would need hours."""
+    (tmp_path / "reut2-000.sgm").write_text(text)
+    start = time.perf_counter()
+    with pytest.raises(UsageError):
+        reuters.parse(tmp_path)
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("oil rose.\n Reuter\n", "oil rose."),
+        ("oil rose.\n REUTER", "oil rose."),
+        ("the news of Reuter", "the news of"),
+        ("the news ofReuter", "the news ofReuter"),
+        ("Reuter", "Reuter"),
+        ("oil\n reuter", "oil\n reuter"),
+    ],
+)
+def test_the_agencys_name_at_the_end_is_no_text(text: str, expected: str) -> None:
+    assert reuters.text_of(f"<TEXT><BODY>{text}</BODY></TEXT>") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("reuters_train_ids.txt", b"\xff\xfe", r"reuters_train_ids\.txt, line 1 is not UTF-8"),
+        ("reuters_train.jsonl", b'{"id": "a"}\n{"text": "b"}\n', r"line 2 cannot be read as JSON .*field `id`"),
+        ("reuters_train.jsonl", b'{"id": "a"}\nnonsense\n', r"line 2 cannot be read as JSON"),
+        ("reuters_train.jsonl", b"[" * 100_000, r"line 1 cannot be read as JSON"),
+        ("reuters_train.jsonl.gz", b"\x1f\x8b\x08 torn", r"jsonl\.gz cannot be read as a \.gz file"),
+    ],
+)
+def test_faults_in_ids_are_one_sentence(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        read_ids(tmp_path, "reuters")
 
 
 # --- AAPD: the real line files --------------------------------------------------------------------------------------
@@ -152,6 +206,28 @@ def test_aapd_as_csv(tmp_path: Path) -> None:
     assert raw.label_names[int(raw.splits["val"].y[0].argmax())] == "cs.IT"  # the most frequent subject comes first
     assert raw.splits["test"].items[0] == "a text, with a comma"
     assert "alphabetical and wrong" in raw.notes[0]
+
+
+def test_blank_lines_of_the_csv_version_are_no_rows() -> None:
+    texts, y = aapd.parse_csv('text,p,q\n"a, b",1,0\n\nc,0,1\n\n', ["p", "q"], "x.csv")
+    assert (texts, y.tolist()) == (["a, b", "c"], [[1, 0], [0, 1]])
+    long = "word " * 50_000
+    assert aapd.parse_csv(f"text,p,q\n{long},1,0\nc,0,1\n", ["p", "q"], "x.csv")[0][0] == long
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "x.csv has no rows under a header"),
+        ("text,p,q\n", "x.csv has no rows under a header"),
+        ("text,p,q\na,1,0\nb,1\n", "x.csv, line 3: 2 fields under 3 columns"),
+        ("text,p,q\na,1,0\nb,1,2\n", r"1 columns of 0 and 1 and 2 others \('text', 'q'\)"),
+        ('text,p,q\n"a,1,0\n', "x.csv cannot be read as CSV"),
+    ],
+)
+def test_faults_in_the_csv_version_are_one_sentence(content: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        aapd.parse_csv(content, ["p", "q"], "x.csv")
 
 
 def test_aapd_faults_are_one_sentence(tmp_path: Path) -> None:
@@ -238,13 +314,41 @@ def test_voc_faults_are_one_sentence(tmp_path: Path) -> None:
     bomb = '<!DOCTYPE a [<!ENTITY b "c">]><annotation><object><name>&b;</name></object></annotation>'
     path = next((folder / "VOCdevkit/VOC2012/Annotations").glob("*.xml"))
     path.write_text(bomb)
-    with pytest.raises(UsageError, match="the annotation cannot be read"):
+    with pytest.raises(UsageError, match=r"the annotation .*\.xml cannot be read as XML"):
         voc.parse(folder, 2012)
     path.unlink()
     with pytest.raises(UsageError, match="has neither class lists nor Annotations"):
         voc.parse(folder, 2012)
     with pytest.raises(UsageError, match=r"has no list ImageSets/Main/train\.txt of VOC2007"):
         voc.parse(folder, 2007)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<name>[a-z]+</name>", "", r"the annotation 2008_000000\.xml: an object '', difficult '[01]', is not of VOC"),
+        ("<name>[a-z]+</name>", "<name>unicorn</name>", "an object 'unicorn'"),
+        ("<difficult>[01]</difficult>", "<difficult>yes</difficult>", "difficult 'yes', is not of VOC"),
+    ],
+)
+def test_an_object_that_is_not_of_voc_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    folder, _ = voc_folder(tmp_path, 2012, 300, 50)
+    path = folder / "VOCdevkit/VOC2012/Annotations/2008_000000.xml"
+    path.write_text(re.sub(old, new, path.read_text()))
+    with pytest.raises(UsageError, match=message):
+        voc.parse(folder, 2012)
+
+
+def test_voc_class_lists_say_of_every_photograph(tmp_path: Path) -> None:
+    ids = ["000001", "000002"]
+    lists = {f"{name}_train.txt": "000001 -1\n000002  1\n" for name in voc.CLASSES}
+    assert (voc.from_class_lists(lists, ["train"], ids, "absent", "raw") == [[0] * 20, [1] * 20]).all()  # type: ignore[union-attr]
+    lists["cat_train.txt"] = "000001 -1\n"
+    with pytest.raises(UsageError, match="the lists of the class cat do not say whether 000002 has it"):
+        voc.from_class_lists(lists, ["train"], ids, "absent", "raw")
+    lists["cat_train.txt"] = "000001 -1\n000001 1\n"
+    with pytest.raises(UsageError, match=r"cat_train\.txt, line 2: 000001 occurs twice"):
+        voc.from_class_lists(lists, ["train"], ids, "absent", "raw")
 
 
 # --- COCO: a real file of its format --------------------------------------------------------------------------------
@@ -254,17 +358,19 @@ def test_coco_instances_agree_with_voc_labels_of_the_same_photographs(shared_dat
     """raw/coco-format holds VOC2007 photographs in COCO's format. Its boxes are those of all objects, but some
     photographs lack persons or others that VOC marks: the provenance counts 4703 equal of 5026."""
     content = gzip.decompress((shared_data / "raw/coco-format/voc2007_instances_val.json.gz").read_bytes())
-    names, _, files, y = coco.instances(content, "real file")
-    assert names == voc.CLASSES
+    read = coco.instances(content, "real file")
+    chosen = coco.categories(read)
+    images, y = coco.labelled(read, chosen)
+    files = [image.file_name for image in images]
+    assert [category.name for category in chosen] == voc.CLASSES
     assert y.shape == (len(files), 20)
     official = voc.parse(shared_data / "raw/voc2007-imagesets.tar.gz", 2007, "present")
     known = {one: row for part in official.splits.values() for one, row in zip(part.ids, part.y, strict=True)}
     equal = [bool((known[file[:6]] == row).all()) for file, row in zip(files, y, strict=True)]
     assert sum(equal) / len(equal) > 0.93
     assert all((known[file[:6]] >= row).all() for file, row in zip(files, y, strict=True))  # never a label too many
-    read = json.loads(content)
-    annotated = {one["image_id"] for one in read["annotations"]}
-    assert len(files) == len(annotated) < len(read["images"])  # photographs without boxes are left out
+    annotated = {annotation.image_id for annotation in read.annotations}
+    assert len(files) == len(annotated) < len(read.images)  # photographs without boxes are left out
 
 
 def coco_file(images: int, seed: int) -> dict:
@@ -291,8 +397,49 @@ def test_coco_splits_leave_out_images_without_annotations(tmp_path: Path) -> Non
     assert raw.label_names[int(first.y[0].argmax())] == expected
     assert first.items[0] == tmp_path / "val2017" / f"{1:012}.jpg"
     (tmp_path / "instances_val2017.json").write_text('{"images": []}')
-    with pytest.raises(UsageError, match="is not in COCO's instances format"):
+    with pytest.raises(UsageError, match=r"instances_val2017\.json .*missing required field `annotations`"):
         coco.parse(tmp_path, 2017)
+
+
+def test_coco_categories_are_those_of_both_files(tmp_path: Path) -> None:
+    """A subset: "person", its own super-category, is not used in val; "vehicle" stands above "car" and is no label."""
+    categories = [
+        {"id": 1, "name": "person", "supercategory": "person"},
+        {"id": 2, "name": "vehicle", "supercategory": "none"},
+        {"id": 3, "name": "car", "supercategory": "vehicle"},
+    ]
+    for split, used in (("train", [3, 1, 3, 1]), ("val", [3, 3])):
+        images = [{"id": number, "file_name": f"{number}.jpg"} for number in range(len(used))]
+        annotations = [{"image_id": number, "category_id": category} for number, category in enumerate(used)]
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        (tmp_path / f"instances_{split}2017.json").write_text(json.dumps(content))
+    raw = coco.parse(tmp_path, 2017)
+    assert raw.label_names == ["person", "car"]
+    assert sizes(raw) == {"train": (2, 2), "val": (2, 2), "test": (2, 2)}
+    assert raw.splits["test"].y.tolist() == [[0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("images", 1, "file_name"), None, r"missing required field `file_name` - at `\$\.images\[1\]`"),
+        (("images", 1, "id"), "x", r"Expected `int`, got `str` - at `\$\.images\[1\]\.id`"),
+        (("images", 1, "id"), 3, "two images have the id 3"),
+        (("categories", 0, "name"), None, "missing required field `name`"),
+        (("categories", 0, "id"), 1, "two categories have the id 1"),
+        (("annotations", 2, "category_id"), 5, "annotation 2 has the category 5, which is none"),
+        (("annotations", 2, "image_id"), None, "missing required field `image_id`"),
+    ],
+)
+def test_faults_in_instances_name_the_field(path: tuple[str, int, str], value: object, message: str) -> None:
+    content = coco_file(4, 0)
+    section, number, field = path
+    if value is None:
+        del content[section][number][field]
+    else:
+        content[section][number][field] = value
+    with pytest.raises(UsageError, match=message):
+        coco.instances(json.dumps(content).encode(), "x.json")
 
 
 # --- CUB: the real lists, imitated attribute labels -----------------------------------------------------------------
@@ -317,6 +464,40 @@ def test_cub_has_the_papers_sizes(shared_data: Path, tmp_path: Path) -> None:
     (tmp_path / "attributes/image_attribute_labels.txt").write_text("1 313 1 3 0.5")
     with pytest.raises(UsageError, match="line 1: there is no attribute 313; there are 312"):
         cub.parse(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("train_test_split.txt", "1 1\n", r"train_test_split\.txt: it does not say 0 or 1 of the image 2"),
+        ("train_test_split.txt", "1 1\n2 2\n", r"train_test_split\.txt: it does not say 0 or 1 of the image 2"),
+        ("images.txt", "1 a.jpg\n1 b.jpg\n", r"images\.txt, line 2: the number 1 occurs twice"),
+        ("images.txt", "1 a.jpg\n2\n", r"images\.txt, line 2: '2' is not a number and its value"),
+        ("images.txt", b"1 \xff.jpg\n", r"images\.txt, line 1 is not UTF-8"),
+        ("attributes/image_attribute_labels.txt", "1 \u00b2 1 3 0.5\n", "line 1: there is no attribute \u00b2"),
+        ("attributes/image_attribute_labels.txt", "1 2\n", "line 1: '1 2' is not image, attribute, 0 or 1"),
+        (
+            "attributes/image_attribute_labels.txt",
+            "1 2 1\n1 2 0\n",
+            "line 2: the image 1 has attribute 2, and has it not",
+        ),
+    ],
+)
+def test_faults_in_cubs_lists_are_one_sentence(tmp_path: Path, file: str, content: str | bytes, message: str) -> None:
+    (tmp_path / "attributes").mkdir()
+    (tmp_path / "images.txt").write_text("1 a.jpg\n2 b.jpg\n")
+    (tmp_path / "train_test_split.txt").write_text("1 1\n2 0\n")
+    (tmp_path / "attributes.txt").write_text("1 red\n2 blue\n")
+    (tmp_path / "attributes/image_attribute_labels.txt").write_text("1 1 1\n2 2 1\n")
+    cub.parse(tmp_path)
+    (tmp_path / file).write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(UsageError, match=message):
+        cub.parse(tmp_path)
+
+
+def test_attributes_are_found_by_their_numbers() -> None:
+    y = cub.attribute_labels("1 7 1\n1 3 0\n", ["1"], ["7", "3"], "x.txt")
+    assert y.tolist() == [[1, 0]]
 
 
 # --- NUS-WIDE: an imitation -----------------------------------------------------------------------------------------
@@ -345,80 +526,9 @@ def test_nus_wide(tmp_path: Path) -> None:
     (tmp_path / "Labels_beach_Test.txt").write_text("1\n0\n")
     with pytest.raises(UsageError, match=r"Labels_beach_Test\.txt: 2 lines for 10 images"):
         nus.parse(tmp_path)
-
-
-# --- Mulan: real files ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["birds", "emotions", "flags"])
-def test_mulan_files_hold_what_the_npz_files_hold(name: str, shared_data: Path) -> None:
-    """Against raw/mulan (original ARFF and XML; birds and flags have nominal features) and multilabel/*.npz."""
-    raw = mulan.parse(shared_data / f"raw/mulan/{name}")
-    expected = npz.load(name, shared_data / f"multilabel/{name}.npz")
-    assert raw.label_names == expected.label_names
-    for split, part in raw.splits.items():
-        np.testing.assert_array_equal(part.y, expected.splits[split].y)
-        np.testing.assert_allclose(np.asarray(part.items), expected.splits[split].x, atol=1e-6)
-
-
-XML = (
-    '<labels xmlns="http://mulan.sourceforge.net/labels"><label name="a"/>'
-    '<label name="b"><label name="c"/></label></labels>'
-)
-
-
-def test_sparse_arff_and_label_hierarchies(tmp_path: Path) -> None:
-    """An imitation: attributes count from 0, what is left out is 0, a nominal label has its declared value."""
-    (tmp_path / "set.xml").write_text(XML)
-    (tmp_path / "set.arff").write_text(
-        "@relation r\n@attribute x numeric\n@attribute 'y z' numeric\n@attribute a {0,1}\n@attribute b {0,1}\n"
-        "@attribute c {0,1}\n@data\n" + "{0 1.5, 2 1}\n{1 2, 3 1, 4 1}\n{0 1, 4 1}\n{2 1}\n{3 1}\n" * 2
-    )
-    raw = mulan.parse(tmp_path)
-    assert raw.label_names == ["a", "b", "c"]
-    assert sum(len(part.y) for part in raw.splits.values()) == 10
-    x, y = mulan.read_arff(tmp_path / "set.arff", ["a", "b", "c"])
-    np.testing.assert_array_equal(x[:3], [[1.5, 0], [0, 2], [1, 0]])
-    np.testing.assert_array_equal(y[:3], [[1, 0, 0], [0, 1, 1], [0, 0, 1]])
-
-
-def test_what_a_sparse_arff_leaves_out_is_a_nominal_attributes_first_value(tmp_path: Path) -> None:
-    (tmp_path / "set.arff").write_text(
-        "@relation r\n@attribute x numeric\n@attribute k {2,0}\n@attribute a {1,0}\n@attribute b {0,1}\n"
-        "@data\n{0 3.5, 3 1}\n{1 0, 2 0}\n"
-    )
-    x, y = mulan.read_arff(tmp_path / "set.arff", ["a", "b"])
-    np.testing.assert_array_equal(x, [[3.5, 2], [0, 0]])
-    np.testing.assert_array_equal(y, [[1, 1], [0, 0]])
-
-
-@pytest.mark.parametrize(
-    ("arff", "message"),
-    [
-        ("@relation r\n@attribute a {0,1}\n@data\n1\n", "the label 'b' is not among its attributes"),
-        ("not an arff", "cannot be read as ARFF"),
-        (
-            "@relation r\n@attribute a {0,1}\n@attribute b {0,1}\n@attribute c {0,1}\n@attribute x numeric\n"
-            "@data\n1,0,1,?\n",
-            "row 0: the value of 'x' is missing",
-        ),
-        (
-            "@relation r\n@attribute a numeric\n@attribute b {0,1}\n@attribute c {0,1}\n@data\n2,0,1\n",
-            "the label in row 0, column 0 is 2",
-        ),
-    ],
-)
-def test_faults_in_arff_are_one_sentence(tmp_path: Path, arff: str, message: str) -> None:
-    (tmp_path / "set.xml").write_text(XML)
-    (tmp_path / "set.arff").write_text(arff)
-    with pytest.raises(UsageError, match=message):
-        mulan.parse(tmp_path)
-
-
-def test_label_lists_do_not_expand_entities(tmp_path: Path) -> None:
-    (tmp_path / "set.xml").write_text('<!DOCTYPE a [<!ENTITY b "c">]><labels><label name="&b;"/></labels>')
-    with pytest.raises(UsageError, match=r"the label list .* cannot be read"):
-        mulan.parse(tmp_path)
+    (tmp_path / "Labels_beach_Test.txt").write_text("1\n0\n-1\n" + "0\n" * 7)
+    with pytest.raises(UsageError, match=r"Labels_beach_Test\.txt: the value 3, '-1', is neither 0 nor 1"):
+        nus.parse(tmp_path)
 
 
 # --- a user's own CSV -----------------------------------------------------------------------------------------------
@@ -452,11 +562,43 @@ def test_csv_of_texts_with_and_without_a_split(tmp_path: Path) -> None:
         ("text,labels,split\nx,a;b,training\n", "line 2: the split 'training' is not train, val or test"),
         ("f,f,labels\n1,2,a\n3,4,b\n", "two columns of the name 'f'"),
         ("f,labels\n1,a\n\nx,b\n", "in line 4 f is 'x', not a finite number"),
+        ("f,labels\n1_000,a;b\n", "in line 2 f is '1_000', not a finite number"),
+        ("f,labels\n2020_01,a;b\n", "in line 2 f is '2020_01', not a finite number"),
+        ("f,labels\n\u0661,a;b\n", "in line 2 f is '\u0661', not a finite number"),
+        ("f,labels\n1e39,a;b\n", "in line 2 f is '1e39', not a finite number"),
+        ("f,labels\n1e400,a;b\n", "in line 2 f is '1e400', not a finite number"),
+        ("f,labels\n,a;b\n", "in line 2 f is '', not a finite number"),
     ],
 )
 def test_faults_in_csv_are_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "mine.csv").write_text(text)
     with pytest.raises(UsageError, match=message):
+        tabular.parse(tmp_path / "mine.csv")
+
+
+def test_a_column_that_numbers_the_rows_is_no_feature(tmp_path: Path) -> None:
+    """As pandas writes it, without a name, or with one; in MATLAB files likewise."""
+    lines = [f"{row},{row % 7 / 2},{'a;b' if row % 2 else 'b'}" for row in range(120)]
+    for name in ("", "id"):
+        (tmp_path / "mine.csv").write_text(f"{name},x,labels\n" + "\n".join(lines) + "\n")
+        raw = tabular.parse(tmp_path / "mine.csv")
+        assert raw.notes == (f"the feature {name!r} numbers the rows; it is left out",)
+        assert raw.feature_names == ("x",)
+        assert np.asarray(raw.splits["train"].items).shape == (72, 1)
+    x = np.array([[float(field) for field in line.split(",")[:2]] for line in lines])
+    scipy.io.savemat(tmp_path / "mine.mat", {"data": x, "target": np.arange(240).reshape(120, 2) % 3 % 2})
+    raw = matlab.parse(tmp_path / "mine.mat")
+    assert raw.notes == ("the feature in column 0 numbers the rows; it is left out",)
+    assert np.asarray(raw.splits["train"].items).shape == (72, 1)
+
+
+def test_csv_with_a_byte_order_mark_and_texts_of_any_length(tmp_path: Path) -> None:
+    long = "word " * 50_000
+    (tmp_path / "mine.csv").write_bytes(f"\ufefftext,labels\r\n{long},a\r\nshort,b\r\n".encode() * 1 + b"x,a\r\n" * 9)
+    raw = tabular.parse(tmp_path / "mine.csv")
+    assert long in [text for part in raw.splits.values() for text in part.items]
+    (tmp_path / "mine.csv").write_bytes(b"text,labels\nx,a\n\xe9,b\n")
+    with pytest.raises(UsageError, match=r"mine\.csv, line 3 is not UTF-8"):
         tabular.parse(tmp_path / "mine.csv")
 
 
@@ -503,6 +645,57 @@ def test_matlab_sets_in_their_several_shapes(tmp_path: Path) -> None:
         matlab.parse(tmp_path / "none.mat")
 
 
+def test_the_parts_of_a_matlab_file_lie_one_way(tmp_path: Path) -> None:
+    """A square part lies as the other does; where nothing tells, it is refused unless both ways are the same."""
+    random = np.random.default_rng(0)
+    x, y = random.random((10, 4)), random.integers(0, 2, (10, 3))
+    y[7:] = [[1, 0, 0], [1, 1, 0], [0, 1, 0]]
+    for targets in ({"train_target": y[:7], "test_target": y[7:]}, {"train_target": y[:7].T, "test_target": y[7:].T}):
+        scipy.io.savemat(tmp_path / "set.mat", {"train_data": x[:7], "test_data": x[7:], **targets})
+        np.testing.assert_array_equal(matlab.parse(tmp_path / "set.mat").splits["test"].y, y[7:])
+    scipy.io.savemat(tmp_path / "set.mat", {"data": x[7:], "target": y[7:]})
+    with pytest.raises(
+        UsageError, match=r"targets of the shape \(3, 3\) may lie as \[rows, labels\] or \[labels, rows\]"
+    ):
+        matlab.parse(tmp_path / "set.mat")
+    scipy.io.savemat(tmp_path / "set.mat", {"data": x[7:], "target": np.eye(3)})
+    assert sum(part.y.sum() for part in matlab.parse(tmp_path / "set.mat").splits.values()) == 3
+
+
+MATRIX = np.arange(20.0).reshape(5, 4)
+TARGETS = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"data": MATRIX + 1j, "target": TARGETS}, "data must be a matrix of real numbers; it is complex128"),
+        ({"data": MATRIX, "target": TARGETS * 1j}, "target must be a matrix of real numbers; it is complex128"),
+        ({"data": sparse.csc_matrix(MATRIX + 1j), "target": TARGETS}, "data must be a matrix of real numbers"),
+        ({"data": np.where(MATRIX == 6, np.nan, MATRIX), "target": TARGETS}, "row 1, column 2 is nan, not finite"),
+        ({"data": MATRIX * 1e300, "target": TARGETS}, "too large for float32"),
+        ({"data": MATRIX, "target": TARGETS * 2}, "labels are 0 or 1"),
+        ({"data": MATRIX, "target": np.where(MATRIX[:, :2] == 0, -1, TARGETS)}, "targets hold -1, 0 and 1"),
+        ({"data": MATRIX, "target": np.array(["a", "b"])}, "target must be a matrix of real numbers"),
+        ({"data": {"a": MATRIX}, "target": TARGETS}, "data must be a matrix of real numbers"),
+        ({"data": np.zeros((0, 4)), "target": np.zeros((0, 2))}, "has no rows"),
+        (
+            {"train_data": MATRIX, "train_target": TARGETS, "test_data": MATRIX[:, :3], "test_target": TARGETS},
+            "train and test have different numbers of features",
+        ),
+        (
+            {"train_data": MATRIX, "train_target": TARGETS, "test_data": MATRIX, "test_target": TARGETS[:, :1]},
+            r"5 and 5 rows of features, targets of the shape \(5, 2\) and \(5, 1\)",
+        ),
+    ],
+)
+def test_faults_in_matlab_files_are_one_sentence(tmp_path: Path, content: dict, message: str) -> None:
+    scipy.io.savemat(tmp_path / "set.mat", content)
+    with pytest.raises(UsageError, match=message) as error:
+        matlab.parse(tmp_path / "set.mat")
+    assert "set.mat" in str(error.value)
+
+
 # --- the registry of parsers ----------------------------------------------------------------------------------------
 
 
@@ -525,3 +718,39 @@ def test_every_set_of_the_paper_has_a_parser_with_its_licence_and_steps() -> Non
 def test_a_raw_path_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--raw .* does not exist"):
         parse_raw("Reuters", tmp_path / "nothing")
+
+
+def test_a_file_of_no_known_format_is_what_the_sentence_is_about(tmp_path: Path) -> None:
+    (tmp_path / "news.txt").write_text("x")
+    with pytest.raises(
+        UsageError, match=r"^--raw .*news\.txt is not what a set of your own is made from: a \.csv, a \.mat"
+    ):
+        parse_raw("news", tmp_path / "news.txt")
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Of which the one in the last folder counted."""
+    for folder in (tmp_path, tmp_path / "old"):
+        folder.mkdir(exist_ok=True)
+        for split in ("train", "val"):
+            (folder / f"instances_{split}2017.json").write_text(json.dumps(coco_file(10, 0)))
+        (folder / "label_train").write_text("cs.IT")
+    with pytest.raises(UsageError, match=r"has two files instances_train2017\.json, the second as old/instances"):
+        coco.parse(tmp_path, 2017)
+    with pytest.raises(UsageError, match=r"has two files label_train, the second as old/label_train"):
+        aapd.parse(tmp_path)
+
+
+def test_whatever_a_parser_raises_is_one_sentence_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RecursionError("deep\nin the file")
+
+    (tmp_path / "x.csv").write_text("x")
+    monkeypatch.setattr(tabular, "_table", broken)
+    with pytest.raises(UsageError, match=r"x\.csv cannot be read as a \.csv \(it is nested too deeply\)"):
+        parse_raw("mine", tmp_path / "x.csv")
+    monkeypatch.setattr(reuters, "members", broken)
+    with pytest.raises(UsageError, match=r"cannot be read as the files of Reuters \(it is nested too deeply\)"):
+        parse_raw("Reuters", tmp_path)

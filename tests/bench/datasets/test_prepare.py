@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -118,6 +119,28 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_mixture(tmp_path: Path, monke
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert room > 10
     assert versions(loaded(tmp_path)) == {2}
+
+
+def test_what_stands_in_the_way_of_a_file_is_said_before_the_first_is_moved(tmp_path: Path) -> None:
+    made(raw_set(), tmp_path)
+    (tmp_path / "mine_val_ids.txt").unlink()
+    (tmp_path / "mine_val_ids.txt").mkdir()
+    assert "mine_val_ids.txt is a folder" in str(error_of(lambda: made(raw_set(2), tmp_path)))
+    assert versions(loaded(tmp_path)) == {1}
+
+
+def test_a_file_that_cannot_grow_is_named_with_the_systems_reason(tmp_path: Path) -> None:
+    large = np.ones((3000, 2)) * [[1, 2]]
+    y = np.tile(Y, (750, 1))
+    splits = {split: RawSplit([str(row) for row in range(3000)], large, y) for split in SPLITS}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        error = error_of(lambda: made(replace(raw_set(), splits=splits), tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "mine_train_features_vector.npy cannot be written: File too large" in str(error)
+    assert not list(tmp_path.iterdir())
 
 
 def error_of(call: Callable[[], object]) -> UsageError | None:
