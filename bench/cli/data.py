@@ -62,7 +62,7 @@ def fetch(name: str, *, to: str = "data/raw") -> int:
     print(f"{source.name}: {source.licence}")
     if not source.files:
         raise UsageError(f"{source.name} cannot be downloaded by a program: {source.steps} (home: {source.home}).")
-    folder = Path(to) / source.name
+    folder = _given("--to", to) / source.name
     for file in source.files:
         print(f"{file.url} ({file.note})")
         path = download(file, folder, _progress(file.name))
@@ -112,7 +112,7 @@ def prepare(
     from bench.system.hardware import best_device  # here, because it imports torch, which other verbs do without
 
     config, parsers = configuration.load(), set_parsers()
-    folder = Path(to) if to else Path((config.data or ["data"])[0])
+    folder = Path((config.data or ["data"])[0]) if to is None else _given("--to", to)
     checked_names([name], "a set's name")
     if name.startswith(".") or any(character in name for character in '/\\:*?"<>|@ '):
         raise UsageError(
@@ -125,16 +125,17 @@ def prepare(
     if raw is None and not default.exists():
         how = f"python -m bench data fetch {name}" if name in parsers and parsers[name].files else "--raw PATH"
         raise UsageError(f"there is nothing at {default}; {how} first, or say where the raw files are with --raw.")
-    rows = parse_raw(name, Path(raw) if raw else default, Path(ids) if ids else None, difficult)
+    files = default if raw is None else _given("--raw", raw)
+    rows = parse_raw(name, files, None if ids is None else _given("--ids", ids), difficult)
     sizes = ", ".join(f"{split} {len(rows.splits[split].y)}" for split in SPLITS)
     print(f"{name}: {sizes}; {len(rows.label_names)} labels; {rows.split_rule}", flush=True)
     for note in rows.notes:
-        print(f"note: {note}", flush=True)
+        print(f"note: {printable(note)}", flush=True)
     source = known_set_parser(name)
     licence = source.licence if source else "not stated"
     choice = FeatureChoice(network, words, best_device(device), image_size)
-    extractor, files = prepare_files(rows, folder, licence, choice, lambda line: print(line, flush=True))
-    print(f"written: {len(files)} files in {folder}; features {extractor}")
+    extractor, written = prepare_files(rows, folder, licence, choice, lambda line: print(line, flush=True))
+    print(f"written: {len(written)} files in {folder}; features {extractor}")
     print(f"next: python -m bench data card {rows.stem}@{extractor} --data {folder}")
     return 0
 
@@ -152,7 +153,7 @@ def verify(name: str, *, data: DataFolder = None) -> int:
     faults = [*checksum_faults(source), *size_faults(dataset)]
     print(f"{dataset.full_name}: shapes, finite features and 0/1 labels of all splits: as they should be")
     for fault in faults:
-        print(f"differs: {fault}")
+        print(f"differs: {printable(fault)}")
     print(f"{len(faults)} differences" if faults else "nothing differs")
     return 1 if faults else 0
 
@@ -164,6 +165,12 @@ def card(name: str, *, data: DataFolder = None) -> int:
     for line in card_lines(present(name, config, data_folders(config, data)), config):
         print(printable(line))
     return 0
+
+
+def _given(option: str, value: str) -> Path:
+    if not value:
+        raise UsageError(f"{option} is empty; is a shell variable unset?")
+    return Path(value)
 
 
 def _progress(name: str) -> Any:

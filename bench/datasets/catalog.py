@@ -16,6 +16,7 @@ from typing import Any
 from bench.config import Config, DatasetEntry
 from bench.datasets.readers import canonical, npz, yeast
 from bench.datasets.source import Source, Unreadable
+from bench.datasets.validation import printable
 from bench.errors import UsageError, did_you_mean
 from bench.system import reading
 
@@ -35,6 +36,8 @@ class Missing:
 
 def data_folders(config: Config, given: str | None) -> list[Path]:
     """``--data``, else ``BENCH_DATA`` (several, separated as in PATH), else bench.toml."""
+    if given == "":
+        raise UsageError("--data is empty; is a shell variable unset?")
     if given is not None:
         folders = [Path(given)]
     elif os.environ.get("BENCH_DATA"):
@@ -59,7 +62,7 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
     """
     if spec.endswith(".npz") or os.sep in spec:
         return _by_path(Path(spec))
-    name, _, extractor = spec.partition("@")
+    name, _, extractor = printable(spec).partition("@")
     registered = _same(name, config.datasets)
     if registered is not None:
         entry = config.datasets[registered]

@@ -14,7 +14,7 @@ import numpy as np
 from bench.datasets.dataset import SPLITS
 from bench.datasets.raw import RawSet
 from bench.datasets.readers import canonical
-from bench.datasets.validation import SEPARATORS, checked_features, checked_names, repeated
+from bench.datasets.validation import SEPARATORS, checked_features, checked_names, printable, repeated
 from bench.errors import UsageError
 from bench.system import reading, writing
 
@@ -68,10 +68,10 @@ def prepare(
         files = canonical.files(made, raw.stem, extractor)
         written = [*files, *(ids_path(made, raw.stem, split) for split in SPLITS)]
         card = {
-            "source": raw.source,
+            "source": printable(raw.source),
             "licence": licence,
             "split_rule": raw.split_rule,
-            "notes": list(raw.notes),
+            "notes": [printable(note) for note in raw.notes],
             "features": own,
             "sha256": {path.name: reading.sha256(path) for path in written},
         }

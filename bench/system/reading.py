@@ -331,12 +331,21 @@ def matlab_names(path: Path | str) -> set[str]:
 def matlab(path: Path | str) -> dict[str, np.ndarray]:
     """The variables of a MATLAB file before version 7.3."""
     from scipy.io import loadmat, whosmat
+    from scipy.io.matlab import matfile_version
+    from scipy.sparse import issparse
+
+    from bench.system.matlab_format import checked_variables
 
     raw = content(path)
     with reading(path, "a MATLAB file before version 7.3"):
+        readable = checked_variables(raw, MOST_TEXT) if matfile_version(io.BytesIO(raw))[0] == 1 else None
         dense = [math.prod(shape) * 8 for _, shape, kind in whosmat(io.BytesIO(raw)) if kind not in ("sparse", "char")]
         _fits(path, sum(dense))
-        return {name: value for name, value in loadmat(io.BytesIO(raw)).items() if not name.startswith("__")}
+        found = loadmat(io.BytesIO(raw), variable_names=readable)
+        for value in found.values():
+            if issparse(value) and value.format == "csc":
+                value.check_format(full_check=True)
+        return {name: value for name, value in found.items() if not name.startswith("__")}
 
 
 def tensors(path: Path | str) -> tuple[Mapping[str, str], dict[str, Any]]:

@@ -80,8 +80,8 @@ def load(name: str, path: Path) -> Dataset:
     there = ", ".join(sorted(map(printable, headers))) or "no array"
     if "Y" not in wanted:
         raise UsageError(f"the data file {path} has no array Y (labels); it has {there}.")
-    if not {"X", "X_data"} & wanted:
-        raise UsageError(f"the data file {path} has neither X nor X_data (features); it has {there}.")
+    if len({"X", "X_data"} & wanted) != 1:
+        raise UsageError(f"the data file {path} needs either X or X_data (features), not both; it has {there}.")
     arrays = reading.arrays(path, wanted)
     y = checked_labels(arrays["Y"], f"{path}, Y")
     x = _features(arrays, path)

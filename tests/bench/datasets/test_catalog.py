@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from bench import config
-from bench.datasets.catalog import Missing, Source, available, data_folders, resolve, scan
+from bench.datasets import validation
+from bench.datasets.catalog import IN_PACKAGES, Missing, Source, available, data_folders, resolve, scan
 from bench.datasets.dataset import SplitArrays
 from bench.datasets.readers import canonical, npz, yeast
+from bench.datasets.shape import Shape, shape_of
+from bench.datasets.source import Unreadable
 from bench.errors import UsageError
+from bench.tables.dataset_table import dataset_frame
 
 
 @pytest.fixture
@@ -142,6 +147,9 @@ def test_data_folder_by_option_environment_or_file(
     assert data_folders(settings, None) == [tmp_path]
     with pytest.raises(UsageError, match="nowhere, given by --data, does not exist"):
         data_folders(settings, "nowhere")
+    for name, sentence in (("", "--data is empty"), ("x" * 5000, "does not exist"), ("nul\0", "does not exist")):
+        with pytest.raises(UsageError, match=sentence):
+            data_folders(settings, name)
 
 
 # --- splits ---------------------------------------------------------------------------------------------------------
@@ -194,10 +202,7 @@ def nan_at(row: int, column: int) -> np.ndarray:
 
 
 FAULTS = {
-    "not a number": (
-        lambda f: overwrite(f, "val", x=nan_at(5, 2)),
-        "Tiny_val_features_e1.npy: the feature in row 5, column 2 is nan",
-    ),
+    "not a number": (lambda f: overwrite(f, "val", x=nan_at(5, 2)), "e1.npy: the feature in row 5, column 2 is nan"),
     "label 2": (lambda f: overwrite(f, "test", y=arrays().y + 1), "row 1, column 0 is 2; labels are 0 or 1"),
     "label counts": (
         lambda f: overwrite(f, "test", y=arrays(labels=5).y),
@@ -212,14 +217,38 @@ FAULTS = {
     "truncated features": (lambda f: truncate(f / "Tiny_val_features_e1.npy"), "it is truncated or damaged"),
     "truncated labels": (lambda f: truncate(f / "Tiny_val_labels.npz"), "it may be damaged or truncated"),
     "names": (lambda f: (f / "Tiny_label_names.txt").write_text("a\nb\n"), "2 label names for 4 labels"),
-    "names in Latin-1": (
-        lambda f: (f / "Tiny_label_names.txt").write_bytes(b"caf\xe9\nb\nc\nd\n"),
-        "line 1 is not UTF-8",
+    "names in Latin-1": (lambda f: (f / "Tiny_label_names.txt").write_bytes(b"\xe9\nb\nc\nd\n"), "line 1 is not UTF-8"),
+    "line of its own kind": (lambda f: (f / "Tiny_label_names.txt").write_text("a\nb\x85\nc\nd\n"), "'b\\x85' holds"),
+    "label formats": (lambda f: save_csc(f / "Tiny_val_labels.npz"), "is no CSR matrix"),
+    "label twice": (lambda f: save_twice(f / "Tiny_val_labels.npz"), "the cell in row 1, column 0 is given twice"),
+    "label name": (lambda f: (f / "Tiny_val_labels.npz").write_bytes(b""), "Tiny_val_labels.npz cannot be read as"),
+    "card": (
+        lambda f: (f / "Tiny_card_e1.json").write_text('{"notes": 3}'),
+        "got `int` - at `$.notes`",
     ),
+    "unfinished": (lambda f: (f / "Tiny_card_e1.json").write_text('{"unfinished": true}'), "not prepared to its end"),
     "name twice": (lambda f: (f / "Tiny_label_names.txt").write_text("a\nb\na\nc\n"), "'a' occurs twice"),
     "no positives": (lambda f: overwrite(f, "train", y=np.zeros((8, 4), np.int8)), "no positive label at all"),
     "no negatives": (lambda f: overwrite(f, "train", y=np.ones((8, 4), np.int8)), "no negative label at all"),
 }
+
+
+def save_csc(path: Path) -> None:
+    from scipy import sparse
+
+    sparse.save_npz(path, sparse.csc_matrix(arrays().y))
+
+
+def save_twice(path: Path) -> None:
+    """Row 1, column 0 in two entries."""
+    np.savez(
+        path,
+        data=np.ones(5, np.int8),
+        indices=np.array([0, 0, 1, 2, 3]),
+        indptr=np.array([0, 0, *[5] * 7]),
+        shape=np.array([8, 4]),
+        format=np.array(b"csr"),
+    )
 
 
 def truncate(path: Path) -> None:
@@ -253,6 +282,30 @@ def test_one_label_is_refused(tmp_path: Path) -> None:
         ({"train_idx": np.arange(40), "test_idx": np.arange(39, 50)}, "row 39 is in two splits"),
         ({"train_idx": np.arange(40), "test_idx": np.array([50])}, "test_idx names a row outside 0 to 49"),
         ({"train_idx": np.array([0.5]), "test_idx": np.array([1])}, "train_idx must be a vector of row numbers"),
+        (
+            {"train_idx": np.arange(50) < 40, "test_idx": np.arange(50) > 39},
+            "as numpy.flatnonzero makes them",
+        ),
+        ({"train_idx": np.int64(3), "test_idx": np.arange(9)}, "train_idx must be a vector of row numbers"),
+        ({"has_official_split": np.array([True, False])}, "must be True or False; it is [True, False]"),
+        ({"has_official_split": np.array("False")}, "must be True or False; it is 'False'"),
+        ({"Y": arrays(rows=50).y.T}, "50 rows of features but 4 rows of labels; is Y transposed?"),
+        ({"Y": arrays(rows=50).y * 2 - 1}, "row 0, column 0 is -1; labels are 0 or 1; of -1 and 1, Y > 0 makes them"),
+        (
+            {"Y": np.full(50, -1)},
+            "Y must be a matrix [rows, labels] of 0 and 1; it holds int64 values in the shape (50",
+        ),
+        ({"Y": np.ones((50, 3, 1))}, "in the shape (50, 3, 1)"),
+        ({"Y": np.int8(1)}, "in the shape ()"),
+        ({"Y": np.zeros((50, 2), dtype=[("a", "i4")])}, "Y must be a matrix"),
+        ({"X": np.float32(1)}, "X must be a matrix"),
+        ({"X": np.arange(200.0), "Y": arrays(rows=200).y}, "X must be a matrix"),
+        ({"X": np.full((50, 3), 1e300)}, "the feature in row 0, column 0 is 1e+300, too large for float32"),
+        ({"X": np.full((50, 2), 3e38) * [[-1, 1]] * np.sign(np.arange(50) - 9)[:, None]}, "range from -3e+38 to 3e+38"),
+        ({"label_names": np.array("a")}, "label_names must be a vector of names"),
+        ({"label_names": np.array(list("abcd"), dtype=object)}, "label_names holds Python objects; save it as"),
+        ({"label_names": np.array(["a", "b", "c", "new\nline"])}, "name 3, 'new\\nline' holds the character '\\n'"),
+        ({"X_data": np.ones(3)}, "either X or X_data (features), not both"),
     ],
 )
 def test_npz_faults_are_one_sentence(tmp_path: Path, changes: dict, sentence: str) -> None:
@@ -278,6 +331,12 @@ def csr(**changes: np.ndarray) -> dict[str, np.ndarray]:
         (csr(X_indices=csr()["X_indices"] - 1), "indices must be >= 0"),
         (csr(X_indptr=csr()["X_indptr"][np.r_[0, 2, 1, 3:51]]), "indptr must be a non-decreasing sequence"),
         (csr(X_shape=np.array([50, 2])), "indices must be < 2"),
+        (csr(X_shape=np.array([50, 10**12])), "takes 200000.0 GB"),
+        (csr(X_shape=np.array([50, np.inf])), "shape must be a vector of whole numbers"),
+        (csr(X_shape=np.int64(50)), "shape must be a vector of whole numbers"),
+        (csr(X_shape=np.array([50, 3, 1])), "shape must be the numbers of rows and columns; it is [50, 3, 1]"),
+        (csr(X_indices=np.where(np.arange(150) == 4, 0, csr()["X_indices"])), "row 1, column 0 is given twice"),
+        (csr(X_data=csr()["X_data"] + 1j), "data must be a vector of real numbers"),
         ({"X": np.zeros((0, 3)), "Y": np.zeros((0, 4))}, "has no rows"),
         ({"X": np.full((50, 3), 1j)}, "features are real numbers; it holds complex128 values"),
         ({"test_idx": np.arange(5)}, "has test_idx but no train_idx"),
@@ -305,15 +364,137 @@ def test_whole_archives_pass(tmp_path: Path, settings: config.Config) -> None:
     assert "60/20/20" in dense.split_rule
 
 
+def test_the_place_of_a_value_is_that_of_the_file(tmp_path: Path) -> None:
+    """The rows of the splits are drawn, and a user looks into the file."""
+    for row in (7, 5000):
+        base = arrays(rows=6000)
+        base.x[row, 2] = np.inf
+        path = write_npz(tmp_path / "a.npz", X=base.x, Y=base.y)
+        with pytest.raises(UsageError, match=rf"a\.npz, X: the feature in row {row}, column 2 is inf, not finite"):
+            npz.load("a", path)
+
+
+def test_what_nobody_needs_is_not_looked_at_and_what_can_be_read_is(tmp_path: Path) -> None:
+    base = arrays(rows=50)
+    path = write_npz(
+        tmp_path / "a.npz",
+        X=base.x.astype(np.float16),
+        Y=base.y.astype(bool),
+        feature_names=np.array(["a", "b", {}], dtype=object),
+        groups=np.array([{}], dtype=object),
+        label_names=np.array([b"a", "\xe9".encode(), b"c", b"d"]),
+        train_idx=np.arange(40, dtype=np.uint64),
+        test_idx=np.arange(42, 50),
+        val_idx=np.array([]),
+    )
+    dataset = npz.load("a", path)
+    assert dataset.label_names == ["a", "\xe9", "c", "d"]
+    assert dataset.splits["test"].y.dtype == np.int8
+    np.testing.assert_array_equal(dataset.splits["test"].x, base.x[42:].astype(np.float16).astype(np.float32))
+    assert "2 of 50 rows are in no split." in dataset.warnings
+    assert npz.feature_names(path) == []
+
+
+def test_whatever_escapes_a_reader_names_the_file_and_the_reader(
+    tmp_path: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = found(str(write_npz(tmp_path / "a.npz")), settings, tmp_path)
+    monkeypatch.setattr(npz, "load", lambda *_: [][1])
+    with pytest.raises(UsageError, match=r"a\.npz cannot be read as data of the reader npz \(list index out of"):
+        source.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        (" ", "' ' is blank"),
+        ("a" * 201, "has 201 characters, more than 200"),
+        ("nul\0", "'nul\\x00' holds"),
+        ("a\x85b", "holds the character '\\x85'"),
+        ("a\u2028b", "holds the character '\\u2028'"),
+        ("\x1b[31mred", "holds the character '\\x1b'"),
+        ("caf\udce9", "holds the character '\\udce9'"),
+        ("a/b", "holds the character '/'"),
+    ],
+)
+def test_names_from_outside_have_one_rule(name: str, fault: str) -> None:
+    with pytest.raises(UsageError) as error:
+        validation.checked_names(["a", name], "here", "/")
+    assert str(error.value).startswith(f"here: name 1, {name[:40]!r}")
+    assert fault in str(error.value)
+    assert str(error.value).isprintable()
+    assert validation.printable(str(error.value)) == str(error.value)
+
+
+def test_names_in_any_script_pass() -> None:
+    names = ["caf\xe9", "\u4e16\u754c", "l_1 & 50%", "\u0645\u06cc\u200c\u062e", "\xa0x"]
+    assert validation.checked_names(names, "here") == names
+
+
+ODD = {
+    "fifo": lambda f: os.mkfifo(f / "fifo.npz"),
+    "folder": lambda f: (f / "folder.npz").mkdir(),
+    ".#lock": lambda f: (f / ".#lock.npz").symlink_to("somebody@host.123"),
+    "._x": lambda f: (f / "._x.npz").write_bytes(b"\0\5\x16\7"),
+    "torn": lambda f: truncate(write_npz(f / "torn.npz")),
+    "a@b": lambda f: write_npz(f / "a@b.npz"),
+    "caf\\udce9": lambda f: write_npz(f / "caf\udce9.npz"),
+    "pipe": lambda f: os.mkfifo(f / "pipe_train_features_e1.npy"),
+}
+"""A file that cannot be a set, by the name under which it is left out."""
+
+
+def test_one_odd_file_is_named_and_stops_no_other(tmp_path: Path, settings: config.Config) -> None:
+    for make in ODD.values():
+        make(tmp_path)
+    (tmp_path / ".tmp").mkdir()
+    write_npz(tmp_path / ".tmp/good.npz")
+    write_npz(tmp_path / "good.npz")
+    write(tmp_path)
+    sets = available(settings, [tmp_path])
+    assert {one.full_name for one in sets if isinstance(one, Source)} == {"yeast@mulan", "Tiny@e1", "good@npz"}
+    assert {one.name for one in sets if isinstance(one, Unreadable)} == set(ODD)
+    assert all(one.fault.isprintable() for one in sets if isinstance(one, Unreadable))
+    assert len(found("good", settings, tmp_path).load().splits["test"].x) == 10
+    with pytest.raises(UsageError, match=r"fifo\.npz is a folder, a pipe or a device, not a file"):
+        resolve("fifo", settings, [tmp_path])
+    with pytest.raises(UsageError, match=r"holds the character '\\udce9'; rename it"):
+        resolve("caf\udce9", settings, [tmp_path])
+    frame = dataset_frame(settings, [tmp_path]).set_index("dataset")
+    assert "fifo.npz" in frame.loc["fifo", "fault"]
+    assert frame.loc["good", "labels"] == 4
+
+
+def test_a_package_that_is_missing_stops_no_other_set(
+    tmp_path: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent() -> Source:
+        raise UsageError("yeast comes with the package river, which is not installed; pip install river.")
+
+    monkeypatch.setitem(IN_PACKAGES, "river", absent)
+    write_npz(tmp_path / "good.npz")
+    assert [one.full_name for one in available(settings, [tmp_path]) if isinstance(one, Source)] == ["good@npz"]
+    missing = resolve("yeast", settings, [tmp_path])
+    assert isinstance(missing, Missing)
+    assert missing.get.endswith("pip install river")
+
+
+def test_the_size_of_a_set_before_it_is_loaded(tmp_path: Path, settings: config.Config) -> None:
+    write(tmp_path)
+    source = found("Tiny", settings, tmp_path)
+    assert shape_of(source.files, source.load) == Shape(8, 16, 3, 4)
+    overwrite(tmp_path, "test", x=np.zeros(8, np.float32))
+    with pytest.raises(UsageError, match="must be a matrix"):
+        shape_of(source.files, source.load)
+
+
 def test_labels_out_of_bounds_are_refused(tmp_path: Path, settings: config.Config) -> None:
     write(tmp_path)
     path = tmp_path / "Tiny_val_labels.npz"
     with np.load(path) as archive:
         parts = dict(archive)
     np.savez(path, **{**parts, "indices": parts["indices"] + 1})
-    with pytest.raises(
-        UsageError, match=r"the arrays of the label file .* cannot be read as a CSR matrix \(.*indices must be < 4"
-    ):
+    with pytest.raises(UsageError, match=r"Tiny_val_labels\.npz cannot be read .*indices must be < 4"):
         found("Tiny", settings, tmp_path).load()
 
 
@@ -322,7 +503,7 @@ def test_npz_without_labels_or_features_and_torn_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no array Y"):
         npz.load("x", tmp_path / "x.npz")
     np.savez(tmp_path / "y.npz", Y=arrays().y)
-    with pytest.raises(UsageError, match="neither X nor X_data"):
+    with pytest.raises(UsageError, match="needs either X or X_data"):
         npz.load("y", tmp_path / "y.npz")
     truncate(write_npz(tmp_path / "z.npz"))
     with pytest.raises(UsageError, match="it may be damaged or truncated"):

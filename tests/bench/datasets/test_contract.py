@@ -8,6 +8,7 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -363,3 +364,29 @@ def test_a_reader_names_the_file_that_it_cannot_use(
     files = SOURCES[reader](tmp_path, monkeypatch)
     damaged(files.needed, damage)
     assert files.needed.name in refusal(files.load)
+
+
+def randomly_damaged(raw: bytes, random: np.random.Generator) -> bytes:
+    """Bytes that are cut off, changed or put between."""
+    place, some = random.integers(len(raw)), random.bytes(random.integers(1, 9))
+    return [raw[:place], raw[:place] + some + raw[place + len(some) :], raw[:place] + some + raw[place:]][
+        random.integers(3)
+    ]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("reader", ["canonical", "npz", "ldl"])
+def test_random_damage_is_one_sentence_or_other_values(
+    reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = SOURCES[reader](tmp_path, monkeypatch)
+    load = (lambda: ldl.load(files.needed)) if reader == "ldl" else files.load
+    random = np.random.default_rng(0)
+    for path in tmp_path.iterdir():
+        whole = path.read_bytes()
+        for _ in range(40):
+            path.write_bytes(randomly_damaged(whole, random))
+            with suppress(UsageError):
+                load()
+        path.write_bytes(whole)
+    load()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 import scipy.spatial.distance
 import scipy.stats
 import torch
@@ -135,6 +137,15 @@ def write(path: Path, **changes: object) -> Path:
         ({"X": np.full((6, 3), np.nan)}, "the feature in row 0, column 0 is nan"),
         ({"X": np.array([["a"] * 3] * 6)}, "features are real numbers; it holds <U1 values"),
         ({"X": np.array([[None] * 3] * 6)}, "X holds Python objects"),
+        ({"X": np.full((6, 3), 1e300)}, "row 0, column 0 is 1e\\+300, too large for float32"),
+        ({"X": np.full((6, 3), 1j)}, "X must be a matrix .*complex128"),
+        ({"X": np.float32(1)}, "X must be a matrix"),
+        ({"X": np.ones((6, 0))}, "0 features and 4 labels"),
+        ({"D": distributions(6, 4, 0) + 0j}, "D must be a matrix .*complex128"),
+        ({"D": distributions(6, 4, 0).astype(str)}, "D must be a matrix .*degrees are real numbers"),
+        ({"D": np.full((6, 4), np.nan)}, "the degree in row 0, column 0 is nan"),
+        ({"D": distributions(6, 4, 0)[0]}, "D must be a matrix"),
+        ({"L": np.ones(24)}, "L must be a matrix"),
         ({"L": np.full((6, 4), 2)}, "the label in row 0, column 0 is 2"),
         ({"L": np.ones((6, 3))}, r"logical labels \(6, 3\) for degrees \(6, 4\)"),
     ],
@@ -152,6 +163,36 @@ def test_broken_matlab_files_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs the arrays features and labelDistribution or labels"):
         ldl.load(tmp_path / "other.mat")
     assert ldl.find([tmp_path]) == {}
+    with pytest.raises(UsageError, match=r"torn\.mat cannot be read as a MATLAB file"):
+        ldl.resolve("torn", [tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"features": np.ones((6, 3)) + 1j}, "features must be a matrix .*complex128"),
+        ({"features": scipy.sparse.csc_matrix(np.ones((6, 3)))}, "features must be a matrix .*object"),
+        ({"features": "text"}, "features must be a matrix .*<U4"),
+        ({"labelDistribution": {"a": 1}}, "labelDistribution must be a matrix"),
+        ({"logicalLabel": np.ones((6, 3))}, r"logical labels \(6, 3\) for degrees \(6, 4\)"),
+    ],
+)
+def test_matlab_variables_of_another_kind_are_one_sentence(tmp_path: Path, changes: dict, message: str) -> None:
+    given = {"features": np.ones((6, 3)), "labelDistribution": distributions(6, 4, 0), **changes}
+    scipy.io.savemat(tmp_path / "set.mat", given)
+    with pytest.raises(UsageError, match=message):
+        ldl.load(tmp_path / "set.mat")
+
+
+def test_odd_files_hang_no_search_for_distributions(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mat")
+    os.mkfifo(tmp_path / "pipe.npz")
+    (tmp_path / "folder.mat").mkdir()
+    write(tmp_path / "._good.npz")
+    write(tmp_path / "good.npz")
+    assert ldl.find([tmp_path]) == {"good": tmp_path / "good.npz"}
+    with pytest.raises(UsageError, match=r"pipe\.mat is a folder, a pipe or a device, not a file"):
+        ldl.resolve("pipe", [tmp_path])
 
 
 PROTOCOL = Protocol(epochs=3, scaling="minmax", precision="float64")
