@@ -57,20 +57,11 @@ def _from_npz(path: Path, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     elif missing := [name for name in CSR if name not in found]:
         raise UsageError(f"{path} has no array X (features), nor {missing[0]} of a sparse one.")
     else:
-        x = _dense([found[name] for name in CSR], path)
+        x = checked_csr([found[name] for name in CSR], f"{path}: the CSR arrays of X").toarray()
     columns = feature_names(path)
     if columns and (x.ndim != 2 or len(columns) != x.shape[1]):
         raise UsageError(f"{path} has {len(columns)} feature_names for an X of the shape {x.shape}.")
     return (x[:, _places(path, columns, names)] if columns and names else x), columns
-
-
-def _dense(parts: Sequence[np.ndarray], path: Path) -> np.ndarray:
-    matrix = checked_csr(parts, f"{path}: the CSR arrays of X")
-    rows, columns = matrix.shape
-    if rows * columns * matrix.dtype.itemsize > reading.free_memory():
-        raise UsageError(f"{path}: X of {rows} rows and {columns} columns does not fit into memory.")
-    dense: np.ndarray = matrix.toarray()
-    return dense
 
 
 def _from_csv(path: Path, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:

@@ -222,7 +222,7 @@ def test_a_label_named_twice_and_damaged_archives_are_refused(tmp_path: Path) ->
 
 @pytest.mark.parametrize("text", ["'" + "a\\" * 200_000, "'a" * 300_001, "\\'" * 200_001, "a'" * 300_001])
 def test_quotation_marks_take_linear_time(tmp_path: Path, text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(UsageError, match="line 6: a quotation mark is not closed"):
         table(tmp_path, "x numeric; a {0,1}; b {0,1}", text)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

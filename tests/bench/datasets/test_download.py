@@ -10,6 +10,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,6 +33,10 @@ class Server(BaseHTTPRequestHandler):
     ranges: list[str | None]
 
     def do_GET(self) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # a download that is refused is not read to its end
+            self._answer()
+
+    def _answer(self) -> None:
         kind = self.path.rsplit("/", 1)[-1].removesuffix(".tar")
         wanted = self.headers.get("Range")
         type(self).ranges.append(wanted)

@@ -128,10 +128,10 @@ def test_a_sparse_matrix_is_read(tmp_path: Path) -> None:
         ({"X": np.array([[None]])}, "Python objects"),
         ({"X": np.array([[0, 1e300]])}, "row 0, column 1 is 1e+300, no finite float32 number"),
         ({"X": np.zeros((2, 3)), "feature_names": np.array(["a"])}, "1 feature_names for an X of the shape (2, 3)"),
-        ({**CSR, "X_shape": np.int64(3)}, "cannot be read as features"),
-        ({**CSR, "X_shape": np.array([1, np.inf])}, "cannot be read as features"),
-        ({**CSR, "X_shape": np.array([1, 10**13])}, "does not fit into memory"),
-        ({**CSR, "X_indices": np.array([7])}, "do not fit together"),
+        ({**CSR, "X_shape": np.int64(3)}, "must be a vector of whole numbers"),
+        ({**CSR, "X_shape": np.array([1, np.inf])}, "must be a vector of whole numbers"),
+        ({**CSR, "X_shape": np.array([1, 10**13])}, "GB are free"),
+        ({**CSR, "X_indices": np.array([7])}, "rows and columns count from 0"),
     ],
 )
 def test_an_npz_without_usable_features_is_refused(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:

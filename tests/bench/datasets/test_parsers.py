@@ -120,10 +120,10 @@ def test_reuters_faults_are_one_sentence(tmp_path: Path) -> None:
 def test_reuters_takes_linear_time(tmp_path: Path, text: str) -> None:
     """On texts for which backtracking would need hours."""
     (tmp_path / "reut2-000.sgm").write_text(text)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(UsageError):
         reuters.parse(tmp_path)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(
