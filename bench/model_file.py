@@ -10,7 +10,7 @@ import msgspec
 from torch import Tensor
 
 from bench import methods
-from bench.errors import UsageError
+from bench.errors import UsageError, did_you_mean
 from bench.protocol import Protocol
 from bench.system import reading
 from bench.system.writing import write
@@ -107,6 +107,8 @@ def check_label_names(names: Sequence[str], labels: int) -> None:
 
 def _check_description(about: Description) -> None:
     name = about.parameters.method
+    if name not in methods.infos():
+        raise ValueError(f"there is no method {name!r}; {did_you_mean(name, methods.infos())}")
     defaults = methods.info(name).defaults
     for options in (about.options, about.parameters.options or {}):
         methods.options(name, defaults, options)
