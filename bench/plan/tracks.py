@@ -18,9 +18,8 @@ from bench.datasets.readers import ldl
 from bench.errors import UsageError
 from bench.job.recipe import Recipe, recipe
 from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
-from bench.plan import digests
 from bench.plan.jobs import Job, Plan, data_part
-from bench.plan.keys import method_digest, stored_form
+from bench.plan.keys import code_parts, stored_form
 from bench.plan.variants import named_variants, variant_folder, variants_of
 from bench.protocol import Protocol
 from bench.records.record import JobName, TrackName
@@ -39,28 +38,27 @@ class Track:
     """A variant's method with its options and grid; UsageError for an option that does not exist."""
     source: Callable[[str, Config, list[Path]], Source | Missing]
     """A data set by name or path; UsageError for an unknown one."""
-    loop: Callable[[Recipe], str]
+    loop: Callable[[methods.MethodInfo], str]
     """The module that trains, whose code and imports are the key's part "loop"."""
     metrics: str
     """The module that evaluates."""
 
     def key(self, made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
         """Everything a record's result depends on, in named parts, as a record's file gives it back."""
-        loop = self.loop(made)
-        return stored_form(
-            method=method_digest(made.info),
-            loop=digests.code_digest(loop),
-            metrics=digests.code_digest(self.metrics),
-            versions=digests.results_versions(loop, made.info.file),
+        return self.code(made.info) | stored_form(
             protocol=protocol,
             hyperparameters={"method": made.info.name, "options": made.options, "grid": made.grid},
             seed=seed,
             data=data,
         )
 
+    def code(self, info: methods.MethodInfo) -> dict[str, Any]:
+        """The parts of a key that say which code computes a result of the method."""
+        return code_parts(info, self.loop(info), self.metrics)
 
-def _trainer(made: Recipe) -> str:
-    return "bench.job.fit_linear" if made.info.gradient else "bench.job.fit_direct"
+
+def _trainer(info: methods.MethodInfo) -> str:
+    return "bench.job.fit_linear" if info.gradient else "bench.job.fit_direct"
 
 
 CLASSIFICATION = Track(
@@ -86,6 +84,14 @@ def recovery_variants(config: Config) -> dict[str, Variant]:
     return {**variants, **{name: Variant(name=name, base=name) for name in TRIVIAL_BASELINES}}
 
 
+def method_info(base: str) -> methods.MethodInfo:
+    """The registered method of that name, or the trivial baseline as if it were one."""
+    if base in TRIVIAL_BASELINES:
+        module = "bench.metrics.trivial_baselines"
+        return methods.MethodInfo(base, "trivial baseline", "", {}, {}, True, module, None, "built-in")
+    return methods.info(base)
+
+
 def recovery_recipe(variant: Variant, config: Config) -> Recipe:
     """A variant's method with its fixed options; this track has no grid.
 
@@ -95,9 +101,7 @@ def recovery_recipe(variant: Variant, config: Config) -> Recipe:
         For an option that does not exist.
     """
     if variant.base in TRIVIAL_BASELINES:
-        module = "bench.metrics.trivial_baselines"
-        info = methods.MethodInfo(variant.base, "trivial baseline", "", {}, {}, True, module, None, "built-in")
-        return Recipe(info, {}, {}, [{}])
+        return Recipe(method_info(variant.base), {}, {}, [{}])
     try:
         info = methods.info(variant.base)
         fixed = {**config.recovery.options.get(variant.base, {}), **variant.options}
@@ -118,7 +122,7 @@ RECOVERY = Track(
     variants=recovery_variants,
     recipe=recovery_recipe,
     source=recovery_source,
-    loop=lambda made: "bench.job.recovery",
+    loop=lambda info: "bench.job.recovery",
     metrics="bench.metrics.distribution",
 )
 TRACKS = {track.name: track for track in (CLASSIFICATION, RECOVERY)}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from bench.errors import UsageError
 
@@ -93,6 +94,38 @@ def write_quietly(path: Path, content: bytes) -> None:
     """Write what only saves time later; where it cannot be written, nothing is lost."""
     with suppress(WriteError):
         write(path, content)
+
+
+def move(path: Path, target: Path) -> None:
+    """Give a file, or whatever else is there, another name in its folder.
+
+    Raises
+    ------
+    WriteError: where that cannot be done; where ``path`` is gone, there is nothing to do.
+    """
+    with _sentence(target), suppress(FileNotFoundError):
+        path.replace(target)
+
+
+def lock_descriptor(path: Path) -> int:
+    """Descriptor of a lock file, open for reading and writing; it is made where there is none, and no link is followed.
+
+    Raises
+    ------
+    WriteError: where it cannot be made.
+    """
+    with _sentence(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+
+
+def compressed_arrays(arrays: Mapping[str, Any]) -> bytes:
+    """Content of an ``.npz`` file."""
+    import numpy as np
+
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
 
 
 @contextmanager

@@ -87,9 +87,9 @@ def test_a_checkpoint_that_does_not_fit_costs_nothing_but_itself(tmp_path: Path)
     ("change", "sentence"),
     [
         (lambda text: text.replace('"schema": 2', '"schema": 99'), "has schema 99; this version reads schema 2"),
-        (lambda text: text[: len(text) // 2], "is torn or no JSON"),
+        (lambda text: text[: len(text) // 2], "cannot be read as JSON"),
         (lambda text: text.replace('"status": "done"', '"status": "failed"'), "does not match its checksum"),
-        (lambda text: "", "is torn or no JSON"),
+        (lambda text: "", "cannot be read as JSON"),
     ],
     ids=["another schema", "torn", "edited", "empty"],
 )

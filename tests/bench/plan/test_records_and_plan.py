@@ -26,6 +26,7 @@ from bench.records.record import (
     Selected,
 )
 from bench.records.store import Store
+from bench.system.writing import WriteError
 
 NAME = JobName("yeast", "mulan", "FL", 0)
 
@@ -77,11 +78,11 @@ def test_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda text: text[:-30], "is torn or no JSON"),
+        (lambda text: text[:-30], "cannot be read as JSON"),
         (lambda text: text.replace("0.30000000000000004", "0.25"), "does not match its checksum"),
         (lambda text: text.replace('"schema": 2', '"schema": 7'), "has schema 7; this version reads schema 2"),
         (lambda text: "[]", "is not a record of this harness"),
-        (lambda text: "", "is torn or no JSON"),
+        (lambda text: "", "cannot be read as JSON"),
     ],
 )
 def test_damaged_records_are_one_sentence(tmp_path: Path, damage: object, sentence: str) -> None:
@@ -122,7 +123,7 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(WriteError, match=r"seed-0\.json cannot be written: No space left on device\."):
         store.write(record(status="failed"))
     assert store.read(NAME) == record()
     assert [path.name for path in (tmp_path / "yeast@mulan/FL").iterdir()] == ["seed-0.json"]
@@ -131,8 +132,10 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_set_aside_keeps_the_old_record(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write(record())
-    aside = store.set_aside(NAME, "stale")
-    assert aside.exists()
+    store.sidecar(NAME, "scores.npz").write_bytes(b"kept")
+    store.set_aside(NAME, "stale")
+    names = sorted(path.name for path in store.path(NAME).parent.iterdir())
+    assert [name.rpartition(".stale-")[2][8:] for name in names] == [".json.old", ".scores.npz.old"]
     assert store.read(NAME) is None
     assert list(store.records()) == []
 
