@@ -60,6 +60,10 @@ class Batch:
     """[B, c]: logits of the shared linear classifier."""
     extra: Mapping[str, Tensor] = field(default_factory=dict)
     """Rows of the per-sample tensors that ``prepare`` returned: {name: [B, ...]}."""
+    epoch: Tensor = field(default_factory=lambda: torch.ones(()))
+    """0-d: the epoch, from 1."""
+    step: Tensor = field(default_factory=lambda: torch.zeros(()))
+    """0-d: optimiser steps taken before this one. Schedules are computed of these two, not of Python's counters."""
 
 
 class Fit(Protocol):
@@ -102,8 +106,10 @@ class LinearMethod(nn.Module):
     constant within a stack.
 
     The loop evaluates ``objective`` for all models of a stack at once under ``torch.vmap``: no branch on data, no
-    boolean-mask indexing, no ``.item()``; ``torch.where`` and ``masked_fill`` do it. Buffers are constants: a module
-    that updates buffers in its forward pass (running statistics) cannot be stacked.
+    boolean-mask indexing, no ``.item()``; ``torch.where`` and ``masked_fill`` do it. Steps
+    are recorded and replayed, so an objective keeps no state between them: schedules are computed of ``batch.epoch``
+    and ``batch.step``. One that counts its calls, draws from Python's or NumPy's random numbers or updates buffers
+    (running statistics) is noticed, and runs without a recording.
     """
 
     decision_threshold: float = 0.0

@@ -16,7 +16,9 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from bench.system import reading, writing
 from bench.system.environment import environment
 
 NAMES = (
@@ -76,7 +78,7 @@ def stored_here() -> Path:
 
 
 def read(path: Path) -> dict:
-    return json.loads(path.read_text()) if path.exists() else {}
+    return reading.json(path, dict[str, Any]) if path.exists() else {}
 
 
 def check(stored: dict, wanted: Sequence[str], full: bool) -> int:
@@ -103,7 +105,7 @@ def ratios(values: object, path: str = "") -> dict[str, float]:
 
 
 def store(path: Path, results: dict) -> None:
-    path.write_text(json.dumps(results, indent=1) + "\n")
+    writing.write(path, (json.dumps(results, indent=1) + "\n").encode())
 
 
 def shares(grid: dict, machine: dict) -> dict[str, float]:

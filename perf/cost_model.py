@@ -15,6 +15,7 @@ from bench.plan.jobs import Job
 from bench.protocol import Protocol
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Record, RecoveryResult, Result
+from bench.system import writing
 
 REFERENCE = Path(__file__).parent.parent / "results/reference"
 FIRST_STAGES = ("FCM", "GLLE", "KM", "LP", "ML")
@@ -100,7 +101,7 @@ def checked() -> dict[str, list[tuple[float, float]]]:
 
 def main() -> None:
     lines = [f"{json.dumps(method)}: {json.dumps(values)}" for method, values in fit(sample()).items()]
-    TYPICAL.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    writing.write(TYPICAL, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 if __name__ == "__main__":

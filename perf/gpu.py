@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,7 @@ from bench.job.inputs import Prepared, problem_of
 from bench.job.recipe import recipe
 from bench.methods.api import Batch, Split
 from bench.protocol import Protocol
+from bench.system import reading, writing
 from bench.system.hardware import name_of, own_stream
 from bench.tables.paper import dataset_facts
 from bench.training.interleave import in_turns
@@ -133,7 +135,7 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_num_threads(1)
     protocol = Protocol(epochs=given.epochs, stack=given.stack)
-    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    stored = reading.json(RESULTS, dict[str, Any]) if RESULTS.exists() else {}
     whole = given.scale == 1 and given.epochs == 30 and device.type == "cuda"
     for dataset in given.sets:
         splits = simulated(dataset, given.scale, device)
@@ -156,7 +158,7 @@ def main() -> None:
             if whole:
                 device_name = name_of(str(device))
                 stored.setdefault(device_name, {}).setdefault(dataset, {}).setdefault(name, {}).update(line)
-                RESULTS.write_text(json.dumps(stored, indent=1) + "\n")
+                writing.write(RESULTS, (json.dumps(stored, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from bench.system import writing
+
 PAGE = Path(__file__).parent.parent / "docs/performance.md"
 
 
@@ -31,7 +33,7 @@ def write(results: dict, elsewhere: Sequence[dict]) -> None:
         "No GPU has been measured.",
         "",
     ]
-    PAGE.write_text("\n".join(lines), encoding="utf-8")
+    writing.write(PAGE, "\n".join(lines).encode())
 
 
 def _ratios(results: dict) -> list[str]:

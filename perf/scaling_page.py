@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from bench.plan.costs import TYPICAL, CostModel, recorded_shape, time_on
 from bench.plan.jobs import Job
 from bench.plan.variants import chosen_variants
 from bench.records.record import JobName
+from bench.system import reading, writing
 from bench.tables.paper import dataset_facts
 from bench.text import duration
 from perf.cost_model import checked, computed, sample
@@ -47,13 +47,13 @@ def write(results: dict) -> None:
         *_runner(results["runner"]),
         TEXT,
     ]
-    PAGE.write_text("\n".join(lines), encoding="utf-8")
+    writing.write(PAGE, "\n".join(lines).encode())
 
 
 def _model() -> list[str]:
     known = sample()
     processors = sorted({record.environment["processor"] for record in known})
-    typical = json.loads(TYPICAL.read_text(encoding="utf-8"))
+    typical = reading.json(TYPICAL)
     terms = list(dict.fromkeys(term for values in typical.values() for term in values))
     lines = [
         "## The cost model",
@@ -212,4 +212,4 @@ compares.
 
 
 if __name__ == "__main__":
-    write(json.loads(Path(__file__).with_name("results.json").read_text(encoding="utf-8")))
+    write(reading.json(Path(__file__).with_name("results.json")))

@@ -172,6 +172,7 @@ class _Training:
             self.restore(saved)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             for epoch in range(self.epoch + 1, options.epochs + 1):
+                self.step.epoch.fill_(epoch)
                 self.losses.append(self.train_epoch(epoch, batches(epoch), options.tf32))
                 self.epoch = epoch
                 if not self.alive.any():

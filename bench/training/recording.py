@@ -50,8 +50,8 @@ class _Listener(TorchDispatchMode):
 
 def record(
     function: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor], in_place: Sequence[Tensor] = ()
-) -> Callable[..., Sequence[Tensor]]:
-    """A function of tensors shaped like ``inputs`` that runs the operations ``function(*inputs)`` ran.
+) -> tuple[Sequence[Tensor], Callable[..., Sequence[Tensor]]]:
+    """``function(*inputs)``, and a function of tensors shaped like ``inputs`` that runs the operations which it ran.
 
     ``in_place`` are further tensors that the function looks at: their values change from call to call, their place does
     not. All others count as constants.
@@ -94,7 +94,7 @@ def record(
             lines.append(f"{text(out)} = {expression}")
     lines.append(f"return {text(outputs)}")
     exec("\n    ".join([f"def replay({', '.join(map(text, inputs))}, _=None):", *_with_deletions(lines)]), constants)
-    return constants.pop("replay")
+    return outputs, constants.pop("replay")
 
 
 def _with_deletions(lines: Sequence[str]) -> list[str]:

@@ -11,7 +11,9 @@ one model; ``torch.vmap`` evaluates it for all K. Two things make that fast with
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,14 +21,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from bench.methods.api import Batch
 from bench.training.recording import record
 
 CALLS_BEFORE_RECORDING = 3
 """Recording costs as much as five to fifteen steps: the smaller they are, the more."""
+REPLAYS_THAT_MAY_DIFFER = 2
+"""The first ones, none of which is used without being compared: a training may go on without its recording."""
+TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
+"""Of the largest value; linear algebra may differ in last bits where somebody listens."""
 
 Gradients = Sequence[Tensor]
+Clock = tuple[Tensor, Tensor]
+"""(epoch, optimiser steps taken), each a 0-d tensor that is changed in its place."""
+
+
+class StatefulObjectiveError(RuntimeError):
+    """An objective that gives other numbers than its recording, found after the recording was used."""
 
 
 class FoldedLinear(torch.autograd.Function):
@@ -118,37 +131,103 @@ class Stack:
             name: _cast(torch.stack([dict(module.named_buffers())[name] for module in modules]), device, dtype)
             for name in dict(modules[0].named_buffers())
         }
+        self.records = stackable
+        """False once the objective has shown state that a recording would freeze."""
         self._calls: dict[int, int] = {}
         self._recorded: dict[int, Callable[..., Sequence[Tensor]]] = {}
 
-    def losses_and_gradients(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> tuple[Tensor, Gradients]:
-        """[K] losses of the models on one batch, and the gradient of every stacked parameter, in their order."""
+    def losses_and_gradients(
+        self, x: Tensor, y: Tensor, extra: dict[str, Tensor], clock: Clock
+    ) -> tuple[Tensor, Gradients]:
+        """[K] losses of the models on one batch, and the gradient of every stacked parameter, in their order.
+
+        Raises
+        ------
+        StatefulObjectiveError: when a recording turns out to give other numbers than the objective.
+        """
         y = y.T.contiguous().T  # as what is computed of the models lies, see stacked_linear
         rows = x.shape[0]
-        self._calls[rows] = self._calls.get(rows, 0) + 1
-        if self.stackable and rows not in self._recorded and self._calls[rows] > CALLS_BEFORE_RECORDING:
-            self._recorded[rows] = self._record(x, y, extra)
-        replay = self._recorded.get(rows)
-        if replay is None:
-            return self._evaluate(x, y, extra)
-        with torch.inference_mode():  # the backward pass is part of the recording
-            losses, *gradients = replay(x, y, *extra.values())
-        return losses, gradients
+        due = self._check_is_due(rows)
+        self._calls[rows] = calls = self._calls.get(rows, 0) + 1
+        if not self.records or calls <= CALLS_BEFORE_RECORDING:
+            return self._evaluate(x, y, extra, clock)
+        if rows not in self._recorded:
+            return self._record(x, y, extra, clock)
+        if due:
+            return self._compared(x, y, extra, clock)
+        return self._replayed(x, y, extra)
 
     def is_recorded(self, rows: int) -> bool:
-        """True where batches of so many rows run as a recording."""
-        return rows in self._recorded
+        """True where the next batch of so many rows runs as a recording alone."""
+        return rows in self._recorded and not self._check_is_due(rows)
 
-    def _record(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> Callable[..., Sequence[Tensor]]:
+    def count_replay(self, rows: int) -> None:
+        """Count a batch that ran as a recording elsewhere, in a CUDA graph."""
+        self._calls[rows] += 1
+
+    def _check_is_due(self, rows: int) -> bool:
+        """True where the next replay is number 1, 2, 4, 8, ...: on other data, in another epoch, at little cost."""
+        number = self._calls.get(rows, 0) - CALLS_BEFORE_RECORDING
+        return rows in self._recorded and number & (number - 1) == 0
+
+    def _replayed(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> tuple[Tensor, Gradients]:
+        with torch.inference_mode():  # the backward pass is part of the recording
+            losses, *gradients = self._recorded[x.shape[0]](x, y, *extra.values())
+        return losses, gradients
+
+    def _record(self, x: Tensor, y: Tensor, extra: dict[str, Tensor], clock: Clock) -> tuple[Tensor, Gradients]:
+        """Evaluate, and keep the recording if the objective changed nothing of its own."""
+
         def flat(x: Tensor, y: Tensor, *rows: Tensor) -> Sequence[Tensor]:
-            losses, gradients = self._evaluate(x, y, dict(zip(extra, rows, strict=True)))
+            losses, gradients = self._evaluate(x, y, dict(zip(extra, rows, strict=True)), clock)
             return (losses, *gradients)
 
-        # Recording runs the operations once: the noise it draws is given back.
-        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-            return record(flat, [x, y, *extra.values()], list(self.parameters.values()))
+        before = self._state()
+        (losses, *gradients), replay = record(flat, [x, y, *extra.values()], [*self.parameters.values(), *clock])
+        if self._state() == before:
+            self._recorded[x.shape[0]] = replay
+        else:
+            self._go_on_without()
+        return losses, gradients
 
-    def _evaluate(self, x: Tensor, y: Tensor, extra: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _compared(self, x: Tensor, y: Tensor, extra: dict[str, Tensor], clock: Clock) -> tuple[Tensor, Gradients]:
+        """The replay's numbers where they are the objective's; else the objective's, and no recording any more.
+
+        A recording holds the operations of one call. An objective that counts its calls, draws from Python's or
+        NumPy's random numbers, or keeps an average runs others at the next one.
+        """
+        before = self._state()
+        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+            replayed = self._replayed(x, y, extra)
+        plain = self._evaluate(x, y, extra, clock)
+        if self._state() == before and _equal([replayed[0], *replayed[1]], [plain[0], *plain[1]]):
+            return replayed
+        if self._calls[x.shape[0]] - CALLS_BEFORE_RECORDING - 1 > REPLAYS_THAT_MAY_DIFFER:
+            raise StatefulObjectiveError(f"{self._name()} keeps state that changes its loss; {ADVICE}")
+        self._go_on_without()
+        return plain
+
+    def _go_on_without(self) -> None:
+        self.records = False
+        self._recorded.clear()
+        _say_once(f"note: {self._name()} keeps state between steps, so its steps are not recorded; {ADVICE}.")
+
+    def _name(self) -> str:
+        return f"the objective of {type(self.template).__name__}"
+
+    def _state(self) -> list[Any]:
+        """The module's plain attributes, and counts of writes to its tensors: equal lists where nothing changed."""
+        plain = set(vars(nn.Module()))
+        own = [{k: v for k, v in vars(part).items() if k not in plain} for part in self.template.modules()]
+        tensors = [value for value in tree_leaves(own) if isinstance(value, Tensor)]
+        return [
+            [value if isinstance(value, int | float | str) else _Same(value) for value in tree_leaves(own)],
+            [value._version for value in (*tensors, *self.buffers.values())],
+        ]
+
+    def _evaluate(
+        self, x: Tensor, y: Tensor, extra: dict[str, Tensor], clock: Clock
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         parameters, buffers = self.parameters, self.buffers
         if self.linear:
             z = stacked_linear(parameters["classifier.weight"], parameters["classifier.bias"], x)
@@ -157,13 +236,13 @@ class Stack:
         if self.stackable:
             with FoldLinears():
                 # randomness="same": each model draws what it would draw alone
-                losses = vmap(self._loss, in_dims=(0, 0, 0, None, None, None), randomness="same")(
-                    parameters, buffers, z, x, y, extra
+                losses = vmap(self._loss, in_dims=(0, 0, 0, None, None, None, None), randomness="same")(
+                    parameters, buffers, z, x, y, extra, clock
                 )
         else:
             alone = {name: value.squeeze(0) for name, value in parameters.items()}
             constants = {name: value.squeeze(0) for name, value in buffers.items()}
-            losses = self._loss(alone, constants, z.squeeze(0), x, y, extra).unsqueeze(0)
+            losses = self._loss(alone, constants, z.squeeze(0), x, y, extra, clock).unsqueeze(0)
         gradients = torch.autograd.grad(losses.sum(), list(parameters.values()), materialize_grads=True)
         return losses.detach(), gradients
 
@@ -175,9 +254,40 @@ class Stack:
         x: Tensor,
         y: Tensor,
         extra: dict[str, Tensor],
+        clock: Clock,
     ) -> Tensor:
-        batch = Batch(x=x, y=y, z=z, extra=extra)
+        batch = Batch(x=x, y=y, z=z, extra=extra, epoch=clock[0], step=clock[1])
         return functional_call(self.template, {**parameters, **buffers}, (batch,))
+
+
+ADVICE = "use batch.epoch and batch.step for schedules, or set stackable = False"
+
+
+class _Same:
+    """An object that equals itself alone; kept alive, so that no other gets its place in memory."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _equal(found: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
+    """True where all values agree to rounding, relative to the largest of their tensor; NaN agrees with NaN."""
+    for one, other in zip(found, expected, strict=True):
+        largest = other.detach().abs().nan_to_num(0, 0, 0).max() if other.numel() else 0
+        if not torch.allclose(one, other, rtol=0, atol=TOLERANCE[other.dtype] * float(largest), equal_nan=True):
+            return False
+    return True
+
+
+@cache
+def _say_once(sentence: str) -> None:
+    """In each process, for a grid has many stacks."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _cast(value: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

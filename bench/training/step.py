@@ -49,6 +49,8 @@ class Step:
         self.training = training
         self.extra = extra
         self.captured: dict[int, CapturedFunction] = {}
+        self.epoch = torch.ones((), device=training.x.device)
+        """The epoch, from 1; changed in its place."""
         self.optimiser = Adam(
             stack.parameters,
             learning_rate=options.learning_rate,
@@ -68,17 +70,19 @@ class Step:
     def __call__(self, index: Tensor) -> Tensor:
         """[K] losses on the training rows of ``index``, before the update."""
         rows = len(index)
+        if not (index.is_cuda and self.stack.is_recorded(rows)):
+            return self._run(index)
         if rows not in self.captured:
-            if not (index.is_cuda and self.stack.is_recorded(rows)):
-                return self._run(index)
-            self.captured[rows] = CapturedFunction(self._run, index)
+            self.captured[rows] = CapturedFunction(self._run, index)  # counted as one call, though nothing runs
+        else:
+            self.stack.count_replay(rows)
         return self.captured[rows](index)
 
     def _run(self, index: Tensor) -> Tensor:
         x = self.training.x.index_select(0, index)
         y = self.training.y.index_select(0, index).to(x.dtype)
         extra = {name: value.index_select(0, index) for name, value in self.extra.items()}
-        losses, given = self.stack.losses_and_gradients(x, y, extra)
+        losses, given = self.stack.losses_and_gradients(x, y, extra, (self.epoch, self.optimiser.steps))
         # The fused optimiser walks memory and expects a gradient laid out like its parameter.
         gradients = [gradient.contiguous() for gradient in given]
         with torch.inference_mode():

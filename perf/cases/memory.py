@@ -7,7 +7,6 @@ size. RAKEL and whatever prepares a graph or a recovery network gets there later
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import numpy as np
 from bench import methods
 from bench.datasets.dataset import SplitArrays
 from bench.datasets.readers import canonical
+from bench.records.record import read_record
 from perf.cases import large_data
 
 SECONDS = 240.0
@@ -100,7 +100,7 @@ def of_a_run(full: bool) -> dict[str, object]:
             command += ["--methods", method, "--epochs", "1", "--results", str(folder / "results"), "--keep", "none"]
             subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
             record = folder / f"results/Simulated@noise/{method}/seed-0.json"
-            peaks[method] = json.loads(record.read_text())["cost"]["peak_memory_bytes"]
+            peaks[method] = read_record(record).cost.peak_memory_bytes
     constant = {method: peak - 1.5 * size for method, peak in peaks.items()}
     return {
         "feature_files_mb": size / 2**20,

@@ -19,6 +19,7 @@ from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.records.record import Manifest, Record
 from bench.records.store import Store
+from bench.system import reading, writing
 
 ROOT = Path(__file__).parent.parent.parent
 RECORDS = 5000
@@ -67,7 +68,7 @@ def empty_jobs(folder: Path, jobs: int) -> float:
     for package in ("bench", "methods"):
         shutil.copytree(ROOT / package, program / package, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "bench.toml", program)
-    (program / "methods/nothing.py").write_text(EMPTY_METHOD)
+    writing.write(program / "methods/nothing.py", EMPTY_METHOD.encode())
     few = [str(seed) for seed in range(4)]
     many = [str(seed) for seed in range(EMPTY_JOBS)]
     command = ("run", "--methods", "Nothing", "--keep", "none", "--jobs", str(jobs))
@@ -86,7 +87,7 @@ def many_records(folder: Path) -> dict[str, float]:
     plan = make_plan(settings, [], ["yeast"], rows, seeds)
     bench(folder, "run", "--methods", "FL", "--epochs", "30", "--results", "one")
     (path,) = Store(folder / "one").paths()
-    example = msgspec.json.decode(path.read_bytes())
+    example = reading.json(path)
     example.pop("checksum")
     record = msgspec.convert(example, Record)
     for job in plan.jobs[:RECORDS]:

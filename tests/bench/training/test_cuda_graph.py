@@ -63,7 +63,7 @@ def captures(monkeypatch: pytest.MonkeyPatch) -> list[Capture]:
     return made
 
 
-OPTIONS = training_step.LoopOptions(epochs=6, batch_size=16)
+OPTIONS = training_step.LoopOptions(epochs=7, batch_size=16)
 
 
 def trained(name: str, points: int, options: training_step.LoopOptions = OPTIONS) -> Trained:

@@ -36,7 +36,7 @@ from bench.training.interleave import in_turns, pass_on, seconds_of_own
 from tests.bench.training.test_cuda_graph import Capture, captures  # noqa: F401
 from tests.conftest import problem_of, random_split
 
-PROTOCOL = Protocol(epochs=6, batch_size=16, precision="float64", stack=2)
+PROTOCOL = Protocol(epochs=7, batch_size=16, precision="float64", stack=2)
 NAMES = ("BCE", "DB", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D")
 """With weights for each row, a network trained before and noise, and networks trained along."""
 

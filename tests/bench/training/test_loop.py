@@ -23,6 +23,7 @@ from bench.training.seeding import Streams, stream_seed
 from tests.conftest import problem_of, random_split
 
 OPTIONS = training_step.LoopOptions(epochs=6, batch_size=16)
+CLOCK = torch.ones(()), torch.zeros(())
 
 
 def models(name: str, data: Split, points: list[dict], seed: int = 0) -> list[LinearMethod]:
@@ -131,7 +132,7 @@ def test_one_step_of_a_stack_is_autograd_on_each_module(
     # what a method's prepare would return
     noise = torch.Generator().manual_seed(4)
     extra = {name: torch.rand(y.shape, generator=noise, dtype=y.dtype) for name in ("target", "weight")}
-    losses, gradients = stack.losses_and_gradients(data.x, y, extra)
+    losses, gradients = stack.losses_and_gradients(data.x, y, extra, CLOCK)
     for k, module in enumerate(made):
         module.zero_grad()
         loss = module.objective(Batch(data.x, y, module.classifier(data.x), extra))
@@ -308,7 +309,7 @@ def test_linear_layers_of_every_shape_are_folded_rightly(data: Split) -> None:
         torch.manual_seed(k)
         made.append(Deep(problem_of(data), weight=0.5 + k).double())
     stack = stacking.Stack(made, linear=True, stackable=True, device=data.x.device, dtype=data.x.dtype)
-    _, gradients = stack.losses_and_gradients(data.x, data.y.double(), {})
+    _, gradients = stack.losses_and_gradients(data.x, data.y.double(), {}, CLOCK)
     for k, module in enumerate(made):
         module.objective(Batch(data.x, data.y.double(), module.classifier(data.x))).backward()
         for gradient, parameter in zip(gradients, module.parameters(), strict=True):

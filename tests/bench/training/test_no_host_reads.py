@@ -41,6 +41,8 @@ def _as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         training_step, "CapturedFunction", lambda function, example: function
     )  # tested in test_cuda_graph
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices: fork(devices=[]))
+    # A few replays, ever fewer, are compared with the objective: that waits for the device.
+    monkeypatch.setattr(stacking, "_equal", lambda found, expected: True)
     monkeypatch.setattr(torch, "inference_mode", torch.no_grad)  # it would hide what composite operations run
 
 

@@ -15,6 +15,8 @@ from bench.training import stack as stacking
 from bench.training.recording import ReadsAValueError, record
 from tests.conftest import problem_of, random_split
 
+CLOCK = torch.ones(()), torch.zeros(())
+
 
 def attention(x: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(x[None], x[None], x[None], scale=1.0)
@@ -114,7 +116,7 @@ def with_a_truth_value_in_place(x: Tensor) -> list[Tensor]:
 )
 def test_a_recording_gives_what_the_function_gives(function: Callable[[Tensor], list[Tensor]]) -> None:
     torch.manual_seed(0)
-    recorded = record(function, [torch.randn(4, 4)])
+    recorded = record(function, [torch.randn(4, 4)])[1]
     for seed in range(2):
         x = torch.randn(4, 4)
         found, expected = seeded(seed, recorded, x), seeded(seed, function, x)
@@ -134,7 +136,7 @@ def test_what_changes_in_its_place_is_looked_at_again() -> None:
     def function(x: Tensor) -> list[Tensor]:
         return [weight.T @ x, 2 * weight, weight[1].exp(), constant.exp() + weight.detach()]
 
-    recorded = record(function, [torch.randn(4, 4)], [weight])
+    recorded = record(function, [torch.randn(4, 4)], [weight])[1]
     weight.uniform_()
     x = torch.randn(4, 4)
     assert all(map(torch.equal, recorded(x), function(x)))
@@ -159,7 +161,7 @@ def test_every_methods_recorded_step_is_what_autograd_gives(
     )
     y = split.y.T.to(dtype).contiguous().T
     extra = {key: torch.rand(y.shape, dtype=dtype) for key in ("target", "weight")}
-    stack.losses_and_gradients(split.x, y, extra)
+    stack.losses_and_gradients(split.x, y, extra, CLOCK)
     (recorded,) = stack._recorded.values()
     with torch.no_grad():
         for value in stack.parameters.values():
@@ -167,7 +169,7 @@ def test_every_methods_recorded_step_is_what_autograd_gives(
     x, y = split.x.flip(0), y.flip(0).T.contiguous().T
 
     def evaluated(*_: Tensor) -> list[Tensor]:
-        losses, gradients = stack._evaluate(x, y, extra)
+        losses, gradients = stack._evaluate(x, y, extra, CLOCK)
         return [losses, *gradients]
 
     found, expected = seeded(3, recorded, x, y, *extra.values()), seeded(3, evaluated)
