@@ -42,6 +42,8 @@ class Track:
     """The module that trains, whose code and imports are the key's part "loop"."""
     metrics: str
     """The module that evaluates."""
+    method_info: Callable[[str], methods.MethodInfo] = methods.info
+    """What is registered under a name."""
 
     def key(self, made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
         """Everything a record's result depends on, in named parts, as a record's file gives it back."""
@@ -84,7 +86,7 @@ def recovery_variants(config: Config) -> dict[str, Variant]:
     return {**variants, **{name: Variant(name=name, base=name) for name in TRIVIAL_BASELINES}}
 
 
-def method_info(base: str) -> methods.MethodInfo:
+def recovery_method(base: str) -> methods.MethodInfo:
     """The registered method of that name, or the trivial baseline as if it were one."""
     if base in TRIVIAL_BASELINES:
         module = "bench.metrics.trivial_baselines"
@@ -101,7 +103,7 @@ def recovery_recipe(variant: Variant, config: Config) -> Recipe:
         For an option that does not exist.
     """
     if variant.base in TRIVIAL_BASELINES:
-        return Recipe(method_info(variant.base), {}, {}, [{}])
+        return Recipe(recovery_method(variant.base), {}, {}, [{}])
     try:
         info = methods.info(variant.base)
         fixed = {**config.recovery.options.get(variant.base, {}), **variant.options}
@@ -124,6 +126,7 @@ RECOVERY = Track(
     source=recovery_source,
     loop=lambda info: "bench.job.recovery",
     metrics="bench.metrics.distribution",
+    method_info=recovery_method,
 )
 TRACKS = {track.name: track for track in (CLASSIFICATION, RECOVERY)}
 

@@ -67,7 +67,7 @@ def _unpacked(path: Path, *stamp: int) -> dict[Path, Record]:
     try:
         lines = reading.unpacked(path, LARGEST).splitlines()
         for number, line in enumerate(lines, 1):
-            record = reading.decoded_json(line, f"{path}, line {number}", Record)
+            record: Record = reading.decoded_json(line, f"{path}, line {number}", Record)
             if found.setdefault(record_path(path.parent, record.job), record) != record:
                 raise UsageError(f"{path}, line {number} is a second record of {record.job}, and another one.")
     except UsageError as error:

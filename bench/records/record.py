@@ -227,7 +227,7 @@ def read_record(path: Path) -> Record:
     CorruptRecordError: one sentence naming the file and the fault.
     """
     try:
-        body = reading.decoded_json(reading.content(path, LARGEST_RECORD), f"the record {path}")
+        body: Any = reading.decoded_json(reading.content(path, LARGEST_RECORD), f"the record {path}")
     except UsageError as error:
         raise CorruptRecordError(str(error).rstrip(".")) from error
     if not isinstance(body, dict) or "schema" not in body:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from bench.plan.jobs import Job
+from bench.records.locks import Running
+from bench.system.writing import discard
+
+
+def say(sentence: str) -> None:
+    """Print a line; where nobody reads any more, the run goes on without."""
+    try:
+        print(sentence, flush=True)
+    except BrokenPipeError:
+        discard(sys.stdout)
 
 
 class Lines:
@@ -23,12 +33,15 @@ class Lines:
     def epoch(self, what: str, done: int, total: int) -> None:
         pass
 
+    def look(self, how_far: Callable[[Job], Running | None]) -> None:
+        """Ask how far the last started job is, where that is shown."""
+
     def say(self, sentence: str) -> None:
-        print(sentence, flush=True)
+        say(sentence)
 
     def finish(self, outcome: Any) -> None:
         self.done += 1
-        print(self.line(outcome), flush=True)
+        say(self.line(outcome))
 
     def line(self, outcome: Any) -> str:
         said = outcome.message
@@ -45,20 +58,26 @@ class Bars(Lines):
         self.display = display
         self.jobs = display.add_task("jobs", total=total)
         self.current = display.add_task("", total=None, visible=False)
+        self.job: Job | None = None
 
     def start(self, job: Job) -> None:
+        self.job = job
         self.display.update(self.current, description=str(job.name), total=None, completed=0, visible=True)
 
     def say(self, sentence: str) -> None:
-        self.display.console.print(sentence, highlight=False)
+        self.display.console.print(sentence, highlight=False, markup=False)
+
+    def look(self, how_far: Callable[[Job], Running | None]) -> None:
+        if self.job is not None and (found := how_far(self.job)) is not None:
+            self.epoch(found.what, found.done, found.total)
 
     def epoch(self, what: str, done: int, total: int) -> None:
-        self.display.update(self.current, completed=done, total=total)
+        self.display.update(self.current, completed=done, total=total or None)
 
     def finish(self, outcome: Any) -> None:
         self.done += 1
         self.display.update(self.jobs, completed=self.done)
-        self.display.console.print(self.line(outcome), highlight=False)
+        self.say(self.line(outcome))
 
 
 @contextmanager
@@ -68,6 +87,6 @@ def progress_of(total: int) -> Iterator[Lines]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, transient=True) as display:
         yield Bars(total, display)

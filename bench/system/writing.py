@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from bench.errors import UsageError
 
@@ -117,6 +117,13 @@ def lock_descriptor(path: Path) -> int:
     with _sentence(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+
+
+def discard(stream: TextIO) -> None:
+    """From now on, what is written to a stream that has a descriptor goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def compressed_arrays(arrays: Mapping[str, Any]) -> bytes:

@@ -59,7 +59,7 @@ def on_a_full_disk(folder: Path, flushing: str, *arguments: str) -> subprocess.C
 def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path: Path, jobs: str) -> None:
     done = on_a_full_disk(tmp_path, FULL_DISK.format(part="seed-0.json"), *RUN, "--jobs", jobs)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "a record could not be written to results/runs: No space left on device." in done.stderr
+    assert "seed-0.json cannot be written: No space left on device.\n" in done.stderr
     assert "Traceback" not in done.stderr
     assert results_of(tmp_path / "results/runs") == {}
     assert not list((tmp_path / "results").rglob("*.tmp"))
