@@ -22,7 +22,7 @@ SHIPPED = {
     "glle", "kernel_membership", "label_propagation", "levi", "manifold_learning", "mlknn", "rakel",
     "rebalanced_focal", "valen",
 }  # fmt: skip
-"""Files of ``methods/`` that come with the harness. What others do to their process is not known: theirs is their own."""
+"""Files of ``methods/`` that come with the harness; others have a process of their own."""
 
 
 def is_shipped(base: str) -> bool:

@@ -168,16 +168,15 @@ def _outcomes(
     def done(job: Job) -> Any | None:
         """The outcome of a job whose record was written since the run began."""
         if _written(store.path(job.name)) != before[job.name] and state_of(job, store).state == "done":
+            tidy(store, job.name)
             return recorded_outcome(job, store)
         return None
 
     def lost(job: Job, seconds: float, message: str) -> Any:
         """The outcome of a job without one: its failure, unless its record is there, or another run is at it."""
         with claimed(store, job.name) as claim:
-            if (found := done(job)) is not None:
-                return found
-            if claim is None:
-                return Outcome(job, "elsewhere", seconds, "another run is at it")
+            if claim is None or (found := done(job)) is not None:
+                return found if claim else Outcome(job, "elsewhere", seconds, "another run is at it")
             return commit_failure(job, store, Failure("WorkerLost", message, device=places[0]), seconds)
 
     settings = JobOptions(

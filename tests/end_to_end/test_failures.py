@@ -79,7 +79,7 @@ def test_a_checkpoint_that_does_not_fit_costs_nothing_but_itself(tmp_path: Path)
     (tmp_path / "bench.toml").write_text("[run]\ncheckpoint_seconds = 0.01\n")
     done = on_a_full_disk(tmp_path, FULL_DISK.format(part=".checkpoint"), *RUN)
     assert done.returncode == 0, done.stderr
-    assert "could not be written: No space left on device" in done.stderr
+    assert "cannot be written: No space left on device" in done.stderr
     assert len(results_of(tmp_path / "results/runs")) == 2
 
 
