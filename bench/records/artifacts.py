@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import UsageError
-from bench.records.record import Record
+from bench.records.record import Record, readable
 from bench.system import reading
 from bench.system.writing import compressed_arrays
 
@@ -141,6 +141,11 @@ def _arrays(file: KeptFile, kind: str, needed: dict[str, str], more: dict[str, s
     if not file.path.exists():
         raise UsageError(f"{file.path} is not there; {again}.")
     if not file.whole:
+        record_path = file.path.with_name(f"{file.path.name.partition('.')[0]}.json")
+        record = readable(record_path)
+        now = kept_file(record, record_path, file.path.name.partition(".")[2]) if isinstance(record, Record) else None
+        if now and now.whole:
+            raise UsageError(f"{file.path} was replaced by a run since its record was read; start again.")
         raise UsageError(f"{file.path} is not the file that its job wrote (its SHA-256 is not the record's); {again}.")
     try:
         arrays = reading.arrays(file.path)

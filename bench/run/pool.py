@@ -61,7 +61,8 @@ class _Slot:
                 env={name: str(self.threads) for name in THREAD_VARIABLES},
             )
         self.bundle, self.started = bundle, time.monotonic()
-        self.future = self.executor.submit(call, bundle, device=self.device)
+        with _ctrl_c_ignored():  # which the process inherits, and keeps: Ctrl-C is the run's
+            self.future = self.executor.submit(call, bundle, device=self.device)
 
     @property
     def seconds(self) -> float:
@@ -189,6 +190,17 @@ def _process_died(error: BaseException) -> bool:
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     return isinstance(error, BrokenProcessPool)
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

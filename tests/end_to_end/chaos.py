@@ -209,7 +209,7 @@ class Chaos:
         assert code in (0, 1), f"the run ended with {code}:\n{(home / 'output.txt').read_text()}"
         for _, found in store.records():
             if isinstance(found, Record) and found.failure:
-                assert name in found.failure.message or "was edited" in found.failure.message, found.failure.message
+                assert name in found.failure.message or "Mine" in found.failure.message, found.failure.message
         path.write_bytes(before)
         return hit, True
 

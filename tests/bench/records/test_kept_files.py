@@ -24,6 +24,7 @@ from bench.records.artifacts import (
     read_scores,
 )
 from bench.records.record import JobName
+from bench.records.store import Store
 from bench.system.writing import compressed_arrays
 from tests import records
 
@@ -60,6 +61,18 @@ def test_scores_that_the_job_did_not_write_are_refused(tmp_path: Path, change: s
         UsageError, match=r"seed-0\.scores\.npz is not the file that its job wrote .* run the job again"
     ):
         read_scores(written(tmp_path, CHANGES[change](), digest=True))
+
+
+def test_scores_that_a_run_replaced_meanwhile_are_not_blamed(tmp_path: Path) -> None:
+    store, job = Store(tmp_path), JobName("set", "npz", "BCE", 0)
+    path = store.sidecar(job, SCORES)
+    made = records.record(job, records.result({}), artifacts={SCORES: path.name})
+    store.write(
+        msgspec.structs.replace(made, artifact_sha256={SCORES: hashlib.sha256(encode_scores(KEPT)).hexdigest()})
+    )
+    path.write_bytes(encode_scores(KEPT))
+    with pytest.raises(UsageError, match="was replaced by a run since its record was read; start again"):
+        read_scores(KeptFile(path, "of the record before"))
 
 
 def changed(**arrays: Any) -> bytes:

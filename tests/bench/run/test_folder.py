@@ -6,6 +6,7 @@ import errno
 import fcntl
 import io
 import os
+import signal
 import sys
 import threading
 import time
@@ -174,6 +175,21 @@ def test_a_job_stopped_after_its_commit_is_done(tmp_path: Path) -> None:
     )
     assert list(found) == ["done"]
     assert looks
+
+
+def ignores_ctrl_c(bundle: tuple[Job, ...], device: str) -> list[bool]:
+    """Read from the system, which knows what was inherited."""
+    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return [bool(int(status["SigIgn"], 16) >> (signal.SIGINT - 1) & 1)]
+
+
+def test_ctrl_c_never_reaches_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = plan(tmp_path, "BCE").jobs
+    arguments = (None, print, lambda job: None, lambda job: None, lambda: None)
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(pool, "begin", print)
+    assert list(pool.fan_out([(job,)], ignores_ctrl_c, ["cpu"], *arguments)) == [True]
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_a_message_is_shown_as_it_is() -> None:
