@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -115,6 +116,27 @@ def test_modules_stay_small(path: Path) -> None:
 def test_methods_import_nothing_else_of_bench(path: Path) -> None:
     own = [name for name in imported_names(path) if name.split(".")[0] in ("bench", "methods")]
     assert all(name.startswith((f"{METHODS}.api", f"{METHODS}.losses", f"{METHODS}.enhancement")) for name in own), own
+
+
+DOORS = ("bench/system/reading.py", "bench/system/writing.py", "bench/system/archive.py")
+"""The modules that read and write files; everything else asks them."""
+SYSTEM_FILES = ("bench/system/hardware.py", "methods/enhancement/neighbours.py", "perf/cases/memory.py")
+"""Modules that look into /proc."""
+FILE_CALLS = re.compile(
+    r"open|(?!os\b|.*Image\b|webbrowser\b|archive\b).*\.open|.*\.(read|write)_(text|bytes)|json\.(load|loads|dump)"
+    r"|np\.(load|save|savez.*|fromfile|loadtxt|memmap)|csv\.(reader|DictReader)|pd\.read_\w+|.*loadmat|.*safe_open"
+)
+FILE_MODULES = ("tomllib", "zipfile", "tarfile", "gzip", "lzma", "bz2", "pickle", "defusedxml", "xml")
+
+
+@pytest.mark.parametrize("path", [*MODULES.values(), *METHOD_FILES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_read_and_written_by_the_doors_alone(path: Path) -> None:
+    if path.relative_to(ROOT).as_posix() in (*DOORS, *SYSTEM_FILES):
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = {ast.unparse(node.func): node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not {call: line for call, line in calls.items() if FILE_CALLS.fullmatch(call)}
+    assert not {name for name in imported_names(path) if name.split(".")[0] in FILE_MODULES}
 
 
 def runs(program: str) -> None:
