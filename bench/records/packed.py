@@ -7,7 +7,6 @@ whole result, curves included, so that a run can be compared with it byte for by
 from __future__ import annotations
 
 import hashlib
-import lzma
 from collections.abc import ItemsView, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +18,7 @@ from msgspec.structs import replace
 from bench.errors import UsageError
 from bench.records.record import Record, RecoveryResult, Result, record_path
 from bench.system import reading
-from bench.system.writing import write
+from bench.system.writing import compressed, write
 
 PACKED = "records.jsonl.xz"
 LARGEST = 2**30
@@ -45,7 +44,7 @@ def pack(records: Iterable[Record], folder: Path) -> Path:
             record = replace(record, recovered=replace(record.recovered, result_sha256=digest))
         lines.append(msgspec.json.encode(record, order="sorted"))
     path = folder / PACKED
-    write(path, lzma.compress(b"\n".join(lines) + b"\n", preset=9))
+    write(path, compressed(b"\n".join(lines) + b"\n"))
     return path
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from bench.errors import UsageError
+from bench.system import reading
 
 PACKAGES = ("bench", "methods")
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "scikit-multilearn-ng")
@@ -70,10 +74,8 @@ def _git(folder: Path, *arguments: str) -> str:
 
 @lru_cache(maxsize=1)
 def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+    with suppress(UsageError):  # other systems have no such file
+        for _, line in reading.lines("/proc/cpuinfo"):
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    except OSError:
-        pass
     return platform.processor() or "unknown"

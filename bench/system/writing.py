@@ -126,6 +126,13 @@ def discard(stream: TextIO) -> None:
     os.close(nowhere)
 
 
+def compressed(content: bytes) -> bytes:
+    """Content of an ``.xz`` file, as small as can be."""
+    import lzma
+
+    return lzma.compress(content, preset=9)
+
+
 def compressed_arrays(arrays: Mapping[str, Any]) -> bytes:
     """Content of an ``.npz`` file."""
     import numpy as np
