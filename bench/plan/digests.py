@@ -232,9 +232,15 @@ def cache_folder() -> Path:
 def read_json(path: Path) -> dict[str, Any]:
     """What is remembered in a file; nothing where it cannot be read."""
     try:
-        return reading.json(path, dict[str, Any])
-    except UsageError:
+        stat = path.stat()
+        return dict(_parsed_json(path, stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    except (OSError, UsageError):
         return {}
+
+
+@lru_cache(maxsize=4)
+def _parsed_json(path: Path, *stamp: int) -> dict[str, Any]:
+    return reading.json(path, dict[str, Any])
 
 
 def write_quietly(path: Path, value: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ give records that have the key of one and the numbers of the other.
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 from bench import methods
@@ -51,7 +52,7 @@ def check_code(job: Job, store: Store) -> None:
     ------
     ChangedError: where they differ.
     """
-    parts, source = _imported(job.track, job.base)
+    parts, source = _imported(job.track, job.base, TRACKS[job.track].method_info(job.base).file)
     if changed := [name for name, digest in parts.items() if digest != job.key[name]]:
         raise ChangedError(
             f"the code of {job.base} was edited while the run was on ({', '.join(changed)}): it is not what the run "
@@ -62,14 +63,14 @@ def check_code(job: Job, store: Store) -> None:
 
 
 @cache
-def _imported(track: TrackName, base: str) -> tuple[dict[str, Any], bytes | None]:
+def _imported(track: TrackName, base: str, file: Path | None) -> tuple[dict[str, Any], bytes | None]:
     """Parts of the key of the code that this process imported for a method, and the source of the method's file."""
     known, program = TRACKS[track], _program()
     info = known.method_info(base)
     before = _on_disk(track, base)
     if base not in TRIVIAL_BASELINES:
         methods.method_class(base)
-    source = reading.content(info.file) if info.file else None
+    source = reading.content(file) if file else None
     after = _on_disk(track, base)
     if before != after:
         raise ChangedError(f"the code of {base} was edited while it was imported; start the run again.")

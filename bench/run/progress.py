@@ -82,7 +82,7 @@ class Bars(Lines):
 
 @contextmanager
 def progress_of(total: int) -> Iterator[Lines]:
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         yield Lines(total)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

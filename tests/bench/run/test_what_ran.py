@@ -18,7 +18,7 @@ from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.records.record import Record
 from bench.records.store import Store
-from bench.run import groups, identity, worker
+from bench.run import groups, worker
 from bench.run.worker import JobOptions, JobRun, Outcome, run_job
 from tests.end_to_end.test_program import bench
 
@@ -50,7 +50,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(methods, "_folders", [])
     methods.infos.cache_clear()
     methods.add_folders([tmp_path / "own"])
-    identity._imported.cache_clear()
     yield tmp_path
     methods.infos.cache_clear()
 
