@@ -6,6 +6,7 @@ import gc
 import hashlib
 import json
 import math
+import os
 import signal
 import threading
 import traceback
@@ -168,9 +169,7 @@ class JobRun:
         interrupted_by_hand = can_be_interrupted()
         try:
             with threads(self.job.protocol.threads):
-                check_code(self.job, self.store)
-                self.compute()
-                self.probe = current_probes([(self.job.probe_request, self.job.key)], probes)[0]
+                self.attempt()
         except (StoppedError, WriteError):
             raise
         except BaseException as error:  # sys.exit too: a method's harm is its own job's
@@ -182,6 +181,17 @@ class JobRun:
             failure = Failure(type(error).__name__, message, traceback.format_exc(), self.options.device)
             return commit_failure(self.job, self.store, failure, seconds_of_own() - self.started)
         return self.commit()
+
+    def attempt(self) -> None:
+        """Compute everything that the record will hold."""
+        process = os.getpid()
+        try:
+            check_code(self.job, self.store)
+            self.compute()
+            self.probe = current_probes([(self.job.probe_request, self.job.key)], probes)[0]
+        finally:
+            if os.getpid() != process:  # a copy of this process, which the method forked; it is no worker
+                os._exit(1)
 
     def compute(self) -> None:
         """Load, fit and evaluate; where memory runs out, with smaller stacks."""

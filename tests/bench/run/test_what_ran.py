@@ -133,6 +133,22 @@ def test_whatever_a_method_raises_is_its_jobs_failure(
     assert outcome.message == record.problem == sentence
 
 
+def test_a_process_that_a_method_forks_leaves_no_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forked = []
+
+    def forks(run: JobRun, stack: int) -> Fitted:
+        forked.append(os.fork())
+        if forked == [0]:
+            raise ValueError
+        return fit(run, stack)
+
+    fit = JobRun.fit
+    monkeypatch.setattr(JobRun, "fit", forks)
+    outcome, _ = ran(folder, planned(folder, "BCE"))
+    assert outcome.status == "done"
+    assert os.waitstatus_to_exitcode(os.waitpid(forked[0], 0)[1]) == 1
+
+
 def test_ctrl_c_is_no_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(run: JobRun, stack: int) -> Fitted:
         raise KeyboardInterrupt
