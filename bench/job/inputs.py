@@ -27,7 +27,7 @@ Loaded = tuple[Dataset, Prepared, list]
 
 def stamps(files: Iterable[Path]) -> list[tuple[int, ...]]:
     """Whatever of a file changes with its content: arrays may be mapped, and follow what is written over them."""
-    stats = [path.stat() for path in files]
+    stats = [path.stat() for path in files if path.exists()]
     return [(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in stats]
 
 
