@@ -3,7 +3,7 @@
 # make bench    the performance ratios, in minutes (bench-full: every model timed; bench-check: what moved since)
 # make reference        every record of docs/results.md again, in hours, resumable: BENCH_DATA=FOLDER:FOLDER make reference
 # make reference-check  a part of them in minutes, compared with the committed ones byte for byte
-# make chaos    50 runs that are killed and go on; a quarter of an hour
+# make chaos    50 runs that are killed or disturbed otherwise and go on; half an hour
 # make mutants  seeded changes of the code, each of which some test has to notice; minutes
 
 PYTHON ?= python3

@@ -54,6 +54,8 @@ class RunDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Methods that run when `--methods` names them, or "all", and not otherwise."""
     checkpoint_seconds: float = 60.0
     """Between two checkpoints of a long training."""
+    checkpoint_gib: float = 2.0
+    """Size of one from which on none are written."""
 
 
 class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,6 +191,8 @@ def _run_defaults(raw: dict[str, Any], path: Path) -> RunDefaults:
             raise UsageError(f"{path}: run.{key} is empty; a run needs at least one.")
     if not defaults.checkpoint_seconds >= 0:
         raise UsageError(f"{path}: run.checkpoint_seconds must be at least 0, not {defaults.checkpoint_seconds}.")
+    if not defaults.checkpoint_gib >= 0:
+        raise UsageError(f"{path}: run.checkpoint_gib must be at least 0, not {defaults.checkpoint_gib}.")
     return defaults
 
 

@@ -193,8 +193,9 @@ TEXT = """## Spreading a run
 
 Records are written to a temporary file, flushed and renamed, with a checksum inside. A killed worker costs its own job,
 which runs again alone, once. Trainings keep a checkpoint every `run.checkpoint_seconds` (60) and go on from it to the
-same bytes, as do jobs that `--timeout` stopped, with `--retry failed`. `make chaos` kills fifty runs in five phases and
-compares.
+same bytes, as do jobs that `--timeout` stopped, with `--retry failed`; none is written that is larger than
+`run.checkpoint_gib` (2) or half of the free disk, and a warning says so. `make chaos` disturbs fifty runs and compares:
+kills in five phases, data replaced, methods edited, a time-out at the commit, two starts at once, full disks.
 
 ## What breaks first
 

@@ -19,7 +19,7 @@ import numpy as np
 from bench.analysis.bootstrap import intervals, resamples, values_of
 from bench.analysis.hypothesis_tests import ALPHA, critical_difference, friedman, holm, wilcoxon_p
 from bench.metrics.catalogue import PAPER_METRICS
-from bench.records.artifacts import read_scores
+from bench.records.artifacts import SCORES, kept_file, read_scores
 from bench.records.record import Record
 from bench.records.store import Store
 from study import statistics_page
@@ -95,7 +95,9 @@ def within_sets(store: Store, records: dict, rounds: int) -> dict[str, dict[str,
         kept = []
         for seed in range(SEEDS):
             record = records[name, seed]
-            kept.append(read_scores(store.path(record.job).with_name(record.artifacts["scores.npz"])))
+            file = kept_file(record, store.path(record.job), SCORES)
+            assert file is not None
+            kept.append(read_scores(file))
         counts = resamples(len(kept[0].y))
         values = [values_of(scores, METRICS, counts) for scores in kept]
         for seeds in (1, 2, 3):

@@ -33,7 +33,7 @@ from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.probes import current_probes
 from bench.plan.states import JobState, changed_parts, collect, expected_now
 from bench.plan.variants import variants_of
-from bench.records.artifacts import read_scores
+from bench.records.artifacts import KeptFile, read_scores
 from bench.records.packed import PACKED, digest_of, pack, unpacked
 from bench.records.record import Manifest, Record, Result
 from bench.records.store import Store
@@ -193,7 +193,7 @@ def measured(store: Store) -> dict[str, dict[str, float]]:
     """{data set: facts from the kept test scores}: the label density, and how far RAKEL's scores are saturated."""
     facts: dict[str, dict[str, float]] = {}
     for path in sorted(store.folder.glob("*@*/RAKEL/seed-0.scores.npz")):
-        kept = read_scores(path)
+        kept = read_scores(KeptFile(path))
         highest = kept.scores.max(1, keepdims=True)
         facts[path.parts[-3].partition("@")[0]] = {
             "density": float(kept.y.mean()),

@@ -111,8 +111,8 @@ def _one_set(
 
 
 def _kept(state: JobState) -> KeptScores | None:
-    path = state.artifact(SCORES)
-    return None if path is None else read_scores(path)
+    file = state.artifact(SCORES)
+    return None if file is None else read_scores(file)
 
 
 def explanation(control: str) -> str:

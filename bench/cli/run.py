@@ -31,6 +31,7 @@ from bench.datasets.catalog import data_folders
 from bench.errors import UsageError
 from bench.methods import infos
 from bench.metrics.catalogue import RECOVERY_METRICS
+from bench.plan import digests
 from bench.plan.states import collect
 from bench.plan.tracks import make_plan, make_recovery_plan, recovery_variants
 from bench.plan.variants import chosen_variants
@@ -74,6 +75,7 @@ def run(
     backend: Literal["local", "dask", "ray"] = "local",
     address: str | None = None,
     dry_run: Switch = False,
+    verify: Switch = False,
 ) -> int:
     """Run data sets x methods x seeds; what is done already is not done again.
 
@@ -118,7 +120,11 @@ def run(
         Of the Dask scheduler, such as tcp://host:8786, or of the Ray cluster; Ray's default is the one that runs here.
     dry_run
         Say what would run and how long it would take, and stop.
+    verify
+        Compute the digests of all files anew; else one of the same size and modification time is taken for the same.
     """
+    if verify:
+        digests.verify()
     config = configuration.load()
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)

@@ -10,10 +10,11 @@ from pathlib import Path
 from statistics import median
 
 from bench import config as configuration
-from bench.cli.options import Count, DataFolder, Names, Seed, Seeds, checked_seeds, job_count
+from bench.cli.options import Count, DataFolder, Names, Seed, Seeds, Switch, checked_seeds, job_count
 from bench.config import Config
 from bench.datasets.catalog import data_folders, unreadable
 from bench.errors import UsageError
+from bench.plan import digests
 from bench.plan.forecast import forecasts
 from bench.plan.states import collect
 from bench.plan.tracks import make_plan
@@ -27,14 +28,18 @@ from bench.run.runner import all_records, on_gpu, wanted_workers
 from bench.text import counted, duration, shown
 
 
-def status(*, results: str = DEFAULT_RESULTS) -> int:
+def status(*, results: str = DEFAULT_RESULTS, verify: Switch = False) -> int:
     """Show a results folder's jobs, from any terminal: done, failed, running (by whom), missing.
 
     Parameters
     ----------
     results
         The folder of the records.
+    verify
+        Compute the digests of all files anew; else one of the same size and modification time is taken for the same.
     """
+    if verify:
+        digests.verify()
     config = configuration.load()
     return show_status(Store(Path(results)), config, data_folders(config, None))
 
@@ -169,7 +174,9 @@ def time_left(
     What the missing and the rest of the running jobs were forecast to take, corrected by how forecasts of done ones
     turned out, divided among as many processes as run now.
     """
-    turned_out = [record.cost.seconds / expected[str(record.job)] for record in done if expected.get(str(record.job))]
+    turned_out = [
+        record.cost.seconds / expected[str(record.job)] for record in done if expected.get(str(record.job), 0) > 0
+    ]
     rest = [expected[str(job)] for job in missing if str(job) in expected]
     rest += [expected[one.job] * (1 - one.done / max(1, one.total)) for one in now if one.job in expected]
     if not rest:

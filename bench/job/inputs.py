@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,7 +21,14 @@ class Prepared:
     splits: Mapping[str, Split]
 
 
-Loaded = tuple[Dataset, Prepared]
+Loaded = tuple[Dataset, Prepared, list]
+"""With the :func:`stamps` of the files from before they were read."""
+
+
+def stamps(files: Iterable[Path]) -> list[tuple[int, ...]]:
+    """Whatever of a file changes with its content: arrays may be mapped, and follow what is written over them."""
+    stats = [path.stat() for path in files if path.exists()]
+    return [(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in stats]
 
 
 def prepare(dataset: Dataset, scaling: str, fidelity: str, device: torch.device, dtype: torch.dtype) -> Prepared:

@@ -46,7 +46,7 @@ def fault(name: str, options: dict[str, Any] | None = None) -> str | None:
             if issubclass(cls, LinearMethod):
                 return _linear(name, cls, chosen, prepared)
             return _other(name, chosen, prepared)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return described(error, name)
 
 
@@ -64,6 +64,8 @@ def described(error: BaseException, name: str) -> str:
     text = first_line(error)
     if isinstance(error, ReadsAValueError) or any(words in str(error) for words in LOOKS_AT_A_VALUE):
         text = NO_BRANCHES
+    elif isinstance(error, SystemExit | KeyboardInterrupt):
+        text = f"it raised {type(error).__name__}" + (f" ({error.code!r})" if isinstance(error, SystemExit) else "")
     elif "must only return Tensors" in text:
         text = f"{ONE_NUMBER}; it returned something else, or nothing"
     lines = _lines(error, name)

@@ -82,7 +82,7 @@ def probes(requests: Mapping[str, ProbeRequest]) -> Probes:
         asked: list[bool] = []
         try:
             values: Probe | None = _numbers(request, asked)
-        except Exception:
+        except (Exception, SystemExit):  # a method's own sys.exit is a failure like others
             values = None
         found[key] = values, bool(asked)
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import msgspec
+
 from bench.datasets.shape import Shape
 from bench.plan.jobs import Job
 from bench.protocol import Protocol
 from bench.records.record import Record, RecoveryResult, Result
+from bench.system import reading
 
 Coefficients = dict[str, dict[str, float]]
 TYPICAL = Path(__file__).with_name("typical_costs.json")
@@ -53,7 +55,7 @@ class CostModel:
     kind of device and of jobs that ran in turns with others. ``typical``: in place of what the harness comes with."""
 
     def __init__(self, records: Iterable[Record], gpu: bool, typical: Coefficients | None = None) -> None:
-        self.typical: Coefficients = typical or json.loads(TYPICAL.read_text(encoding="utf-8"))
+        self.typical: Coefficients = typical or reading.json(TYPICAL, Coefficients)
         self.shapes: dict[str, Shape] = {}
         self._factors: dict[object, list[float]] = defaultdict(list)
         for record in records:
@@ -61,7 +63,9 @@ class CostModel:
             if record.status == "done" and record.result and on_gpu == gpu and record.cost.together == 1:
                 shape = self.shapes[record.job.full_dataset] = recorded_shape(record.result)
                 points = len(record.result.grid)
-                expected = self._seconds(record.base, Protocol(**record.key["protocol"]), shape, points)
+                if (protocol := recorded_protocol(record)) is None:
+                    continue
+                expected = self._seconds(record.base, protocol, shape, points)
                 for which in ((record.job.full_dataset, record.job.variant), record.base, None):
                     self._factors[which].append(record.cost.seconds / expected)
 
@@ -84,6 +88,14 @@ def time_on(workers: int, seconds: Iterable[float]) -> float:
     for cost in seconds:
         heapq.heapreplace(free, free[0] + cost)
     return max(free)
+
+
+def recorded_protocol(record: Record) -> Protocol | None:
+    """The protocol of a record's key; None where another version wrote it."""
+    try:
+        return msgspec.convert(record.key.get("protocol"), Protocol)
+    except msgspec.ValidationError:
+        return None
 
 
 def recorded_shape(result: Result | RecoveryResult) -> Shape:

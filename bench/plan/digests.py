@@ -6,7 +6,6 @@ import ast
 import hashlib
 import importlib.util
 import io
-import json
 import os
 import tokenize
 from collections.abc import Callable, Iterator
@@ -14,8 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.errors import UsageError
-from bench.system import writing
+from bench.system import reading, writing
 
 DIGEST_LENGTH = 16
 
@@ -99,8 +100,9 @@ def _facts_of_source(path: Path) -> tuple[str, list[str], int]:
     """
 
     def facts() -> list:
-        source = path.read_text(encoding="utf-8")
-        tree = ast.parse(source)
+        source = reading.text(path)
+        with reading.reading(path, "Python", "mend it where it says"):
+            tree = ast.parse(source)
         return [source_digest(source), _project_imports(tree), _results_version(tree)]
 
     digest, imports, version = _remembered(cache_folder() / "sources.json", (path,), facts, _own_digest())
@@ -110,7 +112,13 @@ def _facts_of_source(path: Path) -> tuple[str, list[str], int]:
 @lru_cache(maxsize=1)
 def _own_digest() -> str:
     """Digest of this module: what is remembered is forgotten when the code that computes it changes."""
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:DIGEST_LENGTH]
+    return reading.sha256(__file__)[:DIGEST_LENGTH]
+
+
+def forget_sources() -> None:
+    """Look at source files anew: they may have changed since this process read them."""
+    for remembering in (code_digest, _facts_of_source, _closure):
+        remembering.cache_clear()
 
 
 @lru_cache(maxsize=128)
@@ -164,8 +172,8 @@ def _file_of(module: str) -> Path | None:
 def data_digest(files: tuple[Path, ...], reader: str, digest: Callable[[], str]) -> str:
     """``digest()`` of the arrays that the module ``reader`` makes of the files.
 
-    It is remembered beside the files (or in the user's cache) as long as their sizes, their modification times and the
-    reader's code are what they were.
+    It is remembered beside the files (or in the user's cache) and trusted as long as their sizes, their modification
+    times and the reader's code are what they were, unless :func:`verify` was called.
 
     Raises
     ------
@@ -177,16 +185,30 @@ def data_digest(files: tuple[Path, ...], reader: str, digest: Callable[[], str])
     return str(_remembered(_memory_file(files[0]), files, digest, code_digest(reader)))[:DIGEST_LENGTH]
 
 
+_verified: set[Path] | None = None
+"""Files whose digests were computed anew; None where remembered ones are trusted."""
+
+
+def verify() -> None:
+    """From now on, compute every digest of this process anew once, and trust no size and no modification time."""
+    global _verified
+    _verified = set()
+    forget_sources()
+
+
 def _remembered(memory: Path, files: tuple[Path, ...], compute: Callable[[], Any], *more: str) -> Any:
     """A value computed of files, remembered while their sizes, modification times and ``more`` are what they were."""
-    stats = [path.stat() for path in files]
+    with reading.reading(files[0], "a file"):
+        stats = [path.stat() for path in files]
     stamp = [*([stat.st_size, stat.st_mtime_ns] for stat in stats), *more]
     name = str(files[0].resolve())
-    known = read_json(memory)
-    match known.get(name):
-        case [*seen, value] if seen == stamp:
-            return value
+    if _verified is None or files[0] in _verified:
+        match read_json(memory).get(name):
+            case [*seen, value] if seen == stamp:
+                return value
     value = compute()
+    if _verified is not None:
+        _verified.add(files[0])
     write_quietly(memory, {**read_json(memory), name: [*stamp, value]})
     return value
 
@@ -207,13 +229,20 @@ def cache_folder() -> Path:
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """What is remembered in a file; nothing where it cannot be read."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        stat = path.stat()
+        return dict(_parsed_json(path, stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    except (OSError, UsageError):
         return {}
-    return value if isinstance(value, dict) else {}
+
+
+@lru_cache(maxsize=4)
+def _parsed_json(path: Path, *stamp: int) -> dict[str, Any]:
+    return reading.json(path, dict[str, Any])
 
 
 def write_quietly(path: Path, value: dict[str, Any]) -> None:
     """A memory that cannot be written costs time later, nothing else."""
-    writing.write_quietly(path, json.dumps(value, indent=0, sort_keys=True).encode())
+    text = msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=0)
+    writing.write_quietly(path, text)

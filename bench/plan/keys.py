@@ -8,7 +8,7 @@ import msgspec
 
 from bench import methods
 from bench.plan import digests
-from bench.system import environment
+from bench.system import environment, reading
 
 
 def stored_form(**parts: Any) -> dict[str, Any]:
@@ -16,9 +16,19 @@ def stored_form(**parts: Any) -> dict[str, Any]:
     return msgspec.json.decode(msgspec.json.encode(parts))
 
 
+def code_parts(info: methods.MethodInfo, loop: str, metrics: str) -> dict[str, Any]:
+    """The parts of a key that say which code computes a job's result."""
+    return stored_form(
+        method=method_digest(info),
+        loop=digests.code_digest(loop),
+        metrics=digests.code_digest(metrics),
+        versions=digests.results_versions(loop, info.file),
+    )
+
+
 def method_digest(info: methods.MethodInfo) -> str:
     digest = digests.code_digest(info.module, info.file)
     # scikit-multilearn computes RAKEL's scores: its version is part of the method.
-    if info.file and "skmultilearn" in info.file.read_text(encoding="utf-8"):
+    if info.file and "skmultilearn" in reading.text(info.file):
         digest += f" scikit-multilearn-ng {environment.version('scikit-multilearn-ng')}"
     return digest

@@ -66,12 +66,20 @@ def current_probes(
 
 
 def _computed(requests: dict[str, ProbeRequest]) -> Probes:
-    """Probes computed in processes of their own: one a core, where there are enough to pay for starting them."""
+    """Probes computed in processes of their own: one a core, where there are enough to pay for starting them.
+
+    A method may end its process: then each of that process's requests has one to itself, and those that end it again
+    have no probe.
+    """
     count = max(1, min(os.cpu_count() or 1, len(requests) // REQUESTS_A_PROCESS))
     parts = [dict(list(requests.items())[number::count]) for number in range(count)]
     found: Probes = {}
-    for part in side_by_side(_Work(parts), count, count, forked=False):
-        found |= part
+    computed = side_by_side(_Work(parts), count, count, forked=False, lost=lambda number: {})
+    for part, values in zip(parts, computed, strict=True):
+        found |= values
+        if not values and len(part) > 1:
+            for key, request in part.items():
+                found |= _computed({key: request})
     return found
 
 

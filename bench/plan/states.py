@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,9 @@ from bench.plan.jobs import Job, Plan, data_part
 from bench.plan.probes import SOURCE_PARTS, current_probes, equal
 from bench.plan.tracks import TRACKS
 from bench.protocol import Protocol
+from bench.records.artifacts import KeptFile, kept_file
 from bench.records.probe_request import ProbeRequest, probe_request
-from bench.records.record import CorruptRecordError, JobName, Manifest, Probe, Record, job_of, readable
+from bench.records.record import CorruptRecordError, JobName, Manifest, Probe, Record, job_of
 from bench.records.store import Store
 from bench.text import counted
 
@@ -46,12 +48,10 @@ class JobState:
         """A metric's value on test data, or a measure of recovery; None where there is none to trust."""
         return self.record.metrics.get(metric) if self.state == "done" and self.record else None
 
-    def artifact(self, kind: str) -> Path | None:
+    def artifact(self, kind: str) -> KeptFile | None:
         """The file of an artifact; None where the job left none, or a copy of the record left it behind."""
-        if self.record is None or kind not in self.record.artifacts:
-            return None
-        path = self.path.with_name(self.record.artifacts[kind])
-        return path if path.is_file() else None
+        file = kept_file(self.record, self.path, kind) if self.record else None
+        return file if file and file.path.exists() else None
 
 
 @dataclass(frozen=True)
@@ -101,17 +101,14 @@ def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:
 
 def states_of(jobs: Sequence[Job], store: Store) -> list[JobState]:
     """States of planned jobs."""
-    found = [(job, store.path(job.name)) for job in jobs]
-    return judged([Expected(job.name, path, _read(path), job.key, job.probe_request) for job, path in found])
+    return judged(
+        [Expected(job.name, store.path(job.name), store.found(job.name), job.key, job.probe_request) for job in jobs]
+    )
 
 
 def state_of(job: Job, store: Store) -> JobState:
     """State of a planned job."""
     return states_of([job], store)[0]
-
-
-def _read(path: Path) -> Record | CorruptRecordError | None:
-    return readable(path) if path.exists() else None
 
 
 def collect(store: Store, config: Config, folders: list[Path]) -> list[JobState]:
@@ -189,8 +186,9 @@ class _Now:
 
     def _data_of(self, full_name: str) -> tuple[str | None, str | None]:
         """Digest and protocol's name; None where the data are not here: then they cannot have changed under us."""
+        path = self.manifest.files.get(full_name, "")
         try:
-            source = self.track.source(full_name, self.config, self.folders)
+            source = self.track.source(path if os.path.isfile(path) else full_name, self.config, self.folders)
             return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
         except UsageError:
             return None, None
@@ -213,10 +211,10 @@ def _wanted_again(state: JobState, fresh: bool, required: list[str]) -> JobState
 
 
 def _gone(kind: str, state: JobState) -> bool:
-    """True where an artifact of the kind is not beside its record any more."""
+    """True where an artifact of the kind is not beside its record any more, or is not the file that the job wrote."""
     assert state.record is not None
     names = [what for what in state.record.artifacts if what.partition(".")[0] == kind]
-    return any(state.artifact(name) is None for name in names)
+    return not all((file := state.artifact(name)) and file.whole for name in names)
 
 
 def describe(states: Iterable[JobState]) -> str:

@@ -20,9 +20,8 @@ from bench.datasets.readers import ldl
 from bench.errors import UsageError
 from bench.job.recipe import Recipe, recipe
 from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
-from bench.plan import digests
 from bench.plan.jobs import Job, Plan, data_part
-from bench.plan.keys import method_digest, stored_form
+from bench.plan.keys import code_parts, stored_form
 from bench.plan.variants import named_variants, variant_folder, variants_of
 from bench.protocol import Protocol
 from bench.records.record import JobName, TrackName
@@ -41,31 +40,32 @@ class Track:
     """A variant's method with its options and grid; UsageError for an option that does not exist."""
     source: Callable[[str, Config, list[Path]], Source | Missing]
     """A data set by name or path; UsageError for an unknown one."""
-    loop: Callable[[Recipe], str]
+    loop: Callable[[methods.MethodInfo], str]
     """The module that trains, whose code and imports are the key's part "loop"."""
     metrics: str
     """The module that evaluates."""
+    method_info: Callable[[str], methods.MethodInfo] = methods.info
+    """What is registered under a name."""
 
     def key(self, made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
         """Everything a record's result depends on, in named parts, as a record's file gives it back."""
-        loop = self.loop(made)
         hyperparameters = {"method": made.info.name, "options": made.options, "grid": made.grid}
         if made.normalisation != "sum":
             hyperparameters["normalisation"] = made.normalisation
-        return stored_form(
-            method=method_digest(made.info),
-            loop=digests.code_digest(loop),
-            metrics=digests.code_digest(self.metrics),
-            versions=digests.results_versions(loop, made.info.file),
+        return self.code(made.info) | stored_form(
             protocol=protocol,
             hyperparameters=hyperparameters,
             seed=seed,
             data=data,
         )
 
+    def code(self, info: methods.MethodInfo) -> dict[str, Any]:
+        """The parts of a key that say which code computes a result of the method."""
+        return code_parts(info, self.loop(info), self.metrics)
 
-def _trainer(made: Recipe) -> str:
-    return "bench.job.fit_linear" if made.info.gradient else "bench.job.fit_direct"
+
+def _trainer(info: methods.MethodInfo) -> str:
+    return "bench.job.fit_linear" if info.gradient else "bench.job.fit_direct"
 
 
 CLASSIFICATION = Track(
@@ -104,6 +104,14 @@ def _with_recipe(variant: Variant, published: RecoveryRecipe | None) -> Variant:
     )
 
 
+def recovery_method(base: str) -> methods.MethodInfo:
+    """The registered method of that name, or the trivial baseline as if it were one."""
+    if base in TRIVIAL_BASELINES:
+        module = "bench.metrics.trivial_baselines"
+        return methods.MethodInfo(base, "trivial baseline", "", {}, {}, True, module, None, "built-in")
+    return methods.info(base)
+
+
 def recovery_recipe(variant: Variant) -> Recipe:
     """A variant's method with its fixed options.
 
@@ -113,9 +121,7 @@ def recovery_recipe(variant: Variant) -> Recipe:
         For an option that does not exist.
     """
     if variant.base in TRIVIAL_BASELINES:
-        module = "bench.metrics.trivial_baselines"
-        info = methods.MethodInfo(variant.base, "trivial baseline", "", {}, {}, True, module, None, "built-in")
-        return Recipe(info, {}, {}, [{}])
+        return Recipe(recovery_method(variant.base), {}, {}, [{}])
     return recipe(variant)
 
 
@@ -130,8 +136,9 @@ RECOVERY = Track(
     variants=recovery_variants,
     recipe=recovery_recipe,
     source=recovery_source,
-    loop=lambda made: "bench.job.recovery",
+    loop=lambda info: "bench.job.recovery",
     metrics="bench.metrics.distribution",
+    method_info=recovery_method,
 )
 TRACKS = {track.name: track for track in (CLASSIFICATION, RECOVERY)}
 

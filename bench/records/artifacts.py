@@ -13,10 +13,33 @@ from typing import Any
 import numpy as np
 
 from bench.errors import UsageError
+from bench.records.record import Record, readable
+from bench.system import reading
 from bench.system.writing import packed
 
 SCORES = "scores.npz"
 DISTRIBUTIONS = "distributions.npz"
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """An artifact's file, and the digest that its record has of it."""
+
+    path: Path
+    sha256: str | None = None
+    """None: the record is from before digests were noted, and the file is believed if its shapes agree."""
+
+    @property
+    def whole(self) -> bool:
+        """True of the file that the job wrote."""
+        return self.path.is_file() and self.sha256 in (None, reading.sha256(self.path))
+
+
+def kept_file(record: Record, path: Path, kind: str) -> KeptFile | None:
+    """The artifact of a record whose file is ``path``; None where the job left none of the kind."""
+    if kind not in record.artifacts:
+        return None
+    return KeptFile(path.with_name(record.artifacts[kind]), record.artifact_sha256.get(kind))
 
 
 @dataclass(frozen=True)
@@ -60,17 +83,15 @@ def encode_scores(found: KeptScores) -> bytes:
     )
 
 
-def read_scores(path: Path) -> KeptScores:
+def read_scores(file: KeptFile) -> KeptScores:
     """Read a ``seed-<n>.scores.npz``.
 
     Raises
     ------
-    UsageError: when it is not there or cannot be read.
+    UsageError: when it is not there, cannot be read, or is not what the job wrote.
     """
-    arrays = _arrays(path, "scores", ("scores", "y", "threshold", "label_names"))
-    return KeptScores(
-        arrays["scores"], arrays["y"], float(arrays["threshold"]), [str(n) for n in arrays["label_names"]]
-    )
+    arrays = _arrays(file, "scores", {"scores": "f", "y": "iu"})
+    return KeptScores(arrays["scores"], arrays["y"], float(arrays["threshold"]), _names(arrays))
 
 
 def encode_distribution(
@@ -95,34 +116,54 @@ def encode_distribution(
     return packed(arrays)
 
 
-def read_distribution(path: Path) -> RecoveredDistribution:
+def read_distribution(file: KeptFile) -> RecoveredDistribution:
     """Read a ``seed-<n>.distributions.npz``.
 
     Raises
     ------
-    UsageError: when it is not there or cannot be read.
+    UsageError: when it is not there, cannot be read, or is not what the job wrote.
     """
-    arrays = _arrays(path, "distributions", ("degrees", "logical", "label_names"))
+    arrays = _arrays(file, "distributions", {"degrees": "f", "logical": "iu"}, {"scores": "f", "true": "f"})
+    threshold = float(arrays["threshold"]) if "threshold" in arrays else None
     return RecoveredDistribution(
-        arrays["degrees"],
-        arrays["logical"],
-        [str(name) for name in arrays["label_names"]],
-        arrays.get("scores"),
-        float(arrays["threshold"]) if "threshold" in arrays else None,
-        arrays.get("true"),
+        arrays["degrees"], arrays["logical"], _names(arrays), arrays.get("scores"), threshold, arrays.get("true")
     )
 
 
-def _arrays(path: Path, kind: str, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _names(arrays: dict[str, np.ndarray]) -> list[str]:
+    return [str(name) for name in arrays["label_names"]]
+
+
+def _arrays(file: KeptFile, kind: str, needed: dict[str, str], more: dict[str, str] | None = None) -> dict[str, Any]:
+    """The arrays of an artifact: matrices [rows, labels] of a kind ("f" real, "iu" whole numbers), all of one shape,
+    those of ``more`` where it has them, with a name for every label."""
+    again = f"run the job again with --keep {kind}"
+    if not file.path.exists():
+        raise UsageError(f"{file.path} is not there; {again}.")
+    if not file.whole:
+        record_path = file.path.with_name(f"{file.path.name.partition('.')[0]}.json")
+        record = readable(record_path)
+        now = kept_file(record, record_path, file.path.name.partition(".")[2]) if isinstance(record, Record) else None
+        if now and now.whole:
+            raise UsageError(f"{file.path} was replaced by a run since its record was read; start again.")
+        raise UsageError(f"{file.path} is not the file that its job wrote (its SHA-256 is not the record's); {again}.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise UsageError(f"{path} is not there; run the job again with --keep {kind}.") from error
-    except Exception as error:  # a damaged archive fails in many ways
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"{path} cannot be read ({first}); run the job again with --keep {kind}.") from error
-    absent = [name for name in needed if name not in arrays]
+        arrays = reading.arrays(file.path)
+    except UsageError as error:
+        raise UsageError(f"{str(error).rstrip('.')}; {again}.") from error
+    expected = {**needed, **{name: form for name, form in (more or {}).items() if name in arrays}}
+    absent = [name for name in (*expected, "label_names") if name not in arrays]
     if absent:
-        raise UsageError(f"{path} holds no {' and no '.join(absent)}; run the job again with --keep {kind}.")
+        raise UsageError(f"{file.path} holds no {' and no '.join(absent)}; {again}.")
+    names = arrays["label_names"]
+    shapes = {arrays[name].shape for name in expected}
+    fits = len(shapes) == 1 and names.ndim == 1 and all(len(shape) == 2 and shape[1] == len(names) for shape in shapes)
+    kinds = all(arrays[name].dtype.kind in form for name, form in expected.items())
+    threshold = arrays.get("threshold", np.zeros(()))
+    needs_threshold = "scores" in expected and "threshold" not in arrays
+    if not (fits and kinds) or needs_threshold or threshold.shape != () or threshold.dtype.kind != "f":
+        said = ", ".join(f"{name} {arrays[name].dtype} {list(arrays[name].shape)}" for name in expected)
+        raise UsageError(f"{file.path} holds arrays that do not belong together ({said}); {again}.")
+    if not all(np.isfinite(arrays[name]).all() for name in expected):
+        raise UsageError(f"{file.path} holds values that are not finite; {again}.")
     return arrays

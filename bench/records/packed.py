@@ -7,8 +7,8 @@ whole result, curves included, so that a run can be compared with it byte for by
 from __future__ import annotations
 
 import hashlib
-import lzma
-from collections.abc import Iterable, Iterator
+from collections.abc import ItemsView, Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -17,9 +17,12 @@ from msgspec.structs import replace
 
 from bench.errors import UsageError
 from bench.records.record import Record, RecoveryResult, Result, record_path
-from bench.system.writing import write
+from bench.system import reading
+from bench.system.writing import compressed, write
 
 PACKED = "records.jsonl.xz"
+LARGEST = 2**30
+"""Bytes of all records, unpacked."""
 
 
 def digest_of(result: Result | RecoveryResult) -> str:
@@ -41,16 +44,31 @@ def pack(records: Iterable[Record], folder: Path) -> Path:
             record = replace(record, recovered=replace(record.recovered, result_sha256=digest))
         lines.append(msgspec.json.encode(record, order="sorted"))
     path = folder / PACKED
-    write(path, lzma.compress(b"\n".join(lines) + b"\n", preset=9))
+    write(path, compressed(b"\n".join(lines) + b"\n"))
     return path
 
 
-def unpacked(path: Path) -> Iterator[tuple[Path, Record]]:
-    """The records of a packed file, each with the path that its own file would have."""
+def unpacked(path: Path) -> ItemsView[Path, Record]:
+    """The records of a packed file, each with the path that its own file would have.
+
+    Raises
+    ------
+    UsageError: for a file that is missing or damaged, or has two records of one job that differ.
+    """
+    with reading.reading(path, "a file"):
+        stat = path.stat()
+    return _unpacked(path, stat.st_mtime_ns, stat.st_size).items()
+
+
+@lru_cache(maxsize=8)
+def _unpacked(path: Path, *stamp: int) -> dict[Path, Record]:
+    found: dict[Path, Record] = {}
     try:
-        lines = lzma.decompress(path.read_bytes()).splitlines()
-        records = [msgspec.json.decode(line, type=Record) for line in lines]
-    except (OSError, lzma.LZMAError, msgspec.DecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); take it from the repository again.") from error
-    for record in records:
-        yield record_path(path.parent, record.job), record
+        lines = reading.unpacked(path, LARGEST).splitlines()
+        for number, line in enumerate(lines, 1):
+            record: Record = reading.decoded_json(line, f"{path}, line {number}", Record)
+            if found.setdefault(record_path(path.parent, record.job), record) != record:
+                raise UsageError(f"{path}, line {number} is a second record of {record.job}, and another one.")
+    except UsageError as error:
+        raise UsageError(f"{str(error).rstrip('.')}; take {path.name} from the repository again.") from error
+    return found

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
+
+from bench.errors import UsageError
+from bench.system import reading
 
 SCHEMA = 2
+LARGEST_RECORD = 2**30
+"""Bytes."""
 Status = Literal["done", "failed"]
 TrackName = Literal["classification", "recovery"]
 """Classifiers on test data, or recovered label distributions."""
@@ -25,7 +30,7 @@ class JobName(msgspec.Struct, frozen=True, order=True):
     dataset: str
     extractor: str
     variant: str
-    seed: int
+    seed: Annotated[int, Meta(ge=0, lt=10**18)]
 
     @property
     def full_dataset(self) -> str:
@@ -142,6 +147,8 @@ class Record(msgspec.Struct, frozen=True):
     failure: Failure | None = None
     artifacts: dict[str, str] = {}
     """{kind: file beside the record}."""
+    artifact_sha256: dict[str, str] = {}
+    """{kind: SHA-256 of the file}; records from before it was noted have none."""
     asked: list[str] = []
     """Artifacts that ``--keep`` asked for; some methods have none of a kind."""
     probe: Probe | None = None
@@ -173,6 +180,8 @@ class Manifest(msgspec.Struct, frozen=True):
     track: TrackName = "classification"
     expected_seconds: dict[str, float] = {}
     """{job: what it was forecast to take when it was last planned}."""
+    files: dict[str, str] = {}
+    """{data set: its file}, where one file is the set: it need not lie in a data folder."""
 
 
 class CorruptRecordError(Exception):
@@ -186,16 +195,21 @@ def record_path(folder: Path, job: JobName) -> Path:
 
 def job_of(path: Path) -> JobName:
     """The job that a record's file is named after; seed -1 where the name holds no number."""
-    number = path.stem.removeprefix("seed-")
-    return JobName(*path.parts[-3].partition("@")[::2], path.parts[-2], int(number) if number.isdigit() else -1)
+    number = reading.whole_number(path.stem.removeprefix("seed-"))
+    return JobName(*path.parts[-3].partition("@")[::2], path.parts[-2], -1 if number is None else number)
 
 
-def readable(path: Path) -> Record | CorruptRecordError:
-    """The record, or what is wrong with it."""
+def readable(path: Path) -> Record | CorruptRecordError | None:
+    """The record, or what is wrong with it; None without one, as while a run replaces it."""
     try:
-        return read_record(path)
+        return read_record(path) if path.exists() else None
     except CorruptRecordError as error:
-        return error
+        return error if path.exists() else None
+
+
+def artifact_name(seed: int, kind: str) -> str:
+    """The name of an artifact's file, which is beside its record."""
+    return f"seed-{seed}.{kind}"
 
 
 def encode(record: Record) -> bytes:
@@ -206,12 +220,16 @@ def encode(record: Record) -> bytes:
 
 
 def read_record(path: Path) -> Record:
+    """The record of a file.
+
+    Raises
+    ------
+    CorruptRecordError: one sentence naming the file and the fault.
+    """
     try:
-        body = msgspec.json.decode(path.read_bytes())
-    except OSError as error:
-        raise CorruptRecordError(f"the record {path} cannot be read: {error.strerror or error}") from error
-    except msgspec.DecodeError as error:
-        raise CorruptRecordError(f"the record {path} is torn or no JSON: {error}") from error
+        body: Any = reading.decoded_json(reading.content(path, LARGEST_RECORD), f"the record {path}")
+    except UsageError as error:
+        raise CorruptRecordError(str(error).rstrip(".")) from error
     if not isinstance(body, dict) or "schema" not in body:
         raise CorruptRecordError(f"{path} is not a record of this harness")
     if body["schema"] != SCHEMA:
@@ -225,7 +243,22 @@ def read_record(path: Path) -> Record:
         raise CorruptRecordError(f"the record {path} is incomplete: {error}") from error
     if path != record_path(path.parents[2], record.job):  # a copy beside its original would count as another seed
         raise CorruptRecordError(f"the record {path} is that of {record.job}, which its name is not; remove it")
+    if fault := _contradiction(record):
+        raise CorruptRecordError(f"the record {path} {fault}; it was made by other software, or edited")
     return record
+
+
+def _contradiction(record: Record) -> str:
+    """What a record says that cannot be; empty where there is nothing."""
+    results = [found for found in (record.result, record.recovered) if found is not None]
+    if record.status == "done" and (len(results) != 1 or record.failure is not None):
+        return f"is done, but has {len(results)} results" + (" and a failure" if record.failure else "")
+    if record.status == "failed" and (results or record.failure is None):
+        return "is that of a failure, but has " + ("a result" if results else "no failure")
+    for kind, name in record.artifacts.items():
+        if name != artifact_name(record.job.seed, kind):
+            return f"has an artifact {kind!r} of the name {name!r}"
+    return ""
 
 
 def _checksum(body: dict[str, Any]) -> str:

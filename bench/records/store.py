@@ -2,6 +2,7 @@
 
     <results>/<data set>@<extractor>/<variant>/seed-<n>.json          the record
     <results>/<data set>@<extractor>/<variant>/seed-<n>.scores.npz    what was kept beside it
+    <results>/methods/<digest>.py                                     the source of a method that records are of
     <results>/run.json                                            protocols of the folder, what runs asked for
 
 The schema is described in results/README.md.
@@ -10,26 +11,29 @@ The schema is described in results/README.md.
 from __future__ import annotations
 
 import hashlib
-import os
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from bench.errors import UsageError
+from bench.protocol import Protocol
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import (
     CorruptRecordError,
     JobName,
     Manifest,
     Record,
+    artifact_name,
     encode,
-    read_record,
     readable,
     record_path,
 )
-from bench.system.writing import write
+from bench.system import reading
+from bench.system.writing import WriteError, make_folder, rename, write
 
 MANIFEST = "run.json"
 
@@ -44,7 +48,7 @@ class Store:
         return record_path(self.folder, job)
 
     def sidecar(self, job: JobName, kind: str) -> Path:
-        return self.path(job).with_name(f"seed-{job.seed}.{kind}")
+        return self.path(job).with_name(artifact_name(job.seed, kind))
 
     def checkpoints(self, job: JobName) -> Path:
         """The folder of what an unfinished job has computed so far."""
@@ -53,12 +57,18 @@ class Store:
     def clear_temporaries(self, job: JobName) -> None:
         """Remove what killed processes left half written; only for the process that holds the job."""
         for path in self.path(job).parent.glob(f".seed-{job.seed}.*.tmp"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
     def clear_unfinished(self, job: JobName) -> None:
         """Remove that and the checkpoints, once there is a record; only for the process that holds the job."""
         self.clear_temporaries(job)
         shutil.rmtree(self.checkpoints(job), ignore_errors=True)
+
+    def found(self, job: JobName) -> Record | CorruptRecordError | None:
+        """The job's record, from its own file or packed, or what is wrong with it; None without one."""
+        path = self.path(job)
+        return readable(path) or self.packed().get(path)
 
     def read(self, job: JobName) -> Record | None:
         """The job's record, None without one.
@@ -67,8 +77,15 @@ class Store:
         ------
         CorruptRecordError: one sentence naming the file and the fault.
         """
-        path = self.path(job)
-        return read_record(path) if path.exists() else None
+        found = self.found(job)
+        if isinstance(found, CorruptRecordError):
+            raise found
+        return found
+
+    def packed(self) -> Mapping[Path, Record]:
+        """The folder's packed records, by the path that each one's own file would have."""
+        path = self.folder / PACKED
+        return dict(unpacked(path)) if path.exists() else {}
 
     def write(self, record: Record) -> Path:
         """Commit a record: it is either wholly there or not at all."""
@@ -77,48 +94,68 @@ class Store:
         return path
 
     def records(self) -> Iterator[tuple[Path, Record | CorruptRecordError]]:
-        """Every record of the folder, packed ones first, with what is wrong in place of one that cannot be trusted."""
-        if (packed := self.folder / PACKED).is_file():
-            yield from unpacked(packed)
-        for path in self.paths():
-            yield path, readable(path)
+        """Every job's record once, with what is wrong in place of one that cannot be trusted. A packed record does not
+        count where the job has a file of its own."""
+        own = {path: found for path in self.paths() if (found := readable(path)) is not None}
+        yield from {**self.packed(), **own}.items()
 
     def paths(self) -> list[Path]:
         """The files of all records, readable or not; :func:`job_of` says whose each is."""
         return sorted(self.folder.glob("*@*/*/seed-*.json"))
 
-    def set_aside(self, job: JobName, reason: str) -> Path:
-        """Move a record that is about to be replaced out of the way; nothing is lost."""
+    def set_aside(self, job: JobName, reason: str) -> None:
+        """Move a record that is about to be replaced out of the way, with its artifacts; nothing is lost."""
         path = self.path(job)
-        stamp = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-        aside = path.with_name(f"{path.stem}.{reason}-{stamp}.json.old")
-        path.replace(aside)
-        return aside
+        try:
+            stamp = hashlib.sha256(reading.content(path)).hexdigest()[:8]
+        except UsageError:  # no file: a folder, say
+            stamp = secrets.token_hex(4)
+        # The record last: one that a kill leaves in its place is set aside again, under the same name as its artifacts.
+        own = f"seed-{job.seed}."
+        artifacts = [one for one in path.parent.glob(f"{own}*") if one != path and one.suffix not in (".json", ".old")]
+        for one in [*artifacts, path]:
+            rename(one, path.with_name(f"{own}{reason}-{stamp}.{one.name.removeprefix(own)}.old"))
+
+    def keep_source(self, digest: str, source: bytes) -> None:
+        """Store a method's source once, beside the records that were computed by it."""
+        path = self.folder / "methods" / f"{digest}.py"
+        if not path.exists():
+            write(path, source)
 
     def manifest(self) -> Manifest:
+        """What runs into the folder asked for.
+
+        Raises
+        ------
+        UsageError: for one that cannot be read, or that another version wrote.
+        """
         path = self.folder / MANIFEST
         if not path.exists():
             return Manifest()
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Manifest)
-        except (msgspec.DecodeError, OSError) as error:
-            raise UsageError(f"{path} cannot be read ({error}); mend or remove it.") from error
+            found: Manifest = reading.json(path, Manifest)
+            for name, settings in found.protocols.items():
+                with reading.reading(f"{path}, protocol {name!r},", "this version's protocol", "see its versions"):
+                    msgspec.convert(settings, Protocol)
+            return found
+        except UsageError as error:
+            raise UsageError(f"{str(error).rstrip('.')}; mend or remove {MANIFEST}.") from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         write(self.folder / MANIFEST, text)
 
     def check_writable(self) -> None:
-        """Fail before computing, not after."""
-        probe = self.folder / f".write-{os.getpid()}"
+        """Fail before computing, not after.
+
+        Raises
+        ------
+        UsageError: where records cannot be written to the folder.
+        """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            raise UsageError(
-                f"the results folder {self.folder} cannot be written: {error.strerror or error}."
-            ) from error
+            make_folder(self.folder)
+        except WriteError as error:
+            raise UsageError(f"the results folder {error}") from error
 
 
 DEFAULT_RESULTS = "results/runs"

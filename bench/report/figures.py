@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.records.artifacts import DISTRIBUTIONS, SCORES, read_distribution, read_scores
+from bench.records.artifacts import DISTRIBUTIONS, SCORES, KeptFile, read_distribution, read_scores
 from bench.records.record import Manifest, Record
 from bench.report import rank_figures, score_figures, training_figures
 from bench.tables.table import MetricTable
@@ -161,13 +160,13 @@ def _grid(material: Material) -> Iterator[Picture]:
         )
 
 
-def _kept(by_variant: dict[str, list[JobState]], name: str, read: Callable[[Path], Kept]) -> dict[str, Kept]:
+def _kept(by_variant: dict[str, list[JobState]], name: str, read: Callable[[KeptFile], Kept]) -> dict[str, Kept]:
     """{variant: the artifact of its smallest seed that has one}."""
     kept = {}
     for variant, states in by_variant.items():
-        path = next((path for state in states if (path := state.artifact(name)) is not None), None)
-        if path is not None:
-            kept[variant] = read(path)
+        file = next((file for state in states if (file := state.artifact(name)) is not None), None)
+        if file is not None:
+            kept[variant] = read(file)
     return kept
 
 

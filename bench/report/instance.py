@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from bench.errors import UsageError, did_you_mean
-from bench.records.artifacts import DISTRIBUTIONS, RecoveredDistribution, read_distribution
+from bench.records.artifacts import DISTRIBUTIONS, RecoveredDistribution, kept_file, read_distribution
 from bench.records.record import CorruptRecordError, Record, job_of
 from bench.records.store import Store
 from bench.text import shown
@@ -23,13 +23,14 @@ def show_instance(store: Store, dataset: str, variant: str, instance: int, seed:
     UsageError: where the record, its distributions or the instance is not there, with what is.
     """
     record = find_record(store, dataset, variant, seed)
-    if DISTRIBUTIONS not in record.artifacts:
+    file = kept_file(record, store.path(record.job), DISTRIBUTIONS)
+    if file is None:
         if DISTRIBUTIONS.partition(".")[0] in record.asked:
             raise UsageError(f"{record.job.variant} recovers no label distribution; there is nothing to show.")
         raise UsageError(
             f"{record.job} did not keep its distributions; run it again by `bench run` with --keep distributions."
         )
-    recovered = read_distribution(store.path(record.job).with_name(record.artifacts[DISTRIBUTIONS]))
+    recovered = read_distribution(file)
     n_samples = len(recovered.degrees)
     if not 0 <= instance < n_samples:
         raise UsageError(f"{record.job.full_dataset} has the training rows 0 to {n_samples - 1}, not {instance}.")

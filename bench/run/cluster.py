@@ -27,6 +27,7 @@ from bench.plan.jobs import Job
 from bench.records.locks import abandoned
 from bench.records.store import Store
 from bench.run.pool import Lost
+from bench.system.writing import write
 
 Backend = Literal["dask", "ray"]
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -172,7 +173,7 @@ def _ray(address: str | None) -> Iterator[int]:
 def _check_workers(jobs: Sequence[Job], store: Store, cluster: Cluster, workers: int) -> None:
     """Every worker must see the same results folder, the same data and the same code."""
     token = store.folder.resolve() / f".shared-{uuid4().hex[:8]}"
-    token.write_text("", encoding="ascii")
+    write(token, b"")
     sizes = {path.resolve(): path.stat().st_size for job in jobs for path in job.source.files}
     modules = {job.base: job.key["method"] for job in jobs}
     check = partial(what_is_missing, token, sizes, modules)

@@ -57,7 +57,7 @@ def _software() -> Iterator[Finding]:
             continue
         try:
             methods.method_class(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             yield Finding("problem", "methods", f"{name} cannot be imported: {error}")
 
 

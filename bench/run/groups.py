@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from bench import methods
 from bench.plan.jobs import Job
 from bench.records.store import Store
 
@@ -16,6 +17,23 @@ if TYPE_CHECKING:
     from bench.run.worker import JobOptions, Outcome
 
 Bundle = tuple[Job, ...]
+SHIPPED = {
+    "balanced_softmax", "bce", "class_balanced", "distribution_balanced", "flem", "focal", "fuzzy_clustering",
+    "glle", "kernel_membership", "label_propagation", "levi", "manifold_learning", "mlknn", "rakel",
+    "rebalanced_focal", "valen",
+}  # fmt: skip
+"""Files of ``methods/`` that come with the harness; others have a process of their own."""
+
+
+def is_shipped(base: str) -> bool:
+    """True of a method that comes with the harness, or a trivial baseline."""
+    info = methods.infos().get(base)
+    return info is None or (info.origin == "built-in" and info.file is not None and info.file.stem in SHIPPED)
+
+
+def own_process(bundle: Bundle) -> bool:
+    """True of jobs whose process is not to run others: the method may leave global settings changed, or end it."""
+    return not all(is_shipped(job.base) for job in bundle)
 
 
 def bundled(jobs: Iterable[Job], size: int) -> list[Bundle]:
@@ -31,7 +49,9 @@ def bundled(jobs: Iterable[Job], size: int) -> list[Bundle]:
 
 
 def _see_the_same(one: Job, other: Job) -> bool:
-    """Equal rows, scaled and rounded alike, and both trained in steps."""
+    """Equal rows, scaled and rounded alike, and both trained in steps, by methods that may share a process."""
+    if one.base != other.base and own_process((one, other)):
+        return False
     if not (one.gradient and other.gradient and one.track == other.track == "classification"):
         return False
     return one.name.full_dataset == other.name.full_dataset and all(

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.config import Config
+from bench.datasets.readers import ldl, npz
+from bench.datasets.source import Source
 from bench.errors import UsageError
 from bench.plan.costs import Forecast
 from bench.plan.jobs import Plan, folder_protocols
 from bench.plan.keys import stored_form
+from bench.records.locks import manifest_locked
 from bench.records.record import JobName, Manifest
 from bench.records.store import Store
 from bench.run.options import RunOptions
@@ -22,8 +25,16 @@ def settle_manifest(
     options: RunOptions,
     expected: Mapping[JobName, Forecast | None],
 ) -> None:
-    """Note what was asked for, in a folder of one protocol."""
+    """Note what was asked for, in a folder of one protocol; of runs that start together, one after the other."""
+    with manifest_locked(store):
+        _settle(plan, config, store, options, expected)
+
+
+def _settle(
+    plan: Plan, config: Config, store: Store, options: RunOptions, expected: Mapping[JobName, Forecast | None]
+) -> None:
     before, protocols = refuse_other_protocols(plan, config, store, options)
+    sources = {job.name.full_dataset: job.source for job in plan.jobs}.values()
     store.write_manifest(
         Manifest(
             protocols={**before.protocols, **protocols},
@@ -40,8 +51,14 @@ def settle_manifest(
                 **before.expected_seconds,
                 **{str(job): round(forecast.seconds, 1) for job, forecast in expected.items() if forecast},
             },
+            files={**before.files, **{source.full_name: file for source in sources if (file := _file(source))}},
         )
     )
+
+
+def _file(source: Source) -> str:
+    """The file that is a data set by itself and can be named by its path; empty for others."""
+    return str(source.files[0].absolute()) if source.reader in (npz.__name__, ldl.__name__) else ""
 
 
 def refuse_other_protocols(

@@ -21,7 +21,7 @@ from typing import Any
 from bench import methods
 from bench.plan.jobs import Job
 from bench.records.record import JobName
-from bench.run.groups import Bundle
+from bench.run.groups import Bundle, own_process
 from bench.system.processes import begin
 
 Call = Callable[..., Any]
@@ -61,13 +61,17 @@ class _Slot:
                 env={name: str(self.threads) for name in THREAD_VARIABLES},
             )
         self.bundle, self.started = bundle, time.monotonic()
-        self.future = self.executor.submit(call, bundle, device=self.device)
+        with _ctrl_c_ignored():  # which the process inherits, and keeps: Ctrl-C is the run's
+            self.future = self.executor.submit(call, bundle, device=self.device)
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
     def free(self) -> None:
+        """Ready for others; a process that is not to run them ends."""
+        if own_process(self.bundle):
+            self.stop()
         self.future, self.bundle = None, ()
 
     def stop(self) -> None:
@@ -81,7 +85,7 @@ class _Slot:
                 process.join(SECONDS_FOR_A_KILL)
             self.executor.shutdown(wait=False, kill_workers=True)
         self.executor = None
-        self.free()
+        self.future, self.bundle = None, ()
 
 
 def fan_out(
@@ -92,6 +96,7 @@ def fan_out(
     say: Callable[[str], None],
     started: Callable[[Job], None],
     done: Callable[[Job], Any | None],
+    look: Callable[[], None],
 ) -> Iterator[Any]:
     """The members of what ``call(bundle, device=device)`` returns, as bundles are done, or a :class:`Lost` for a job.
 
@@ -103,7 +108,8 @@ def fan_out(
     timeout: seconds a bundle may take; None: any.
     say: told of processes that died, in a sentence.
     started: told when a job starts.
-    done: the outcome of a job that its process finished before it died, else None.
+    done: the outcome of a job that its process finished before it died or was stopped, else None.
+    look: called several times a second.
 
     Raises
     ------
@@ -121,6 +127,7 @@ def fan_out(
                 busy = [slot for slot in slots if slot.future is not None]
                 if not busy:
                     break
+                look()
                 wait([slot.future for slot in busy if slot.future], SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for slot in busy:
                     bundle, future = slot.bundle, slot.future
@@ -151,7 +158,7 @@ def fan_out(
                         seconds = slot.seconds
                         slot.stop()
                         message = f"it took longer than --timeout {timeout:g} seconds and was stopped"
-                        yield from (Lost(job, seconds, message) for job in bundle)
+                        yield from (done(job) or Lost(job, seconds, message) for job in bundle)
             if interrupted():
                 raise KeyboardInterrupt
         finally:
@@ -183,6 +190,17 @@ def _process_died(error: BaseException) -> bool:
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     return isinstance(error, BrokenProcessPool)
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from bench.plan.jobs import Job
+from bench.records.locks import Running
 from bench.text import shown
+
+
+def say(sentence: str) -> None:
+    """Print a line at once."""
+    print(shown(sentence), flush=True)
 
 
 class Lines:
@@ -24,8 +30,11 @@ class Lines:
     def epoch(self, what: str, done: int, total: int) -> None:
         pass
 
+    def look(self, how_far: Callable[[Job], Running | None]) -> None:
+        """Ask how far the last started job is, where that is shown."""
+
     def say(self, sentence: str) -> None:
-        print(shown(sentence), flush=True)
+        say(sentence)
 
     def finish(self, outcome: Any) -> None:
         self.done += 1
@@ -46,15 +55,21 @@ class Bars(Lines):
         self.display = display
         self.jobs = display.add_task("jobs", total=total)
         self.current = display.add_task("", total=None, visible=False)
+        self.job: Job | None = None
 
     def start(self, job: Job) -> None:
+        self.job = job
         self.display.update(self.current, description=shown(str(job.name)), total=None, completed=0, visible=True)
 
     def say(self, sentence: str) -> None:
         self.display.console.print(shown(sentence), soft_wrap=True)
 
+    def look(self, how_far: Callable[[Job], Running | None]) -> None:
+        if self.job is not None and (found := how_far(self.job)) is not None:
+            self.epoch(found.what, found.done, found.total)
+
     def epoch(self, what: str, done: int, total: int) -> None:
-        self.display.update(self.current, completed=done, total=total)
+        self.display.update(self.current, completed=done, total=total or None)
 
     def finish(self, outcome: Any) -> None:
         super().finish(outcome)
@@ -63,7 +78,7 @@ class Bars(Lines):
 
 @contextmanager
 def progress_of(total: int) -> Iterator[Lines]:
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         yield Lines(total)
         return
     from rich.console import Console

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,21 +11,23 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.config import Config
+from bench.config import Config, RunDefaults
 from bench.errors import UsageError
 from bench.plan.forecast import forecasts, jobs_a_device, longest_first, total
 from bench.plan.jobs import Job, Plan
 from bench.plan.states import JobState, describe, state_of, states_of, survey
-from bench.records.locks import abandoned, tidy
-from bench.records.record import Failure, Record, readable
+from bench.records.locks import abandoned, claimed, tidy
+from bench.records.locks import progress_of as progress_of_job
+from bench.records.record import Failure, Record
 from bench.records.store import Store
 from bench.run.cluster import over_cluster
-from bench.run.groups import bundled, run_bundle
+from bench.run.groups import bundled, own_process, run_bundle
 from bench.run.manifest import refuse_other_protocols, settle_manifest
 from bench.run.options import RunOptions
 from bench.run.pool import Lost, fan_out
-from bench.run.progress import Lines, progress_of
-from bench.text import counted, duration, shown
+from bench.run.progress import Lines, progress_of, say
+from bench.system.writing import WriteError
+from bench.text import counted, duration
 
 if TYPE_CHECKING:
     from bench.run.worker import JobOptions
@@ -66,7 +67,7 @@ def _waiting(plan: Plan, states: list[JobState], options: RunOptions) -> list[tu
 def all_records(store: Store, states: list[JobState]) -> list[Record]:
     """Every readable record of the folder; those that the states hold are not read again."""
     seen = {state.path for state in states}
-    others = (found for path in store.paths() if path not in seen and isinstance(found := readable(path), Record))
+    others = (found for path, found in store.records() if path not in seen and isinstance(found, Record))
     return [*(state.record for state in states if state.record is not None), *others]
 
 
@@ -87,9 +88,9 @@ def run(plan: Plan, config: Config, store: Store, options: RunOptions) -> int:
     for state in states:
         if state.state == "done":
             tidy(store, state.job)
-    print(f"{counted(len(states))}: {describe(states)}.", flush=True)
+    say(f"{counted(len(states))}: {describe(states)}.")
     for missing in plan.missing:
-        print(f"not here: {missing.name} ({missing.get}).", flush=True)
+        say(f"not here: {missing.name} ({missing.get}).")
     if not plan.jobs:
         raise UsageError("none of the data sets is here, so there is nothing to run.")
     if not waiting:
@@ -100,30 +101,30 @@ def run(plan: Plan, config: Config, store: Store, options: RunOptions) -> int:
     places = _places(options, jobs, records, on)
     if options.cluster is None:
         forecast = total(jobs, expected, len(places), _together(options, jobs, places))
-        print(f"{counted(len(jobs))} to run: {forecast.sentence(len(places))}.", flush=True)
+        say(f"{counted(len(jobs))} to run: {forecast.sentence(len(places))}.")
     _announce(waiting)
     failures, elsewhere = [], 0
     try:
-        for outcome in _outcomes(longest_first(jobs, expected), config.run.checkpoint_seconds, store, options, places):
+        for outcome in _outcomes(longest_first(jobs, expected), config.run, store, options, places):
             if outcome.status == "failed":
                 failures.append(outcome)
             elsewhere += outcome.status == "elsewhere"
     except KeyboardInterrupt:
         left = sum(state.state != "done" for state in states_of(jobs, store))
-        print(
-            f"interrupted: {left} of {len(states)} jobs are not done; the same command goes on from here.", flush=True
-        )
+        say(f"interrupted: {left} of {len(states)} jobs are not done; the same command goes on from here.")
         return INTERRUPTED
-    except OSError as error:
+    except WriteError:
         for job, _ in waiting:
             if abandoned(store, job.name):  # stopped with the run
                 store.clear_temporaries(job.name)
-        raise UsageError(f"a record could not be written to {store.folder}: {error.strerror or error}.") from error
+        raise
+    except OSError as error:  # of processes and pipes, say; a job's own are its failure
+        raise UsageError(f"the run cannot go on: {error.strerror or error}; the same command tries again.") from error
     for failed in failures:
-        print(shown(f"failed: {failed.job.name}: {failed.message} (record {store.path(failed.job.name)})"), flush=True)
+        say(f"failed: {failed.job.name}: {failed.message} (record {store.path(failed.job.name)})")
     others = f", {elsewhere} left to another run" if elsewhere else ""
     done = len(waiting) - len(failures) - elsewhere
-    print(f"{counted(done)} done, {len(failures)} failed{others}; records in {store.folder}.", flush=True)
+    say(f"{counted(done)} done, {len(failures)} failed{others}; records in {store.folder}.")
     return SOME_FAILED if failures else DONE
 
 
@@ -147,54 +148,73 @@ def _announce(waiting: list[tuple[Job, JobState]]) -> None:
     """Say what will be replaced and why; the old record stays beside the new one under another name."""
     stale = Counter(state.parts for _, state in waiting if state.state == "stale")
     for parts, count in stale.items():
-        print(f"{count} stale: {', '.join(parts)} changed; they run again, the old records are set aside.", flush=True)
+        say(f"{count} stale: {', '.join(parts)} changed; they run again, the old records are set aside.")
     incomplete = sum(state.state == "incomplete" for _, state in waiting)
     if incomplete:
-        print(f"{incomplete} lack what --keep asks for; they run again, the old records are set aside.", flush=True)
+        say(f"{incomplete} lack what --keep asks for; they run again, the old records are set aside.")
     for _, state in waiting:
         if state.state == "corrupt":
-            print(shown(f"{state.note}; it is set aside and its job runs again."), flush=True)
+            say(f"{state.note}; it is set aside and its job runs again.")
 
 
 def _outcomes(
-    jobs: list[Job], checkpoint_seconds: float, store: Store, options: RunOptions, places: list[str]
+    jobs: list[Job], defaults: RunDefaults, store: Store, options: RunOptions, places: list[str]
 ) -> Iterator[Any]:
-    from bench.run.worker import JobOptions, commit_failure, recorded_outcome, run_job
+    from bench.run.worker import JobOptions, Outcome, commit_failure, recorded_outcome, run_job
 
-    begin = time.time()
+    store = Store(store.folder.absolute())  # whatever folder a method changes to
+    before = {job.name: _written(store.path(job.name)) for job in jobs}
 
     def done(job: Job) -> Any | None:
         """The outcome of a job whose record was written since the run began."""
-        path = store.path(job.name)
-        if path.exists() and path.stat().st_mtime >= begin and state_of(job, store).state == "done":
+        if _written(store.path(job.name)) != before[job.name] and state_of(job, store).state == "done":
+            tidy(store, job.name)
             return recorded_outcome(job, store)
         return None
+
+    def lost(job: Job, seconds: float, message: str) -> Any:
+        """The outcome of a job without one: its failure, unless its record is there, or another run is at it."""
+        with claimed(store, job.name) as claim:
+            if claim is None or (found := done(job)) is not None:
+                return found if claim else Outcome(job, "elsewhere", seconds, "another run is at it")
+            return commit_failure(job, store, Failure("WorkerLost", message, device=places[0]), seconds)
 
     settings = JobOptions(
         device=options.device if options.cluster else places[0],
         keep=options.keep,
-        checkpoint_seconds=checkpoint_seconds,
+        checkpoint_seconds=defaults.checkpoint_seconds,
+        checkpoint_bytes=defaults.checkpoint_gib * 2**30,
         again=options.fresh or options.keep_required,
         fresh=options.fresh,
     )
     with progress_of(len(jobs)) as progress:
         bundles = bundled(jobs, _together(options, jobs, places))
         # With one grid for several cores, its stacks are spread over them.
+        shipped = not any(map(own_process, bundles))
         spread = len(jobs) == 1 and jobs[0].gradient and len(jobs[0].points) > jobs[0].protocol.stack
         if options.cluster is not None:
-            remote = partial(run_job, store=Store(store.folder.resolve()), options=settings)
+            remote = partial(run_job, store=store, options=settings)
             found: Iterator[Any] = over_cluster(jobs, remote, options.cluster, store, progress.say)
-        elif (len(places) == 1 or spread) and len(bundles) == len(jobs) and options.timeout is None:
+        elif (len(places) == 1 or spread) and len(bundles) == len(jobs) and options.timeout is None and shipped:
             found = _in_this_process(jobs, store, replace(settings, processes=len(places)), progress)
         else:
             several = partial(run_bundle, store=store, options=settings)
-            found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start, done)
+            look = partial(progress.look, lambda job: progress_of_job(store, job.name))
+            found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start, done, look)
         for outcome in found:
             if isinstance(outcome, Lost):
-                failure = Failure("WorkerLost", outcome.message, device=places[0])
-                outcome = commit_failure(outcome.job, store, failure, outcome.seconds)
+                outcome = lost(outcome.job, outcome.seconds, outcome.message)
             progress.finish(outcome)
             yield outcome
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    """Stamp of a file that any writing of it changes, whatever the clocks say; None without one."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns
 
 
 def _in_this_process(jobs: list[Job], store: Store, options: JobOptions, progress: Lines) -> Iterator[Any]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import math
+import os
+import signal
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,13 +18,14 @@ import msgspec
 import torch
 from msgspec.structs import replace as replace_struct
 
+from bench import methods
 from bench.datasets.readers.ldl import DistributionSet
 from bench.errors import UsageError
 from bench.job.build import Progress
 from bench.job.evaluation import artifacts_of, evaluated
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
-from bench.job.inputs import Loaded, prepare
+from bench.job.inputs import Loaded, prepare, stamps
 from bench.job.method_check import explained, first_line
 from bench.job.probe import probes
 from bench.job.recovery import prepare_recovery, recover
@@ -30,14 +35,18 @@ from bench.plan.probes import current_probes
 from bench.plan.states import state_of
 from bench.records.artifacts import DISTRIBUTIONS, encode_distribution
 from bench.records.locks import Claim, claimed
-from bench.records.record import Cost, Failure, Record, RecoveryResult, Result, Status
+from bench.records.record import Cost, Failure, Probe, Record, RecoveryResult, Result, Status, artifact_name
 from bench.records.store import Store
+from bench.run.identity import check_code, check_data
 from bench.system import environment, hardware
 from bench.system.hardware import threads
-from bench.system.writing import write
+from bench.system.writing import WriteError, write
 from bench.training.checkpoint import Checkpoints
-from bench.training.interleave import seconds_of_own
+from bench.training.interleave import StoppedError, seconds_of_own
 from bench.training.loop import DivergedError
+
+LONGEST_MESSAGE = 2000
+"""Characters of a failure's message."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,8 @@ class JobOptions:
     """Processes that one grid's stacks may be spread over."""
     together: int = 1
     """Jobs that take turns in the process."""
+    checkpoint_bytes: float = math.inf
+    """Of the largest checkpoint that is written."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,12 @@ def run_job(
         return outcome
 
 
+def can_be_interrupted() -> bool:
+    """True where a KeyboardInterrupt may be Ctrl-C's; workers leave that to the run, and threads never see it."""
+    listens = signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None)
+    return listens and threading.current_thread() is threading.main_thread()
+
+
 def _noted(claim: Claim, progress: Progress | None) -> Progress:
     def note(what: str, done: int, total: int) -> None:
         claim.note(what, done, total)
@@ -110,10 +127,17 @@ def _noted(claim: Claim, progress: Progress | None) -> Progress:
 
 
 def load(job: Job, device: str) -> Loaded:
-    """The job's data, and what its method sees of them."""
+    """The job's data, and what its method sees of them.
+
+    Raises
+    ------
+    ChangedError: where they are not those of the job's key.
+    """
+    before = stamps(job.source.files)
     dataset, protocol = job.source.load(), job.protocol
+    check_data(job, dataset)
     dtype = torch.float64 if protocol.precision == "float64" else torch.float32
-    return dataset, prepare(dataset, protocol.scaling, protocol.fidelity, torch.device(device), dtype)
+    return dataset, prepare(dataset, protocol.scaling, protocol.fidelity, torch.device(device), dtype), before
 
 
 class JobRun:
@@ -136,23 +160,38 @@ class JobRun:
         self.result: Result | None = None
         self.recovered: RecoveryResult | None = None
         self.artifacts: dict[str, bytes] = {}
+        self.probe: Probe | None = None
 
     def outcome(self) -> Outcome:
         """Compute the result and commit its record, or that of the failure."""
         if self.options.together == 1:
             forget_peaks(self.options.device)
+        interrupted_by_hand = can_be_interrupted()
         try:
             with threads(self.job.protocol.threads):
-                self.compute()
-        except (KeyboardInterrupt, SystemExit):
+                self.attempt()
+        except (StoppedError, WriteError):
             raise
-        except BaseException as error:
+        except BaseException as error:  # sys.exit too: a method's harm is its own job's
+            if isinstance(error, KeyboardInterrupt) and interrupted_by_hand:
+                raise
             message = _message(error, self.job)
             if self.options.together > 1 and ran_out_of_memory(error):
                 return Outcome(self.job, "alone", seconds_of_own() - self.started, message)
             failure = Failure(type(error).__name__, message, traceback.format_exc(), self.options.device)
             return commit_failure(self.job, self.store, failure, seconds_of_own() - self.started)
         return self.commit()
+
+    def attempt(self) -> None:
+        """Compute everything that the record will hold."""
+        process = os.getpid()
+        try:
+            check_code(self.job, self.store)
+            self.compute()
+            self.probe = current_probes([(self.job.probe_request, self.job.key)], probes)[0]
+        finally:
+            if os.getpid() != process:  # a copy of this process, which the method forked; it is no worker
+                os._exit(1)
 
     def compute(self) -> None:
         """Load, fit and evaluate; where memory runs out, with smaller stacks."""
@@ -164,16 +203,18 @@ class JobRun:
             stack = max(1, whole // 2 ** len(self.too_large))
             try:
                 self.evaluate(self.fit(stack))
-                return
+                break
             except (RuntimeError, MemoryError) as error:
                 if not ran_out_of_memory(error) or stack == 1 or self.options.together > 1:
                     raise
                 self.too_large.append(stack)
             gc.collect()  # outside the handler, whose traceback holds the tensors
             hardware.empty_cache(self.options.device)
+        if stamps(self.job.source.files) != self.before:
+            check_data(self.job, self.dataset)
 
     def load(self) -> None:
-        self.dataset, self.prepared = self.load_data()
+        self.dataset, self.prepared, self.before = self.load_data()
         self.stop("load_seconds")
 
     def fit(self, stack: int) -> Fitted:
@@ -207,11 +248,8 @@ class JobRun:
         """Write the artifacts, then the record."""
         seconds = seconds_of_own() - self.started
         make_way(self.job, self.store)
-        stored = {}
         for kind, content in self.artifacts.items():
-            path = self.store.sidecar(self.job.name, kind)
-            write(path, content)
-            stored[kind] = path.name
+            write(self.store.sidecar(self.job.name, kind), content)
         cost = Cost(
             seconds=seconds,
             peak_memory_bytes=hardware.peak_bytes(),
@@ -224,9 +262,10 @@ class JobRun:
             record_of(self.job, "done", cost, self.options.device),
             result=self.result,
             recovered=self.recovered,
-            artifacts=stored,
+            artifacts={kind: artifact_name(self.job.name.seed, kind) for kind in self.artifacts},
+            artifact_sha256={kind: hashlib.sha256(content).hexdigest() for kind, content in self.artifacts.items()},
             asked=self.options.keep,
-            probe=current_probes([(self.job.probe_request, self.job.key)], probes)[0],
+            probe=self.probe,
         )
         self.store.write(record)
         return Outcome(self.job, "done", seconds, _chosen_in_words(self.result))
@@ -245,6 +284,7 @@ class RecoveryRun(JobRun):
         job, device = self.job, torch.device(self.options.device)
         dataset = job.source.load()
         assert isinstance(dataset, DistributionSet)
+        check_data(job, dataset)
         self.stop("load_seconds")
         prepared = prepare_recovery(dataset, job.protocol, device)
         self.recovered, distribution = recover(
@@ -263,7 +303,7 @@ def checkpoints_of(job: Job, store: Store, options: JobOptions) -> Checkpoints:
     """A job goes on only from what equal code, data and libraries computed on the same kind of device."""
     depends_on = [job.key, str(job.name), hardware.name_of(options.device), environment.versions()]
     identity = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
-    return Checkpoints(store.checkpoints(job.name), identity, options.checkpoint_seconds)
+    return Checkpoints(store.checkpoints(job.name), identity, options.checkpoint_seconds, options.checkpoint_bytes)
 
 
 def forget_peaks(device: str) -> None:
@@ -287,15 +327,17 @@ def _chosen_in_words(result: Result | None) -> str:
 
 def _message(error: BaseException, job: Job) -> str:
     """The failure in one sentence; where the method's own code may be at fault, what is wrong with that."""
-    if isinstance(error, DivergedError | MemoryError | OSError | UsageError):
-        return first_line(error)
-    return explained(error, job.base, job.points[0])
+    simple = isinstance(error, DivergedError | MemoryError | OSError | UsageError)
+    said = first_line(error) if simple else explained(error, job.base, job.points[0])
+    return said[:LONGEST_MESSAGE]
 
 
 def commit_failure(job: Job, store: Store, failure: Failure, seconds: float) -> Outcome:
     """Record that a job failed."""
     make_way(job, store)
-    failure = replace_struct(failure, peak_memory_bytes=hardware.peak_bytes())
+    # Names of files may hold bytes that are no UTF-8, which JSON does not take.
+    message, traced = (one.encode(errors="backslashreplace").decode() for one in (failure.message, failure.traceback))
+    failure = replace_struct(failure, message=message, traceback=traced, peak_memory_bytes=hardware.peak_bytes())
     record = record_of(job, "failed", Cost(seconds=seconds), failure.device)
     store.write(replace_struct(record, failure=failure))
     return Outcome(job, "failed", seconds, failure.message)
@@ -310,7 +352,7 @@ def record_of(job: Job, status: Status, cost: Cost, device: str) -> Record:
         key=job.key,
         status=status,
         cost=cost,
-        environment=environment.environment(hardware.name_of(device)),
+        environment=environment.environment(hardware.name_of(device), methods.folders()),
         track=job.track,
     )
 

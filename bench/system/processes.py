@@ -36,12 +36,19 @@ def begin(parent: int, method_folders: Iterable[Path]) -> None:
         threading.Thread(target=watch, name="watch parent", daemon=True).start()
 
 
-def side_by_side(work: Callable[[int], Any], count: int, processes: int, *, forked: bool) -> list[Any]:
+def side_by_side(
+    work: Callable[[int], Any],
+    count: int,
+    processes: int,
+    *,
+    forked: bool,
+    lost: Callable[[int], Any] | None = None,
+) -> list[Any]:
     """[work(0), ..., work(count - 1)], at most ``processes`` of them at a time, each in a process of its own.
 
     A forked process starts at once and sees all that this one holds; the other kind starts Python anew and is sent
     ``work``. Fork where the children use one thread only: OpenMP's threads do not survive it. What a killed process
-    was to do is done here. An exception in one ends all.
+    was to do is done here, or is what ``lost`` says. An exception in one ends all.
     """
     context = multiprocessing.get_context("fork" if forked and sys.platform == "linux" else "spawn")
     results: dict[int, Any] = {}
@@ -63,7 +70,7 @@ def side_by_side(work: Callable[[int], Any], count: int, processes: int, *, fork
                 try:
                     outcome = pickle.loads(ready.recv_bytes())  # type: ignore[union-attr]
                 except EOFError:
-                    outcome = work(number)
+                    outcome = (lost or work)(number)
                 process.join()
                 if isinstance(outcome, _Raised):
                     raise outcome.error

@@ -139,6 +139,36 @@ def write_quietly(path: Path, content: bytes) -> None:
         write(path, content)
 
 
+def rename(path: Path, target: Path) -> None:
+    """Give a file, or whatever else is there, another name in its folder.
+
+    Raises
+    ------
+    WriteError: where that cannot be done; where ``path`` is gone, there is nothing to do.
+    """
+    with _sentence(target), suppress(FileNotFoundError):
+        path.replace(target)
+
+
+def lock_descriptor(path: Path) -> int:
+    """Descriptor of a lock file, open for reading and writing; it is made where there is none, and no link is followed.
+
+    Raises
+    ------
+    WriteError: where it cannot be made.
+    """
+    with _sentence(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+
+
+def compressed(content: bytes) -> bytes:
+    """Content of an ``.xz`` file, as small as can be."""
+    import lzma
+
+    return lzma.compress(content, preset=9)
+
+
 @contextmanager
 def _sentence(path: Path) -> Iterator[None]:
     """What the system refuses about ``path``, in one sentence."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
+import shutil
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -33,10 +35,13 @@ class Checkpoints:
     """Digest of all that the job's result depends on; checkpoints of any other identity are not its own."""
     seconds: float
     """Between two checkpoints of a stage."""
+    most: float = math.inf
+    """Bytes of one checkpoint; a larger one is not written."""
 
     def of(self, stage: str) -> Checkpoint:
         """The checkpoint of a stage."""
-        return Checkpoint(self.folder / f"{stage.replace(' ', '-')}.checkpoint", self.identity, self.seconds)
+        path = self.folder / f"{stage.replace(' ', '-')}.checkpoint"
+        return Checkpoint(path, self.identity, self.seconds, most=self.most)
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Checkpoint:
     seconds: float
     started: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
+    most: float = math.inf
 
     def load(self) -> dict[str, Any] | None:
         """The state that :meth:`save` was last given by this job, tensors on the CPU; None where there is none. The
@@ -73,7 +79,19 @@ class Checkpoint:
         return now - self.saved >= self.seconds
 
     def save(self, state: dict[str, Any]) -> None:
-        """Tensors, numbers, strings, lists and dicts of these. Where it cannot be written, the job goes on without."""
+        """Keep tensors, numbers, strings, lists and dicts of these.
+
+        Where they cannot be written, would be larger than ``most`` or take more than half of the disk's free space, the
+        job goes on without, and a warning says so.
+        """
+        self.saved = time.monotonic()
+        if (size := _bytes_of(state)) > min(self.most, _free_bytes(self.path) / 2):
+            warnings.warn(
+                f"a checkpoint would take {size / 2**30:.1f} GiB, more than bench.toml's run.checkpoint_gib or half of "
+                "the free disk, and is not written; if the job is killed, it starts from its last one or anew.",
+                stacklevel=2,
+            )
+            return
         stream = io.BytesIO()
         torch.save({"identity": self.identity, "state": state}, stream)
         body = stream.getvalue()
@@ -81,4 +99,20 @@ class Checkpoint:
             write(self.path, hashlib.sha256(body).hexdigest().encode() + body)
         except WriteError as error:
             warnings.warn(f"the job goes on without a checkpoint: {error}", stacklevel=2)
-        self.saved = time.monotonic()
+
+
+def _bytes_of(state: Any) -> int:
+    """Bytes of the tensors in a state."""
+    if isinstance(state, torch.Tensor):
+        return state.nbytes
+    inside = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()
+    return sum(map(_bytes_of, inside))
+
+
+def _free_bytes(path: Path) -> float:
+    """Bytes that the disk of a file to be has room for; where it does not say, no limit."""
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf

@@ -20,6 +20,10 @@ import torch
 T = TypeVar("T")
 
 
+class StoppedError(KeyboardInterrupt):
+    """The round that this training is part of was stopped; a method cannot have raised this itself."""
+
+
 class _Round:
     """Members of a round, and whose turn it is."""
 
@@ -48,13 +52,13 @@ class _Round:
         """
         Raises
         ------
-        KeyboardInterrupt: when the round was stopped meanwhile.
+        StoppedError: when the round was stopped meanwhile.
         """
         since = time.perf_counter()
         self.turns[number].acquire()
         self.seconds_waited[number] += time.perf_counter() - since
         if self.stopped:
-            raise KeyboardInterrupt
+            raise StoppedError
 
     def pass_on(self, number: int) -> None:
         self.turns[self._following(number)].release()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.errors import UsageError
-from bench.records.artifacts import RecoveredDistribution, read_distribution
+from bench.records.artifacts import KeptFile, RecoveredDistribution, read_distribution
 from bench.report.instance import bar_list
 from tests.end_to_end.test_program import ROOT, bench, copied_program, result_of
 
@@ -40,7 +40,7 @@ def test_keeping_more_changes_no_result_and_is_done_once(kept: Path) -> None:
 
 def test_distributions_load_in_python(kept: Path) -> None:
     for row in ("VALEN", "FLEM-D"):
-        found = read_distribution(kept / f"results/runs/yeast@mulan/{row}/seed-0.distributions.npz")
+        found = read_distribution(KeptFile(kept / f"results/runs/yeast@mulan/{row}/seed-0.distributions.npz"))
         assert found.degrees.shape == found.logical.shape == (1200, 14)
         assert found.scores is not None
         assert found.scores.shape == (1200, 14)
@@ -48,13 +48,13 @@ def test_distributions_load_in_python(kept: Path) -> None:
         assert len(found.label_names) == 14
     assert not (kept / "results/runs/yeast@mulan/BCE/seed-0.distributions.npz").exists()
     with pytest.raises(UsageError, match="with --keep distributions"):
-        read_distribution(kept / "nothing.npz")
+        read_distribution(KeptFile(kept / "nothing.npz"))
 
 
 def test_show_draws_an_instance(kept: Path) -> None:
     done = bench("show", "yeast", "flem-d", "--instance", "17", cwd=kept, PYTHONIOENCODING="utf-8")
     assert done.returncode == 0, done.stderr
-    found = read_distribution(kept / "results/runs/yeast@mulan/FLEM-D/seed-0.distributions.npz")
+    found = read_distribution(KeptFile(kept / "results/runs/yeast@mulan/FLEM-D/seed-0.distributions.npz"))
     best = int(found.degrees[17].argmax())
     first_bar = done.stdout.splitlines()[4]
     assert first_bar.startswith(found.label_names[best])

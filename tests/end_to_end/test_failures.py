@@ -59,7 +59,7 @@ def on_a_full_disk(folder: Path, flushing: str, *arguments: str) -> subprocess.C
 def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path: Path, jobs: str) -> None:
     done = on_a_full_disk(tmp_path, FULL_DISK.format(part="seed-0.json"), *RUN, "--jobs", jobs)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "a record could not be written to results/runs: No space left on device." in done.stderr
+    assert "seed-0.json cannot be written: No space left on device.\n" in done.stderr
     assert "Traceback" not in done.stderr
     assert results_of(tmp_path / "results/runs") == {}
     assert not list((tmp_path / "results").rglob("*.tmp"))
@@ -88,9 +88,9 @@ def test_a_checkpoint_that_does_not_fit_costs_nothing_but_itself(tmp_path: Path)
     ("change", "sentence"),
     [
         (lambda text: text.replace('"schema": 2', '"schema": 99'), "has schema 99; this version reads schema 2"),
-        (lambda text: text[: len(text) // 2], "is torn or no JSON"),
+        (lambda text: text[: len(text) // 2], "cannot be read as JSON"),
         (lambda text: text.replace('"status": "done"', '"status": "failed"'), "does not match its checksum"),
-        (lambda text: "", "is torn or no JSON"),
+        (lambda text: "", "cannot be read as JSON"),
     ],
     ids=["another schema", "torn", "edited", "empty"],
 )

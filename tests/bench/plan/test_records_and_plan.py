@@ -11,7 +11,9 @@ import pytest
 from bench import config, methods
 from bench.errors import UsageError
 from bench.plan import digests, jobs, tracks, variants
+from bench.plan.costs import recorded_protocol
 from bench.plan.states import JobState, state_of
+from bench.protocol import Protocol
 from bench.records import record as records_record
 from bench.records.record import (
     CorruptRecordError,
@@ -26,6 +28,7 @@ from bench.records.record import (
     Selected,
 )
 from bench.records.store import Store
+from bench.system.writing import WriteError
 
 NAME = JobName("yeast", "mulan", "FL", 0)
 
@@ -77,11 +80,11 @@ def test_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda text: text[:-30], "is torn or no JSON"),
+        (lambda text: text[:-30], "cannot be read as JSON"),
         (lambda text: text.replace("0.30000000000000004", "0.25"), "does not match its checksum"),
         (lambda text: text.replace('"schema": 2', '"schema": 7'), "has schema 7; this version reads schema 2"),
         (lambda text: "[]", "is not a record of this harness"),
-        (lambda text: "", "is torn or no JSON"),
+        (lambda text: "", "cannot be read as JSON"),
     ],
 )
 def test_damaged_records_are_one_sentence(tmp_path: Path, damage: object, sentence: str) -> None:
@@ -92,6 +95,105 @@ def test_damaged_records_are_one_sentence(tmp_path: Path, damage: object, senten
         store.read(NAME)
     assert sentence in str(error.value)
     assert str(path) in str(error.value)
+
+
+def sealed(**changes: object) -> bytes:
+    """A record with other fields and a checksum that fits."""
+    body = msgspec.json.decode(records_record.encode(record()))
+    del body["checksum"]
+    body = {name: value for name, value in {**body, **changes}.items() if value is not msgspec.UNSET}
+    body["checksum"] = records_record._checksum(body)
+    return msgspec.json.encode(body)
+
+
+FAILED = {"type": "MemoryError", "message": "out of memory"}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"[" * 100_000, "cannot be read as JSON (it is nested too deeply)"),
+        (b'{"schema": 2, "a": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
+        (b'{"schema": true}', "has schema True"),
+        (b'{"schema": 2, "checksum": 5}', "does not match its checksum"),
+        (b"\xff\xfe", "cannot be read as JSON"),
+        (sealed(result=None), "is done, but has 0 results"),
+        (sealed(failure=FAILED), "is done, but has 1 results and a failure"),
+        (sealed(status="failed", result=None), "is that of a failure, but has no failure"),
+        (sealed(status="failed", failure=FAILED), "is that of a failure, but has a result"),
+        (sealed(status="paused"), "is incomplete"),
+        (sealed(cost={}), "is incomplete: Object missing required field `seconds`"),
+        (sealed(key=msgspec.UNSET), "is incomplete: Object missing required field `key`"),
+        (sealed(key=[]), "is incomplete"),
+        (sealed(result={}), "is incomplete"),
+        (sealed(job={"dataset": "yeast", "extractor": "mulan", "variant": "FL", "seed": -1}), "is incomplete"),
+        (sealed(artifacts={"scores.npz": "../../../etc/passwd"}), "has an artifact 'scores.npz' of the name '../"),
+        (sealed(artifacts={"scores.npz": ""}), "has an artifact 'scores.npz' of the name ''"),
+    ],
+)
+def test_records_that_cannot_be_are_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
+    store = Store(tmp_path)
+    path = store.write(record())
+    path.write_bytes(content)
+    ((found, one),) = store.records()
+    assert found == path
+    assert isinstance(one, CorruptRecordError)
+    assert sentence in str(one)
+    assert str(path) in str(one)
+
+
+def test_a_newer_versions_further_fields_are_no_fault(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(record()).write_bytes(sealed(future=1))
+    assert store.read(NAME) == record()
+
+
+def test_whatever_has_a_records_name_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "yeast@mulan/FL"
+    folder.mkdir(parents=True)
+    names = {"seed-²": -1, "seed-x": -1, f"seed-{'9' * 200}": -1, "seed-5": 5, "seed-6": 6, "seed-7": 7}
+    for name in list(names)[:3]:
+        (folder / f"{name}.json").write_bytes(b"{}")
+    (folder / "seed-5.json").mkdir()
+    os.mkfifo(folder / "seed-6.json")
+    (folder / "seed-7.json").symlink_to(folder)
+    (folder / "seed-8.json").symlink_to(tmp_path / "nothing")  # as good as none
+    found = {path.stem: one for path, one in Store(tmp_path).records()}
+    assert all(isinstance(one, CorruptRecordError) for one in found.values())
+    assert {name: records_record.job_of(folder / f"{name}.json").seed for name in found} == names
+    store = Store(tmp_path)
+    store.set_aside(JobName("yeast", "mulan", "FL", 5), "corrupt")
+    assert store.read(JobName("yeast", "mulan", "FL", 5)) is None
+    assert len(list(folder.glob("seed-5.corrupt-*.json.old"))) == 1
+
+
+def test_a_record_that_a_run_replaces_meanwhile_is_not_corrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    gone = store.write(record()).with_name("seed-1.json")
+    there = store.paths()
+    monkeypatch.setattr(Store, "paths", lambda self: [*there, gone])
+    assert dict(store.records()) == {there[0]: record()}
+
+
+def test_a_forecast_leaves_out_what_another_version_wrote() -> None:
+    ours = {"protocol": msgspec.to_builtins(Protocol())}
+    for protocol, known in (({"warmup": 3}, False), ("small", False), (None, False), (ours["protocol"], True)):
+        one = msgspec.structs.replace(record(), key={"protocol": protocol})
+        assert (recorded_protocol(one) is not None) == known
+    assert recorded_protocol(msgspec.structs.replace(record(), key={})) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"[]", b"[" * 100_000, b"\xff", b'{"seeds": ["0"]}', b'{"protocols": []}',
+        b'{"protocols": {"small": {"warmup": 3}}}', b'{"protocols": {"small": {"epochs": "x"}}}', b'{"track": "other"}',
+    ],
+)  # fmt: skip
+def test_a_manifest_of_any_content_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(UsageError, match=r"run\.json.*; mend or remove run\.json\.$"):
+        Store(tmp_path).manifest()
 
 
 def test_a_record_under_another_name_does_not_count(tmp_path: Path) -> None:
@@ -122,7 +224,7 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(WriteError, match=r"seed-0\.json cannot be written: No space left on device\."):
         store.write(record(status="failed"))
     assert store.read(NAME) == record()
     assert [path.name for path in (tmp_path / "yeast@mulan/FL").iterdir()] == ["seed-0.json"]
@@ -131,8 +233,10 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_set_aside_keeps_the_old_record(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write(record())
-    aside = store.set_aside(NAME, "stale")
-    assert aside.exists()
+    store.sidecar(NAME, "scores.npz").write_bytes(b"kept")
+    store.set_aside(NAME, "stale")
+    names = sorted(path.name for path in store.path(NAME).parent.iterdir())
+    assert [name.rpartition(".stale-")[2][8:] for name in names] == [".json.old", ".scores.npz.old"]
     assert store.read(NAME) is None
     assert list(store.records()) == []
 

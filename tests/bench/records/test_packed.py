@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import lzma
 from pathlib import Path
 
 import pytest
 from msgspec import UNSET
 
 from bench.errors import UsageError
+from bench.records import packed
 from bench.records.packed import PACKED, digest_of, pack, unpacked
 from bench.records.record import Curves, GridPoint, JobName, Metrics, Record, Result
 from bench.records.store import Store
@@ -55,7 +57,51 @@ def test_packing_what_was_packed_keeps_its_digest(tmp_path: Path) -> None:
     assert (tmp_path / PACKED).read_bytes() == before
 
 
-def test_a_damaged_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / PACKED).write_bytes(b"nothing")
-    with pytest.raises(UsageError, match=r"records\.jsonl\.xz cannot be read"):
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"nothing",
+        b"",
+        lzma.compress(b'{"job"'),
+        lzma.compress(b"\n\n"),
+        lzma.compress(b"[" * 100_000),
+        lzma.compress(b"{}" * 1000)[:40],
+        lzma.compress(bytes(2**21)),
+    ],
+)
+def test_a_damaged_file_is_told(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "LARGEST", 2**20)
+    (tmp_path / PACKED).write_bytes(content)
+    with pytest.raises(UsageError, match=r"records\.jsonl\.xz.*; take records\.jsonl\.xz from the repository again\.$"):
+        list(Store(tmp_path).records())
+
+
+def test_a_packed_record_beside_its_own_file_counts_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for seed in (0, 1):
+        store.write(record(seed))
+    pack([record(seed) for seed in (0, 2)], tmp_path)
+    found = {path.stem: one for path, one in store.records()}
+    assert found.keys() == {"seed-0", "seed-1", "seed-2"}
+    assert found["seed-0"] == record(0)  # its own file's, with curves
+
+
+def test_a_packed_record_is_there_for_a_run(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    pack([record(0)], tmp_path)
+    found = store.read(record(0).job)
+    assert found is not None
+    assert found.key == {"seed": 0}
+    store.set_aside(record(0).job, "replaced")  # there is no file to set aside
+    store.write(records.record(record(0).job, result(0, loss=0.7), key={"seed": 0}))
+    assert digest_of(read.result if (read := store.read(record(0).job)) and read.result else result(0)) == digest_of(
+        result(0, loss=0.7)
+    )
+
+
+def test_two_packed_records_of_one_job_count_once_or_not_at_all(tmp_path: Path) -> None:
+    pack([record(0), record(0)], tmp_path)
+    assert len(dict(Store(tmp_path).records())) == 1
+    pack([record(0), records.record(record(0).job, result(5), key={"seed": 0})], tmp_path)
+    with pytest.raises(UsageError, match="line 2 is a second record of made@npz BCE seed 0, and another one"):
         list(Store(tmp_path).records())

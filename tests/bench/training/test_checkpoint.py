@@ -4,6 +4,7 @@ tried in smaller parts."""
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,17 @@ def test_a_checkpoint_is_due_by_the_clock(tmp_path: Path, monkeypatch: pytest.Mo
     assert stage.due(finished=False)
     stage.save({})
     assert not stage.due(finished=False)
+
+
+def test_a_checkpoint_that_is_too_large_is_said_and_not_written(tmp_path: Path) -> None:
+    state = {"parameters": {"weight": torch.zeros(100)}, "best": [torch.zeros(10), 3, "word"]}
+    for most, kept in ((439, False), (440, True)):
+        stage = checkpoint.Checkpoints(tmp_path, "mine", 60.0, most).of(f"of {most}")
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            stage.save(state)
+        assert stage.path.exists() == kept
+        assert ["and is not written" in str(one.message) for one in said] == ([] if kept else [True])
 
 
 OPTIONS = worker.JobOptions(device="cpu", keep=[], checkpoint_seconds=math.inf)
