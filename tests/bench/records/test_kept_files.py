@@ -25,7 +25,7 @@ from bench.records.artifacts import (
 )
 from bench.records.record import JobName
 from bench.records.store import Store
-from bench.system.writing import compressed_arrays
+from bench.system.writing import packed
 from tests import records
 
 KEPT = KeptScores(
@@ -77,7 +77,7 @@ def test_scores_that_a_run_replaced_meanwhile_are_not_blamed(tmp_path: Path) -> 
 
 def changed(**arrays: Any) -> bytes:
     whole = {"scores": KEPT.scores, "y": KEPT.y, "threshold": np.float64(0), "label_names": np.array(list("abc"))}
-    return compressed_arrays({name: value for name, value in {**whole, **arrays}.items() if value is not None})
+    return packed({name: value for name, value in {**whole, **arrays}.items() if value is not None})
 
 
 @pytest.mark.parametrize(
