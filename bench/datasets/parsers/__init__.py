@@ -121,7 +121,7 @@ def parse_raw(
                 return replace(parser.parse(raw), stem=name)
     raise UsageError(
         f"--raw {raw} is not what a set of your own is made from: {_forms()}; "
-        f"and {name!r} is none of the registered {', '.join(set_parsers())}."
+        f"files of a published set go by the set's name, not {name!r}: {did_you_mean(name, set_parsers())}"
     )
 
 

@@ -206,7 +206,7 @@ def _rows(
                 fault = (
                     "missing"
                     if word == "?"
-                    else f"{word!r}, " + ("no finite number" if kind is None else "not declared")
+                    else f"{word[:60]!r}, " + ("no finite number" if kind is None else "not declared")
                 )
                 raise UsageError(f"{path}, line {number}: the value of {names[column]!r} is {fault}.")
             row[column] = value
@@ -223,7 +223,7 @@ def _sparse(path: Path, number: int, line: str, columns: int) -> dict[int, str]:
         place, _, word = entry.replace("\t", " ").partition(" ")
         column = reading.whole_number(place)
         if column is None or column >= columns or not word:
-            raise UsageError(f"{path}, line {number}: {entry!r} is no column below {columns} with its value.")
+            raise UsageError(f"{path}, line {number}: {entry[:60]!r} is no column below {columns} with its value.")
         if column in given:
             raise UsageError(f"{path}, line {number}: the column {column} is given twice.")
         given[column] = _plain(word.strip())

@@ -93,7 +93,7 @@ def _numbers(path: Path, rows: list[dict[str, str]], lines: list[int], features:
             if value is None:
                 raise UsageError(
                     f"{path} has no column file or text, so its columns are features; in line {lines[number]} "
-                    f"{name} is {row[name]!r}, not a finite number."
+                    f"{name} is {row[name][:60]!r}, not a finite number."
                 )
             x[number, column] = value
     return x
