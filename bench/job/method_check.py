@@ -54,7 +54,8 @@ def explained(error: BaseException, name: str, options: dict[str, Any]) -> str:
     """Why a job of the method failed: its error, or what a trial finds where that does not touch the method's file."""
     if isinstance(error, DivergedError | MemoryError | OSError | UsageError):  # not of the code
         return first_line(error)
-    opaque = name in methods.infos() and not _lines(error, name)  # a trivial baseline is no method
+    # A trivial baseline is no method, and what ends a program would end it in the trial, too.
+    opaque = isinstance(error, Exception) and name in methods.infos() and not _lines(error, name)
     found = fault(name, options) if opaque else None
     return found or described(error, name)
 

@@ -198,7 +198,8 @@ def _outcomes(
         elif (len(places) == 1 or spread) and len(bundles) == len(jobs) and options.timeout is None and shipped:
             found = _in_this_process(jobs, store, replace(settings, processes=len(places)), progress)
         else:
-            several = partial(run_bundle, store=store, options=settings)
+            spreading = replace(settings, processes=len(places) if spread else 1)
+            several = partial(run_bundle, store=store, options=spreading)
             look = partial(progress.look, lambda job: progress_of_job(store, job.name))
             found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start, done, look)
         for outcome in found:

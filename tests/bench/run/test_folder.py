@@ -158,22 +158,27 @@ def test_equal_size_and_time_are_trusted_unless_verified(tmp_path: Path, monkeyp
     assert digests.data_digest((path,), reader, lambda: "third") == "second"
 
 
-def commits_and_hangs(bundle: tuple[Job, ...], device: str) -> None:
-    (Path(device) / "committed").write_text("")
+def hangs(bundle: tuple[Job, ...], device: str) -> None:
     time.sleep(600)
 
 
 def test_a_job_stopped_after_its_commit_is_done(tmp_path: Path) -> None:
-    (job,) = plan(tmp_path, "BCE").jobs
-
-    def done(job: Job) -> str | None:
-        return "done" if (tmp_path / "committed").exists() else None
-
+    one, other = plan(tmp_path, "BCE", seeds=(0, 1)).jobs
     looks: list[bool] = []
     found = pool.fan_out(
-        [(job,)], commits_and_hangs, [str(tmp_path)], 15.0, print, lambda job: None, done, lambda: looks.append(True)
+        [(one, other)],
+        hangs,
+        ["cpu"],
+        0.5,
+        print,
+        lambda job: None,
+        lambda job: "done" if job is one else None,  # as of a worker that is stopped between its commit and its end
+        lambda: looks.append(True),
     )
-    assert list(found) == ["done"]
+    first, second = found
+    assert first == "done"
+    assert isinstance(second, pool.Lost)
+    assert "it took longer than --timeout 0.5 seconds and was stopped" in second.message
     assert looks
 
 
