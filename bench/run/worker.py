@@ -20,13 +20,12 @@ from msgspec.structs import replace as replace_struct
 
 from bench import methods
 from bench.datasets.readers.ldl import DistributionSet
-from bench.errors import UsageError
 from bench.job.build import Progress
 from bench.job.evaluation import artifacts_of, evaluated
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Loaded, prepare, stamps
-from bench.job.method_check import explained, first_line
+from bench.job.method_check import explained
 from bench.job.probe import probes
 from bench.job.recovery import prepare_recovery, recover
 from bench.job.selection import Fitted
@@ -43,7 +42,6 @@ from bench.system.hardware import threads
 from bench.system.writing import WriteError, write
 from bench.training.checkpoint import Checkpoints
 from bench.training.interleave import StoppedError, seconds_of_own
-from bench.training.loop import DivergedError
 
 LONGEST_MESSAGE = 2000
 """Characters of a failure's message."""
@@ -327,9 +325,7 @@ def _chosen_in_words(result: Result | None) -> str:
 
 def _message(error: BaseException, job: Job) -> str:
     """The failure in one sentence; where the method's own code may be at fault, what is wrong with that."""
-    simple = isinstance(error, DivergedError | MemoryError | OSError | UsageError)
-    said = first_line(error) if simple else explained(error, job.base, job.points[0])
-    return said[:LONGEST_MESSAGE]
+    return explained(error, job.base, job.points[0])[:LONGEST_MESSAGE]
 
 
 def commit_failure(job: Job, store: Store, failure: Failure, seconds: float) -> Outcome:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import io
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,8 +14,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from rich.console import Console
-from rich.progress import Progress
 
 from bench import config
 from bench.cli.main import main
@@ -31,7 +27,7 @@ from bench.records import locks
 from bench.records.locks import Running, claimed, running
 from bench.records.record import JobName, Manifest
 from bench.records.store import Store
-from bench.run import manifest, pool, progress
+from bench.run import manifest, pool
 from bench.run.options import RunOptions
 from tests import records
 
@@ -195,19 +191,3 @@ def test_ctrl_c_never_reaches_a_worker(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(pool, "begin", print)
     assert list(pool.fan_out([(job,)], ignores_ctrl_c, ["cpu"], *arguments)) == [True]
     assert signal.getsignal(signal.SIGINT) == before
-
-
-def test_a_message_is_shown_as_it_is() -> None:
-    stream = io.StringIO()
-    display = Progress(console=Console(file=stream, force_terminal=False, width=200))
-    progress.Bars(1, display).say("shape [/0] of [bold]")
-    assert stream.getvalue() == "shape [/0] of [bold]\n"
-
-
-def test_a_run_goes_on_when_nobody_reads_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w") as closed:
-        monkeypatch.setattr(sys, "stdout", closed)
-        progress.say("one")
-        progress.say("two")
