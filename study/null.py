@@ -22,6 +22,7 @@ from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.artifacts import SCORES, kept_file, read_scores
 from bench.records.record import Record
 from bench.records.store import Store
+from bench.system import writing
 from study import statistics_page
 from study.reference import bench
 
@@ -33,7 +34,7 @@ METRICS = tuple(metric.key for metric in PAPER_METRICS)
 
 
 def main() -> None:
-    statistics_page.NULL.write_text(json.dumps(run(), indent=1) + "\n")
+    writing.write(statistics_page.NULL, (json.dumps(run(), indent=1) + "\n").encode())
     statistics_page.main()
 
 

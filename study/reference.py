@@ -37,6 +37,7 @@ from bench.records.artifacts import KeptFile, read_scores
 from bench.records.packed import PACKED, digest_of, pack, unpacked
 from bench.records.record import Manifest, Record, Result
 from bench.records.store import Store
+from bench.system import writing
 from bench.tables.comparison import comparison
 from bench.tables.render import render_all
 from study.findings import LIKE_THE_PAPER
@@ -138,11 +139,11 @@ def write(results: Path) -> None:
     states = committed(Store(FOLDER), config)
     tables = [comparison(states, metric, config, manifest, list(variants_of(config))) for metric in PAPER_METRICS]
     for form, suffix in (("markdown", "md"), ("latex", "tex")):
-        (FOLDER / f"tables.{suffix}").write_text(render_all(tables, form, "page"), encoding="utf-8")
+        writing.write(FOLDER / f"tables.{suffix}", render_all(tables, form, "page").encode())
     variants = [*tables[0].ranked, "BCE"]
-    (FOLDER / MEASURED).write_text(json.dumps(measured(store), indent=1, sort_keys=True) + "\n")
+    writing.write(FOLDER / MEASURED, (json.dumps(measured(store), indent=1, sort_keys=True) + "\n").encode())
     within = resampled(committed(store, config), variants, CONTROL, RESAMPLED)
-    (FOLDER / WITHIN).write_bytes(b"".join(msgspec.json.encode(intervals) + b"\n" for intervals in within))
+    writing.write(FOLDER / WITHIN, b"".join(msgspec.json.encode(intervals) + b"\n" for intervals in within))
 
 
 def _packed(runs: Path, folder: Path) -> Manifest:

@@ -3,14 +3,12 @@ no number is typed."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from bench import config as configuration
@@ -31,6 +29,7 @@ from bench.records.record import Manifest, Record
 from bench.records.store import Store
 from bench.report.rank_figures import rank_heat_map
 from bench.report.style import encoded
+from bench.system import reading, writing
 from bench.tables.comparison import ABLATION, ablation, comparison, paper_table
 from bench.tables.render import render_all
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
@@ -62,9 +61,9 @@ STAND_IN = "VOC07tv=VOC07"
 
 def main() -> None:
     reference = read()
-    PAGE.write_text(page(reference), encoding="utf-8")
-    PICTURE.write_bytes(picture(reference))
-    README.write_text(with_demo(README.read_text(encoding="utf-8"), reference), encoding="utf-8")
+    writing.write(PAGE, page(reference).encode())
+    writing.write(PICTURE, picture(reference))
+    writing.write(README, with_demo(reading.text(README), reference).encode())
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,8 @@ def page(reference: Reference) -> str:
     config, states = reference.config, reference.states
     tables = reference.tables(Choice(variants=reference.compared()))
     beside = comparison_frame(tables, checked_stand_ins([STAND_IN], config))
-    measured = json.loads((FOLDER / MEASURED).read_text())
-    within = [msgspec.json.decode(line, type=Resampled) for line in (FOLDER / WITHIN).read_bytes().splitlines()]
+    measured = reading.json(FOLDER / MEASURED)
+    within = [reading.decoded_json(line, FOLDER / WITHIN, Resampled) for _, line in reading.lines(FOLDER / WITHIN)]
     records = findings.by_job(state.record for state in states if state.record)
     with_bce = reference.with_bce()
     ranks, blocks = mean_ranks(with_bce)
@@ -134,7 +133,7 @@ def page(reference: Reference) -> str:
     few_records = [state.record for state in few.states if state.record]
     recovery_made = recovery_tables(recovery, config)
     elsewhere = findings.by_job(record for _, record in unpacked(ANOTHER_PROCESSOR / PACKED))
-    return TEMPLATE.read_text(encoding="utf-8").format(
+    return reading.text(TEMPLATE).format(
         origin=origin(states),
         seeds_each=seeds_each(states),
         whole=jobs_and_hours([*states, *recovery, *few.states]),

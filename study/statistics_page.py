@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from bench.analysis.over_datasets import REGION
 from bench.analysis.paper_claims import BASELINES, VARIANTS
 from bench.analysis.within_datasets import TYPICAL
 from bench.metrics.catalogue import PAPER_METRICS
+from bench.system import reading, writing
 from bench.tables import paper
 
 PAGE = Path(__file__).parent.parent / "docs/statistics.md"
@@ -70,7 +70,7 @@ they may, as the first table says.
 
 
 def main() -> None:
-    PAGE.write_text(text(json.loads(NULL.read_text(encoding="utf-8"))), encoding="utf-8")
+    writing.write(PAGE, text(reading.json(NULL)).encode())
 
 
 def text(null: dict) -> str:

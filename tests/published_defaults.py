@@ -142,7 +142,7 @@ DEFAULTS = [
     Default("GLLE", "smoothness", 0.01, f"{GLLE}: lambda"),
     Default("GLLE", "neighbours", 20, GLLE),
     Default("GLLE", "heat_width", 10.0, f"{GLLE}: sigma of the heat kernel"),
-    Default("GLLE", "iterations", 200, "ours: the authors go on to 300"),
+    Default("GLLE", "iterations", 300, GLLE),
     *[Default(name, *row) for name in TWO_STAGE for row in SECOND_STAGE],
 ]
 

@@ -124,8 +124,11 @@ def test_methods_import_nothing_else_of_bench(path: Path) -> None:
 
 DOORS = ("bench/system/reading.py", "bench/system/writing.py", "bench/system/archive.py")
 """The modules that read and write files; everything else asks them."""
-SYSTEM_FILES = ("bench/system/hardware.py", "methods/enhancement/neighbours.py", "perf/cases/memory.py")
-"""Modules that look into /proc."""
+SYSTEM_FILES = (
+    "bench/system/hardware.py", "bench/system/processes.py",
+    "methods/enhancement/neighbours.py", "perf/cases/memory.py",
+)  # fmt: skip
+"""Modules that look into /proc, and the one whose processes send each other pickles."""
 FILE_CALLS = re.compile(
     r"open|(?!os\b|.*Image\b|webbrowser\b|archive\b).*\.open|.*\.(read|write)_(text|bytes)|json\.(load|loads|dump)"
     r"|np\.(load|save|savez.*|fromfile|loadtxt|memmap)|csv\.(reader|DictReader)|pd\.read_\w+|.*loadmat|.*safe_open"

