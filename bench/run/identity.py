@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from bench import methods
 from bench.errors import UsageError
+from bench.job.inputs import Prepared
 from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
 from bench.plan import digests
 from bench.plan.jobs import Job
@@ -42,6 +43,19 @@ def check_data(job: Job, dataset: Digestible) -> None:
         raise ChangedError(
             f"{job.source.files[0]} was replaced while the run was on: its data are not those that the run was planned "
             "for; start the run again."
+        )
+
+
+def check_unwritten(job: Job, prepared: Prepared, writes: list[int]) -> None:
+    """See that nothing has been written to a job's tensors since their ``writes`` were counted.
+
+    Raises
+    ------
+    ChangedError: otherwise; what is evaluated, or what other jobs see, is not the data set any more.
+    """
+    if prepared.writes() != writes:
+        raise ChangedError(
+            f"{job.base} changes the features or labels that it is given in place; change a copy of them."
         )
 
 

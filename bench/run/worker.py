@@ -36,7 +36,7 @@ from bench.records.artifacts import DISTRIBUTIONS, encode_distribution
 from bench.records.locks import Claim, claimed
 from bench.records.record import Cost, Failure, Probe, Record, RecoveryResult, Result, Status, artifact_name
 from bench.records.store import Store
-from bench.run.identity import check_code, check_data
+from bench.run.identity import check_code, check_data, check_unwritten
 from bench.system import environment, hardware
 from bench.system.hardware import threads
 from bench.system.writing import WriteError, write
@@ -208,11 +208,13 @@ class JobRun:
                 self.too_large.append(stack)
             gc.collect()  # outside the handler, whose traceback holds the tensors
             hardware.empty_cache(self.options.device)
+        check_unwritten(self.job, self.prepared, self.writes)
         if stamps(self.job.source.files) != self.before:
             check_data(self.job, self.dataset)
 
     def load(self) -> None:
         self.dataset, self.prepared, self.before = self.load_data()
+        self.writes = self.prepared.writes()
         self.stop("load_seconds")
 
     def fit(self, stack: int) -> Fitted:
@@ -285,9 +287,11 @@ class RecoveryRun(JobRun):
         check_data(job, dataset)
         self.stop("load_seconds")
         prepared = prepare_recovery(dataset, job.protocol, device)
+        writes = prepared.writes()
         self.recovered, distribution = recover(
             job.base, dict(job.points[0]), dataset, prepared, job.protocol, job.name.seed, job.normalisation
         )
+        check_unwritten(job, prepared, writes)
         self.stop("fit_seconds")
         if "distributions" in self.options.keep:
             names = [f"label {j}" for j in range(dataset.y.shape[1])]

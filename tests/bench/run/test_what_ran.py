@@ -133,6 +133,25 @@ def test_whatever_a_method_raises_is_its_jobs_failure(
     assert outcome.message == record.problem == sentence
 
 
+WRITES = """
+
+    def prepare(self, train, fit):
+        train.{}
+        return {{}}
+"""
+
+
+@pytest.mark.parametrize("written", ["x.zero_()", "y[0] = 1", "x[:, 0].add_(1)"])
+@pytest.mark.parametrize("track", ["alone", "together"])
+def test_a_method_that_changes_its_data_in_place_fails(folder: Path, written: str, track: str) -> None:
+    (folder / "own/mine.py").write_text(METHOD.format("pass") + WRITES.format(written))
+    methods.infos.cache_clear()
+    store, options = Store(folder / "runs"), JobOptions("cpu", [], 1e9)
+    jobs = (planned(folder, "Mine"),) * (1 if track == "alone" else 2)
+    outcomes = groups.run_bundle(jobs, store, options, device="cpu")
+    assert "changes the features or labels that it is given in place" in outcomes[0].message
+
+
 def test_a_process_that_a_method_forks_leaves_no_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forked = []
 
