@@ -31,7 +31,7 @@ from bench.records.store import DEFAULT_RESULTS
 from bench.report.figures import MAKERS, Material, pictures
 from bench.report.page import page
 from bench.report.style import encoded
-from bench.system.writing import check_writable, make_folder, write
+from bench.system.writing import check_writable, write
 from bench.tables.load import Records, Selection, load
 
 FIGURES_OF_THE_PAPER = ("critical-difference", "ranks")
@@ -85,7 +85,6 @@ def plot(
         known(figure, tuple(MAKERS), "figure")
     choices = {"--methods": methods, "--datasets": datasets, "--seeds": seeds, "--map": stand_ins}
     refuse_beside_paper(origin, choices)
-    make_folder(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
     material = _material(records, chosen_metrics(metric), stand_ins or [])
     drawn, reasons = 0, {}
