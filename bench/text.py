@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,12 @@ def name_fault(name: str) -> str:
 def csv_safe(cell: str) -> str:
     """Text for a CSV file: spreadsheets take what begins like a formula for one, so an apostrophe goes before it."""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    """A data frame as CSV, texts and headers by :func:`csv_safe`."""
+    safe = frame.apply(lambda column: column.map(lambda one: csv_safe(one) if isinstance(one, str) else one))
+    return safe.rename(columns=csv_safe).to_csv(index=False)
 
 
 def as_text(blocks: Iterable[Block], style: str = "simple") -> str:

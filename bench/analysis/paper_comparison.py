@@ -19,7 +19,7 @@ from bench.records.record import Manifest
 from bench.tables import paper
 from bench.tables.ranking import competition_ranks, printed
 from bench.tables.table import Cell, MetricTable
-from bench.text import counted
+from bench.text import counted, csv_of
 
 FORMATS = ("terminal", "markdown", "csv", "json")
 COLUMNS = [
@@ -174,7 +174,7 @@ def render_comparison(
     colour: terminal only: better than printed green, worse red, level uncoloured.
     """
     if form == "csv":
-        return frame.to_csv(index=False)
+        return csv_of(frame)
     if form == "json":
         known = frame.astype(object).where(frame.notna(), None)  # NaN is no JSON
         return json.dumps(known.to_dict(orient="records"), indent=1) + "\n"

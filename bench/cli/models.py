@@ -24,6 +24,7 @@ from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.variants import named_variants, variants_of
 from bench.system.reading import in_short
 from bench.system.writing import check_writable, packed, write
+from bench.text import csv_safe
 
 
 def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = "auto", data: DataFolder = None) -> int:
@@ -158,7 +159,7 @@ def _with_names(x: np.ndarray, source: Source) -> Any:
 def _csv(predicted: np.ndarray, label_names: Sequence[str]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(label_names)
+    writer.writerow(map(csv_safe, label_names))
     writer.writerows([f"{value:.6g}" for value in row] for row in predicted)
     return text.getvalue()
 

@@ -14,6 +14,7 @@ from bench.datasets.source import Unreadable
 from bench.errors import UsageError
 from bench.tables import paper
 from bench.tables.render import latex_escaped
+from bench.text import csv_of
 
 COLUMNS = {"train": "N_train", "val": "N_val", "test": "N_test", "features": "D_features", "labels": "L_labels"}
 GAP = "–"
@@ -62,7 +63,7 @@ def dataset_frame(config: Config, folders: list[Path]) -> pd.DataFrame:
 def render_datasets(frame: pd.DataFrame, form: str) -> str:
     """Table 1 as text: a size here, and in brackets the printed one where it differs or there is none here."""
     if form == "csv":
-        return frame.to_csv(index=False)
+        return csv_of(frame)
     if form == "json":
         return frame.to_json(orient="records", indent=1, force_ascii=False) + "\n"
     headers = ["Data set", "N train", "N val", "N test", "D", "L", "labels a row", "features"]

@@ -19,7 +19,7 @@ from bench.errors import UsageError
 from bench.plan.states import JobState
 from bench.records.record import GridPoint, Selected
 from bench.system.writing import check_writable, make_folder, write
-from bench.text import csv_safe, shown
+from bench.text import csv_of, shown
 
 FORMATS = ("sqlite", "csv", "parquet")
 JOB = ("dataset", "extractor", "variant", "seed")
@@ -60,8 +60,6 @@ COLUMNS = {
     "grid": [*JOB, "point", "hyperparameters", "epoch", "diverged", "split", "metric", "value"],
     "curves": [*JOB, "point", "epoch", "loss", "validation_hamming"],
 }  # fmt: skip
-TEXTS = ("dataset", "extractor", "variant", "base", "protocol", "note", "device", "host", "commit", "record")
-"""Columns of text from outside."""
 
 
 def _job(state: JobState) -> dict[str, Any]:
@@ -132,8 +130,7 @@ def export(tables: dict[str, pd.DataFrame], target: Path, form: str) -> list[Pat
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    texts = {name: frame[name].map(csv_safe, na_action="ignore") for name in TEXTS if name in frame}
-    return frame.assign(**texts).to_csv(index=False).encode(errors="backslashreplace")
+    return csv_of(frame).encode(errors="backslashreplace")
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

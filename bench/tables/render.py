@@ -16,7 +16,7 @@ from tabulate import SEPARATING_LINE
 
 from bench.system import reading
 from bench.tables.table import AVERAGE, GAP, MetricTable, Table
-from bench.text import csv_safe, shown, text_table
+from bench.text import csv_of, shown, text_table
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
@@ -258,8 +258,7 @@ def _html(table: Table) -> str:
 
 def _csv(table: Table) -> str:
     frame = table.frame.astype({"rank": "Int64"}).drop(columns="printed")
-    names = ["variant", "dataset"]
-    return frame.assign(**{name: frame[name].map(csv_safe) for name in names}).to_csv(index=False)
+    return csv_of(frame)
 
 
 def _json(table: Table) -> str:
