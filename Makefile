@@ -4,6 +4,7 @@
 # make reference        every record of docs/results.md again, in hours, resumable: BENCH_DATA=FOLDER:FOLDER make reference
 # make reference-check  a part of them in minutes, compared with the committed ones byte for byte
 # make chaos    50 runs that are killed or disturbed otherwise and go on; half an hour
+# make fuzz     half an hour of random damage to everything that is read
 # make mutants  seeded changes of the code, each of which some test has to notice; minutes
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ DEMO_RESULTS := results/runs/demo
 # torch first and by its pinned version: a looser request brings several gigabytes of GPU libraries
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check-code bench bench-full bench-check reference reference-check chaos mutants clean
+.PHONY: demo test check-code bench bench-full bench-check reference reference-check chaos fuzz mutants clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m bench run --datasets yeast --seeds $$(seq -s ' ' 0 $$(($(SEEDS) - 1))) --jobs auto --results $(DEMO_RESULTS)
@@ -61,6 +62,9 @@ $(VENV)/.test: $(VENV)/.run
 
 chaos: $(VENV)/.test
 	$(BIN)/python -m tests.end_to_end.chaos --rounds 50
+
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.end_to_end.fuzz --minutes 30
 
 mutants: $(VENV)/.test
 	$(BIN)/python -m tests.mutation.run

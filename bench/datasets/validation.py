@@ -47,7 +47,8 @@ def checked_features(x: np.ndarray, where: str, noun: str = "feature", ids: Sequ
         with np.errstate(over="ignore"):
             low, high = block.min(0).astype(np.float64), block.max(0).astype(np.float64)
         if not ((low >= -LARGEST) & (high <= LARGEST)).all():  # written so that NaN is refused
-            row, column = np.argwhere(~(np.abs(block.astype(np.longdouble)) <= LARGEST))[0]
+            with np.errstate(invalid="ignore"):
+                row, column = np.argwhere(~(np.abs(block.astype(np.longdouble)) <= LARGEST))[0]
             value = block[row, column]
             fault = "too large for float32" if np.isfinite(value) else "not finite"
             place = ids[start + row] if ids else start + row

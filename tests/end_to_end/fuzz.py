@@ -12,6 +12,7 @@ import argparse
 import csv
 import io
 import json
+import lzma
 import resource
 import signal
 import sys
@@ -165,6 +166,8 @@ def formats(folder: Path) -> list[Format]:
     from bench.datasets.parsers import parse_raw
     from bench.datasets.readers import ldl, npz
     from bench.datasets.readers.feature_file import read_features
+    from bench.plan.states import collect
+    from bench.records.packed import PACKED, pack
     from bench.records.record import JobName
     from bench.records.store import Store
     from bench.system import archive, reading
@@ -218,11 +221,18 @@ def formats(folder: Path) -> list[Format]:
         (path.parent / "own.arff").write_bytes(arff)
         return parse_raw("own", path.parent)
 
+    def of_packed(path: Path) -> Any:
+        path.write_bytes(lzma.compress(path.read_bytes()))
+        return collect(Store(path.parent), config.load(), [])
+
     def of_record(path: Path) -> Any:
-        return list(Store(path.parents[2]).records())
+        return collect(Store(path.parents[2]), config.load(), [])
 
     Store(folder).write(record(JobName("s", "npz", "BCE", 0), result({"hamming_loss": 0.1})))
     (stored,) = folder.rglob("seed-*.json")
+    together = lzma.decompress(
+        pack([record(JobName("s", "npz", "BCE", 0), result({"hamming_loss": 0.1}))], folder).read_bytes()
+    )
     MultiLabelClassifier("BCE").fit(x, y).save(folder / "linear.safetensors")
     MultiLabelClassifier("ML-KNN").fit(x, y).save(folder / "rows.safetensors")
     toml = (Path(__file__).parents[2] / "bench.toml").read_bytes()
@@ -245,6 +255,7 @@ def formats(folder: Path) -> list[Format]:
         Format("archive.zip", zipped.getvalue(), lambda path: list(archive.members(path, bool)), as_bytes),
         Format("bench.toml", toml, lambda path: config.load(path.parent), as_text),
         Format(stored.relative_to(folder).as_posix(), stored.read_bytes(), of_record, (bytes_changed, record_changed)),
+        Format(PACKED, together, of_packed, (bytes_changed, json_changed)),
         Format("run.json", run.encode(), lambda path: Store(path.parent).manifest(), (bytes_changed, json_changed)),
         Format("card.json", b'{"source": "x", "sha256": {}}', reading.json, (bytes_changed, json_changed)),
         Format("linear.st", (folder / "linear.safetensors").read_bytes(), load, (bytes_changed, model_changed)),
