@@ -107,7 +107,8 @@ def test_fresh_runs_again_and_sets_the_old_aside(finished: Path, tmp_path: Path)
     done = bench("run", "--methods", "BCE", "--epochs", "2", "--fresh", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "results/runs/yeast@mulan/BCE"
-    assert len(list(folder.glob("*.old"))) == 1
+    assert sorted(path.name.partition("-0.")[2].partition("-")[0] for path in folder.glob("*.old")) == ["replaced"] * 2
+    assert len({path.name.split(".")[1] for path in folder.glob("*.old")}) == 1  # the record and its scores
     assert (folder / "seed-0.json").exists()
 
 
@@ -123,7 +124,7 @@ def test_a_corrupt_record_is_said_set_aside_and_run_again(finished: Path, tmp_pa
     assert done.returncode == 0
     assert "does not match its checksum" in done.stdout
     assert "set aside" in done.stdout
-    assert len(list(path.parent.glob("*.old"))) == 1
+    assert len(list(path.parent.glob("*.corrupt-*.json.old"))) == 1
 
 
 def test_a_failing_job_is_a_record_and_exit_code_1(tmp_path: Path) -> None:
