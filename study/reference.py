@@ -30,6 +30,7 @@ from bench.analysis.within_datasets import RESAMPLED, resampled
 from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.metrics.catalogue import PAPER_METRICS
+from bench.plan import digests
 from bench.plan.probes import current_probes
 from bench.plan.states import JobState, changed_parts, collect, expected_now
 from bench.plan.variants import variants_of
@@ -181,7 +182,10 @@ def renew(results: Path, before: Path) -> None:
             assert key is not None
             if changed := {"protocol", "hyperparameters", "seed"}.intersection(changed_parts(record, key)):
                 sys.exit(f"{expected.job}: {', '.join(changed)} changed; its results are not today's")
-            renewed.append(replace(record, key=key, probe=probe))
+            kept = record.key["data"][: digests.DIGEST_LENGTH]
+            if not key["data"].startswith(kept):
+                sys.exit(f"{expected.job}: its data changed")
+            renewed.append(replace(record, key={**key, "data": kept}, probe=probe))
         path = pack(renewed, folder)
         print(f"{len(renewed)} records, {path.stat().st_size / 1e6:.2f} MB: {path}")
 

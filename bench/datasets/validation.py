@@ -44,7 +44,7 @@ def checked_features(x: np.ndarray, where: str, noun: str = "feature", ids: Sequ
     lows, highs = [], []
     for start in range(0, len(x), ROWS_AT_ONCE):
         block = x[start : start + ROWS_AT_ONCE]
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             low, high = block.min(0).astype(np.float64), block.max(0).astype(np.float64)
         if not ((low >= -LARGEST) & (high <= LARGEST)).all():  # written so that NaN is refused
             with np.errstate(invalid="ignore"):
