@@ -19,7 +19,7 @@ FILE_NAME = "bench.toml"
 
 
 Normalisation = Literal["sum", "softmax"]
-"""How recovered degrees become a distribution: divided by their row's sum, or by a softmax over the row."""
+"""Normalisation of recovered degrees to a distribution: divided by their row's sum, or by a softmax over the row."""
 
 
 class Variant(msgspec.Struct, frozen=True):

@@ -154,7 +154,7 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
     "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
-"""What is searched on validation data; methods that are not named have one point."""
+"""Grids searched on validation data; methods that are not named have one point."""
 
 MU = [
     Constant("R-FL and DB", "mu on VOC07", 0.3, WU_VOC),

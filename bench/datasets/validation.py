@@ -93,7 +93,7 @@ def checked_csr(parts: Sequence[np.ndarray], what: str) -> Any:
 # --- names ----------------------------------------------------------------------------------------------------------
 
 SEPARATORS = "/\\@"
-"""What ends a name in a path, or in ``name@extractor``."""
+"""Characters that end a name in a path, or in ``name@extractor``."""
 
 
 def checked_names(names: Sequence[str], where: str, forbidden: str = "") -> list[str]:

@@ -229,7 +229,7 @@ def cache_folder() -> Path:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """What is remembered in a file; nothing where it cannot be read."""
+    """Values remembered in a file; none where it cannot be read."""
     try:
         stat = path.stat()
         return dict(_parsed_json(path, stat.st_ino, stat.st_mtime_ns, stat.st_size))

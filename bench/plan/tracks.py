@@ -45,7 +45,7 @@ class Track:
     metrics: str
     """The module that evaluates."""
     method_info: Callable[[str], methods.MethodInfo] = methods.info
-    """What is registered under a name."""
+    """The method registered under a name."""
 
     def key(self, made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
         """Everything a record's result depends on, in named parts, as a record's file gives it back."""

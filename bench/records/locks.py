@@ -29,7 +29,7 @@ SECONDS_OF_A_LOOK = 0.02
 LONGEST_NOTE = 4096
 """Bytes; a job's name has up to three file names."""
 HELD = (errno.EWOULDBLOCK, errno.EAGAIN)
-"""What flock says of a lock that another process holds; anything else is that there are no locks."""
+"""Error numbers of flock where another process holds the lock; any other means that there are no locks."""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -160,7 +160,7 @@ def running(store: Store) -> list[Running]:
 
 
 def progress_of(store: Store, job: JobName) -> Running | None:
-    """How far the process that holds a job is; None where nobody does."""
+    """Progress of the process that holds a job; None where nobody does."""
     return _held(lock_path(store, job))
 
 

@@ -249,7 +249,7 @@ def read_record(path: Path) -> Record:
 
 
 def _contradiction(record: Record) -> str:
-    """What a record says that cannot be; empty where there is nothing."""
+    """Contradiction within a record, in a sentence; empty where there is none."""
     results = [found for found in (record.result, record.recovered) if found is not None]
     if record.status == "done" and (len(results) != 1 or record.failure is not None):
         return f"is done, but has {len(results)} results" + (" and a failure" if record.failure else "")

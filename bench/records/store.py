@@ -123,7 +123,7 @@ class Store:
             write(path, source)
 
     def manifest(self) -> Manifest:
-        """What runs into the folder asked for.
+        """The manifest: what runs into the folder asked for.
 
         Raises
         ------

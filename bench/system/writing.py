@@ -171,7 +171,7 @@ def compressed(content: bytes) -> bytes:
 
 @contextmanager
 def _sentence(path: Path) -> Iterator[None]:
-    """What the system refuses about ``path``, in one sentence."""
+    """Inside, an error of the system becomes one sentence about ``path``."""
     try:
         yield
     except OSError as error:

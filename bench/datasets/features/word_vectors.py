@@ -136,7 +136,7 @@ def _from_text(path: Path) -> WordVectors:
 
 
 def _width(line: str) -> int:
-    """How many numbers a line ends with, after its word; NaN and infinities among them."""
+    """Count of numbers that a line ends with, after its word; NaN and infinities among them."""
     fields = line.split(" ")[:0:-1]
     return next((place for place, field in enumerate(fields) if not NUMERIC.fullmatch(field)), len(fields))
 

@@ -36,7 +36,7 @@ class Image(msgspec.Struct):
 
 
 class Instances(msgspec.Struct):
-    """What is used of an ``instances`` file."""
+    """The used part of an ``instances`` file."""
 
     images: list[Image]
     annotations: list[Annotation]

@@ -231,7 +231,7 @@ def _sparse(path: Path, number: int, line: str, columns: int) -> dict[int, str]:
 
 
 def _fields(path: Path, number: int, text: str) -> list[str]:
-    """What stands between commas, with its quotation marks."""
+    """Fields between commas, with their quotation marks."""
     if "'" not in text and '"' not in text:
         return [field.strip() for field in text.split(",")]
     fields, place, text = [], 0, text + ","
