@@ -1,4 +1,4 @@
-"""Identity of what ran: the arrays that a job's worker loaded and the modules that it imported, compared with the job's key.
+"""Identity of what ran: arrays that a worker loaded and modules that it imported, compared with the key of its job.
 
 A key is made when a run is planned. Data that are replaced and methods that are edited while the run is on would else
 give records that have the key of one and the numbers of the other.
