@@ -248,7 +248,7 @@ def formats(folder: Path) -> list[Format]:
         Format("own.csv", numbers, lambda path: parse_raw("own", path), as_text),
         Format("own.arff", arff, of_arff, as_text),
         Format("own.xml", xml, of_xml, as_text),
-        Format("new.csv", numbers, read_features, as_text),
+        Format("new.csv", table([*"pqrs"], [list(row) for row in x]), read_features, as_text),
         Format("new.npy", plain(x), read_features, as_bytes),
         Format("new.npz", packed(X=x), read_features, as_arrays),
         Format("vectors.txt", words, lambda path: word_vectors(str(path)), as_text),

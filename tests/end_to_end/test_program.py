@@ -218,7 +218,7 @@ WRONG = {
     "method": (["run", "--methods", "FLEMD"], "did you mean 'FLEM-D'"),
     "data set": (["run", "--datasets", "yaest"], "did you mean 'yeast'"),
     "absent set": (["run", "--datasets", "VOC07"], "the data set VOC07 is not in the data folders"),
-    "absent file": (["run", "--datasets", "nothing.npz"], "nothing.npz does not exist"),
+    "absent file": (["run", "--datasets", "nothing.npz"], "nothing.npz is missing"),
     "metric": (["table", "--metric", "haming"], "did you mean 'hamming'"),
     "format": (["table", "--format", "word"], "there is no format 'word'"),
     "no records": (["table"], "there are no records in results/runs"),
