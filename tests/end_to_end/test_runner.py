@@ -109,7 +109,7 @@ def test_what_a_killed_bundle_had_finished_is_not_run_again(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("0",), "--together must be a number from 1, not 0."),
+        (("0",), "--together must be a whole number from 1 to 1024, not '0'."),
         (("2", "--timeout", "5"), "--timeout stops a job with its process, and so does not go with --together."),
         (("2", "--backend", "ray"), "--together is for the processes of this machine; it does not go with --backend."),
     ],
