@@ -99,14 +99,14 @@ def bar_list(recovered: RecoveredDistribution, instance: int, top: int, block: s
     degrees, logical = recovered.degrees[instance], recovered.logical[instance]
     names = [shown(name) for name in recovered.label_names]
     order = np.argsort(-degrees, kind="stable")
-    shown = [j for place, j in enumerate(order) if place < top or logical[j]]
-    width = max(5, *(len(names[j]) for j in shown))
+    listed = [j for place, j in enumerate(order) if place < top or logical[j]]
+    width = max(5, *(len(names[j]) for j in listed))
     longest = max(float(degrees.max()), 1e-12)
     columns = ["label".ljust(width), "y", "degree", " " * BAR_WIDTH]
     columns += ["true  "] if recovered.true is not None else []
     columns += ["  score", "predicted"] if recovered.scores is not None else []
     lines = ["  ".join(columns).rstrip()]
-    for j in shown:
+    for j in listed:
         bar = (block * round(BAR_WIDTH * float(degrees[j]) / longest)).ljust(BAR_WIDTH)
         cells = [names[j].ljust(width), str(int(logical[j])), f"{degrees[j]:.4f}", bar]
         if recovered.true is not None:
@@ -115,9 +115,9 @@ def bar_list(recovered: RecoveredDistribution, instance: int, top: int, block: s
             score = recovered.scores[instance, j]
             cells += [f"{score:+7.3f}", "yes" if score > recovered.threshold else "no"]
         lines.append("  ".join(cells).rstrip())
-    hidden = len(degrees) - len(shown)
+    hidden = len(degrees) - len(listed)
     if hidden:
-        rest = np.setdiff1d(np.arange(len(degrees)), shown)
+        rest = np.setdiff1d(np.arange(len(degrees)), listed)
         lines.append(f"{hidden} more labels, none of them positive, with degrees up to {degrees[rest].max():.4f}")
     return lines
 
