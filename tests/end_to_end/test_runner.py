@@ -252,7 +252,7 @@ def test_shards_are_disjoint_and_together_everything(tmp_path: Path, undisturbed
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--shard", "4/3"], "--shard takes K/N with K from 1 to N"),
+        (["--shard", "4/3"], "K of --shard K/N must be a whole number from 1 to 3"),
         (["--shard", "2"], "--shard takes K/N"),
         (["--timeout", "0"], "--timeout must be a number of seconds above 0"),
     ],
