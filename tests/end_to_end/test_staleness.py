@@ -97,7 +97,7 @@ def test_another_meaning_is_seen_and_named(
 def test_tidying_leaves_records_current_and_is_said_once(changed: Path) -> None:
     for file in ("losses", "focal", "distribution_balanced", "rebalanced_focal"):
         replaced(changed, f"methods/{file}.py", "focal_modulation", "modulation_by_focus")
-    replaced(changed, "bench/datasets/readers/npz.py", "left_out", "columns_left_out")
+    replaced(changed, "bench/datasets/readers/npz.py", "numbering", "row_numbers")
     replaced(changed, "bench/metrics/classification.py", "import torch", "import json\nimport torch")
     replaced(changed, "bench/training/optimiser.py", "import torch", "import json\nimport torch")
     (changed / "bench/training/clipping.py").rename(changed / "bench/norm_queue.py")
