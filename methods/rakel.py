@@ -32,6 +32,14 @@ ROWS_AT_ONCE = 4096
     variant="disjoint",
     base="gaussian_nb",
 )
+@register(
+    "RAkELo",
+    family="traditional",
+    paper="Tsoumakas et al., 2011: overlapping label sets, with logistic regression",
+    k=3,
+    variant="overlapping",
+    base="logistic",
+)
 class RAKEL(Method):
     """One label-powerset model per random set of k labels.
 

@@ -195,8 +195,8 @@ def nothing_predicted(records: Records, measured: Mapping[str, Mapping[str, floa
 
 
 def labelsets(records: Records, measured: Mapping[str, Mapping[str, float]]) -> str:
-    """RAKEL's ranking loss over its Hamming loss beside the printed range, and the share of its scores that are 0 or 1,
-    as a table and a sentence."""
+    """RAKEL's ranking loss over its Hamming loss beside the printed range, the share of its scores that are 0 or 1, and
+    RAkELo with logistic regression, as a table and a sentence."""
     lines = []
     for dataset in datasets_of(records):
         record, facts = records.get((dataset, "RAKEL", 0)), measured.get(dataset, {})
@@ -209,13 +209,16 @@ def labelsets(records: Records, measured: Mapping[str, Mapping[str, float]]) -> 
         assert hamming is not None
         assert ranking is not None
         assert of_bce is not None
+        other = records.get((dataset, "RAkELo", 0))
+        of_other = [on_test(other, metric) for metric in (HAMMING, RANKING)] if other else []
         lines.append([
             dataset, f"{hamming:.4f}", f"{ranking:.4f}", f"{ranking / hamming:.1f}", f"{of_bce:.4f}",
             f"{100 * facts['saturated']:.0f} %", f"{100 * facts['tied at the top']:.0f} %",
+            *([f"{value:.4f}" for value in of_other if value is not None] or ["", ""]),
         ])  # fmt: skip
     headers = [
         "data set", "Hamming loss", "ranking loss", "ranking / Hamming", "ranking loss of BCE",
-        "scores within 1e-6 of 0 or 1", "rows whose highest score ties",
+        "scores within 1e-6 of 0 or 1", "rows whose highest score ties", "RAkELo: Hamming loss", "RAkELo: ranking loss",
     ]  # fmt: skip
     theirs = printed_ratios("RAKEL").values()
     said = f"In print the ranking loss is {min(theirs):.2g} to {max(theirs):.2g} times the Hamming loss."

@@ -69,6 +69,7 @@ PARTS: list[tuple[list[str], range, list[str] | None]] = [
     ([*LIKE_THE_PAPER, *SMALL], THREE, None),
     ([*LIKE_THE_PAPER, "yeast", "scene"], THREE, OWN_VARIANTS),
     (["emotions", "birds", "yeast", "scene"], THREE, ENHANCEMENT),
+    ([*LIKE_THE_PAPER, *SMALL], THREE, ["RAkELo"]),
     (LARGE, THREE, None),
     (["VOC07tv"], THREE, VOC_VARIANTS),
 ]
