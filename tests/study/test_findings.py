@@ -192,9 +192,11 @@ def test_the_ratio_of_rakels_losses_stands_beside_the_printed_ones() -> None:
     expected = {dataset: printed[dataset, 3] / printed[dataset, 2] for dataset, number in printed if number == 2}
     assert findings.printed_ratios("RAKEL") == pytest.approx(expected)
     records = findings.by_job([record("RAKEL", 0, [0.1, 0.5, 0, 0]), record("BCE", 0, [0.1, 0.2, 0, 0])])
+    beside = findings.by_job([*records.values(), record("RAkELo", 0, [0.05, 0.3, 0, 0])])
     measured = {"a": {"saturated": 0.5, "tied at the top": 0.25, "density": 0.1}}
     said = findings.labelsets(records, measured)
-    assert cells(said)[1] == ["a", "0.1000", "0.5000", "5.0", "0.2000", "50 %", "25 %"]
+    assert cells(said)[1] == ["a", "0.1000", "0.5000", "5.0", "0.2000", "50 %", "25 %", "", ""]
+    assert cells(findings.labelsets(beside, measured))[1][-2:] == ["0.0500", "0.3000"]
     assert f"{min(expected.values()):.2g} to {max(expected.values()):.2g} times the Hamming loss" in said
     nothing = findings.by_job([record("ML-KNN", 0, [0.0995, 0, 0, 0])])
     assert "On a it predicts next to nothing, too" in findings.nothing_predicted(nothing, measured)
