@@ -7,7 +7,7 @@ whole result, curves included, so that a run can be compared with it byte for by
 from __future__ import annotations
 
 import hashlib
-from collections.abc import ItemsView, Iterable
+from collections.abc import ItemsView, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -49,7 +49,12 @@ def pack(records: Iterable[Record], folder: Path) -> Path:
 
 
 def unpacked(path: Path) -> ItemsView[Path, Record]:
-    """The records of a packed file, each with the path that its own file would have.
+    """The pairs of :func:`by_path`."""
+    return by_path(path).items()
+
+
+def by_path(path: Path) -> Mapping[Path, Record]:
+    """The records of a packed file, read once, by the path that each one's own file would have.
 
     Raises
     ------
@@ -57,11 +62,11 @@ def unpacked(path: Path) -> ItemsView[Path, Record]:
     """
     with reading.reading(path, "a file"):
         stat = path.stat()
-    return _unpacked(path, stat.st_mtime_ns, stat.st_size).items()
+    return _unpacked(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=8)
-def _unpacked(path: Path, *stamp: int) -> dict[Path, Record]:
+def _unpacked(path: Path, *stamp: int) -> Mapping[Path, Record]:
     found: dict[Path, Record] = {}
     try:
         lines = reading.unpacked(path, LARGEST).splitlines()

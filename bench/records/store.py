@@ -21,7 +21,7 @@ import msgspec
 
 from bench.errors import UsageError
 from bench.protocol import Protocol
-from bench.records.packed import PACKED, unpacked
+from bench.records.packed import PACKED, by_path
 from bench.records.record import (
     CorruptRecordError,
     JobName,
@@ -85,7 +85,7 @@ class Store:
     def packed(self) -> Mapping[Path, Record]:
         """The folder's packed records, by the path that each one's own file would have."""
         path = self.folder / PACKED
-        return dict(unpacked(path)) if path.exists() else {}
+        return by_path(path) if path.exists() else {}
 
     def write(self, record: Record) -> Path:
         """Commit a record: it is either wholly there or not at all."""
