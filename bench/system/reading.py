@@ -263,7 +263,7 @@ def arrays(path: Path | str, names: Collection[str] | None = None) -> dict[str, 
     found = {}
     with opened(path) as raw, reading(path, "an .npz file"), zipfile.ZipFile(raw) as archive:
         headers = _headers(archive, path, names)
-        _fits(path, sum(header.size for header in headers.values()))
+        check_fits(path, sum(header.size for header in headers.values()))
         for name, header in headers.items():
             if header.dtype.hasobject:
                 raise UsageError(f"{path}: the array {name} holds Python objects; save it as numbers or text.")
@@ -314,7 +314,7 @@ def array(path: Path | str, mapped: bool = False) -> np.ndarray:
 
     header = array_header(path)
     if not mapped:
-        _fits(path, header.size)
+        check_fits(path, header.size)
     with reading(path, "an .npy file"):
         found: np.ndarray = np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)
         return found
@@ -340,7 +340,7 @@ def matlab(path: Path | str) -> dict[str, np.ndarray]:
     with reading(path, "a MATLAB file before version 7.3"):
         readable = checked_variables(raw, MOST_TEXT) if matfile_version(io.BytesIO(raw))[0] == 1 else None
         dense = [math.prod(shape) * 8 for _, shape, kind in whosmat(io.BytesIO(raw)) if kind not in ("sparse", "char")]
-        _fits(path, sum(dense))
+        check_fits(path, sum(dense))
         found = loadmat(io.BytesIO(raw), variable_names=readable)
         for value in found.values():
             if issparse(value) and value.format == "csc":
@@ -363,15 +363,15 @@ def tensors(
     from safetensors import safe_open
 
     with opened(path) as stream:
-        _fits(path, os.fstat(stream.fileno()).st_size)
+        check_fits(path, os.fstat(stream.fileno()).st_size)
     with reading(path, "a safetensors file", advice), safe_open(path, "pt") as archive:
         return archive.metadata() or {}, {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
 
 
-def _fits(path: Path | str, size: int) -> None:
+def check_fits(where: Path | str, size: int) -> None:
     """Refuse what the memory that is free does not hold, before it is asked for."""
     if size > (free := free_memory()):
-        raise UsageError(f"{path} would take {size / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free.")
+        raise UsageError(f"{where} would take {size / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free.")
 
 
 def free_memory() -> int:

@@ -65,9 +65,7 @@ def _matrix(content: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray
     if value.ndim != 2 or value.dtype.kind not in REAL:
         raise UsageError(f"{path}: {name} must be a matrix of real numbers; it is {value.dtype} {value.shape}.")
     if hasattr(value, "toarray"):
-        size, free = 8 * value.shape[0] * value.shape[1], reading.free_memory()
-        if size > free:
-            raise UsageError(f"{path}: {name} would take {size / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free.")
+        reading.check_fits(f"{path}: {name}", 8 * value.shape[0] * value.shape[1])
         return np.asarray(value.toarray())
     return value
 
