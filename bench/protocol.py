@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -27,6 +27,8 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: int = 1
     precision: Literal["float32", "tf32", "float64"] = "float32"
     """tf32: float32, but a GPU's matrix products in training may round their factors to 10 bits; metrics never do."""
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Settings that came after the first records: a key leaves them out where they have their defaults."""
 
     @property
     def effective_clip(self) -> Literal["joint", "separate", "none"]:

@@ -13,11 +13,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "system", "metrics", "records", "training", "datasets", "job", "model_file", "classifier", "plan", "run", "tables",
-    "analysis", "report", "cli",
+    "system", "registry", "metrics", "records", "training", "datasets", "job", "model_file", "classifier", "plan", "run",
+    "tables", "analysis", "report", "cli",
 )  # fmt: skip
 """Packages of bench, and two modules of it: each imports only from those before it."""
-SHARED = ("config", "protocol", "errors", "text")
+SHARED = ("config", "protocol", "errors", "text", "dataset_name")
 """Modules of bench that all may import; they themselves import from the package ``system`` alone."""
 READING = ("tables", "analysis", "report")
 MODULES_A_FOLDER = 10

@@ -8,12 +8,20 @@ import msgspec
 
 from bench import methods
 from bench.plan import digests
+from bench.protocol import Protocol
 from bench.system import environment, reading
 
 
 def stored_form(**parts: Any) -> dict[str, Any]:
     """As JSON gives it back: structs as dicts, tuples as lists."""
     return msgspec.json.decode(msgspec.json.encode(parts))
+
+
+def protocol_part(protocol: Protocol) -> dict[str, Any]:
+    """The protocol as keys hold it: settings that came after the first records are left out at their defaults."""
+    whole = stored_form(protocol=protocol)["protocol"]
+    plain = stored_form(protocol=Protocol())["protocol"]
+    return {name: value for name, value in whole.items() if name not in Protocol.LATER or value != plain[name]}
 
 
 def code_parts(info: methods.MethodInfo, loop: str, metrics: str) -> dict[str, Any]:
