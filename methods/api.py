@@ -79,6 +79,7 @@ class Fit(Protocol):
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
         extra: Mapping[str, Tensor] | None = None,
+        records: bool = False,
     ) -> None:
         """Minimise ``objective(batch)`` over the module's parameters on the training split; the last epoch stays.
 
@@ -90,6 +91,8 @@ class Fit(Protocol):
         optimiser: "adamw" is the protocol's AMSGrad-AdamW with its decay of weights and biases; "adam" is Adam without
             AMSGrad and with ``weight_decay`` in the gradient (L2). Both use the protocol's learning rate; no clipping.
         extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
+        records: the objective depends on the batch, the parameters and random operations of torch alone, and reads no
+            tensor's value: on a GPU its steps are recorded and captured, as those of a stackable method are.
 
         Raises
         ------

@@ -94,6 +94,7 @@ def shared_fit(
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
         extra: Mapping[str, Tensor] | None = None,
+        records: bool = False,
     ) -> None:
         decay = base.weight_decay if weight_decay is None else weight_decay
         adam = optimiser == "adam"
@@ -115,6 +116,7 @@ def shared_fit(
             options,
             Streams(seed, STAGE),
             extra=extra,
+            records=records,
             hooks=Hooks(
                 report=(lambda epoch: progress(f"{STAGE}, epoch", epoch, options.epochs)) if progress else None,
                 checkpoint=checkpoints(f"{STAGE} {number}") if checkpoints else None,

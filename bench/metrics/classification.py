@@ -63,6 +63,8 @@ def average_precision(y: Tensor, scores: Tensor) -> float | None:
     The average over a class's positives i of (positives scoring >= s_i) / (rows scoring >= s_i), which is
     sum_k (R_k - R_{k-1}) P_k over the distinct scores.
     """
+    if scores.is_cuda:
+        return _average_precision_by_sorting(y, scores)
     precisions = []
     for j in range(y.shape[1]):
         column = scores[:, j].contiguous()
@@ -77,6 +79,24 @@ def average_precision(y: Tensor, scores: Tensor) -> float | None:
         hits = len(positive) - torch.searchsorted(positive, positive)
         precisions.append((hits.double() / rows).mean())
     return float(torch.stack(precisions).mean()) if precisions else None
+
+
+def _average_precision_by_sorting(y: Tensor, scores: Tensor) -> float | None:
+    """The same with all rows of many classes sorted at once, for devices on which each operation has to be launched."""
+    rows, labels = y.shape
+    precisions = []
+    for block in _blocks(labels, rows):
+        ascending, order = scores[:, block].T.contiguous().sort(1)
+        truth = (y[:, block].T > 0).gather(1, order)
+        below = torch.searchsorted(ascending, ascending)  # rows that score less
+        positives = truth.sum(1, keepdim=True)
+        up_to = torch.nn.functional.pad(truth.cumsum(1), (1, 0))
+        hits = positives - up_to.gather(1, below)
+        sums = torch.where(truth, hits.double() / (rows - below), 0).sum(1)
+        known = positives.squeeze(1) > 0
+        precisions.append(sums[known] / positives.squeeze(1)[known])
+    each = torch.cat(precisions)
+    return float(each.mean()) if len(each) else None
 
 
 @dataclass(frozen=True)

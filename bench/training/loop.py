@@ -117,10 +117,12 @@ def train_module(
     streams: Streams,
     *,
     extra: Mapping[str, Tensor] | None = None,
+    records: bool = False,
     hooks: Hooks = Hooks(),
 ) -> None:
     """Train any module by ``objective(batch)`` for all epochs; it is left with the last epoch's parameters, in
-    evaluation mode. Batch order and noise are those of the ``streams``, apart from the classifier's.
+    evaluation mode. Batch order and noise are those of the ``streams``, apart from the classifier's. ``records``: the
+    objective has no state of its own, so that a GPU's steps may be recorded.
 
     Raises
     ------
@@ -128,6 +130,7 @@ def train_module(
     """
     holder = _Objective(module.train(), objective)
     stack = Stack([holder], linear=False, stackable=False, device=training.x.device, dtype=training.x.dtype)
+    stack.records = records and training.x.is_cuda  # on a CPU these large steps gain nothing
     trained = _Training(Step(stack, options, training, extra or {}), None, streams).run(options, None, hooks)
     module.eval()
     with torch.no_grad():

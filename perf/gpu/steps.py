@@ -36,7 +36,6 @@ def lines(setting: Setting) -> Iterator[Line]:
         prepared: list[Prepared] = []
         for name in TRAININGS:
             yield f"{name} x {TRAININGS[name]}, {shape}", partial(step_cost, setting, name, shape, prepared)
-        yield f"FLEM-D x 16, {shape}, new memory not filled", partial(unfilled, setting, shape, prepared)
 
 
 def rates(setting: Setting) -> dict[str, Any]:
@@ -80,25 +79,17 @@ def step_cost(setting: Setting, name: str, shape: str, kept: list[Prepared]) -> 
     parameters = sum(value.numel() for value in step.stack.parameters.values())
     found: dict[str, Any] = {"models": step.stack.size, "parameters": parameters}
     for kind, call in (("captured", step), ("launched", step._run)):
-        timed = [timed_steps(setting, partial(run, STEPS, call)) for _ in range(3)]
-        found[f"{kind}_us"] = median(one[0] for one in timed) / STEPS * 1e6
-        found[f"{kind}_host_us"] = median(one[1] for one in timed) / STEPS * 1e6
+        steps = STEPS if kind == "captured" else STEPS // 5
+        timed = [timed_steps(setting, partial(run, steps, call)) for _ in range(3)]
+        found[f"{kind}_us"] = median(one[0] for one in timed) / steps * 1e6
+        found[f"{kind}_host_us"] = median(one[1] for one in timed) / steps * 1e6
     step.stack.records = False
-    found["unrecorded_us"] = setting.seconds(partial(run, STEPS // 10, step._run)) / (STEPS // 10) * 1e6
+    found["unrecorded_us"] = setting.seconds(partial(run, 10, step._run)) / 10 * 1e6
     step.stack.records = True
-    found["kernels"] = kernels(setting, partial(run, 1, step._run))
+    found |= kernels(setting, partial(run, call=step._run))
     found["bytes"] = parameters * BYTES_A_PARAMETER
     found["flop"] = 4 * Protocol().batch_size * parameters
     return found
-
-
-def unfilled(setting: Setting, shape: str, kept: list[Prepared]) -> dict[str, Any]:
-    """The same without what torch's deterministic mode does besides: filling memory that is handed out."""
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    try:
-        return step_cost(setting, "FLEM-D", shape, kept)
-    finally:
-        torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
 
 
 def made_step(setting: Setting, name: str, prepared: Prepared) -> Step:
@@ -125,11 +116,23 @@ def timed_steps(setting: Setting, run: Callable[[], None]) -> tuple[float, float
     return time.perf_counter() - start, launched
 
 
-def kernels(setting: Setting, run: Callable[[], None]) -> int | None:
-    """Kernels and copies that one call launches on the GPU; None on a CPU."""
+def kernels(setting: Setting, step: Callable[[int], None], steps: int = 10) -> dict[str, Any]:
+    """Per step: kernels and copies on the GPU, microseconds in which it is busy, and the kinds that take most of them;
+    nothing on a CPU."""
     if not setting.on_gpu:
-        return None
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
-        run()
+        return {}
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], acc_events=True) as seen:
+        step(steps)
         setting.wait()
-    return sum(event.device_type == torch.autograd.DeviceType.CUDA for event in seen.events())
+    events = [event for event in seen.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    kinds: dict[str, list[float]] = {}
+    for event in events:
+        count_and_time = kinds.setdefault(event.name[:100], [0.0, 0.0])
+        count_and_time[0] += 1 / steps
+        count_and_time[1] += event.device_time / steps
+    most = sorted(kinds.items(), key=lambda kind: -kind[1][1])[:12]
+    return {
+        "kernels": len(events) / steps,
+        "busy_us": sum(event.device_time for event in events) / steps,
+        "kinds": {name: [round(count, 1), round(time, 2)] for name, (count, time) in most},
+    }

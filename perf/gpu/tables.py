@@ -114,5 +114,5 @@ def plain_epoch(setting: Setting, method: str, prepared: Prepared) -> float:
 
     epoch(20)  # kernels are loaded at their first use
     steps = -(-len(train.x) // Protocol().batch_size)
-    measured = min(steps, 500)
+    measured = min(steps, 200)
     return setting.seconds(lambda: epoch(measured)) * steps / measured
