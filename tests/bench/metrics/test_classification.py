@@ -89,3 +89,16 @@ def test_bad_scores_are_refused() -> None:
         classification.evaluate(torch.ones(1, 2), torch.tensor([[0.0, float("nan")]]), 0.0)
     with pytest.raises(ValueError, match="two equal matrices"):
         classification.evaluate(torch.ones(1, 2), torch.ones(1, 3), 0.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_average_precision_of_all_classes_at_once_is_that_of_each(seed: int) -> None:
+    """As on a GPU; many ties, and classes without positives."""
+    generator = torch.Generator().manual_seed(seed)
+    rows, labels = 1 + 3 * seed, 1 + seed % 7
+    y = (torch.rand(rows, labels, generator=generator) < 0.3).to(torch.int8)
+    scores = torch.randint(0, 6, (rows, labels), generator=generator).float() / 3
+    found = classification._average_precision_by_sorting(y, scores)
+    known = [j for j in range(labels) if y[:, j].any()]
+    each = [reference.average_precision_score(y[:, j].numpy(), scores[:, j].numpy()) for j in known]
+    assert found == (pytest.approx(np.mean(each), abs=1e-12) if each else None)
