@@ -13,6 +13,7 @@ from bench.datasets.transforming import Value
 
 OPTIONS = ("val", "rN")
 EXAMPLES = ("10%", "40%,val,r2")
+UNCHANGED = "0%"
 
 
 def transform(dataset: Dataset, value: Value, random: np.random.Generator) -> Dataset:

@@ -15,6 +15,7 @@ from bench.datasets.transforming import Value
 
 OPTIONS = ("val", "rN")
 EXAMPLES = ("1", "2,val", "50%,r2")
+UNCHANGED = "100%"
 
 
 def transform(dataset: Dataset, value: Value, random: np.random.Generator) -> Dataset:

@@ -13,6 +13,7 @@ from bench.datasets.transforming import Value
 
 OPTIONS = ("val", "rN")
 EXAMPLES = ("50%", "60%,val,r2")
+UNCHANGED = "100%"
 
 
 def transform(dataset: Dataset, value: Value, random: np.random.Generator) -> Dataset:
