@@ -8,7 +8,7 @@ at all (``[labels=min:10]`` is ``[labels=min10]``). Both spellings are understoo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _TRANSFORM = re.compile(r"\[([a-z][a-z0-9-]*)=([^][=@\\]+)\]")
 _NAME = re.compile(rf"(?P<base>.+?)(?P<transforms>(?:{_TRANSFORM.pattern})+)(?:@(?P<extractor>[^][@/\\]*))?", re.DOTALL)
@@ -39,10 +39,15 @@ def dataset_name(name: str) -> DatasetName:
     if found is None:
         base, _, extractor = name.partition("@")
         return DatasetName(base, (), extractor)
-    transforms = tuple((kind, _plain(value)) for kind, value in _TRANSFORM.findall(found["transforms"]))
+    transforms = tuple((kind, _safe(value)) for kind, value in _TRANSFORM.findall(found["transforms"]))
     return DatasetName(found["base"], transforms, found["extractor"] or "")
 
 
-def _plain(value: str) -> str:
+def plain_name(name: str) -> str:
+    """A name without its transforms, with its extractor if it has one."""
+    return str(replace(dataset_name(name), transforms=()))
+
+
+def _safe(value: str) -> str:
     value = re.sub(r"(?<=\d)/(?=\d)", "of", value)
     return re.sub(r"^([a-z]+):(?=\d)", r"\1", value).replace(":", ",")

@@ -14,7 +14,7 @@ from bench.datasets.dataset import Dataset
 from bench.datasets.transforming import TransformError, Value
 
 OPTIONS = ()
-EXAMPLES = ("min5",)
+EXAMPLES = ("min15",)
 
 
 def transform(dataset: Dataset, value: Value, random: np.random.Generator) -> Dataset:
