@@ -22,8 +22,8 @@ class Prepared:
 
     def writes(self) -> list[int]:
         """Torch's counts of writes to each tensor: equal lists where no method has changed what it was given."""
-        arrays = [array for split in self.splits.values() for array in (split.x, split.y)]
-        return [array._version for array in (*arrays, self.problem.positives)]
+        arrays = [array for split in self.splits.values() for array in (split.x, split.y, split.observed)]
+        return [array._version for array in (*arrays, self.problem.positives) if array is not None]
 
 
 Loaded = tuple[Dataset, Prepared, list]
