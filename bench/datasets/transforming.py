@@ -157,11 +157,11 @@ def transformed(dataset: Dataset, name: DatasetName) -> Dataset:
     TransformError: where one cannot be made, changes test data, or leaves a label or a split without what it needs.
     """
     made = dataset
-    for component, value in components_of(name):
-        where = f"{dataset.name}[{component.name}={value}]"
-        made = _checked(_made(made, component, value, name.base), made, component, where)
     notes = [one for one in dataset.warnings if one not in rare_label_warnings(dataset.splits, dataset.label_names)]
     try:
+        for component, value in components_of(name):
+            where = f"{dataset.name}[{component.name}={value}]"
+            made = _checked(_made(made, component, value, name.base), made, component, where)
         whole = finished(
             dataset.name + name.suffix, made.extractor, made.splits, made.label_names, made.split_rule,
             made.provenance, made.files, tuple(notes),
@@ -202,7 +202,8 @@ def _checked(made: Dataset, before: Dataset, component: Component, where: str) -
     if component.settings.get("SPLITS_ANEW"):
         return made
     test, old = made.splits["test"], before.splits["test"]
-    kept = [before.label_names.index(label) for label in made.label_names if label in before.label_names]
+    place = {label: number for number, label in enumerate(before.label_names)}
+    kept = [place[label] for label in made.label_names if label in place]
     same = test is old or (
         len(kept) == len(made.label_names)
         and test.observed is None

@@ -212,7 +212,7 @@ def test_a_transform_of_ones_own(folder: Path, source: str, fault: str) -> None:
         turned = made("[turned=all]").splits["train"]
         assert np.array_equal(turned.y, small_set().splits["train"].y[::-1])
         return
-    with pytest.raises(UsageError) as error:
+    with pytest.raises(TransformError) as error:
         made("[turned=all]")
     assert fault in str(error.value)
 
