@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 
 Fidelity = Literal["official", "paper"]
+OBSERVED = "observed"
+"""The per-sample tensor that says which labels are known; no method's ``prepare`` may give one of this name."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Split:
     """[N, D] floating point."""
     y: Tensor
     """[N, c] int8 in {0, 1}."""
+    observed: Tensor | None = None
+    """[N, c] bool: whether the label is known; an unknown one is 0 in ``y``. None where all are known."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class Batch:
     """0-d: the epoch, from 1."""
     step: Tensor = field(default_factory=lambda: torch.zeros(()))
     """0-d: optimiser steps taken before this one. Schedules are computed of these two, not of Python's counters."""
+
+    @property
+    def observed(self) -> Tensor | None:
+        """[B, c]: 1.0 where the label is known, 0.0 where it is not, and ``y`` is 0; None where all are known."""
+        return self.extra.get(OBSERVED)
 
 
 class Fit(Protocol):

@@ -184,7 +184,8 @@ def test_light_modules_bring_nothing_heavy_along(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list", "methods"], ["list", "metrics"], ["list", "datasets"], ["run", "--help"]]
+    "arguments",
+    [["--help"], *(["list", what] for what in ("methods", "metrics", "datasets", "transforms")), ["run", "--help"]],
 )
 def test_answers_come_without_torch(arguments: list[str]) -> None:
     program = (

@@ -1,4 +1,4 @@
-"""Verb that lists: methods, datasets, metrics."""
+"""Verb that lists: methods, datasets, metrics, transforms."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bench.text import shown
 
 
 def list_(
-    what: Literal["methods", "datasets", "metrics"],
+    what: Literal["methods", "datasets", "metrics", "transforms"],
     *,
     check: Switch = False,
     data: DataFolder = None,
 ) -> int:
-    """Show what there is: methods, datasets or metrics.
+    """Show what there is: methods, datasets, metrics or transforms of data sets.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def list_(
         return _methods(check)
     if what == "metrics":
         return _metrics()
+    if what == "transforms":
+        return _transforms()
     return _datasets(data)
 
 
@@ -65,6 +67,18 @@ def _metrics() -> int:
     for metric in METRICS:
         where = f"Table {metric.paper_table}" if metric.paper_table else "not in the paper"
         print(f"{metric.option:<28} {metric.arrow} {metric.title:<32} {where}")
+    return 0
+
+
+def _transforms() -> int:
+    """Print names, options and summaries, read without importing."""
+    from bench.datasets.transforming import TRANSFORMS  # here, because it imports numpy, as in _datasets
+
+    for name, component in TRANSFORMS.components().items():
+        given = ", ".join(f"[{name}={example}]" for example in component.settings.get("EXAMPLES", ()))
+        origin = "" if component.built_in else f" [{component.path}]"
+        print(shown(f"{name:<9} {component.summary}{origin}"))
+        print(textwrap.indent(shown(f"such as {given}"), " " * 10))
     return 0
 
 

@@ -21,7 +21,7 @@ VERBS = {
         "bench.cli.data:data_app",
         "The data sets: what is here, where they come from, how they are made and split.",
     ),
-    "list": ("bench.cli.listing:list_", "Show what there is: methods, datasets or metrics."),
+    "list": ("bench.cli.listing:list_", "Show what there is: methods, datasets, metrics or transforms of data sets."),
     "run": ("bench.cli.run:run", "Run data sets x methods x seeds; what is done already is not done again."),
     "recover": (
         "bench.cli.run:recover",

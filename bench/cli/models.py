@@ -58,9 +58,11 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
         )
     _check_output(path, source.files)
     loaded = source.load()
+    if any(part.observed is not None for part in loaded.splits.values()):
+        raise UsageError(f"{loaded.full_name} has labels that are not known, which `bench fit` would take for absent.")
     options = dict(variant.options) or None
     classifier = bench.estimator(
-        variant.base, options, protocol=source.protocol, seed=seed, device=device, dataset=loaded.name
+        variant.base, options, protocol=source.protocol, seed=seed, device=device, dataset=source.parts.base
     )
     parts = {split: (_with_names(arrays.x, source), arrays.y) for split, arrays in loaded.splits.items()}
     try:

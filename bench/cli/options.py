@@ -72,6 +72,8 @@ Processes = Annotated[int, _whole(1, MOST_PROCESSES)]
 Digits = Annotated[int, _whole(1, 10)]
 Count = Annotated[int, _whole(0, 10**9)]
 """A place or a number of things, from 0."""
+Folds = Annotated[int | None, _whole(2, 10**6)]
+Repeats = Annotated[int | None, _whole(1, 10**6)]
 Real = Annotated[float, Parameter(converter=_real)]
 Switch = Annotated[bool, Parameter(negative=())]
 Format = Annotated[str, Parameter(name="--format")]

@@ -15,10 +15,12 @@ from bench.cli.options import (
     MOST_SHARDS,
     DataFolder,
     Epochs,
+    Folds,
     Format,
     Names,
     Processes,
     Real,
+    Repeats,
     Seeds,
     Switch,
     checked_seeds,
@@ -28,6 +30,7 @@ from bench.cli.options import (
 )
 from bench.config import Config
 from bench.datasets.catalog import data_folders
+from bench.datasets.transforming import in_folds
 from bench.errors import UsageError
 from bench.methods import infos
 from bench.metrics.catalogue import RECOVERY_METRICS
@@ -76,13 +79,17 @@ def run(
     address: str | None = None,
     dry_run: Switch = False,
     verify: Switch = False,
+    folds: Folds = None,
+    repeats: Repeats = None,
+    stratified: Switch = False,
 ) -> int:
     """Run data sets x methods x seeds; what is done already is not done again.
 
     Parameters
     ----------
     datasets
-        Names, NAME@extractor, paths of .npz files, or "all" for every registered set. Default: bench.toml's.
+        Names, NAME@extractor, paths of .npz files, or "all" for every registered set; each with transforms, such as
+        'yeast[noise=10%]' (see `list transforms`). Default: bench.toml's.
     methods
         Methods or rows of bench.toml, or "all". Default: all but those that bench.toml's run.only_when_named
         keeps for when they are named.
@@ -122,6 +129,12 @@ def run(
         Say what would run and how long it would take, and stop.
     verify
         Compute the digests of all files anew; else one of the same size and modification time is taken for the same.
+    folds
+        Cross-validate: instead of each data set its folds, NAME[fold=1/N] to NAME[fold=N/N].
+    repeats
+        Partitions into folds, with --folds. Default: 1.
+    stratified
+        Spread each label's positives over the folds; needs the package iterative-stratification.
     """
     if verify:
         digests.verify()
@@ -132,7 +145,8 @@ def run(
     if methods is None:
         for broken in (found for found in infos().values() if found.problems):
             print(shown(f"left out: {broken.problems[0]}."), flush=True)
-    plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, epochs)
+    names = _in_folds(datasets or config.run.datasets, folds, repeats, stratified)
+    plan = make_plan(config, folders, names, rows, chosen_seeds, epochs)
     store = Store(Path(results))
     options = RunOptions(
         device=device,
@@ -229,6 +243,14 @@ def _recovery_tables(store: Store, config: Config, folders: list[Path], form: st
     if form in ("terminal", "markdown"):
         print("\n" + against_trivial_baselines(tables, "pipe" if form == "markdown" else "simple"), end="")
     return 1 if any(state.state == "corrupt" for state in states) else 0
+
+
+def _in_folds(names: list[str], folds: int | None, repeats: int | None, stratified: bool) -> list[str]:
+    if folds is not None:
+        return in_folds(names, folds, repeats or 1, stratified)
+    if repeats is not None or stratified:
+        raise UsageError(f"{'--stratified' if stratified else '--repeats'} goes with --folds N.")
+    return names
 
 
 def _shard(text: str | None) -> tuple[int, int]:

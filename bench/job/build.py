@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench import methods
 from bench.job.inputs import Prepared
-from bench.methods.api import Batch, Fit, LinearMethod, Split
+from bench.methods.api import OBSERVED, Batch, Fit, LinearMethod, Split
 from bench.protocol import Protocol
 from bench.training.checkpoint import Checkpoint
 from bench.training.loop import Hooks, train_module
@@ -127,6 +127,8 @@ def shared_fit(
 
 
 def _checked(name: str, extra: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+    if OBSERVED in extra:
+        raise ValueError(f"{name}.prepare gave {OBSERVED!r}, which is the name of the known labels; take another one")
     for key, value in extra.items():
         if value.shape[:1] != x.shape[:1]:
             raise ValueError(

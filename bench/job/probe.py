@@ -55,6 +55,8 @@ class Training(NamedTuple):
     empty_row: bool
     epochs: int
     batch_size: int
+    partly_known: bool = False
+    """Whether some negative labels of training rows are not known."""
 
 
 TRAININGS = (
@@ -62,6 +64,8 @@ TRAININGS = (
     Training("unscaled", "none", empty_row=False, epochs=5, batch_size=8),
     Training("one step", "protocol", empty_row=True, epochs=1, batch_size=64),
 )
+PARTLY_KNOWN = Training("partly known", "protocol", empty_row=False, epochs=5, batch_size=8, partly_known=True)
+"""One more for data sets with transforms, which may leave labels unknown."""
 PROJECTIONS = 3
 ROUNDED = 2.0
 """Scores rounded to a multiple of 1 / ROUNDED are tied: how metrics treat ties shows."""
@@ -92,7 +96,7 @@ def _numbers(request: ProbeRequest, asked: list[bool]) -> Probe:
     track = _recovery if request.track == "recovery" else _classification
     found: Probe = {}
     with torch.random.fork_rng(), threads(1):
-        for training in TRAININGS:
+        for training in (*TRAININGS, *([PARTLY_KNOWN] if request.transformed else [])):
             protocol = msgspec.structs.replace(request.protocol, epochs=training.epochs, batch_size=training.batch_size)
             if training.scaling == "none":
                 protocol = msgspec.structs.replace(protocol, scaling="none")
@@ -208,6 +212,10 @@ def tiny_dataset(name: str, training: Training) -> Dataset:
     for split, size in SIZES.items():
         splits[split] = SplitArrays(x[start : start + size].astype(np.float32), y[start : start + size])
         start += size
+    if training.partly_known:
+        train = splits["train"]
+        known = (_integers(SIZES["train"], LABELS, 17, 23) % 3 > 0) | (train.y == 1)
+        splits["train"] = SplitArrays(train.x, train.y, known)
     return Dataset(name, "", splits, [f"label {j}" for j in range(LABELS)], "", "", ())
 
 

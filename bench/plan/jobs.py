@@ -10,11 +10,13 @@ import msgspec
 
 from bench.config import Config, Normalisation, with_epochs
 from bench.datasets.catalog import Missing, Source
+from bench.datasets.transforming import TransformError, components_of
 from bench.errors import UsageError
 from bench.plan import digests
 from bench.protocol import Protocol
 from bench.records.probe_request import ProbeRequest, probe_request
 from bench.records.record import JobName, TrackName
+from bench.system import environment
 
 UNREADABLE = "unreadable"
 
@@ -59,13 +61,27 @@ def data_part(source: Source) -> str:
     Raises
     ------
     UsageError: when a file is missing.
+    TransformError: for a transform that cannot be made of the data set.
     """
     try:
-        return digests.data_digest(source.files, source.reader, lambda: source.load().digest())
+        return digests.data_digest(
+            source.files, source.reader, lambda: source.load().digest(), *transforms_and_code(source)
+        )
+    except TransformError:
+        raise
     except UsageError:
         if not all(path.is_file() for path in source.files):
             raise
         return UNREADABLE
+
+
+def transforms_and_code(source: Source) -> tuple[str, ...]:
+    """The transforms in a source's name, and a digest of their code and of the libraries that draw; () without any."""
+    if not source.parts.transforms:
+        return ()
+    code = [digests.code_digest(component.module, component.path) for component, _ in components_of(source.parts)]
+    libraries = [str(environment.version(library)) for library in ("numpy", "iterative-stratification")]
+    return source.parts.suffix, " ".join([*code, *libraries])
 
 
 def folder_protocols(config: Config, jobs: Iterable[Job], epochs: int | None) -> dict[str, dict[str, Any]]:

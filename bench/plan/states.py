@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from bench.config import Config, effective_protocol
+from bench.dataset_name import dataset_name
 from bench.datasets.catalog import Source
 from bench.errors import UsageError
 from bench.job.recipe import Recipe
@@ -188,7 +189,8 @@ class _Now:
         """Digest and protocol's name; None where the data are not here: then they cannot have changed under us."""
         path = self.manifest.files.get(full_name, "")
         try:
-            source = self.track.source(path if os.path.isfile(path) else full_name, self.config, self.folders)
+            spec = path + dataset_name(full_name).suffix if os.path.isfile(path) else full_name
+            source = self.track.source(spec, self.config, self.folders)
             return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
         except UsageError:
             return None, None

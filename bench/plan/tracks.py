@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from bench import methods
 from bench.config import Config, RecoveryRecipe, Variant, effective_protocol, with_epochs
+from bench.dataset_name import dataset_name
 from bench.datasets.catalog import Missing, Source, present, resolve
 from bench.datasets.readers import ldl
 from bench.errors import UsageError
@@ -151,7 +152,8 @@ def make_plan(
     seeds: list[int],
     epochs: int | None = None,
 ) -> Plan:
-    """The jobs of a run, by data set, variant and seed; "all" stands for every registered data set.
+    """The jobs of a run, by data set, variant and seed; "all" stands for every registered data set, and
+    "all[noise=10%]" for that transform of each.
 
     Raises
     ------
@@ -242,8 +244,10 @@ def _sources(config: Config, folders: list[Path], specs: list[str]) -> tuple[lis
     sources: dict[str, Source] = {}
     missing: dict[str, Missing] = {}
     for spec in specs:
-        for name in config.datasets if spec == "all" else [spec]:
-            found = resolve(name, config, folders) if spec == "all" else present(name, config, folders)
+        parts = dataset_name(spec)
+        every = parts.base == "all" and not parts.extractor
+        for name in [base + parts.suffix for base in config.datasets] if every else [spec]:
+            found = resolve(name, config, folders) if every else present(name, config, folders)
             if isinstance(found, Source):
                 known = sources.setdefault(found.full_name, found)
                 if known.files != found.files:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bench.config import Normalisation
+from bench.dataset_name import dataset_name
 from bench.protocol import Protocol
 from bench.records.record import Probe, TrackName
 
@@ -29,6 +30,8 @@ class ProbeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Some published constants go by the data set's name."""
     normalisation: Normalisation = "sum"
     """Of the recovery track."""
+    transformed: bool = False
+    """Whether the data set has transforms, which may leave labels unknown."""
 
 
 def probe_request(
@@ -52,7 +55,8 @@ def probe_request(
         stack=2,
         precision="float64",
     )
-    return ProbeRequest(track, base, gradient, tuple(short[:1] + short[1:][-1:]), small, dataset, normalisation)
+    ends, parts = tuple(short[:1] + short[1:][-1:]), dataset_name(dataset)
+    return ProbeRequest(track, base, gradient, ends, small, parts.base, normalisation, bool(parts.transforms))
 
 
 Probes = dict[str, tuple[Probe | None, bool]]

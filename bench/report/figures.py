@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from bench.records.artifacts import DISTRIBUTIONS, SCORES, KeptFile, read_distribution, read_scores
 from bench.records.record import Manifest, Record
-from bench.report import rank_figures, score_figures, training_figures
+from bench.report import rank_figures, score_figures, training_figures, transform_figures
 from bench.tables.table import MetricTable
 
 if TYPE_CHECKING:
@@ -122,6 +122,23 @@ def _cost(material: Material) -> Iterator[Picture]:
         )
 
 
+def _transforms(material: Material) -> Iterator[Picture]:
+    for table in material.tables:
+        by_kind: dict[str, list[transform_figures.Series]] = {}
+        for series in transform_figures.series_of(table):
+            if series.lines(table, material.variants):
+                by_kind.setdefault(series.kind, []).append(series)
+        for kind, of_kind in by_kind.items():
+            yield Picture(
+                "transforms",
+                f"{table.metric.title} against [{kind}=...]",
+                f"transforms-{kind}-{table.metric.option}",
+                f"{table.metric.title} of every method against the values of the data sets' transform {kind}; the "
+                "numbers stand in the tables.",
+                partial(transform_figures.values_of_transform, table, of_kind, material.variants),
+            )
+
+
 def _compared(material: Material) -> dict[str, dict[str, list[JobState]]]:
     """{NAME@extractor: {variant: states by seed}} of the compared variants, in their order, where there is any."""
     by_set = {
@@ -201,6 +218,7 @@ MAKERS: dict[str, Callable[[Material], Iterator[Picture]]] = {
     "ranks": _ranks,
     "difference": _difference,
     "cost": _cost,
+    "transforms": _transforms,
     "curves": _curves,
     "grid": _grid,
     "distributions": _distributions,

@@ -31,7 +31,7 @@ from bench.text import Block, Grid, duration, shown
 if TYPE_CHECKING:
     from bench.plan.states import JobState
 
-SUMMARY_FIGURES = ("critical-difference", "cost", "ranks")
+SUMMARY_FIGURES = ("critical-difference", "cost", "ranks", "transforms")
 SETS_DRAWN = 8
 SET_FIGURES = ("curves", "grid", "reliability", "distributions")
 

@@ -24,7 +24,7 @@ from bench.job.build import Progress
 from bench.job.evaluation import artifacts_of, evaluated
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
-from bench.job.inputs import Loaded, prepare, stamps
+from bench.job.inputs import Loaded, prepare
 from bench.job.method_check import explained
 from bench.job.probe import probes
 from bench.job.recovery import prepare_recovery, recover
@@ -37,7 +37,7 @@ from bench.records.locks import Claim, claimed
 from bench.records.record import Cost, Failure, Probe, Record, RecoveryResult, Result, Status, artifact_name
 from bench.records.store import Store
 from bench.run.identity import check_code, check_data, check_unwritten
-from bench.system import environment, hardware
+from bench.system import environment, hardware, reading
 from bench.system.hardware import threads
 from bench.system.writing import WriteError, write
 from bench.training.checkpoint import Checkpoints
@@ -131,7 +131,7 @@ def load(job: Job, device: str) -> Loaded:
     ------
     ChangedError: where they are not those of the job's key.
     """
-    before = stamps(job.source.files)
+    before = reading.stamps(job.source.files)
     dataset, protocol = job.source.load(), job.protocol
     check_data(job, dataset)
     dtype = torch.float64 if protocol.precision == "float64" else torch.float32
@@ -209,7 +209,7 @@ class JobRun:
             gc.collect()  # outside the handler, whose traceback holds the tensors
             hardware.empty_cache(self.options.device)
         check_unwritten(self.job, self.prepared, self.writes)
-        if stamps(self.job.source.files) != self.before:
+        if reading.stamps(self.job.source.files) != self.before:
             check_data(self.job, self.dataset)
 
     def load(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.config import Config, Tables
+from bench.dataset_name import dataset_name
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.record import Manifest
@@ -156,7 +157,9 @@ def _column_labels(states: list[JobState], manifest: Manifest) -> dict[str, str]
 def _ordered(names: Iterable[str], order: Sequence[str]) -> list[str]:
     """Each name once, those of ``order`` (with or without their extractor) first."""
     place = {name: position for position, name in enumerate(order)}
-    return sorted(dict.fromkeys(names), key=lambda name: place.get(name.partition("@")[0], place.get(name, len(place))))
+    return sorted(
+        dict.fromkeys(names), key=lambda name: place.get(dataset_name(name).base, place.get(name, len(place)))
+    )
 
 
 def _families(columns: list[str], families: Mapping[str, list[str]]) -> dict[str, list[str]]:

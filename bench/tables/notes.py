@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from bench.config import Config, describe_protocol
+from bench.dataset_name import plain_name
 from bench.records.record import Manifest, Record
 from bench.tables import paper
 from bench.tables.table import FAULTS, MetricTable
@@ -26,7 +27,7 @@ def classification_notes(
     if table.ranked and table.show_ranks:
         notes.append(_rank_note(table, config))
         notes += _incomplete_note(table)
-    for full, label in labels.items():
+    for full, label in {plain_name(full): plain_name(label) for full, label in labels.items()}.items():
         name, _, extractor = full.partition("@")
         expected = config.datasets.get(name)
         if expected is not None and expected.extractor not in (None, extractor):

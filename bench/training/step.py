@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench.methods.api import Split
+from bench.methods.api import OBSERVED, Split
 from bench.training.clipping import NormQueue
 from bench.training.cuda_graph import CapturedFunction
 from bench.training.optimiser import Adam
@@ -47,7 +47,9 @@ class Step:
     def __init__(self, stack: Stack, options: LoopOptions, training: Split, extra: Mapping[str, Tensor]) -> None:
         self.stack = stack
         self.training = training
-        self.extra = extra
+        # Which labels are known travels with the per-sample tensors: there is nothing to carry where all are.
+        known = {} if training.observed is None else {OBSERVED: training.observed.to(training.x.dtype)}
+        self.extra = {**known, **extra}
         self.captured: dict[int, CapturedFunction] = {}
         self.epoch = torch.ones((), device=training.x.device)
         """The epoch, from 1; changed in its place."""
