@@ -1,4 +1,4 @@
-"""The program for a GPU on its stand-in: lines within their minutes, results after each, and that it can find faults."""
+"""The program for a GPU on its stand-in: lines within their minutes, results after each, faults that it finds."""
 
 from __future__ import annotations
 
