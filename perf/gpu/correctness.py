@@ -26,6 +26,7 @@ from bench.plan.tracks import make_plan
 from bench.protocol import Protocol
 from bench.records.store import Store
 from bench.run.worker import JobOptions, run_job
+from bench.system import writing
 from bench.training.cuda_graph import CapturedFunction
 from bench.training.loop import DivergedError
 from bench.training.seeding import Streams
@@ -159,7 +160,7 @@ def out_of_memory(setting: Setting) -> dict[str, Any]:
         folder = Path(name)
         rows = np.random.default_rng(0).standard_normal((200, 20_000), dtype=np.float32)
         labels = (rows[:, :200] > 1).astype(np.int8)
-        np.savez(folder / "large.npz", X=rows, Y=labels)
+        writing.write(folder / "large.npz", writing.packed({"X": rows, "Y": labels}))
         grid = {"alpha": [0.01, 0.02, 0.03, 0.04], "beta": [0.01, 0.02]}
         variant = Variant(name="FLEM-D", base="FLEM-D", grid=grid)
         plan = make_plan(configuration.load(folder), [folder], [str(folder / "large.npz")], [variant], [0], epochs=2)
