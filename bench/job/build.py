@@ -95,7 +95,7 @@ def shared_fit(
         weight_decay: float | None = None,
         extra: Mapping[str, Tensor] | None = None,
     ) -> None:
-        decay = base.weight_decay if weight_decay is None else weight_decay
+        decay = protocol.weight_decay if weight_decay is None else weight_decay
         adam = optimiser == "adam"
         options = replace(
             base,
