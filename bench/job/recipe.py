@@ -101,21 +101,24 @@ def _divided(
     settings = {name: value for name, value in options.items() if name not in info.defaults}
     if twice := [name for name in settings if name in training]:
         raise ValueError(f"{twice[0]!r} is given twice: as an option, and as a setting of training")
-    for name in (*settings, *training):
+    for name in settings:
         if name not in known:
-            raise ValueError(_unknown(name, info, known))
+            raise ValueError(_unknown(name, f"the method {info.name!r} has no option {name!r}", info, known))
+    for name in training:
+        if name not in known:
+            raise ValueError(_unknown(name, f"there is no setting of training {name!r}", info, known))
     return {name: value for name, value in options.items() if name in info.defaults}, {**settings, **training}
 
 
-def _unknown(name: str, info: methods.MethodInfo, known: tuple[str, ...]) -> str:
-    """The sentence about a name that is neither an option of the method nor a setting of training."""
-    lists = f"its options: {', '.join(sorted(info.defaults)) or 'none'}; "
+def _unknown(name: str, fault: str, info: methods.MethodInfo, known: tuple[str, ...]) -> str:
+    """The sentence about a name that is no setting of training, nor an option where it might be one."""
+    lists = f"options of {info.name}: {', '.join(sorted(info.defaults)) or 'none'}; "
     lists += f"settings of training: {', '.join(known) or 'none, as it is not trained by gradients'}."
     if name in Protocol.SHARED.intersection(Protocol.__struct_fields__):
         return f"{name!r} is one for all variants, a setting of the protocol; {lists}"
     hint = did_you_mean(name, [*info.defaults, *known])
-    near = f"{hint} " if hint.startswith("did you mean") else ""
-    return f"the method {info.name!r} has no option {name!r}; {near}{lists}"
+    near = f"{hint} " if hint.startswith("did you mean") and name not in info.defaults else ""
+    return f"{fault}; {near}{lists}"
 
 
 def _refuse_twice(settings: Settings, searched: Mapping[str, Any], fixed: list[str]) -> None:
