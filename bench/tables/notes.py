@@ -53,9 +53,9 @@ def recovery_notes(
         "and Kullback-Leibler a degree counts at least 2.2e-16.",
     ]
     for name in manifest.protocols:
-        shared, others = shared_protocols(name, states, manifest)
-        notes.append(f"Protocol {name}: {describe_protocol(msgspec.to_builtins(shared), selects=False)}")
-        notes += [_other_protocol(name, shared, other, states, labels) for other in others]
+        shared = msgspec.to_builtins(_shared_and_others(name, states, manifest)[0])
+        notes.append(f"Protocol {name}: {describe_protocol(shared, selects=False)}")
+    notes += mixture_notes(states, manifest, labels)
     options: dict[str, str] = {}
     binarised: dict[str, str] = {}
     sources: dict[str, dict[str, None]] = {}
@@ -139,13 +139,21 @@ def _protocol_notes(states: list[JobState], manifest: Manifest, labels: dict[str
     notes = []
     for name, columns in users.items():
         if name in manifest.protocols:
-            shared, others = shared_protocols(name, states, manifest)
-            notes.append(f"Protocol {name} ({', '.join(columns)}): {describe_protocol(msgspec.to_builtins(shared))}")
-            notes += [_other_protocol(name, shared, other, states, labels) for other in others]
+            shared = msgspec.to_builtins(_shared_and_others(name, states, manifest)[0])
+            notes.append(f"Protocol {name} ({', '.join(columns)}): {describe_protocol(shared)}")
+    return notes + mixture_notes(states, manifest, labels)
+
+
+def mixture_notes(states: list[JobState], manifest: Manifest, labels: dict[str, str]) -> list[str]:
+    """Sentences that name the cells whose records are of another protocol than the others'; empty where none are."""
+    notes = []
+    for name in manifest.protocols:
+        shared, others = _shared_and_others(name, states, manifest)
+        notes += [_other_protocol(name, shared, other, states, labels) for other in others]
     return notes
 
 
-def shared_protocols(name: str, states: list[JobState], manifest: Manifest) -> tuple[Protocol, list[Protocol]]:
+def _shared_and_others(name: str, states: list[JobState], manifest: Manifest) -> tuple[Protocol, list[Protocol]]:
     """(the protocol of that name, the others of that name that records are of): the last run's, where records are."""
     there = [
         state.protocol for state in states if state.state == "done" and state.record and state.record.protocol == name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from bench import config
 from bench.cli.main import main
 from bench.plan.states import collect
-from bench.protocol import Protocol
+from bench.protocol import TRAINING_SETTINGS, Protocol
 from bench.records.store import Store
 
 OWN = '[methods."BCE tuned"]\nbase = "BCE"\ngrid = { learning_rate = [1e-3, 1e-1] }\n'
@@ -49,6 +51,8 @@ def test_epochs_first_and_others_after(work: Path, capsys: pytest.CaptureFixture
     assert ", 3 epochs, " in mixed
     named = "Not comparable with the rest, by 2 epochs: BCE (seeds 1 of its mean), BCE tuned, FL on data."
     assert named in mixed
+    assert main(["stats", "--metric", "hamming", "--methods", "FL", "BCE", "--control", "FL"]) == 0
+    assert named.replace("on data.", "on data@npz.") in capsys.readouterr().out
     assert "stale" not in mixed
     assert main(["status"]) == 0
     assert "6 done (5 by the protocol of an earlier run), 0 running, 0 failed, 0 missing" in capsys.readouterr().out
@@ -98,3 +102,30 @@ def test_settings_of_training_that_a_record_has_are_its_keys(work: Path) -> None
         {"learning_rate": 1e-1},
     ]
     assert Store(work / "results/runs").manifest().protocols_named("small")[0] == Protocol(epochs=1, scaling="minmax")
+
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs/tuning.md").read_text(encoding="utf-8")
+
+
+def block(form: str, number: int = 0) -> str:
+    return PAGE.split(f"\n```{form}\n")[1 + number].partition("```")[0]
+
+
+def test_the_pages_example_runs(work: Path, capsys: pytest.CaptureFixture) -> None:
+    (work / "bench.toml").write_text(f'[run]\ndatasets = ["{work / "data.npz"}"]\n{block("toml")}')
+    commands = [shlex.split(line)[3:] for line in block("sh").splitlines()]
+    assert [command[0] for command in commands] == ["list", "run", "table", "converged"]
+    assert [main(command) for command in commands] == [0, 0, 0, 0]
+    said = capsys.readouterr().out
+    note = next(line for line in PAGE.splitlines() if line.startswith("Variants of bench.toml: "))
+    assert note in said
+    assert "BCE tuned row of bench.toml  BCE with learning rate chosen among 0.001, 0.003, 0.01" in said
+    assert "The kept epoch is among the last 5 % in " in said
+    (work / "bench.toml").write_text(block("toml").replace("learning_rate", "learn_rate"))
+    assert main(["run", "--datasets", "data.npz", "--methods", "BCE tuned"]) == 2
+    assert capsys.readouterr().err.strip() == next(line for line in PAGE.splitlines() if line.startswith("error: "))
+
+
+def test_the_page_names_every_setting_of_training() -> None:
+    listed = PAGE.partition("- **Settings of training** are ")[2].partition("`clip`")
+    assert re.findall(r"`(\w+)`", "".join(listed[:2])) == list(TRAINING_SETTINGS)
