@@ -76,6 +76,9 @@ def recipe(variant: Variant) -> Recipe:
         grid = given if variant.grid is not None else {n: values for n, values in info.grid.items() if n not in own}
         fixed = {"clip": variant.clip, "minimum_steps": variant.minimum_steps}
         _refuse_twice(settings, searched, [name for name, value in fixed.items() if value is not None])
+        if "epochs" in {**settings, **searched} and "minimum_steps" not in {**settings, **searched}:
+            # Exactly so many, as by --epochs: a minimum of the protocol's would make others of them without a word.
+            settings |= {"minimum_steps": 0} if variant.minimum_steps is None else {}
         checked = with_settings(Protocol(), settings)
         points = _points(variant.base, info.defaults, options, grid)
         settings_grid = {name: [_setting(name, value) for value in _list(name, searched[name])] for name in searched}

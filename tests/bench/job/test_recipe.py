@@ -46,8 +46,22 @@ def test_a_fixed_setting_is_part_of_the_protocol() -> None:
         assert (job.protocol.learning_rate, job.protocol.epochs) == (1.0, 60)
         assert job.key["hyperparameters"] == plain.key["hyperparameters"]
         changed = {name for name, value in job.key["protocol"].items() if value != plain.key["protocol"][name]}
-        assert changed == {"learning_rate", "epochs"}
+        assert changed == {"learning_rate", "epochs", "minimum_steps"}
+        assert job.protocol.minimum_steps == 0  # exactly so many epochs
         assert planned(variant, epochs=2).protocol.epochs == 60  # its own, as with minimum_steps
+
+
+@pytest.mark.parametrize(
+    ("variant", "steps"),
+    [
+        (Variant("x", "BCE", {}, {"epochs": [2, 3]}), 0),
+        (Variant("x", "BCE", {"epochs": 2, "minimum_steps": 70}), 70),
+        (Variant("x", "BCE", {"epochs": 2}, minimum_steps=50), 50),
+        (Variant("x", "BCE", {"learning_rate": 0.1}), 2000),
+    ],
+)
+def test_epochs_of_its_own_are_exact_unless_it_has_a_minimum_of_steps(variant: Variant, steps: int) -> None:
+    assert planned(variant).protocol.minimum_steps == steps
 
 
 def test_a_name_that_both_have_is_the_methods() -> None:
@@ -56,7 +70,7 @@ def test_a_name_that_both_have_is_the_methods() -> None:
     assert [point["batch_size"] for point in own.points] == [32, 64]
     variant = Variant("x", "LEVI", {"epochs": 7}, {}, training={"epochs": 9}, training_grid={"batch_size": [32, 64]})
     both = recipe(variant)
-    assert (both.options["epochs"], both.settings) == (7, {"epochs": 9})
+    assert (both.options["epochs"], both.settings) == (7, {"epochs": 9, "minimum_steps": 0})
     assert both.training == ({"batch_size": 32}, {"batch_size": 64})
     assert both.grid_names == ("training.batch_size",)
     found = described(tuple(both.points), both.training)
@@ -64,6 +78,7 @@ def test_a_name_that_both_have_is_the_methods() -> None:
     assert departures(variant) == [
         "epochs 7",
         "the classifier's 9 epochs",
+        "no minimum of steps",
         "the classifier's batch size chosen among 32, 64",
         "without the grid of LEVI",
     ]
@@ -120,7 +135,7 @@ def test_bench_toml_has_the_tables(tmp_path: Path) -> None:
     (tmp_path / "bench.toml").write_text(text)
     found = config.load(tmp_path).variants
     assert recipe(found["BCE tuned"]).settings == {"batch_size": 32}
-    assert recipe(found["LEVI long"]).settings == {"epochs": 60}
+    assert recipe(found["LEVI long"]).settings == {"epochs": 60, "minimum_steps": 0}
     large = f"[methods.x]\nbase = 'FL'\ntraining_grid = {{ epochs = {list(range(1, 10_002))} }}\n"
     (tmp_path / "bench.toml").write_text(large)
     with pytest.raises(UsageError, match=r"methods\.x\.grid has 10001 points; at most 10000 are tried"):
