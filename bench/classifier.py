@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from bench import config, methods, model_file
-from bench.config import Variant
+from bench.config import Variant, with_settings
 from bench.job.evaluation import choice, scored
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear, linear_scores
@@ -198,6 +198,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         }
         options = dict(self.options or {})
         made = recipe(Variant(name=self.method, base=self.method, options=options))
+        protocol = with_settings(protocol, made.settings)
         points = made.points if validation else [made.options]
         problem = problem_of(self.dataset, prepared["train"], protocol.fidelity)
         fitted = _fitted(self.method, points, Prepared(problem, prepared), protocol, self.seed, made.info.gradient)

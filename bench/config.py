@@ -29,7 +29,12 @@ class Variant(msgspec.Struct, frozen=True):
     base: str
     options: dict[str, Any] = {}
     grid: dict[str, list[Any]] | None = None
-    """Instead of the method's own grid; {} for none."""
+    """Instead of the method's own grid; {} for none. Settings of the protocol's training may be searched, too."""
+    training: dict[str, Any] = {}
+    """Settings of the protocol's training in place of the protocol's own; those in ``options`` whose name is no option
+    of the method are such, too."""
+    training_grid: dict[str, list[Any]] = {}
+    """Settings of training to search, beside the grid."""
     clip: Literal["joint", "separate", "none", "fidelity"] | None = None
     fidelity: Literal["official", "paper"] | None = None
     minimum_steps: int | None = None
@@ -218,16 +223,22 @@ POSITIVE = ("learning_rate", "eps")
 
 def _protocol(name: str, tables: dict[str, Any], path: Path) -> Protocol:
     protocol = _convert(_inherited(name, tables, path, ()), Protocol, f"protocols.{name}", path)
+    if fault := _out_of_bounds(protocol):
+        raise UsageError(f"{path}: protocols.{name}.{fault}.")
+    return protocol
+
+
+def _out_of_bounds(protocol: Protocol) -> str:
+    """The first setting that is too small or too large, in words; empty where none is."""
     for key in (*LEAST, *POSITIVE):
         value = getattr(protocol, key)
         if value > MOST.get(key, math.inf):
-            raise UsageError(f"{path}: protocols.{name}.{key} must be at most {MOST[key]}, not {value}.")
+            return f"{key} must be at most {MOST[key]}, not {value}"
         if not (math.isfinite(value) and (value > 0 if key in POSITIVE else value >= LEAST[key])):
-            least = "a number above 0" if key in POSITIVE else f"at least {LEAST[key]}"
-            raise UsageError(f"{path}: protocols.{name}.{key} must be {least}, not {value}.")
+            return f"{key} must be {'a number above 0' if key in POSITIVE else f'at least {LEAST[key]}'}, not {value}"
     if not all(0 <= beta < 1 for beta in protocol.betas):
-        raise UsageError(f"{path}: protocols.{name}.betas must be from 0 to below 1, not {list(protocol.betas)}.")
-    return protocol
+        return f"betas must be from 0 to below 1, not {list(protocol.betas)}"
+    return ""
 
 
 def _inherited(name: Any, tables: dict[str, Any], path: Path, seen: tuple[str, ...]) -> dict[str, Any]:
@@ -245,7 +256,7 @@ def _inherited(name: Any, tables: dict[str, Any], path: Path, seen: tuple[str, .
 
 MOST_POINTS = 10_000
 """Of a grid: each is trained."""
-VARIANT_SETTINGS = ("base", "grid", "clip", "fidelity", "minimum_steps", "normalisation")
+VARIANT_SETTINGS = ("base", "grid", "training", "training_grid", "clip", "fidelity", "minimum_steps", "normalisation")
 
 
 def _variant(name: str, table: Any, path: Path) -> Variant:
@@ -255,7 +266,8 @@ def _variant(name: str, table: Any, path: Path) -> Variant:
     settings = {key: table[key] for key in VARIANT_SETTINGS if key in table}
     raw = {"name": name, "base": name, "options": options, **settings}
     variant: Variant = _convert(raw, Variant, f"methods.{name}", path)
-    if (points := math.prod(len(values) for values in (variant.grid or {}).values())) > MOST_POINTS:
+    searched = [*(variant.grid or {}).values(), *variant.training_grid.values()]
+    if (points := math.prod(map(len, searched))) > MOST_POINTS:
         raise UsageError(f"{path}: methods.{name}.grid has {points} points; at most {MOST_POINTS} are tried.")
     return variant
 
@@ -295,8 +307,28 @@ def describe_protocol(settings: dict, selects: bool = True) -> str:
     )
 
 
-def effective_protocol(protocol: Protocol, variant: Variant) -> Protocol:
-    """The protocol with a variant's own fidelity, clip and minimum of steps."""
+def with_settings(protocol: Protocol, settings: Mapping[str, Any]) -> Protocol:
+    """The protocol with other values of some settings, checked.
+
+    Raises
+    ------
+    ValueError: for a value of the wrong kind or out of bounds, with the setting's name.
+    """
+    if not settings:
+        return protocol
+    try:
+        changed = msgspec.convert({**msgspec.to_builtins(protocol), **settings}, Protocol)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$.")
+        raise ValueError(f"{place.rstrip('`')}: {message[0].lower()}{message[1:]}") from error
+    if fault := _out_of_bounds(changed):
+        raise ValueError(fault)
+    return changed
+
+
+def effective_protocol(protocol: Protocol, variant: Variant, settings: Mapping[str, Any] = {}) -> Protocol:
+    """The protocol with a variant's own fidelity, clip, minimum of steps and other ``settings`` of training."""
+    protocol = with_settings(protocol, settings)
     if variant.fidelity is not None:
         protocol = msgspec.structs.replace(protocol, fidelity=variant.fidelity)
     if variant.clip is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -27,6 +27,10 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: int = 1
     precision: Literal["float32", "tf32", "float64"] = "float32"
     """tf32: float32, but a GPU's matrix products in training may round their factors to 10 bits; metrics never do."""
+    SHARED: ClassVar[frozenset[str]] = frozenset(
+        {"scaling", "fidelity", "selection", "also_select", "stack", "threads", "precision"}
+    )
+    """Settings that the data, the selection and the machine have to do with; the others are of the training."""
     LATER: ClassVar[frozenset[str]] = frozenset()
     """Settings that came after the first records: a key leaves them out where they have their defaults."""
 
@@ -48,3 +52,21 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         batch_size = self.batch_size if batch_size is None else batch_size
         batches = max(1, math.ceil(rows / batch_size) - (rows % batch_size == 1))
         return max(epochs, math.ceil(self.minimum_steps / batches))
+
+
+TRAINING_SETTINGS = tuple(name for name in Protocol.__struct_fields__ if name not in Protocol.SHARED)
+"""The settings that a variant may have of its own, and search."""
+
+
+SETTING_WORDS = {"epochs": "{} epochs", "minimum_steps": "at least {} steps", "batch_size": "batch {}"}
+
+
+def setting_in_words(name: str, value: Any) -> str:
+    """A setting of the protocol, such as "2 epochs" or "learning rate 0.01"."""
+    if name == "minimum_steps" and value == 0:
+        return "no minimum of steps"
+    return SETTING_WORDS.get(name, name.replace("_", " ") + " {}").format(value_in_short(value))
+
+
+def value_in_short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

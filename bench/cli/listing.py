@@ -10,6 +10,7 @@ from bench import config as configuration
 from bench import methods
 from bench.cli.options import DataFolder, Switch
 from bench.metrics.catalogue import METRICS
+from bench.plan.variants import departures
 from bench.tables.paper import printed_size
 from bench.text import shown
 
@@ -59,7 +60,7 @@ def _methods(check: bool) -> int:
         if options:
             print(textwrap.indent(textwrap.fill(f"{options}{grid}", 108), " " * 10))
     for name, row in config.variants.items():
-        print(f"{name:<9} row of bench.toml  {row.base} with {row.options or 'its own options'}")
+        print(f"{name:<9} row of bench.toml  {row.base} with {', '.join(departures(row)) or 'its own options'}")
     return 1 if check and broken else 0
 
 

@@ -35,6 +35,10 @@ VERBS = {
         "bench.cli.status:status",
         "Show a results folder's jobs, from any terminal: done, failed, running (by whom), missing.",
     ),
+    "converged": (
+        "bench.cli.tables:converged",
+        "List the jobs whose kept epoch is among their last: their training may have been cut short.",
+    ),
     "show": (
         "bench.cli.status:show",
         "Draw the label distribution that a method recovered for one training instance.",

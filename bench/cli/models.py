@@ -52,9 +52,9 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
     if len(chosen) != 1:
         raise UsageError(f"{method!r} stands for {len(chosen)} methods; a model is of one.")
     variant = chosen[0]
-    if variant.clip or variant.fidelity or variant.grid is not None:
+    if variant.clip or variant.fidelity or variant.training or variant.training_grid or variant.grid is not None:
         raise UsageError(
-            f"the row {method!r} has a clip, fidelity or grid of its own; fit a method, or a row with options."
+            f"the row {method!r} has a clip, fidelity, training or grid of its own; fit a method, or one with options."
         )
     _check_output(path, source.files)
     loaded = source.load()

@@ -98,7 +98,7 @@ def run(
     device
         auto, cpu, cuda or cuda:N.
     epochs
-        Train for exactly this many epochs instead of the protocol's.
+        Train for exactly this many epochs instead of the protocol's; those of a variant's own stay.
     jobs
         Processes to spread the jobs over, longest jobs first: a number, or auto for as many as the cores hold or the
         GPUs' memory allows. With --backend 1 and auto both mean every worker of the cluster.
@@ -197,7 +197,7 @@ def recover(
     device
         auto, cpu, cuda or cuda:N.
     epochs
-        Train for exactly this many epochs instead of the protocol's.
+        Train for exactly this many epochs instead of the protocol's; those of a variant's own stay.
     jobs
         Processes to spread the jobs over: a number, or auto for as many as the cores hold.
     results

@@ -71,6 +71,8 @@ def stats(
     rows = _compared(tables[0], methods, control)
     if without := unusable(state for state in records.states if state.job.variant in rows):
         print(f"Without {without}: their rows may lack values.\n")
+    for sentence in records.mixture:
+        print(f"{sentence}\n")
     within = []
     if origin != "reference":  # the scores that test instances are resampled from are not committed
         keys = [table.metric.key for table in tables if table.metric and table.metric.key in RESAMPLED]

@@ -1,4 +1,4 @@
-"""Verbs that print or write tables: table, compare, export."""
+"""Verbs that print or write tables: table, compare, converged, export."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from bench.cli.options import (
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.states import unusable
+from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.store import DEFAULT_RESULTS
 from bench.tables.comparison import ABLATION, ablation, paper_ablation, paper_table
 from bench.tables.dataset_table import dataset_frame, render_datasets
@@ -39,7 +40,7 @@ from bench.tables.load import Records, Selection, load
 from bench.tables.ranking import DIGITS
 from bench.tables.render import FORMATS, render_all
 from bench.tables.table import Style, Table
-from bench.text import as_text
+from bench.text import Grid, as_text, counted
 
 
 def table(
@@ -179,6 +180,54 @@ def compare(
         if origin == "reference":
             print(f"\n{records.note}")
     return 0
+
+
+LATE_HEADERS = ("Data set", "Algorithm", "Seed", "Kept epoch", "Last improvements of validation Hamming loss")
+
+
+def converged(
+    *,
+    methods: Names = None,
+    datasets: Names = None,
+    seeds: Seeds = None,
+    origin: Origin = "runs",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """List the jobs whose kept epoch is among their last: their training may have been cut short.
+
+    Parameters
+    ----------
+    methods
+        Rows to look at. Default: all.
+    datasets
+        Columns to look at. Default: all.
+    seeds
+        Seeds to look at. Default: all.
+    origin
+        runs (your own records) or reference (the committed ones, which have no curves).
+    results
+        The folder of your own records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    states = load(Selection(origin, results, data, methods, datasets, seeds)).states
+    kept = kept_epochs(state.record for state in states if state.state == "done" and state.record)
+    late = sorted((one for one in kept if one.is_late), key=lambda one: one.job)
+    if late:
+        print(as_text([Grid(LATE_HEADERS, [_late_row(one) for one in late], numbers=False)]))
+    without = unusable(states)
+    print(
+        f"The kept epoch is among the last {LAST_PERCENT} % in {len(late)} of {counted(len(kept))}"
+        + (f"; without {without}." if without else ".")
+    )
+    return 0
+
+
+def _late_row(one: Kept) -> list[str]:
+    falls = ["no curve"] if one.improvements is None else [f"{epoch}: -{fall:.4g}" for epoch, fall in one.improvements]
+    job = one.job
+    return [job.full_dataset, job.variant, str(job.seed), f"{one.epoch} of {one.epochs}", ", ".join(falls)]
 
 
 def export(

@@ -96,7 +96,7 @@ def shared_fit(
         extra: Mapping[str, Tensor] | None = None,
         records: bool = False,
     ) -> None:
-        decay = base.weight_decay if weight_decay is None else weight_decay
+        decay = protocol.weight_decay if weight_decay is None else weight_decay
         adam = optimiser == "adam"
         options = replace(
             base,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import UNSET
 from torch import Tensor
 
 from bench.datasets.dataset import Dataset
@@ -36,6 +37,7 @@ def evaluated(
             val=_paper_metrics(on_validation),
             test=_paper_metrics(on_test),
             curves=Curves(loss=list(candidate.losses), hamming=candidate.hamming),
+            epochs=UNSET if candidate.epochs is None or candidate.epochs == fitted.epochs else candidate.epochs,
         )
         for point, candidate, on_validation, on_test in zip(points, fitted.candidates, validation, test, strict=True)
     ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import torch
+from msgspec.structs import replace as with_changes
 from torch import Tensor, nn
 
 from bench import methods
@@ -31,8 +33,12 @@ def fit_linear(
     progress: Progress | None = None,
     processes: int = 1,
     checkpoints: OpenCheckpoint | None = None,
+    training: Sequence[Mapping[str, Any]] = (),
 ) -> Fitted:
     """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
+
+    ``training``: each point's settings in place of the protocol's, where it has some. Learning rates and weight decays
+    may differ within a stack.
 
     ``progress("epoch", done, all)`` counts epochs over all stacks. With several ``processes`` a grid's stacks train
     side by side; each is the same program then, so results do not depend on it. ``checkpoints`` keep long trainings.
@@ -45,25 +51,28 @@ def fit_linear(
     cls = methods.method_class(name)
     if not issubclass(cls, LinearMethod):
         raise TypeError(f"the method {name!r} is no LinearMethod, so fit_method fits it and not fit_linear")
-    options = loop_options(protocol, prepared.splits["train"].x.shape[0])
-    parts = stacked_positions(points, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
-    chosen = [[points[position] for position in positions] for positions in parts]
+    rows = prepared.splits["train"].x.shape[0]
+    training = training or [{}] * len(points)
+    protocols = [with_changes(protocol, **own) for own in training]
+    whole = [_with_training(point, own) for point, own in zip(points, training, strict=True)]
+    parts = stacked_positions(whole, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
     once: dict[str, dict[str, Tensor]] = {}
     stacks = []
-    for number, (part, positions) in enumerate(zip(chosen, parts, strict=True)):
-        read = _read_by_prepare(cls, part[0])
+    for number, positions in enumerate(parts):
+        part, read = [points[position] for position in positions], _read_by_prepare(cls, whole[positions[0]])
         if read not in once:
             own = _named(checkpoints, f"preparation {len(once)}")
-            once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed, progress, own)
+            once[read] = per_sample_tensors(name, part[0], prepared, protocols[positions[0]], seed, progress, own)
         kept = checkpoints(f"stack of {positions[0]} to {positions[-1]}") if checkpoints else None
-        stacks.append(_StackJob(number, part, once[read], kept))
-    train_one = partial(_train_stack, name, prepared, options, seed)
+        options = stack_options([protocols[position] for position in positions], rows)
+        stacks.append(_StackJob(number, part, options, once[read], kept))
+    train_one = partial(_train_stack, name, prepared, seed)
     if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
         one_of = partial(_train_one_of, train_one, stacks, protocol.threads)
         outcomes = side_by_side(one_of, len(parts), processes, forked=protocol.threads == 1)
     else:
-        total = len(parts) * options.epochs
-        outcomes = [train_one(stack, _counted(progress, stack.number * options.epochs, total)) for stack in stacks]
+        before = [0, *accumulate(stack.options.epochs for stack in stacks)]
+        outcomes = [train_one(stack, _counted(progress, before[stack.number], before[-1])) for stack in stacks]
     failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
     if len(failures) == len(outcomes):
         raise failures[0]
@@ -71,14 +80,15 @@ def fit_linear(
     for positions, outcome, stack in zip(parts, outcomes, stacks, strict=True):
         for k, position in enumerate(positions):
             if isinstance(outcome, DivergedError):
-                candidates[position] = Candidate(scores=_no_scores, diverged=options.epochs)
+                epochs = stack.options.epochs
+                candidates[position] = Candidate(scores=_no_scores, diverged=epochs, epochs=epochs)
             else:
                 recovered = partial(_distribution, name, points[position], prepared, seed, stack.extra)
-                candidates[position] = _candidate(outcome, k, recovered)
+                candidates[position] = _candidate(outcome, k, stack.options.epochs, recovered)
     return Fitted(
         [candidates[i] for i in range(len(points))],
         cls.decision_threshold,
-        options.epochs,
+        max(stack.options.epochs for stack in stacks),
         [len(part) for part in parts],
     )
 
@@ -89,6 +99,7 @@ class _StackJob:
 
     number: int
     points: list[dict[str, Any]]
+    options: LoopOptions
     extra: dict[str, Tensor]
     checkpoint: Checkpoint | None
 
@@ -96,7 +107,6 @@ class _StackJob:
 def _train_stack(
     name: str,
     prepared: Prepared,
-    options: LoopOptions,
     seed: int,
     stack: _StackJob,
     report: Callable[[int], None] | None = None,
@@ -107,7 +117,7 @@ def _train_stack(
     training, validation = prepared.splits["train"], prepared.splits.get("val")
     hooks = Hooks(report, stack.checkpoint)
     try:
-        return train(modules, training, validation, options, seed, extra=stack.extra, hooks=hooks)
+        return train(modules, training, validation, stack.options, seed, extra=stack.extra, hooks=hooks)
     except DivergedError as error:
         return error
 
@@ -128,6 +138,27 @@ def _named(checkpoints: OpenCheckpoint | None, name: str) -> OpenCheckpoint | No
     return None if checkpoints is None else lambda stage: checkpoints(f"{name} {stage}")
 
 
+PER_MODEL = ("learning_rate", "weight_decay")
+"""Settings of training that the models of a stack may differ in."""
+
+
+def _with_training(point: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A point with its settings of training among its options; those that cannot differ in a stack are no numbers."""
+    return point | {f"training {name}": value if name in PER_MODEL else repr(value) for name, value in own.items()}
+
+
+def stack_options(protocols: Sequence[Protocol], rows: int) -> LoopOptions:
+    """Options of a stack of models whose protocols differ in nothing but settings ``PER_MODEL``."""
+    options = loop_options(protocols[0], rows)
+    if all(protocol == protocols[0] for protocol in protocols):
+        return options
+    return replace(
+        options,
+        learning_rate=tuple(protocol.learning_rate for protocol in protocols),
+        weight_decay=tuple(protocol.weight_decay for protocol in protocols),
+    )
+
+
 def stacked_positions(
     points: list[dict[str, Any]], size: int, apart: Callable[[dict[str, Any]], str] = lambda point: ""
 ) -> list[list[int]]:
@@ -146,13 +177,16 @@ def _read_by_prepare(cls: type[LinearMethod], point: dict[str, Any]) -> str:
     return repr(sorted((option, value) for option, value in point.items() if option not in cls.prepare_ignores))
 
 
-def _candidate(trained: Trained, k: int, recovered: Callable[[dict[str, Tensor]], Tensor | None]) -> Candidate:
+def _candidate(
+    trained: Trained, k: int, epochs: int, recovered: Callable[[dict[str, Tensor]], Tensor | None]
+) -> Candidate:
     parameters = {name: value[k] for name, value in trained.parameters.items()}
     return Candidate(
         scores=partial(linear_scores, parameters),
         distribution=partial(recovered, parameters),
         parameters=parameters,
         epoch=trained.epochs[k],
+        epochs=epochs,
         diverged=trained.diverged[k],
         losses=trained.losses[k],
         hamming=trained.hamming[k],

@@ -132,7 +132,7 @@ def _classification(request: ProbeRequest, training: Training, asked: list[bool]
     loaded = prepare(tiny_dataset(request.dataset, training), protocol.scaling, protocol.fidelity, cpu, torch.float64)
     prepared = Prepared(_noted(loaded.problem, asked), loaded.splits)
     if request.gradient:
-        fitted = fit_linear(request.base, points, prepared, protocol, seed=0)
+        fitted = fit_linear(request.base, points, prepared, protocol, seed=0, training=request.training)
     else:
         fitted = fit_method(request.base, points, prepared, seed=0)
     result, scores, best = evaluated(points, (), fitted, prepared)

@@ -19,6 +19,8 @@ class Candidate:
     """[N, c] degrees recovered for the training rows; None where the method recovers none."""
     parameters: dict[str, Tensor] = field(default_factory=dict)
     epoch: int | None = None
+    epochs: int | None = None
+    """Epochs that its training may last."""
     diverged: int | None = None
     losses: list[float] = field(default_factory=list)
     hamming: list[float] = field(default_factory=list)
@@ -35,6 +37,7 @@ class Fitted:
     """One for each point, in their order."""
     threshold: float
     epochs: int | None
+    """Of the longest training."""
     stacks: list[int]
     """Sizes of the stacks that were trained."""
 

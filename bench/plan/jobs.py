@@ -12,6 +12,7 @@ from bench.config import Config, Normalisation, with_epochs
 from bench.datasets.catalog import Missing, Source
 from bench.datasets.transforming import TransformError, components_of
 from bench.errors import UsageError
+from bench.job.recipe import described
 from bench.plan import digests
 from bench.protocol import Protocol
 from bench.records.probe_request import ProbeRequest, probe_request
@@ -37,12 +38,26 @@ class Job:
     track: TrackName = "classification"
     normalisation: Normalisation = "sum"
     """Of the recovery track."""
+    training: tuple[dict[str, Any], ...] = ()
+    """Settings of each point in place of the protocol's; empty where none is searched."""
+
+    @property
+    def described_points(self) -> list[dict[str, Any]]:
+        """Each point's options and settings of training, as the record names them."""
+        return described(self.points, self.training)
 
     @property
     def probe_request(self) -> ProbeRequest:
         """The probe that says whether changed code still computes the job's numbers."""
         return probe_request(
-            self.track, self.base, self.gradient, self.points, self.protocol, self.name.dataset, self.normalisation
+            self.track,
+            self.base,
+            self.gradient,
+            self.points,
+            self.protocol,
+            self.name.dataset,
+            self.normalisation,
+            self.training,
         )
 
 

@@ -51,6 +51,8 @@ class Track:
     def key(self, made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
         """Everything a record's result depends on, in named parts, as a record's file gives it back."""
         hyperparameters = {"method": made.info.name, "options": made.options, "grid": made.grid}
+        if made.settings_grid:
+            hyperparameters["training_grid"] = made.settings_grid
         if made.normalisation != "sum":
             hyperparameters["normalisation"] = made.normalisation
         return self.code(made.info) | stored_form(
@@ -95,12 +97,15 @@ def recovery_variants(config: Config) -> dict[str, Variant]:
 def _with_recipe(variant: Variant, published: RecoveryRecipe | None) -> Variant:
     """A variant on the recovery recipe of its method; this track has no grid."""
     if published is None:
-        return replace(variant, grid={})
+        return replace(variant, grid={}, training_grid={})
+    own = variant.minimum_steps is not None or "minimum_steps" in (*variant.options, *variant.training)
+    minimum = variant.minimum_steps if own else published.minimum_steps
     return replace(
         variant,
         options={**published.options, **variant.options},
         grid={},
-        minimum_steps=published.minimum_steps if variant.minimum_steps is None else variant.minimum_steps,
+        training_grid={},
+        minimum_steps=minimum,
         normalisation=variant.normalisation or published.normalisation,
     )
 
@@ -219,7 +224,9 @@ def planned(
     for source in sources:
         data = data_part(source)
         for variant, made in zip(variants, recipes, strict=True):
-            protocol = effective_protocol(with_epochs(config.protocols[source.protocol], epochs), variant)
+            protocol = effective_protocol(
+                with_epochs(config.protocols[source.protocol], epochs), variant, made.settings
+            )
             key = track.key(made, protocol, 0, data)
             for seed in seeds:
                 name = JobName(source.name, source.extractor, variant_folder(variant), seed)
@@ -229,12 +236,13 @@ def planned(
                         base=variant.base,
                         protocol=protocol,
                         points=tuple(made.points),
-                        grid_names=tuple(made.grid),
+                        grid_names=made.grid_names,
                         gradient=made.info.gradient,
                         source=source,
                         key={**key, "seed": seed},
                         track=track.name,
                         normalisation=made.normalisation,
+                        training=made.training,
                     )
                 )
     return jobs

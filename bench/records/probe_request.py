@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -32,6 +32,12 @@ class ProbeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of the recovery track."""
     transformed: bool = False
     """Whether the data set has transforms, which may leave labels unknown."""
+    training: tuple[dict[str, Any], ...] = ()
+    """Settings of the protocol's training that these points have for themselves."""
+
+
+OWN = ("epochs", "minimum_steps", "batch_size")
+"""Settings of training that a probe has of its own: how long it trains, and in which batches."""
 
 
 def probe_request(
@@ -42,6 +48,7 @@ def probe_request(
     protocol: Protocol,
     dataset: str,
     normalisation: Normalisation = "sum",
+    training: Sequence[dict[str, Any]] = (),
 ) -> ProbeRequest:
     """The probe of a variant on a data set; how long it trains is the probe's own."""
     short = [
@@ -55,8 +62,29 @@ def probe_request(
         stack=2,
         precision="float64",
     )
-    ends, parts = tuple(short[:1] + short[1:][-1:]), dataset_name(dataset)
-    return ProbeRequest(track, base, gradient, ends, small, parts.base, normalisation, bool(parts.transforms))
+    parts = dataset_name(dataset)
+    return ProbeRequest(
+        track,
+        base,
+        gradient,
+        tuple(short[:1] + short[1:][-1:]),
+        small,
+        parts.base,
+        normalisation,
+        bool(parts.transforms),
+        _ends([{name: value for name, value in own.items() if name not in OWN} for own in training]),
+    )
+
+
+def _ends(training: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The settings of the first and the last point; of their learning rates the larger is that of every probe, so that
+    few steps show the code as they do where there is one rate."""
+    ends = training[:1] + training[1:][-1:]
+    largest = max((own.get("learning_rate", 0.0) for own in ends), default=0.0)
+    return tuple(
+        {name: value / largest * LEARNING_RATE if name == "learning_rate" else value for name, value in own.items()}
+        for own in ends
+    )
 
 
 Probes = dict[str, tuple[Probe | None, bool]]

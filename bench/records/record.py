@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from bench.errors import UsageError
+from bench.protocol import Protocol
 from bench.system import reading
 
 SCHEMA = 2
@@ -60,6 +61,8 @@ class GridPoint(msgspec.Struct, frozen=True):
     test: Metrics | None
     curves: Curves | UnsetType = UNSET
     """Left out of packed records."""
+    epochs: int | UnsetType = UNSET
+    """Epochs that its training may last, where they are not the result's."""
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -79,6 +82,7 @@ class Result(msgspec.Struct, frozen=True):
     test: Metrics
     grid: list[GridPoint]
     epochs: int | None
+    """Epochs that a training may last: the longest one, where grid points differ."""
     stacks: list[int]
     """Sizes of the stacks that were trained."""
     n_samples: dict[str, int] = msgspec.field(name="rows")
@@ -182,6 +186,13 @@ class Manifest(msgspec.Struct, frozen=True):
     """{job: what it was forecast to take when it was last planned}."""
     files: dict[str, str] = {}
     """{data set: its file}, where one file is the set: it need not lie in a data folder."""
+    earlier_protocols: dict[str, list[dict[str, Any]]] = {}
+    """Those of the same names that runs before the last one had, the latest first; records may be of them."""
+
+    def protocols_named(self, name: str) -> list[Protocol]:
+        """The protocols that runs had under a name, the last run's first."""
+        found = [self.protocols[name]] if name in self.protocols else []
+        return [msgspec.convert(settings, Protocol) for settings in (*found, *self.earlier_protocols.get(name, []))]
 
 
 class CorruptRecordError(Exception):

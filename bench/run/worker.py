@@ -231,6 +231,7 @@ class JobRun:
                 self.progress,
                 self.options.processes,
                 checkpoints.of,
+                training=job.training,
             )
         else:
             fitted = fit_method(job.base, points, self.prepared, seed)
@@ -239,7 +240,7 @@ class JobRun:
 
     def evaluate(self, fitted: Fitted) -> None:
         self.progress("evaluation", 0, 0)
-        self.result, scores, chosen = evaluated(self.job.points, self.job.grid_names, fitted, self.prepared)
+        self.result, scores, chosen = evaluated(self.job.described_points, self.job.grid_names, fitted, self.prepared)
         self.stop("evaluate_seconds")
         keep, threshold = self.options.keep, fitted.threshold
         self.artifacts = artifacts_of(keep, self.dataset, self.prepared, scores, threshold, chosen)

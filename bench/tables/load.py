@@ -20,6 +20,7 @@ from bench.plan.variants import variants_of
 from bench.records.record import Manifest
 from bench.records.store import DEFAULT_RESULTS, Store
 from bench.tables.comparison import comparison, paper_table
+from bench.tables.notes import mixture_notes
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
 
 REFERENCE = Path(__file__).resolve().parent.parent.parent / "results/reference"
@@ -82,6 +83,13 @@ class Records:
             return [paper_table(metric, config) for metric in metrics]
         order = list(variants_of(config))
         return [comparison(self.states, metric, config, self.manifest, order, style) for metric in metrics]
+
+    @property
+    def mixture(self) -> list[str]:
+        """Sentences that name records of other protocols than the others'; empty where all are of one."""
+        return mixture_notes(
+            self.states, self.manifest, {state.job.full_dataset: state.job.full_dataset for state in self.states}
+        )
 
     @property
     def note(self) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.methods.api import OBSERVED, Split
 from bench.training.clipping import NormQueue
 from bench.training.cuda_graph import CapturedFunction
-from bench.training.optimiser import Adam
+from bench.training.optimiser import Adam, PerModel
 from bench.training.stack import Stack
 
 Clip = Literal["joint", "separate", "none"]
@@ -24,10 +24,10 @@ class LoopOptions:
 
     epochs: int = 30
     batch_size: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: PerModel = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
-    weight_decay: float = 1e-4
+    weight_decay: PerModel = 1e-4
     bias_weight_decay: float = 1e-2
     """The released code's bias group names no decay and so gets AdamW's default."""
     amsgrad: bool = True

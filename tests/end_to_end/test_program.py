@@ -95,11 +95,12 @@ def test_results_are_byte_identical_alone_or_in_parallel(finished: Path, tmp_pat
         assert first == second
 
 
-def test_another_protocol_in_the_same_folder_stops(finished: Path) -> None:
-    done = bench("run", "--methods", "BCE", "--epochs", "3", cwd=finished)
-    assert done.returncode == 2
-    assert "another protocol 'small' (epochs 2 -> 3)" in done.stderr
-    assert "--fresh" in done.stderr
+def test_another_protocol_in_the_same_folder_is_told(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "results", tmp_path / "results")
+    done = bench("run", "--methods", "BCE", "--epochs", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "stale: protocol (epochs 2 -> 3) changed; they run again, the old records are set aside." in done.stdout
+    assert "Not comparable with the rest, by 2 epochs: " in bench("table", "--metric", "hamming", cwd=tmp_path).stdout
 
 
 def test_fresh_runs_again_and_sets_the_old_aside(finished: Path, tmp_path: Path) -> None:
