@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from bench.metrics import passes
+
+T = TypeVar("T")
 
 
 class TrainingLabels(NamedTuple):
@@ -47,6 +50,7 @@ class Evaluation:
             raise ValueError(f"decisions {tuple(decisions.shape)} must have the labels' shape {tuple(y.shape)}")
         self.y, self.scores, self.threshold, self.training = y, scores, threshold, training
         self._given = decisions
+        self._shared: dict[Callable[[Evaluation], Any], Any] = {}
 
     def decided(self, rows: slice) -> Tensor:
         """Decisions [rows, c], boolean."""
@@ -56,6 +60,12 @@ class Evaluation:
     def decisions(self) -> Tensor:
         """[N, c] boolean."""
         return self.decided(slice(None))
+
+    def shared(self, compute: Callable[[Evaluation], T]) -> T:
+        """``compute(self)``, once for all metrics that ask for it."""
+        if compute not in self._shared:
+            self._shared[compute] = compute(self)
+        return self._shared[compute]
 
     @cached_property
     def decision_counts(self) -> passes.DecisionCounts:
