@@ -49,10 +49,10 @@ def roc_auc(positive: Tensor, scores: Tensor) -> float | None:
     negatives = len(scores) - positives
     if not positives or not negatives:
         return None
-    ordered = positive.sort().values
-    # Twice the number of positives above each row, a tie counting one; the positives among themselves give p^2.
-    not_above = torch.searchsorted(ordered, scores) + torch.searchsorted(ordered, scores, right=True)
-    in_order = 2 * positives * len(scores) - int(not_above.sum()) - positives**2
+    ordered = scores.sort().values
+    # Twice the number of rows below each positive, a tie counting one; the positives among themselves give p^2.
+    below = torch.searchsorted(ordered, positive) + torch.searchsorted(ordered, positive, right=True)
+    in_order = int(below.sum()) - positives**2
     return in_order / (2 * positives * negatives)
 
 
