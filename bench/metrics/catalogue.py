@@ -57,6 +57,8 @@ def _declared(component: Component) -> Metric:
 
 METRICS = tuple(_declared(component) for component in METRIC_FILES.built_in().values())
 """The built-in ones."""
+RESULT_METRICS = METRICS[:9]
+"""Those that every record's result holds, and that a job's key covers (``bench.metrics.classification``)."""
 PAPER_METRICS = tuple(metric for metric in METRICS if metric.paper_table is not None)
 RECOVERY_METRICS = (
     Metric("chebyshev", "chebyshev", "Chebyshev distance", True),

@@ -16,6 +16,7 @@ from bench.config import Config, effective_protocol
 from bench.datasets.catalog import Source
 from bench.errors import UsageError
 from bench.job.recipe import Recipe
+from bench.metrics.catalogue import RESULT_METRICS
 from bench.plan.jobs import Job, Plan, data_part
 from bench.plan.keys import metric_digests
 from bench.plan.probes import SOURCE_PARTS, current_probes, equal
@@ -54,10 +55,11 @@ class JobState:
     def lacks(self, metric: str) -> bool:
         """True where a record is done and was made without the metric, or with another version of its file."""
         record = self.record
-        if self.state != "done" or record is None or metric in record.metrics:
+        now = metric_digests()
+        if self.state != "done" or record is None or metric not in now or metric in {one.key for one in RESULT_METRICS}:
             return False
         code = record.further.code if isinstance(record.further, Further) else {}
-        return metric not in code or code[metric] != metric_digests().get(metric)
+        return code.get(metric) != now[metric]
 
     def fault(self, metric: str) -> str:
         """Why the metric failed when the record was made; empty where it did not."""
