@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from bench.analysis.label_table import KEEP, label_frame, render_labels
 from bench.analysis.paper_claims import claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.cli.options import (
@@ -27,9 +28,12 @@ from bench.cli.options import (
     known,
     refuse_beside_paper,
 )
+from bench.datasets.catalog import resolve
+from bench.datasets.source import Source
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.states import unusable
+from bench.records.artifacts import SCORES
 from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.store import DEFAULT_RESULTS
 from bench.tables.comparison import ABLATION, ablation, paper_ablation, paper_table
@@ -47,6 +51,7 @@ def table(
     *,
     number: Count | None = None,
     metric: str | None = None,
+    per_label: str | None = None,
     form: Format = "terminal",
     methods: Names = None,
     datasets: Names = None,
@@ -68,6 +73,8 @@ def table(
         ablation, on VOC07 or the one set that --datasets names).
     metric
         hamming, ranking, coverage, average-precision, or another of `list metrics`.
+    per_label
+        A data set: the labels' own AP, F1 and AUC, with counts of positives, from kept test scores.
     form
         terminal, markdown, latex, html, csv or json.
     methods
@@ -94,6 +101,9 @@ def table(
     known(form, FORMATS, "format")
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
+    if per_label is not None:
+        chosen = Selection(origin, results, data, methods, [per_label], seeds)
+        return _labels(per_label, (number, metric, datasets), chosen, form, digits)
     selection = Selection(origin, results, data, methods, datasets, seeds)
     if number == 1:
         print(render_datasets(dataset_frame(selection.config, selection.data_folders), form), end="")
@@ -107,6 +117,32 @@ def table(
             made.notes.append(records.note)
     print(render_all(tables, form, width), end="")
     return 1 if any(state.state == "corrupt" for state in records.states) else 0
+
+
+def _labels(dataset: str, others: tuple[object, ...], selection: Selection, form: str, digits: int) -> int:
+    if any(other is not None for other in others):
+        raise UsageError("--per-label names one data set, and excludes --number, --metric and --datasets.")
+    if selection.origin == "paper":
+        raise UsageError("the paper prints no values of labels; --from paper excludes --per-label.")
+    if form not in ("terminal", "markdown", "csv", "json"):
+        raise UsageError(f"--per-label writes terminal, markdown, csv or json, not {form}.")
+    states = [state for state in load(selection).states if state.state == "done"]
+    names = sorted({state.job.full_dataset for state in states})
+    if len(names) > 1:
+        raise UsageError(f"{dataset} is {' and '.join(names)} here; name one of them.")
+    source = resolve(names[0], selection.config, selection.data_folders) if names else None
+    positives, notes = None, []
+    if isinstance(source, Source):
+        found = source.load()
+        counts = found.splits["train"].y.sum(0, dtype="int64").tolist()
+        positives = dict(zip(found.label_names, counts, strict=True))
+    else:
+        notes.append("Training positives are a gap: the data set is not here.")
+    frame = label_frame(states, positives)
+    if without := sum(state.artifact(SCORES) is None for state in states):
+        notes.append(f"Not part of it: {counted(without, 'record')} without kept scores; {KEEP}.")
+    print(render_labels(frame, f"Labels of {names[0]}", notes, form, digits), end="")
+    return 0
 
 
 def _ranked(

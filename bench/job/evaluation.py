@@ -9,13 +9,16 @@ from msgspec import UNSET
 from torch import Tensor
 
 from bench.datasets.dataset import Dataset
+from bench.errors import UsageError
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted, select
 from bench.methods.api import Split
-from bench.metrics.catalogue import PAPER_METRICS
+from bench.metrics.catalogue import PAPER_METRICS, metrics
 from bench.metrics.classification import evaluate
+from bench.metrics.evaluation import Evaluation, TrainingLabels
+from bench.metrics.measuring import measured
 from bench.records import artifacts
-from bench.records.record import Curves, GridPoint, Metrics, Result, Selected
+from bench.records.record import Curves, Further, GridPoint, Metrics, Result, Selected
 
 Scored = tuple[Metrics, Tensor]
 
@@ -55,6 +58,25 @@ def evaluated(
         n_labels=prepared.problem.n_labels,
     )
     return result, best_test[1], best
+
+
+def further(result: Result, prepared: Prepared, scores: Tensor, threshold: float, code: dict[str, str]) -> Further:
+    """Every metric on test data that the result lacks; ``code``: {metric's key: digest of its file}.
+
+    A metric that fails takes no training with it: the record says why it has no value.
+    """
+    problem = prepared.problem
+    training = TrainingLabels(problem.positives, problem.n_samples)
+    evaluation = Evaluation(prepared.splits["test"].y, scores, threshold, training=training)
+    values: Metrics = {}
+    faults: dict[str, str] = {}
+    for metric in metrics():
+        if metric.key not in result.test:
+            try:
+                values |= measured(evaluation, [metric])
+            except UsageError as error:
+                faults[metric.key] = str(error)
+    return Further(values, {key: code[key] for key in values}, faults)
 
 
 def choice(fitted: Fitted, validation: Split) -> tuple[int, list[Scored | None]]:

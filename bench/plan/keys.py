@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bench import methods
+from bench.metrics.catalogue import METRIC_FILES, metrics
 from bench.plan import digests
 from bench.protocol import Protocol
 from bench.system import environment, reading
@@ -32,6 +35,17 @@ def code_parts(info: methods.MethodInfo, loop: str, metrics: str) -> dict[str, A
         metrics=digests.code_digest(metrics),
         versions=digests.results_versions(loop, info.file),
     )
+
+
+def metric_digests() -> dict[str, str]:
+    """{metric's key: digest of its file}, of every metric that there is now."""
+    return _metric_digests(methods.folders())
+
+
+@cache
+def _metric_digests(folders: tuple[Path, ...]) -> dict[str, str]:
+    components = METRIC_FILES.components()
+    return {metric.key: digests.source_digest(reading.text(components[metric.option].path)) for metric in metrics()}
 
 
 def method_digest(info: methods.MethodInfo) -> str:

@@ -15,13 +15,15 @@ from bench.dataset_name import dataset_name
 from bench.datasets.catalog import Source
 from bench.errors import UsageError
 from bench.job.recipe import Recipe
+from bench.metrics.catalogue import RESULT_METRICS
 from bench.plan.jobs import Job, Plan, data_part
+from bench.plan.keys import metric_digests
 from bench.plan.probes import SOURCE_PARTS, current_probes, equal
 from bench.plan.tracks import TRACKS
 from bench.protocol import Protocol
 from bench.records.artifacts import KeptFile, kept_file
 from bench.records.probe_request import ProbeRequest, probe_request
-from bench.records.record import CorruptRecordError, JobName, Manifest, Probe, Record, job_of
+from bench.records.record import CorruptRecordError, Further, JobName, Manifest, Probe, Record, job_of
 from bench.records.store import Store
 from bench.text import counted
 
@@ -47,7 +49,23 @@ class JobState:
 
     def value(self, metric: str) -> float | None:
         """A metric's value on test data, or a measure of recovery; None where there is none to trust."""
-        return self.record.metrics.get(metric) if self.state == "done" and self.record else None
+        if self.state != "done" or self.record is None or self.lacks(metric):
+            return None
+        return {**self.record.further_metrics, **self.record.metrics}.get(metric)
+
+    def lacks(self, metric: str) -> bool:
+        """True where a record is done and was made without the metric, or with another version of its file."""
+        record = self.record
+        now = metric_digests()
+        if self.state != "done" or record is None or metric not in now or metric in {one.key for one in RESULT_METRICS}:
+            return False
+        code = record.further.code if isinstance(record.further, Further) else {}
+        return code.get(metric) != now[metric]
+
+    def fault(self, metric: str) -> str:
+        """Why the metric failed when the record was made; empty where it did not."""
+        record = self.record
+        return record.further.faults.get(metric, "") if record and isinstance(record.further, Further) else ""
 
     def artifact(self, kind: str) -> KeptFile | None:
         """The file of an artifact; None where the job left none, or a copy of the record left it behind."""

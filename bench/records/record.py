@@ -93,6 +93,16 @@ class Result(msgspec.Struct, frozen=True):
     """Of a packed record: the digest of the whole result, curves included."""
 
 
+class Further(msgspec.Struct, frozen=True):
+    """Metrics on test data beyond those of ``Result``: the other built-in ones and users' own."""
+
+    values: Metrics
+    code: dict[str, str]
+    """{metric's key: digest of its file}: a value counts while it is the same."""
+    faults: dict[str, str]
+    """{metric's key: why there is no value}, of metrics that failed."""
+
+
 class RecoveryResult(msgspec.Struct, frozen=True):
     """Result of a job of the recovery track."""
 
@@ -149,6 +159,8 @@ class Record(msgspec.Struct, frozen=True):
     recovered: RecoveryResult | None = None
     """In place of ``result`` in the recovery track."""
     failure: Failure | None = None
+    further: Further | UnsetType = UNSET
+    """Left out of records from before there were any, and of failures."""
     artifacts: dict[str, str] = {}
     """{kind: file beside the record}."""
     artifact_sha256: dict[str, str] = {}
@@ -166,6 +178,11 @@ class Record(msgspec.Struct, frozen=True):
         if self.recovered is not None:
             return self.recovered.measures
         return {} if self.result is None else self.result.test
+
+    @property
+    def further_metrics(self) -> Metrics:
+        """Values of metrics that are not among ``metrics``."""
+        return self.further.values if isinstance(self.further, Further) else {}
 
     @property
     def problem(self) -> str:

@@ -16,12 +16,13 @@ from functools import partial
 
 import msgspec
 import torch
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace as replace_struct
 
 from bench import methods
 from bench.datasets.readers.ldl import DistributionSet
 from bench.job.build import Progress
-from bench.job.evaluation import artifacts_of, evaluated
+from bench.job.evaluation import artifacts_of, evaluated, further
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Loaded, prepare
@@ -30,11 +31,12 @@ from bench.job.probe import probes
 from bench.job.recovery import prepare_recovery, recover
 from bench.job.selection import Fitted
 from bench.plan.jobs import Job
+from bench.plan.keys import metric_digests
 from bench.plan.probes import current_probes
 from bench.plan.states import state_of
 from bench.records.artifacts import DISTRIBUTIONS, encode_distribution
 from bench.records.locks import Claim, claimed
-from bench.records.record import Cost, Failure, Probe, Record, RecoveryResult, Result, Status, artifact_name
+from bench.records.record import Cost, Failure, Further, Probe, Record, RecoveryResult, Result, Status, artifact_name
 from bench.records.store import Store
 from bench.run.identity import check_code, check_data, check_unwritten
 from bench.system import environment, hardware, reading
@@ -157,6 +159,7 @@ class JobRun:
         """Stack sizes for which memory ran out."""
         self.result: Result | None = None
         self.recovered: RecoveryResult | None = None
+        self.further: Further | UnsetType = UNSET
         self.artifacts: dict[str, bytes] = {}
         self.probe: Probe | None = None
 
@@ -241,6 +244,7 @@ class JobRun:
     def evaluate(self, fitted: Fitted) -> None:
         self.progress("evaluation", 0, 0)
         self.result, scores, chosen = evaluated(self.job.described_points, self.job.grid_names, fitted, self.prepared)
+        self.further = further(self.result, self.prepared, scores, fitted.threshold, metric_digests())
         self.stop("evaluate_seconds")
         keep, threshold = self.options.keep, fitted.threshold
         self.artifacts = artifacts_of(keep, self.dataset, self.prepared, scores, threshold, chosen)
@@ -263,6 +267,7 @@ class JobRun:
             record_of(self.job, "done", cost, self.options.device),
             result=self.result,
             recovered=self.recovered,
+            further=self.further,
             artifacts={kind: artifact_name(self.job.name.seed, kind) for kind in self.artifacts},
             artifact_sha256={kind: hashlib.sha256(content).hexdigest() for kind, content in self.artifacts.items()},
             asked=self.options.keep,

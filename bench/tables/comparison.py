@@ -178,7 +178,8 @@ def _cell(variant: str, column: str, states: list[JobState], metric: Metric, dig
     if not values:
         kinds = {state.state for state in states}
         fault = next((kind for kind in reversed(FAULTS) if kind in kinds), None)
-        return replace(cell, state=fault or ("undefined" if states else "missing"))
+        gap = all(state.lacks(metric.key) for state in states)
+        return replace(cell, state=fault or ("missing" if gap else "undefined"))
     series = pd.Series(values)
     mean, std = float(series.mean()), float(series.std()) if len(values) > 1 else None
     if std is not None and max(values) == min(values):

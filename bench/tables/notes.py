@@ -14,6 +14,7 @@ from bench.records.convergence import cut_short_note
 from bench.records.record import Manifest, Record
 from bench.tables import paper
 from bench.tables.table import FAULTS, MetricTable
+from bench.text import counted
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
@@ -40,7 +41,7 @@ def classification_notes(
         elif expected is None and extractor != "npz":
             notes.append(f"{label}: features {extractor}.")
     notes += [f"{name} is a gap: its data are not here." for name in manifest.missing]
-    return notes + _fault_notes(table, states, labels)
+    return notes + _lacking_note(table, states) + _fault_notes(table, states, labels)
 
 
 def recovery_notes(
@@ -201,6 +202,18 @@ def _own_variants_note(shown: list[str], config: Config) -> list[str]:
             verb = "has" if variant.base == name else f"is {variant.base} with"
             descriptions.append(f"{name} {verb} {', '.join(parts)}")
     return [f"Variants of bench.toml: {'; '.join(descriptions)}."] if descriptions else []
+
+
+def _lacking_note(table: MetricTable, states: list[JobState]) -> list[str]:
+    """Records that were made before the metric, or its file as it is now, and why it failed where it did."""
+    faults = [state.fault(table.metric.key) for state in states if state.lacks(table.metric.key)]
+    notes = sorted({f"Gaps: {fault}" for fault in faults if fault})
+    if without := faults.count(""):
+        notes.append(
+            f"Gaps: {counted(without, 'record')} from before {table.metric.title} was computed as it is now; "
+            "`python -m bench run --fresh` makes them again."
+        )
+    return notes
 
 
 def _fault_notes(table: MetricTable, states: list[JobState], labels: dict[str, str]) -> list[str]:
