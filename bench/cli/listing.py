@@ -1,4 +1,4 @@
-"""Verb that lists: methods, datasets, metrics."""
+"""Verb that lists: methods, datasets, metrics, decision rules."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bench.text import shown
 
 
 def list_(
-    what: Literal["methods", "datasets", "metrics"],
+    what: Literal["methods", "datasets", "metrics", "decisions"],
     *,
     check: Switch = False,
     data: DataFolder = None,
 ) -> int:
-    """Show what there is: methods, datasets or metrics.
+    """Show what there is: methods, datasets, metrics or decision rules.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def list_(
         return _methods(check)
     if what == "metrics":
         return _metrics()
+    if what == "decisions":
+        return _decisions()
     return _datasets(data)
 
 
@@ -65,6 +67,15 @@ def _metrics() -> int:
     for metric in METRICS:
         where = f"Table {metric.paper_table}" if metric.paper_table else "not in the paper"
         print(f"{metric.option:<28} {metric.arrow} {metric.title:<32} {where}")
+    return 0
+
+
+def _decisions() -> int:
+    from bench.decisions.rule import RULES  # here, because it imports numpy, which the list of methods does without
+
+    for rule in RULES.components().values():
+        origin = "" if rule.built_in else f" [{rule.path}]"
+        print(shown(f"{rule.name:<12} {rule.summary}{origin}"))
     return 0
 
 

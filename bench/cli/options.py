@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, Token, UnknownOptionError
 
 from bench.errors import UsageError, did_you_mean
 from bench.metrics.catalogue import PAPER_METRICS, Metric, metric_named
+
+if TYPE_CHECKING:
+    from bench.decisions.rule import Target
 
 FAILED = 1
 USAGE = 2
@@ -111,6 +114,20 @@ def job_count(text: str) -> int:
 def chosen_metrics(option: str | None) -> list[Metric]:
     """Metric of that name; without one those of the paper's Tables 2-5."""
     return list(PAPER_METRICS) if option is None else [metric_named(option)]
+
+
+def chosen_rule(decision: str | None, target: str | None, metric: str | None) -> tuple[str | None, Target | None]:
+    """Decision rule and target of the options.
+
+    Raises
+    ------
+    UsageError: for an unknown target, or a metric that no rule changes.
+    """
+    from bench.decisions.rule import DECISION_METRICS, target_named  # here, because --help does without numpy
+
+    if decision is not None and metric is not None and metric_named(metric).key not in DECISION_METRICS:
+        raise UsageError(f"{metric_named(metric).title} is of scores, which --decision does not change.")
+    return decision, None if target is None else target_named(target)
 
 
 def refuse_beside_paper(origin: str, others: Mapping[str, object]) -> None:

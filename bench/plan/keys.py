@@ -9,6 +9,7 @@ import msgspec
 from bench import methods
 from bench.plan import digests
 from bench.protocol import Protocol
+from bench.records.record import Provenance
 from bench.system import environment, reading
 
 
@@ -31,6 +32,17 @@ def code_parts(info: methods.MethodInfo, loop: str, metrics: str) -> dict[str, A
         loop=digests.code_digest(loop),
         metrics=digests.code_digest(metrics),
         versions=digests.results_versions(loop, info.file),
+    )
+
+
+def external_key(provenance: Provenance, seed: int, data: str) -> dict[str, Any]:
+    """The key of scores from elsewhere: no code of this project but the metrics' has a part in them."""
+    return stored_form(
+        metrics=digests.code_digest("bench.metrics.classification"),
+        data=data,
+        file=provenance.sha256,
+        threshold=provenance.threshold,
+        seed=seed,
     )
 
 

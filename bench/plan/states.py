@@ -17,12 +17,13 @@ from bench.datasets.catalog import Source
 from bench.errors import UsageError
 from bench.job.recipe import Recipe
 from bench.plan.jobs import Job, Plan, data_part
+from bench.plan.keys import external_key
 from bench.plan.probes import SOURCE_PARTS, current_probes, equal
 from bench.plan.tracks import TRACKS
 from bench.protocol import Protocol
 from bench.records.artifacts import KeptFile, kept_file
-from bench.records.probe_request import ProbeRequest, probe_request
-from bench.records.record import CorruptRecordError, JobName, Manifest, Probe, Record, job_of
+from bench.records.probe_request import METRICS_ALONE, ProbeRequest, probe_request
+from bench.records.record import CorruptRecordError, JobName, Manifest, Probe, Provenance, Record, job_of
 from bench.records.store import Store
 from bench.text import counted
 
@@ -155,6 +156,9 @@ class _Now:
         if isinstance(record, CorruptRecordError):
             return Expected(job_of(path), path, record)
         data, protocol_name = self._data(record.job.full_dataset)
+        if isinstance(record.provenance, Provenance):
+            key = external_key(record.provenance, record.job.seed, data or record.key.get("data", ""))
+            return Expected(record.job, path, record, key, METRICS_ALONE)
         made = self._made(record.job.variant, protocol_name or record.protocol)
         if made is None:
             return Expected(record.job, path, record)

@@ -29,6 +29,12 @@ class ProbeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Some published constants go by the data set's name."""
     normalisation: Normalisation = "sum"
     """Of the recovery track."""
+    metrics_alone: bool = False
+    """True where nothing is trained: the metrics of fixed scores."""
+
+
+METRICS_ALONE = ProbeRequest("classification", "", False, (), Protocol(), "", metrics_alone=True)
+"""The probe of scores from elsewhere."""
 
 
 def probe_request(

@@ -16,12 +16,13 @@ from functools import partial
 
 import msgspec
 import torch
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace as replace_struct
 
 from bench import methods
 from bench.datasets.readers.ldl import DistributionSet
 from bench.job.build import Progress
-from bench.job.evaluation import artifacts_of, evaluated
+from bench.job.evaluation import artifacts_of, evaluated, kept_scores
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Loaded, prepare, stamps
@@ -34,9 +35,20 @@ from bench.plan.probes import current_probes
 from bench.plan.states import state_of
 from bench.records.artifacts import DISTRIBUTIONS, encode_distribution
 from bench.records.locks import Claim, claimed
-from bench.records.record import Cost, Failure, Probe, Record, RecoveryResult, Result, Status, artifact_name
+from bench.records.record import (
+    Cost,
+    Decisions,
+    Failure,
+    Probe,
+    Record,
+    RecoveryResult,
+    Result,
+    Status,
+    artifact_name,
+)
 from bench.records.store import Store
 from bench.run.identity import check_code, check_data, check_unwritten
+from bench.scored.decide import decisions_of
 from bench.system import environment, hardware
 from bench.system.hardware import threads
 from bench.system.writing import WriteError, write
@@ -159,6 +171,7 @@ class JobRun:
         self.recovered: RecoveryResult | None = None
         self.artifacts: dict[str, bytes] = {}
         self.probe: Probe | None = None
+        self.decisions: Decisions | UnsetType = UNSET
 
     def outcome(self) -> Outcome:
         """Compute the result and commit its record, or that of the failure."""
@@ -240,9 +253,10 @@ class JobRun:
     def evaluate(self, fitted: Fitted) -> None:
         self.progress("evaluation", 0, 0)
         self.result, scores, chosen = evaluated(self.job.points, self.job.grid_names, fitted, self.prepared)
+        kept = kept_scores(self.dataset, scores, fitted.threshold)
+        self.decisions = decisions_of(kept)
         self.stop("evaluate_seconds")
-        keep, threshold = self.options.keep, fitted.threshold
-        self.artifacts = artifacts_of(keep, self.dataset, self.prepared, scores, threshold, chosen)
+        self.artifacts = artifacts_of(self.options.keep, self.dataset, self.prepared, kept, chosen)
 
     def commit(self) -> Outcome:
         """Write the artifacts, then the record."""
@@ -266,6 +280,7 @@ class JobRun:
             artifact_sha256={kind: hashlib.sha256(content).hexdigest() for kind, content in self.artifacts.items()},
             asked=self.options.keep,
             probe=self.probe,
+            decisions=self.decisions,
         )
         self.store.write(record)
         return Outcome(self.job, "done", seconds, _chosen_in_words(self.result))

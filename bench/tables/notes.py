@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from bench.config import Config, describe_protocol
-from bench.records.record import Manifest, Record
+from bench.records.record import Manifest, Provenance, Record
 from bench.tables import paper
 from bench.tables.table import FAULTS, MetricTable
 
@@ -22,7 +22,7 @@ def classification_notes(
 ) -> list[str]:
     """Notes under a table of classifiers; ``labels``: {NAME@extractor: column}."""
     notes = [_seed_note(states), *_protocol_notes(states, manifest, labels)]
-    notes += _own_variants_note(table.variants, config)
+    notes += [*_own_variants_note(table.variants, config), *_external_note(states)]
     if table.ranked and table.show_ranks:
         notes.append(_rank_note(table, config))
         notes += _incomplete_note(table)
@@ -152,6 +152,16 @@ def _own_variants_note(shown: list[str], config: Config) -> list[str]:
             verb = "has" if variant.base == name else f"is {variant.base} with"
             descriptions.append(f"{name} {verb} {', '.join(parts)}")
     return [f"Variants of bench.toml: {'; '.join(descriptions)}."] if descriptions else []
+
+
+def _external_note(states: list[JobState]) -> list[str]:
+    """The rows that no run of this harness computed."""
+    found: dict[str, dict[str, None]] = {}
+    for state in states:
+        if state.record and isinstance(origin := state.record.provenance, Provenance):
+            found.setdefault(state.job.variant, {})[f"{origin.file}, decided at {origin.threshold:g}"] = None
+    said = "; ".join(f"{name} ({'; '.join(files)})" for name, files in found.items())
+    return [f"External, scores of models trained elsewhere: {said}."] if said else []
 
 
 def _fault_notes(table: MetricTable, states: list[JobState], labels: dict[str, str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from math import inf, nextafter
 
 import numpy as np
@@ -30,7 +30,7 @@ def cases(number: int = 200) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
 def thresholds(values: Sequence[float]) -> list[float]:
     """Candidates, ascending."""
     distinct = sorted({float(value) for value in values})
-    between = [low / 2 + high / 2 for low, high in zip(distinct, distinct[1:], strict=False)]
+    between = [low / 2 + high / 2 for low, high in pairwise(distinct)]
     return [nextafter(distinct[0], -inf), *between, distinct[-1]]
 
 
@@ -62,9 +62,22 @@ def best(candidates: Sequence[float], objective: Callable[[float], Fraction | in
 
 def one_threshold(y: np.ndarray, scores: np.ndarray, target: str, threshold: float) -> float:
     labels = y.shape[1]
-    return best(
-        thresholds(scores.ravel().tolist()), lambda t: value(y, above(scores, [t] * labels), target), threshold
-    )
+    return best(thresholds(scores.ravel().tolist()), lambda t: value(y, above(scores, [t] * labels), target), threshold)
+
+
+def in_turn(y: np.ndarray, scores: np.ndarray) -> list[float]:
+    """Thresholds of the labels, the most frequent first, each for its F1 / (labels so far) plus the micro-F1 so far."""
+    order = sorted(range(y.shape[1]), key=lambda j: (-int(y[:, j].sum()), j))
+    chosen = [inf] * y.shape[1]
+
+    def objective(number: int, t: float) -> Fraction:
+        predicted = above(scores, [*chosen[: order[number]], t, *chosen[order[number] + 1 :]])
+        return f1(y, predicted, [order[number]]) / (number + 1) + f1(y, predicted, order[: number + 1])
+
+    for number, j in enumerate(order):
+        found = [(objective(number, t), t) for t in thresholds(scores[:, j].tolist())]
+        chosen[j] = max(found)[1]
+    return chosen
 
 
 def every_choice(y: np.ndarray, scores: np.ndarray, target: str, threshold: float, fewest: int) -> tuple[float, ...]:

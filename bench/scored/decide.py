@@ -1,0 +1,112 @@
+"""Decision rules on kept scores: fitted on validation data, measured on test data."""
+
+from __future__ import annotations
+
+from math import isclose
+from pathlib import Path
+
+import numpy as np
+import torch
+from msgspec import UNSET, UnsetType, structs
+
+from bench.decisions.rule import FIXED, RULES, TARGETS, Fit, in_short, rule_named
+from bench.errors import UsageError
+from bench.metrics.classification import decision_counts
+from bench.records.artifacts import SCORES, KeptScores, Scored, kept_file, read_scores
+from bench.records.locks import claimed
+from bench.records.record import Decided, Decisions, JobName, Metrics, Record, Result
+from bench.records.store import Store
+from bench.scored.rules import rule_codes
+from bench.system.reading import in_short as error_in_short
+
+
+def decisions_of(kept: KeptScores) -> Decisions | UnsetType:
+    """Every rule for every target; nothing without validation scores.
+
+    A rule that fails, or whose decisions are no [N, c] bool, has a fault and stops nothing else.
+    """
+    if kept.val is None:
+        return UNSET
+    rules: dict[str, dict[str, Decided]] = {}
+    faults: dict[str, str] = {}
+    for name in RULES.components():
+        try:
+            rules[name] = _of_rule(rule_named(name), kept, kept.val)
+        except (Exception, SystemExit) as error:  # a rule of one's own may fail in any way
+            rules[name] = {}
+            faults[name] = error_in_short(error) if isinstance(error, Exception) else repr(error)
+    return Decisions(rule_codes(), rules, faults)
+
+
+def _of_rule(fit: Fit, kept: KeptScores, val: Scored) -> dict[str, Decided]:
+    found: dict[str, Decided] = {}
+    for target in TARGETS:
+        decide = fit(val.y, val.scores, target, kept.threshold)
+        predicted = decide(kept.scores)
+        if predicted.shape != kept.y.shape or predicted.dtype != bool:
+            raise ValueError(
+                f"it decides {predicted.dtype} {list(predicted.shape)} of scores {list(kept.y.shape)}, not bool of them"
+            )
+        found[target] = Decided(decision_metrics(kept.y, predicted), in_short(decide))
+    return found
+
+
+def decision_metrics(y: np.ndarray, predicted: np.ndarray) -> Metrics:
+    """The metrics that depend on decisions, of labels y [N, c] and predicted ones [N, c] bool."""
+    counts = decision_counts(torch.from_numpy(y), torch.from_numpy(predicted), 0.5)
+    return {
+        "hamming": counts.wrong / y.size,
+        "micro_f1": counts.micro_f1,
+        "macro_f1": counts.macro_f1,
+        "subset_accuracy": counts.exact_rows / len(y),
+    }
+
+
+def decide_again(store: Store) -> tuple[list[JobName], dict[JobName, str]]:
+    """Compute the decisions of every record that is done from its kept scores, and write them into it.
+
+    Returns
+    -------
+    The jobs whose records were written, and why those of others were not.
+    """
+    written: list[JobName] = []
+    reasons: dict[JobName, str] = {}
+    for path, record in store.records():
+        if not isinstance(record, Record) or record.result is None:
+            continue
+        file = kept_file(record, path, SCORES)
+        if file is None:
+            reasons[record.job] = "its scores were not kept"
+            continue
+        try:
+            kept = read_scores(file)
+            _check_rows(kept, record.result, file.path)
+        except UsageError as error:
+            reasons[record.job] = str(error)
+            continue
+        if kept.val is None:
+            reasons[record.job] = "its kept scores are of the test split alone"
+            continue
+        with claimed(store, record.job) as claim:
+            if claim is None:
+                reasons[record.job] = "a run is at it"
+                continue
+            store.write(structs.replace(record, decisions=decisions_of(kept)))
+        written.append(record.job)
+    return written, reasons
+
+
+def _check_rows(kept: KeptScores, result: Result, path: Path) -> None:
+    """Refuse scores that are not those of the result: of other rows, or with other labels."""
+    rows = {"test": kept, "val": kept.val}
+    for split, part in rows.items():
+        expected = [result.n_samples.get(split), result.n_labels]
+        if part is not None and list(part.y.shape) != expected:
+            raise UsageError(f"{path} is of {list(part.y.shape)} {split} labels, its record of {expected}")
+    found = decision_metrics(kept.y, rule_named(FIXED)(kept.y, kept.scores, "hamming", kept.threshold)(kept.scores))
+    for metric, value in found.items():
+        known = result.test.get(metric)
+        if value is not None and known is not None and not isclose(value, known, abs_tol=1e-9):
+            raise UsageError(
+                f"{path} gives the {metric} {value:.6f}, its record says {known:.6f}: other scores or labels"
+            )
