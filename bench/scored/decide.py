@@ -34,7 +34,8 @@ def decisions_of(kept: KeptScores) -> Decisions | UnsetType:
             rules[name] = _of_rule(rule_named(name), kept, kept.val)
         except (Exception, SystemExit) as error:  # a rule of one's own may fail in any way
             rules[name] = {}
-            faults[name] = error_in_short(error) if isinstance(error, Exception) else repr(error)
+            reason = error_in_short(error) if isinstance(error, Exception) else str(error)
+            faults[name] = f"{type(error).__name__}: {reason}"
     return Decisions(rule_codes(), rules, faults)
 
 

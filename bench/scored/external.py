@@ -44,7 +44,7 @@ ARRAYS = ("test", "val", "test_y", "val_y", "label_names")
 
 
 def score(path: Path, source: Source, name: str, seed: int, threshold: float, store: Store) -> Record:
-    """Evaluate the scores of a file on a data set and commit the record, in place of an external one of that name and seed.
+    """Evaluate a file's scores on a data set and commit the record, in place of an external one of that name and seed.
 
     Raises
     ------
@@ -113,8 +113,8 @@ def _part(path: Path, arrays: dict[str, np.ndarray], split: str, dataset: Datase
     for what, found, expected in (("rows", len(scores), len(y)), ("labels", scores.shape[1], y.shape[1])):
         if found != expected:
             raise UsageError(
-                f"{where}: it has {found} {what}, {there} has {expected}; give a row of scores for each of its rows and "
-                "a column for each of its labels, in their order."
+                f"{where}: it has {found} {what}, {there} has {expected}; give a row of scores for each of its rows "
+                "and a column for each of its labels, in their order."
             )
     single = checked_features(scores, where, "score")
     if (own := arrays.get(f"{split}_y")) is not None:
