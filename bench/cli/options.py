@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter, Token, UnknownOptionError
 
 from bench.errors import UsageError, did_you_mean
-from bench.metrics.catalogue import PAPER_METRICS, Metric, metric_named
+
+if TYPE_CHECKING:
+    from bench.metrics.catalogue import Metric
 
 if TYPE_CHECKING:
     from bench.decisions.rule import Target
@@ -113,6 +115,8 @@ def job_count(text: str) -> int:
 
 def chosen_metrics(option: str | None) -> list[Metric]:
     """Metric of that name; without one those of the paper's Tables 2-5."""
+    from bench.metrics.catalogue import PAPER_METRICS, metric_named  # here, because --help does without
+
     return list(PAPER_METRICS) if option is None else [metric_named(option)]
 
 

@@ -75,7 +75,7 @@ GRADIENT = ("FL", "BCE", "FLEM-D")
         ("methods/focal.py", ").mean()", ").mean() * 1.001", ["FL"], "method"),
         ("bench/training/optimiser.py", "eps=self.eps", "eps=10 * self.eps", GRADIENT, "loop"),
         (
-            "bench/metrics/classification.py",
+            "bench/metrics/passes.py",
             "right=True)\n        counts",
             "right=False)\n        counts",
             ROWS,
@@ -98,7 +98,7 @@ def test_tidying_leaves_records_current_and_is_said_once(changed: Path) -> None:
     for file in ("losses", "focal", "distribution_balanced", "rebalanced_focal"):
         replaced(changed, f"methods/{file}.py", "focal_modulation", "modulation_by_focus")
     replaced(changed, "bench/datasets/readers/npz.py", "numbering", "row_numbers")
-    replaced(changed, "bench/metrics/classification.py", "import torch", "import json\nimport torch")
+    replaced(changed, "bench/metrics/passes.py", "import torch", "import json\nimport torch")
     replaced(changed, "bench/training/optimiser.py", "import torch", "import json\nimport torch")
     (changed / "bench/training/clipping.py").rename(changed / "bench/norm_queue.py")
     replaced(changed, "bench/training/step.py", "bench.training.clipping", "bench.norm_queue")
