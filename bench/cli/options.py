@@ -127,10 +127,10 @@ def chosen_rule(decision: str | None, target: str | None, metric: str | None) ->
     ------
     UsageError: for an unknown target, or a metric that no rule changes.
     """
-    from bench.decisions.rule import DECISION_METRICS, target_named  # here, because --help does without numpy
+    from bench.decisions.rule import target_named  # here, because --help does without numpy
 
-    if decision is not None and metric is not None and metric_named(metric).key not in DECISION_METRICS:
-        raise UsageError(f"{metric_named(metric).title} is of scores, which --decision does not change.")
+    if decision is not None and metric is not None and not chosen_metrics(metric)[0].decision:
+        raise UsageError(f"{chosen_metrics(metric)[0].title} is of scores, which --decision does not change.")
     return decision, None if target is None else target_named(target)
 
 

@@ -18,7 +18,6 @@ from bench.cli.options import (
     known,
     refuse_beside_paper,
 )
-from bench.decisions.rule import DECISION_METRICS
 from bench.errors import UsageError, did_you_mean
 from bench.plan.states import unusable
 from bench.records.store import DEFAULT_RESULTS
@@ -83,8 +82,9 @@ def stats(
         print(f"Without {without}: their rows may lack values.\n")
     within, keys = [], []
     if origin != "reference":  # the scores that test instances are resampled from are not committed
-        able = set(RESAMPLED) - set(DECISION_METRICS if decision else ())  # kept scores are cut by the fixed threshold
-        keys = [table.metric.key for table in tables if table.metric and table.metric.key in able]
+        # Kept scores are resampled by the fixed threshold.
+        able = [table.metric for table in tables if table.metric and not (decision and table.metric.decision)]
+        keys = [metric.key for metric in able if metric.key in RESAMPLED]
         within = resampled(records.states, rows, control, keys) if keys else []
     if within:
         print(as_text([explanation(control)]))

@@ -22,8 +22,6 @@ TARGETS: tuple[Target, ...] = get_args(Target)
 RULES = Registry("decision rule", "bench.decisions.rules", "decisions")
 FIXED = "fixed"
 """The rule whose decisions a record's metrics are of."""
-DECISION_METRICS = ("hamming", "micro_f1", "macro_f1", "subset_accuracy")
-"""Keys of the metrics that depend on decisions; the others are of scores, and no rule changes them."""
 
 
 class Decision(Protocol):

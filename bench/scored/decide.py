@@ -11,7 +11,8 @@ from msgspec import UNSET, UnsetType, structs
 
 from bench.decisions.rule import FIXED, RULES, TARGETS, Fit, in_short, rule_named
 from bench.errors import UsageError
-from bench.metrics.classification import decision_counts
+from bench.metrics import measuring
+from bench.metrics.evaluation import Evaluation
 from bench.records.artifacts import SCORES, KeptScores, Scored, kept_file, read_scores
 from bench.records.locks import claimed
 from bench.records.record import Decided, Decisions, JobName, Metrics, Record, Result
@@ -48,19 +49,14 @@ def _of_rule(fit: Fit, kept: KeptScores, val: Scored) -> dict[str, Decided]:
             raise ValueError(
                 f"it decides {predicted.dtype} {list(predicted.shape)} of scores {list(kept.y.shape)}, not bool of them"
             )
-        found[target] = Decided(decision_metrics(kept.y, predicted), in_short(decide))
+        found[target] = Decided(decision_metrics(kept, predicted), in_short(decide))
     return found
 
 
-def decision_metrics(y: np.ndarray, predicted: np.ndarray) -> Metrics:
-    """The metrics that depend on decisions, of labels y [N, c] and predicted ones [N, c] bool."""
-    counts = decision_counts(torch.from_numpy(y), torch.from_numpy(predicted), 0.5)
-    return {
-        "hamming": counts.wrong / y.size,
-        "micro_f1": counts.micro_f1,
-        "macro_f1": counts.macro_f1,
-        "subset_accuracy": counts.exact_rows / len(y),
-    }
+def decision_metrics(kept: KeptScores, predicted: np.ndarray) -> Metrics:
+    """The metrics that depend on decisions, of labels predicted for the test instances, [N, c] bool."""
+    y, scores, decisions = (torch.from_numpy(array) for array in (kept.y, kept.scores, predicted))
+    return measuring.decision_metrics(Evaluation(y, scores, kept.threshold, decisions=decisions))
 
 
 def decide_again(store: Store) -> tuple[list[JobName], dict[JobName, str]]:
@@ -104,7 +100,7 @@ def _check_rows(kept: KeptScores, result: Result, path: Path) -> None:
         expected = [result.n_samples.get(split), result.n_labels]
         if part is not None and list(part.y.shape) != expected:
             raise UsageError(f"{path} is of {list(part.y.shape)} {split} labels, its record of {expected}")
-    found = decision_metrics(kept.y, rule_named(FIXED)(kept.y, kept.scores, "hamming", kept.threshold)(kept.scores))
+    found = decision_metrics(kept, rule_named(FIXED)(kept.y, kept.scores, "hamming", kept.threshold)(kept.scores))
     for metric, value in found.items():
         known = result.test.get(metric)
         if value is not None and known is not None and not isclose(value, known, abs_tol=1e-9):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from msgspec import UNSET, structs
 
-from bench.decisions.rule import DECISION_METRICS, FIXED, RULES, TARGETS, Target
+from bench.decisions.rule import FIXED, RULES, TARGETS, Target
 from bench.plan.digests import code_digest
 from bench.plan.states import JobState
 from bench.records.record import Decided, Record
@@ -53,11 +53,9 @@ def _by_rule(state: JobState, rule: str, code: str, target: Target | None) -> Jo
     found = _current(record, rule, code)
     if isinstance(found, str):
         return replace(state, state="stale", note=found, parts=("decisions",))
-    test = {
-        metric: found[target or own_target(metric)].test.get(metric, value) if metric in DECISION_METRICS else value
-        for metric, value in record.result.test.items()
-    }
-    return replace(state, record=structs.replace(record, result=structs.replace(record.result, test=test)))
+    decided = {metric: found[target or own_target(metric)].test[metric] for metric in found["hamming"].test}
+    result = structs.replace(record.result, test={**record.result.test, **decided})
+    return replace(state, record=structs.replace(record, result=result))
 
 
 def _current(record: Record, rule: str, code: str) -> dict[str, Decided] | str:

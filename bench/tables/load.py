@@ -12,7 +12,7 @@ from typing import Literal
 from bench import config as configuration
 from bench.config import Config
 from bench.datasets.catalog import data_folders
-from bench.decisions.rule import DECISION_METRICS, Target
+from bench.decisions.rule import Target
 from bench.errors import UsageError
 from bench.metrics.catalogue import Metric
 from bench.plan.filters import Choice, chosen
@@ -94,10 +94,11 @@ class Records:
 
     def _marked(self, table: MetricTable) -> MetricTable:
         """A table whose title names the rule that its metric depends on."""
-        rule, key = self.selection.decision, table.metric.key
-        if rule is None or key not in DECISION_METRICS:
+        rule = self.selection.decision
+        if rule is None or not table.metric.decision:
             return table
-        return replace(table, title=f"{table.title}, decisions {rule} for {self.selection.target or own_target(key)}")
+        target = self.selection.target or own_target(table.metric.key)
+        return replace(table, title=f"{table.title}, decisions {rule} for {target}")
 
     @property
     def note(self) -> str:

@@ -15,13 +15,15 @@ import pytest
 from msgspec import UNSET, structs
 
 from bench.cli.main import main
-from bench.decisions.rule import DECISION_METRICS, FIXED, RULES, TARGETS
+from bench.decisions.rule import FIXED, RULES, TARGETS
+from bench.metrics.catalogue import metrics
 from bench.records.artifacts import SCORES, KeptFile, KeptScores, Scored, encode_scores, read_scores
 from bench.records.record import Decisions, Record, encode, read_record
 from bench.scored.decide import decision_metrics, decisions_of
 from bench.scored.rules import rule_codes
 from tests.bench.decisions import naive
 
+DECISION_METRICS = [metric.key for metric in metrics() if metric.decision]
 RECORD = Path("results/small@npz/BCE/seed-0.json")
 KEPT = RECORD.with_name("seed-0.scores.npz")
 
@@ -197,7 +199,7 @@ def test_metrics_of_decisions_are_scikit_learns() -> None:
 
     random = np.random.default_rng(0)
     y, predicted = (random.random((50, 5)) < 0.3).astype(np.int8), random.random((50, 5)) < 0.4
-    found = decision_metrics(y, predicted)
+    found = decision_metrics(KeptScores(random.random((50, 5)), y, 0.5, list("abcde")), predicted)
     assert found["hamming"] == pytest.approx(hamming_loss(y, predicted))
     assert found["subset_accuracy"] == pytest.approx(accuracy_score(y, predicted))
     assert found["micro_f1"] == pytest.approx(f1_score(y, predicted, average="micro"))
