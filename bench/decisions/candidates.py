@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -61,6 +62,48 @@ def cuts(y: np.ndarray, scores: np.ndarray) -> Cuts:
     )
 
 
+def pooled_cuts(y: np.ndarray, scores: np.ndarray) -> Cuts:
+    """The cuts of all scores [N, c] together."""
+    return _remembered(y, scores).pooled
+
+
+def label_cuts(y: np.ndarray, scores: np.ndarray) -> list[Cuts]:
+    """The cuts of each label's scores, of y [N, c] and scores [N, c]."""
+    return _remembered(y, scores).by_label
+
+
+class _AllCuts:
+    """Cuts of y [N, c] and scores [N, c], made when they are asked for."""
+
+    def __init__(self, y: np.ndarray, scores: np.ndarray) -> None:
+        self.y, self.scores = y, scores
+
+    @cached_property
+    def pooled(self) -> Cuts:
+        return cuts(self.y.ravel(), self.scores.ravel())
+
+    @cached_property
+    def by_label(self) -> list[Cuts]:
+        return [cuts(self.y[:, j], self.scores[:, j]) for j in range(self.y.shape[1])]
+
+
+_last: list[_AllCuts] = []
+"""Of the last read-only arrays: rules and targets share them, and what can be written to might have changed."""
+
+
+def _remembered(y: np.ndarray, scores: np.ndarray) -> _AllCuts:
+    if y.flags.writeable or scores.flags.writeable:
+        return _AllCuts(y, scores)
+    if not (_last and _last[0].y is y and _last[0].scores is scores):
+        _last[:] = [_AllCuts(y, scores)]
+    return _last[0]
+
+
+def forget_cuts() -> None:
+    """Free what is remembered."""
+    _last.clear()
+
+
 def f1(hits: np.ndarray, predicted: np.ndarray, positives: int) -> np.ndarray:
     """2 TP / (2 TP + FP + FN); 0 where nothing is positive or predicted."""
     return 2 * hits / np.maximum(1, predicted + positives)
@@ -73,7 +116,7 @@ def right(found: Cuts) -> np.ndarray:
 
 def one_threshold(y: np.ndarray, scores: np.ndarray, target: Target, threshold: float) -> float:
     """The one threshold for all labels that is best for the target on y [N, c] and scores [N, c]."""
-    pooled = cuts(y.ravel(), scores.ravel())
+    pooled = pooled_cuts(y, scores)
     if target == "hamming":
         best = pooled.nearest(right(pooled), threshold)
     elif target == "micro-f1":
@@ -108,7 +151,6 @@ def micro_f1_cuts(found: Sequence[Cuts], threshold: float, hits: int = 0, others
 def _macro_f1(pooled: Cuts, y: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """[K + 1] macro-F1 of all labels at each of the pooled cuts: each label's F1 changes at its own scores."""
     change = np.zeros(len(pooled.levels))
-    for j in range(y.shape[1]):
-        own = cuts(y[:, j], scores[:, j])
+    for own in label_cuts(y, scores):
         change[np.searchsorted(-pooled.levels, -own.levels)] += np.diff(own.f1())
     return np.concatenate([[0.0], np.cumsum(change)]) / y.shape[1]

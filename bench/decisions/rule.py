@@ -2,7 +2,7 @@
 
 A rule is a module with ``fit(y, scores, target, threshold)``: of validation labels y [N, c] in {0, 1} and scores [N, c]
 it chooses a :class:`Decision` for the target, one of TARGETS; ``threshold`` is the method's own. Definitions:
-docs/decision-rules.md.
+docs/decision-rules.md. A rule whose choice is the same for all targets says ``BY_TARGET = False``.
 """
 
 from __future__ import annotations

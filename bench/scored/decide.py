@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from msgspec import UNSET, UnsetType, structs
 
-from bench.decisions.rule import FIXED, RULES, TARGETS, Fit, in_short, rule_named
+from bench.decisions.candidates import forget_cuts
+from bench.decisions.rule import FIXED, RULES, TARGETS, Fit, Target, in_short, rule_named
 from bench.errors import UsageError
 from bench.metrics import measuring
 from bench.metrics.evaluation import Evaluation
@@ -28,29 +29,40 @@ def decisions_of(kept: KeptScores) -> Decisions | UnsetType:
     """
     if kept.val is None:
         return UNSET
+    val = Scored(_read_only(kept.val.scores), _read_only(kept.val.y))
     rules: dict[str, dict[str, Decided]] = {}
     faults: dict[str, str] = {}
-    for name in RULES.components():
+    for name, component in RULES.components().items():
         try:
-            rules[name] = _of_rule(rule_named(name), kept, kept.val)
+            rules[name] = _of_rule(rule_named(name), component.settings.get("BY_TARGET", True), kept, val)
         except (Exception, SystemExit) as error:  # a rule of one's own may fail in any way
             rules[name] = {}
             reason = error_in_short(error) if isinstance(error, Exception) else str(error)
             faults[name] = f"{type(error).__name__}: {reason}"
+    forget_cuts()
     return Decisions(rule_codes(), rules, faults)
 
 
-def _of_rule(fit: Fit, kept: KeptScores, val: Scored) -> dict[str, Decided]:
-    found: dict[str, Decided] = {}
-    for target in TARGETS:
-        decide = fit(val.y, val.scores, target, kept.threshold)
-        predicted = decide(kept.scores)
-        if predicted.shape != kept.y.shape or predicted.dtype != bool:
-            raise ValueError(
-                f"it decides {predicted.dtype} {list(predicted.shape)} of scores {list(kept.y.shape)}, not bool of them"
-            )
-        found[target] = Decided(decision_metrics(kept, predicted), in_short(decide))
-    return found
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _of_rule(fit: Fit, by_target: bool, kept: KeptScores, val: Scored) -> dict[str, Decided]:
+    if not by_target:
+        return dict.fromkeys(TARGETS, _for_target(fit, "hamming", kept, val))
+    return {target: _for_target(fit, target, kept, val) for target in TARGETS}
+
+
+def _for_target(fit: Fit, target: Target, kept: KeptScores, val: Scored) -> Decided:
+    decide = fit(val.y, val.scores, target, kept.threshold)
+    predicted = decide(kept.scores)
+    if predicted.shape != kept.y.shape or predicted.dtype != bool:
+        raise ValueError(
+            f"it decides {predicted.dtype} {list(predicted.shape)} of scores {list(kept.y.shape)}, not bool of them"
+        )
+    return Decided(decision_metrics(kept, predicted), in_short(decide))
 
 
 def decision_metrics(kept: KeptScores, predicted: np.ndarray) -> Metrics:

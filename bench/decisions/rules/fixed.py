@@ -7,6 +7,7 @@ import numpy as np
 from bench.decisions.rule import Target, Thresholds
 
 ORDER = 0
+BY_TARGET = False
 
 
 def fit(y: np.ndarray, scores: np.ndarray, target: Target, threshold: float) -> Thresholds:

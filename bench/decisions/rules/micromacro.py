@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.decisions.candidates import TIE, cuts, f1
+from bench.decisions.candidates import TIE, f1, label_cuts
 from bench.decisions.rule import Target, Thresholds
 
 ORDER = 5
+BY_TARGET = False
 
 
 def fit(y: np.ndarray, scores: np.ndarray, target: Target, threshold: float) -> Thresholds:
@@ -21,8 +22,9 @@ def fit(y: np.ndarray, scores: np.ndarray, target: Target, threshold: float) -> 
     frequency = (y > 0).sum(0)
     thresholds = np.empty(y.shape[1])
     hits = predicted = positives = 0
+    found = label_cuts(y, scores)
     for number, j in enumerate(np.argsort(-frequency, kind="stable"), 1):
-        own = cuts(y[:, j], scores[:, j])
+        own = found[j]
         positives += own.positives
         values = own.f1() / number + f1(hits + own.hits, predicted + own.predicted, positives)
         best = int(np.flatnonzero(values >= values.max() - TIE)[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.decisions.candidates import cuts, micro_f1_cuts, one_threshold, right
+from bench.decisions.candidates import label_cuts, micro_f1_cuts, one_threshold, right
 from bench.decisions.rule import Target, Thresholds
 
 ORDER = 2
@@ -27,7 +27,8 @@ def fit(y: np.ndarray, scores: np.ndarray, target: Target, threshold: float) -> 
     few = (y > 0).sum(0) < FEWEST
     common = one_threshold(y, scores, target, threshold) if few.any() else threshold
     able = np.flatnonzero(~few)
-    found = [cuts(y[:, j], scores[:, j]) for j in able]
+    every = label_cuts(y, scores)
+    found = [every[j] for j in able]
     if target == "hamming":
         best = [own.nearest(right(own), threshold) for own in found]
     elif target == "macro-f1":
