@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "system", "registry", "metrics", "records", "training", "datasets", "job", "model_file", "classifier", "plan",
-    "run", "tables", "analysis", "report", "cli",
+    "system", "registry", "metrics", "decisions", "records", "training", "datasets", "job", "model_file", "classifier",
+    "plan", "scored", "run", "tables", "analysis", "report", "cli",
 )  # fmt: skip
 """Packages of bench, and two modules of it: each imports only from those before it."""
 SHARED = ("config", "protocol", "errors", "text", "dataset_name")

@@ -1,4 +1,4 @@
-"""Verb that lists: methods, datasets, metrics, transforms."""
+"""Verb that lists: methods, datasets, metrics, decision rules, transforms."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bench.text import shown
 
 
 def list_(
-    what: Literal["methods", "datasets", "metrics", "transforms"],
+    what: Literal["methods", "datasets", "metrics", "decisions", "transforms"],
     *,
     check: Switch = False,
     data: DataFolder = None,
 ) -> int:
-    """Show what there is: methods, datasets, metrics or transforms of data sets.
+    """Show what there is: methods, datasets, metrics, decision rules or transforms of data sets.
 
     Parameters
     ----------
@@ -36,6 +36,8 @@ def list_(
         return _metrics()
     if what == "transforms":
         return _transforms()
+    if what == "decisions":
+        return _decisions()
     return _datasets(data)
 
 
@@ -82,6 +84,15 @@ def _transforms() -> int:
         origin = "" if component.built_in else f" [{component.path}]"
         print(shown(f"{name:<9} {component.summary}{origin}"))
         print(textwrap.indent(shown(f"such as {given}"), " " * 10))
+    return 0
+
+
+def _decisions() -> int:
+    from bench.decisions.rule import RULES  # here, because it imports numpy, which the list of methods does without
+
+    for rule in RULES.components().values():
+        origin = "" if rule.built_in else f" [{rule.path}]"
+        print(shown(f"{rule.name:<12} {rule.summary}{origin}"))
     return 0
 
 

@@ -21,7 +21,10 @@ VERBS = {
         "bench.cli.data:data_app",
         "The data sets: what is here, where they come from, how they are made and split.",
     ),
-    "list": ("bench.cli.listing:list_", "Show what there is: methods, datasets, metrics or transforms of data sets."),
+    "list": (
+        "bench.cli.listing:list_",
+        "Show what there is: methods, datasets, metrics, decision rules or transforms of data sets.",
+    ),
     "run": ("bench.cli.run:run", "Run data sets x methods x seeds; what is done already is not done again."),
     "recover": (
         "bench.cli.run:recover",
@@ -71,6 +74,14 @@ VERBS = {
     "predict": (
         "bench.cli.models:predict",
         "Predict the labels of a file's rows with a saved model: a line a row, 0 or 1 for every label.",
+    ),
+    "decide": (
+        "bench.cli.models:decide",
+        "Compute the decisions of old records by every decision rule, from their kept scores; nothing is trained.",
+    ),
+    "score": (
+        "bench.cli.models:score",
+        "Make a record of the scores of a model trained elsewhere, for tables, statistics and the report.",
     ),
 }
 """{verb: (where it is, the first line of its docstring)}; written out, because reading it there would import it."""

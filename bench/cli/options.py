@@ -12,6 +12,9 @@ from bench.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from bench.metrics.catalogue import Metric
 
+if TYPE_CHECKING:
+    from bench.decisions.rule import Target
+
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
@@ -117,6 +120,20 @@ def chosen_metrics(option: str | None) -> list[Metric]:
     from bench.metrics.catalogue import PAPER_METRICS, metric_named  # here, because --help does without
 
     return list(PAPER_METRICS) if option is None else [metric_named(option)]
+
+
+def chosen_rule(decision: str | None, target: str | None, metric: str | None) -> tuple[str | None, Target | None]:
+    """Decision rule and target of the options.
+
+    Raises
+    ------
+    UsageError: for an unknown target, or a metric that no rule changes.
+    """
+    from bench.decisions.rule import target_named  # here, because --help does without numpy
+
+    if decision is not None and metric is not None and not chosen_metrics(metric)[0].decision:
+        raise UsageError(f"{chosen_metrics(metric)[0].title} is of scores, which --decision does not change.")
+    return decision, None if target is None else target_named(target)
 
 
 def refuse_beside_paper(origin: str, others: Mapping[str, object]) -> None:

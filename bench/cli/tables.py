@@ -25,6 +25,7 @@ from bench.cli.options import (
     Seeds,
     StandIns,
     chosen_metrics,
+    chosen_rule,
     known,
     refuse_beside_paper,
 )
@@ -59,6 +60,8 @@ def table(
     digits: Digits = DIGITS,
     rank_on: Literal["printed", "exact"] = "printed",
     include: Literal["extra"] | None = None,
+    decision: str | None = None,
+    target: str | None = None,
     width: Literal["column", "page"] = "column",
     origin: AnyOrigin = "runs",
     results: str = DEFAULT_RESULTS,
@@ -89,6 +92,11 @@ def table(
         printed: values that look equal are equal, as in the paper; exact: only those that are.
     include
         extra ranks the rows under the rule with the others.
+    decision
+        A decision rule of `list decisions`, in place of each method's own threshold; of the metrics that depend on it.
+    target
+        What the rule maximises on validation data: hamming, micro-f1 or macro-f1. Default: the metric itself, else
+        hamming.
     width
         Of LaTeX: column, as wide as it is; page, across both columns and shrunk to the page where it is wider.
     origin
@@ -101,14 +109,21 @@ def table(
     known(form, FORMATS, "format")
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
+    rule = chosen_rule(decision, target, metric)
     if per_label is not None:
-        chosen = Selection(origin, results, data, methods, [per_label], seeds)
+        chosen = Selection(origin, results, data, methods, [per_label], seeds, *rule)
         return _labels(per_label, (number, metric, datasets), chosen, form, digits)
-    selection = Selection(origin, results, data, methods, datasets, seeds)
+    selection = Selection(origin, results, data, methods, datasets, seeds, *rule)
     if number == 1:
         print(render_datasets(dataset_frame(selection.config, selection.data_folders), form), end="")
         return 0
-    choices = {"--methods": methods, "--datasets": datasets, "--seeds": seeds, "--include": include}
+    choices = {
+        "--methods": methods,
+        "--datasets": datasets,
+        "--seeds": seeds,
+        "--include": include,
+        "--decision": decision,
+    }
     refuse_beside_paper(origin, choices | {"--digits": None if digits == DIGITS else digits})
     style = Style(digits, rank_on, rank_extra=include == "extra", show_ranks=number != 6)
     records, tables = _ablation(selection, style) if number == 6 else _ranked(selection, number, metric, style)

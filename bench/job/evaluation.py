@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -25,8 +25,9 @@ Scored = tuple[Metrics, Tensor]
 
 def evaluated(
     points: Sequence[dict[str, Any]], grid_names: Sequence[str], fitted: Fitted, prepared: Prepared
-) -> tuple[Result, Tensor, Candidate]:
-    """All points on validation data, the choice among them, then all on test data, which the choice never sees."""
+) -> tuple[Result, dict[str, Tensor], Candidate]:
+    """All points on validation data, the choice among them, then all on test data, which the choice never sees; and
+    the chosen one's scores [N, c] by split."""
     chosen, validation = choice(fitted, prepared.splits["val"])
     test = [scored(candidate, prepared.splits["test"], fitted.threshold) for candidate in fitted.candidates]
     best, best_validation, best_test = fitted.candidates[chosen], validation[chosen], test[chosen]
@@ -57,7 +58,7 @@ def evaluated(
         n_features=prepared.problem.n_features,
         n_labels=prepared.problem.n_labels,
     )
-    return result, best_test[1], best
+    return result, {"val": best_validation[1], "test": best_test[1]}, best
 
 
 def further(result: Result, prepared: Prepared, scores: Tensor, threshold: float, code: dict[str, str]) -> Further:
@@ -67,7 +68,8 @@ def further(result: Result, prepared: Prepared, scores: Tensor, threshold: float
     """
     problem = prepared.problem
     training = TrainingLabels(problem.positives, problem.n_samples)
-    evaluation = Evaluation(prepared.splits["test"].y, scores, threshold, training=training)
+    # On the CPU, as many look at one label after another, which a GPU is slow at.
+    evaluation = Evaluation(prepared.splits["test"].y.cpu(), scores.cpu(), threshold, training=training)
     values: Metrics = {}
     faults: dict[str, str] = {}
     for metric in metrics():
@@ -100,15 +102,18 @@ def _paper_metrics(found: Scored | None) -> Metrics | None:
     return {metric.key: found[0][metric.key] for metric in PAPER_METRICS} if found else None
 
 
+def kept_scores(dataset: Dataset, scores: Mapping[str, Tensor], threshold: float) -> artifacts.KeptScores:
+    """Scores of the chosen model by split, with the labels."""
+    test, val = (artifacts.Scored(scores[split].cpu().numpy(), dataset.splits[split].y) for split in ("test", "val"))
+    return artifacts.KeptScores(test.scores, test.y, threshold, dataset.label_names, val)
+
+
 def artifacts_of(
-    keep: list[str], dataset: Dataset, prepared: Prepared, scores: Tensor, threshold: float, chosen: Candidate
+    keep: list[str], dataset: Dataset, prepared: Prepared, scores: artifacts.KeptScores, chosen: Candidate
 ) -> dict[str, bytes]:
     files = {}
     if "scores" in keep:
-        y = prepared.splits["test"].y.cpu().numpy().astype("int8")
-        files[artifacts.SCORES] = artifacts.encode_scores(
-            artifacts.KeptScores(scores.cpu().numpy(), y, threshold, dataset.label_names)
-        )
+        files[artifacts.SCORES] = artifacts.encode_scores(scores)
     if "model" in keep and chosen.parameters:
         from safetensors.torch import save
 
@@ -120,6 +125,6 @@ def artifacts_of(
             train.y.cpu().numpy(),
             dataset.label_names,
             scores=chosen.scores(train.x).cpu(),
-            threshold=threshold,
+            threshold=scores.threshold,
         )
     return files

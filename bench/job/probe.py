@@ -93,6 +93,8 @@ def probes(requests: Mapping[str, ProbeRequest]) -> Probes:
 
 
 def _numbers(request: ProbeRequest, asked: list[bool]) -> Probe:
+    if request.metrics_alone:
+        return _metrics_of_fixed_scores()
     track = _recovery if request.track == "recovery" else _classification
     found: Probe = {}
     with torch.random.fork_rng(), threads(1):
@@ -136,20 +138,30 @@ def _classification(request: ProbeRequest, training: Training, asked: list[bool]
     else:
         fitted = fit_method(request.base, points, prepared, seed=0)
     result, scores, best = evaluated(points, (), fitted, prepared)
-    rounded = evaluate(prepared.splits["test"].y, (scores * ROUNDED).round() / ROUNDED, fitted.threshold)
+    rounded = evaluate(prepared.splits["test"].y, (scores["test"] * ROUNDED).round() / ROUNDED, fitted.threshold)
     values: dict[str, Any] = {"point": result.selected.point, "epoch": result.selected.epoch}
     for name, metrics in (("val", result.val), ("test", result.test), ("rounded", rounded)):
         values |= {f"{name} {metric}": value for metric, value in metrics.items()}
     for number, (point, candidate) in enumerate(zip(result.grid, fitted.candidates, strict=True)):
         values |= {f"point {number} {metric}": value for metric, value in (point.val or {}).items()}
         values |= {f"point {number} loss {epoch}": value for epoch, value in enumerate(candidate.losses)}
-    values |= _projections("validation scores", best.scores(prepared.splits["val"].x))
-    values |= _projections("test scores", scores)
+    values |= _projections("validation scores", scores["val"])
+    values |= _projections("test scores", scores["test"])
     if (degrees := best.distribution()) is not None:
         values |= _projections("degrees", degrees)
     if len(points) > 1:
         values["tied point"] = select(TIED_POINTS, [True] * (len(TIED_POINTS) - 1) + [False])
     return values
+
+
+def _metrics_of_fixed_scores() -> Probe:
+    """Metrics of scores with and without ties; labels without positives, rows without and with all labels."""
+    y = torch.from_numpy(tiny_dataset("", TRAININGS[0]).splits["test"].y)
+    found: Probe = {}
+    for modulus in (7, 97):
+        scores = torch.from_numpy(_integers(y.shape[0], y.shape[1], 5, modulus) - modulus // 2).double()
+        found |= {f"modulus {modulus}: {metric}": value for metric, value in evaluate(y, scores, 0.0).items()}
+    return found
 
 
 def _recovery(request: ProbeRequest, training: Training, asked: list[bool]) -> dict[str, Any]:

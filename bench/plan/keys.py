@@ -12,6 +12,7 @@ from bench import methods
 from bench.metrics.catalogue import METRIC_FILES, metrics
 from bench.plan import digests
 from bench.protocol import Protocol
+from bench.records.record import Provenance
 from bench.system import environment, reading
 
 
@@ -46,6 +47,17 @@ def metric_digests() -> dict[str, str]:
 def _metric_digests(folders: tuple[Path, ...]) -> dict[str, str]:
     components = METRIC_FILES.components()
     return {metric.key: digests.source_digest(reading.text(components[metric.option].path)) for metric in metrics()}
+
+
+def external_key(provenance: Provenance, seed: int, data: str) -> dict[str, Any]:
+    """The key of scores from elsewhere: no code of this project but the metrics' has a part in them."""
+    return stored_form(
+        metrics=digests.code_digest("bench.metrics.classification"),
+        data=data,
+        file=provenance.sha256,
+        threshold=provenance.threshold,
+        seed=seed,
+    )
 
 
 def method_digest(info: methods.MethodInfo) -> str:

@@ -110,5 +110,5 @@ def _nameless(request: ProbeRequest, key: dict[str, Any]) -> str:
 
 def _identity(request: ProbeRequest, key: dict[str, Any]) -> str:
     """Digest that a probe is remembered by."""
-    parts = [msgspec.to_builtins(request), [key[part] for part in SOURCE_PARTS]]
+    parts = [msgspec.to_builtins(request), [key.get(part) for part in SOURCE_PARTS]]
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[: 2 * digests.DIGEST_LENGTH]

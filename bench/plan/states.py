@@ -17,13 +17,13 @@ from bench.errors import UsageError
 from bench.job.recipe import Recipe
 from bench.metrics.catalogue import RESULT_METRICS
 from bench.plan.jobs import Job, Plan, data_part
-from bench.plan.keys import metric_digests
+from bench.plan.keys import external_key, metric_digests
 from bench.plan.probes import SOURCE_PARTS, current_probes, equal
 from bench.plan.tracks import TRACKS
 from bench.protocol import Protocol
 from bench.records.artifacts import KeptFile, kept_file
-from bench.records.probe_request import ProbeRequest, probe_request
-from bench.records.record import CorruptRecordError, Further, JobName, Manifest, Probe, Record, job_of
+from bench.records.probe_request import METRICS_ALONE, ProbeRequest, probe_request
+from bench.records.record import CorruptRecordError, Further, JobName, Manifest, Probe, Provenance, Record, job_of
 from bench.records.store import Store
 from bench.text import counted
 
@@ -188,6 +188,9 @@ class _Now:
         if isinstance(record, CorruptRecordError):
             return Expected(job_of(path), path, record)
         data, protocol_name = self._data(record.job.full_dataset)
+        if isinstance(record.provenance, Provenance):
+            key = external_key(record.provenance, record.job.seed, data or record.key.get("data", ""))
+            return Expected(record.job, path, record, key, METRICS_ALONE)
         able = self._made(record.job.variant, protocol_name or record.protocol)
         if not able:
             return Expected(record.job, path, record)

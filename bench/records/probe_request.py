@@ -34,8 +34,12 @@ class ProbeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the data set has transforms, which may leave labels unknown."""
     training: tuple[dict[str, Any], ...] = ()
     """Settings of the protocol's training that these points have for themselves."""
+    metrics_alone: bool = False
+    """True where nothing is trained: the metrics of fixed scores."""
 
 
+METRICS_ALONE = ProbeRequest("classification", "", False, (), Protocol(), "", metrics_alone=True)
+"""The probe of scores from elsewhere."""
 OWN = ("epochs", "minimum_steps", "batch_size")
 """Settings of training that a probe has of its own: how long it trains, and in which batches."""
 

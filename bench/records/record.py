@@ -117,6 +117,36 @@ class RecoveryResult(msgspec.Struct, frozen=True):
     result_sha256: str | UnsetType = UNSET
 
 
+class Decided(msgspec.Struct, frozen=True):
+    """What a decision rule came to for one target."""
+
+    test: Metrics
+    """The metrics that depend on decisions."""
+    parameters: dict[str, Any]
+    """What it chose on validation data; of several thresholds the lowest, the median and the highest."""
+
+
+class Decisions(msgspec.Struct, frozen=True):
+    """Decision rules on the chosen model's scores."""
+
+    code: dict[str, str]
+    """{rule: digest of the code that computed it}."""
+    rules: dict[str, dict[str, Decided]]
+    """{rule: {target: outcome}}; empty of a rule that failed."""
+    faults: dict[str, str] = {}
+    """{rule: why it failed}."""
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """Origin of scores that no job of this harness computed."""
+
+    origin: Literal["external"]
+    file: str
+    sha256: str
+    threshold: float
+    """A label is predicted where its score exceeds this."""
+
+
 class Failure(msgspec.Struct, frozen=True):
     """Why a job failed."""
 
@@ -148,9 +178,9 @@ class Record(msgspec.Struct, frozen=True):
 
     job: JobName
     base: str
-    """The registered method behind the variant."""
+    """The registered method behind the variant; empty of external scores."""
     protocol: str
-    """The protocol's name; its settings are in the key."""
+    """The protocol's name; its settings are in the key. Empty of external scores."""
     key: dict[str, Any]
     status: Status
     cost: Cost
@@ -170,6 +200,10 @@ class Record(msgspec.Struct, frozen=True):
     probe: Probe | None = None
     """Numbers of the same code and options on a fixed tiny problem; None of a failure, or where that failed."""
     track: TrackName = "classification"
+    decisions: Decisions | UnsetType = UNSET
+    """Not part of the result, which is the same whatever rules there are."""
+    provenance: Provenance | UnsetType = UNSET
+    """Of a model trained elsewhere."""
     schema: int = SCHEMA
 
     @property

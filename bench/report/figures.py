@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 from matplotlib.figure import Figure
+from msgspec import UNSET
 
 from bench.records.artifacts import DISTRIBUTIONS, SCORES, KeptFile, read_distribution, read_scores
 from bench.records.record import Manifest, Record
@@ -51,11 +52,12 @@ class Material:
 
     @cached_property
     def seconds(self) -> dict[tuple[str, str], float]:
-        """{(variant, NAME@extractor): mean seconds of a job}."""
+        """{(variant, NAME@extractor): mean seconds of a job}; what a model trained elsewhere took is not known."""
         return {
-            (variant, dataset): fmean(record.cost.seconds for record in _records(states))
+            (variant, dataset): fmean(record.cost.seconds for record in records)
             for dataset, by_variant in self.done.items()
             for variant, states in by_variant.items()
+            if (records := [record for record in _records(states) if record.provenance is UNSET])
         }
 
 
@@ -112,13 +114,14 @@ def _difference(material: Material) -> Iterator[Picture]:
 
 
 def _cost(material: Material) -> Iterator[Picture]:
+    timed = [variant for variant in material.variants if any(variant == known for known, _ in material.seconds)]
     for table in material.tables:
         yield Picture(
             "cost",
             f"Quality by {table.metric.title} against cost",
             f"cost-{table.metric.option}",
             f"Mean rank by {table.metric.title} against the mean seconds of a job.",
-            partial(rank_figures.quality_against_cost, table, material.seconds, material.variants),
+            partial(rank_figures.quality_against_cost, table, material.seconds, timed),
         )
 
 

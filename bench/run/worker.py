@@ -22,7 +22,7 @@ from msgspec.structs import replace as replace_struct
 from bench import methods
 from bench.datasets.readers.ldl import DistributionSet
 from bench.job.build import Progress
-from bench.job.evaluation import artifacts_of, evaluated, further
+from bench.job.evaluation import artifacts_of, evaluated, further, kept_scores
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Loaded, prepare
@@ -36,9 +36,21 @@ from bench.plan.probes import current_probes
 from bench.plan.states import state_of
 from bench.records.artifacts import DISTRIBUTIONS, encode_distribution
 from bench.records.locks import Claim, claimed
-from bench.records.record import Cost, Failure, Further, Probe, Record, RecoveryResult, Result, Status, artifact_name
+from bench.records.record import (
+    Cost,
+    Decisions,
+    Failure,
+    Further,
+    Probe,
+    Record,
+    RecoveryResult,
+    Result,
+    Status,
+    artifact_name,
+)
 from bench.records.store import Store
 from bench.run.identity import check_code, check_data, check_unwritten
+from bench.scored.decide import decisions_of
 from bench.system import environment, hardware, reading
 from bench.system.hardware import threads
 from bench.system.writing import WriteError, write
@@ -162,6 +174,7 @@ class JobRun:
         self.further: Further | UnsetType = UNSET
         self.artifacts: dict[str, bytes] = {}
         self.probe: Probe | None = None
+        self.decisions: Decisions | UnsetType = UNSET
 
     def outcome(self) -> Outcome:
         """Compute the result and commit its record, or that of the failure."""
@@ -244,10 +257,11 @@ class JobRun:
     def evaluate(self, fitted: Fitted) -> None:
         self.progress("evaluation", 0, 0)
         self.result, scores, chosen = evaluated(self.job.described_points, self.job.grid_names, fitted, self.prepared)
-        self.further = further(self.result, self.prepared, scores, fitted.threshold, metric_digests())
+        self.further = further(self.result, self.prepared, scores["test"], fitted.threshold, metric_digests())
+        kept = kept_scores(self.dataset, scores, fitted.threshold)
+        self.decisions = decisions_of(kept)
         self.stop("evaluate_seconds")
-        keep, threshold = self.options.keep, fitted.threshold
-        self.artifacts = artifacts_of(keep, self.dataset, self.prepared, scores, threshold, chosen)
+        self.artifacts = artifacts_of(self.options.keep, self.dataset, self.prepared, kept, chosen)
 
     def commit(self) -> Outcome:
         """Write the artifacts, then the record."""
@@ -272,6 +286,7 @@ class JobRun:
             artifact_sha256={kind: hashlib.sha256(content).hexdigest() for kind, content in self.artifacts.items()},
             asked=self.options.keep,
             probe=self.probe,
+            decisions=self.decisions,
         )
         self.store.write(record)
         return Outcome(self.job, "done", seconds, _chosen_in_words(self.result))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 from bench import config as configuration
 from bench.config import Config
 from bench.datasets.catalog import data_folders
+from bench.decisions.rule import Target
 from bench.errors import UsageError
 from bench.metrics.catalogue import Metric
 from bench.plan.filters import Choice, chosen
@@ -19,6 +20,7 @@ from bench.plan.states import JobState, code_note, collect
 from bench.plan.variants import variants_of
 from bench.records.record import Manifest
 from bench.records.store import DEFAULT_RESULTS, Store
+from bench.scored.rules import by_rule, own_target
 from bench.tables.comparison import comparison, paper_table
 from bench.tables.notes import mixture_notes
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
@@ -40,8 +42,14 @@ class Selection:
     datasets: Sequence[str] | None = None
     """NAME or NAME@extractor."""
     seeds: Sequence[int] | None = None
+    decision: str | None = None
+    """The decision rule whose decisions are measured; None: the method's own threshold."""
+    target: Target | None = None
+    """What the rule maximises; None: each metric for itself."""
 
     def __post_init__(self) -> None:
+        if self.target is not None and self.decision is None:
+            raise UsageError("--target is of a decision rule; name one with --decision.")
         if self.origin != "runs" and self.results != DEFAULT_RESULTS:
             raise UsageError(f"--from {self.origin} and --results exclude each other.")
 
@@ -82,7 +90,16 @@ class Records:
                     raise UsageError(f"the paper has no table of {metric.title}.")
             return [paper_table(metric, config) for metric in metrics]
         order = list(variants_of(config))
-        return [comparison(self.states, metric, config, self.manifest, order, style) for metric in metrics]
+        tables = [comparison(self.states, metric, config, self.manifest, order, style) for metric in metrics]
+        return [self._marked(table) for table in tables]
+
+    def _marked(self, table: MetricTable) -> MetricTable:
+        """A table whose title names the rule that its metric depends on."""
+        rule = self.selection.decision
+        if rule is None or not table.metric.decision:
+            return table
+        target = self.selection.target or own_target(table.metric.key)
+        return replace(table, title=f"{table.title}, decisions {rule} for {target}")
 
     @property
     def mixture(self) -> list[str]:
@@ -123,5 +140,7 @@ def load(selection: Selection) -> Records:
         gc.enable()
     if not states:
         raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
+    if selection.decision is not None:
+        states = by_rule(states, selection.decision, selection.target)
     choice = Choice(selection.variants, selection.datasets, selection.seeds)
     return Records(selection, *chosen(states, store.manifest(), choice))

@@ -11,7 +11,7 @@ from bench.config import Config, describe_protocol
 from bench.dataset_name import plain_name
 from bench.protocol import Protocol, setting_in_words
 from bench.records.convergence import cut_short_note
-from bench.records.record import Manifest, Record
+from bench.records.record import Manifest, Provenance, Record
 from bench.tables import paper
 from bench.tables.table import FAULTS, MetricTable
 from bench.text import counted
@@ -28,7 +28,7 @@ def classification_notes(
 ) -> list[str]:
     """Notes under a table of classifiers; ``labels``: {NAME@extractor: column}."""
     notes = [_seed_note(states), *_protocol_notes(states, manifest, labels)]
-    notes += _own_variants_note(table.variants, config)
+    notes += [*_own_variants_note(table.variants, config), *_external_note(states)]
     notes += cut_short_note([state.record for state in states if state.state == "done" and state.record])
     if table.ranked and table.show_ranks:
         notes.append(_rank_note(table, config))
@@ -214,6 +214,16 @@ def _lacking_note(table: MetricTable, states: list[JobState]) -> list[str]:
             "`python -m bench run --fresh` makes them again."
         )
     return notes
+
+
+def _external_note(states: list[JobState]) -> list[str]:
+    """The rows that no run of this harness computed."""
+    found: dict[str, dict[str, None]] = {}
+    for state in states:
+        if state.record and isinstance(origin := state.record.provenance, Provenance):
+            found.setdefault(state.job.variant, {})[f"{origin.file}, decided at {origin.threshold:g}"] = None
+    said = "; ".join(f"{name} ({'; '.join(files)})" for name, files in found.items())
+    return [f"External, scores of models trained elsewhere: {said}."] if said else []
 
 
 def _fault_notes(table: MetricTable, states: list[JobState], labels: dict[str, str]) -> list[str]:

@@ -11,7 +11,10 @@ import pytest
 from bench.records import record
 
 README = (Path(__file__).resolve().parents[3] / "results/README.md").read_text(encoding="utf-8")
-SHAPES = ("Record", "Result", "Further", "RecoveryResult", "GridPoint", "Selected", "Curves", "Failure", "Cost")
+SHAPES = (
+    "Record", "Result", "Further", "RecoveryResult", "GridPoint", "Selected", "Curves", "Failure", "Cost", "Decided",
+    "Decisions", "Provenance",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", SHAPES)
