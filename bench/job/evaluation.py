@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from msgspec import UNSET
 from torch import Tensor
 
 from bench.datasets.dataset import Dataset
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted, select
 from bench.methods.api import Split
-from bench.metrics.catalogue import PAPER_METRICS
+from bench.metrics.catalogue import PAPER_METRICS, metric_named
 from bench.metrics.classification import evaluate
 from bench.records import artifacts
-from bench.records.record import Curves, GridPoint, Metrics, Result, Selected
+from bench.records.record import AlsoSelected, Curves, GridPoint, Metrics, Result, Selected
 
 Scored = tuple[Metrics, Tensor]
 
@@ -28,21 +29,27 @@ def evaluated(
     best, best_validation, best_test = fitted.candidates[chosen], validation[chosen], test[chosen]
     assert best_validation is not None
     assert best_test is not None
+    known = {"val": validation, "test": test}
+    hyperparameters = [{name: point[name] for name in grid_names} for point in points]
+    criteria = (fitted.selection, *fitted.also)
+    keys = [metric.key for metric in dict.fromkeys((*PAPER_METRICS, *map(metric_named, criteria)))]
     grid = [
         GridPoint(
-            hyperparameters={name: point[name] for name in grid_names},
+            hyperparameters=own,
             epoch=candidate.epoch,
             diverged=candidate.diverged,
-            val=_paper_metrics(on_validation),
-            test=_paper_metrics(on_test),
+            val=_some(on_validation, keys),
+            test=_some(on_test, keys),
             curves=Curves(loss=list(candidate.losses), hamming=candidate.hamming),
+            stopped=candidate.stopped or UNSET,
+            also_epochs={option: found[number].epoch for option, found in fitted.also.items()} or UNSET,
         )
-        for point, candidate, on_validation, on_test in zip(points, fitted.candidates, validation, test, strict=True)
+        for number, (own, candidate, on_validation, on_test) in enumerate(
+            zip(hyperparameters, fitted.candidates, validation, test, strict=True)
+        )
     ]
     result = Result(
-        selected=Selected(
-            point=chosen, epoch=best.epoch, hyperparameters={name: points[chosen][name] for name in grid_names}
-        ),
+        selected=Selected(point=chosen, epoch=best.epoch, hyperparameters=hyperparameters[chosen]),
         val=best_validation[0],
         test=best_test[0],
         grid=grid,
@@ -51,6 +58,10 @@ def evaluated(
         n_samples={split: part.x.shape[0] for split, part in prepared.splits.items()},
         n_features=prepared.problem.n_features,
         n_labels=prepared.problem.n_labels,
+        also_selected={
+            option: _also_selected(option, fitted, prepared, known, hyperparameters) for option in fitted.also
+        }
+        or UNSET,
     )
     return result, best_test[1], best
 
@@ -58,7 +69,36 @@ def evaluated(
 def choice(fitted: Fitted, validation: Split) -> tuple[int, list[Scored | None]]:
     """(the grid point chosen on validation data, every point's metrics and scores there)."""
     found = [scored(candidate, validation, fitted.threshold) for candidate in fitted.candidates]
-    return select([one[0] if one else {} for one in found], [one is not None for one in found]), found
+    return _chosen(found, fitted.selection), found
+
+
+def _chosen(validation: Sequence[Scored | None], selection: str) -> int:
+    return select([one[0] if one else {} for one in validation], [one is not None for one in validation], selection)
+
+
+def _also_selected(
+    option: str,
+    fitted: Fitted,
+    prepared: Prepared,
+    known: Mapping[str, Sequence[Scored | None]],
+    hyperparameters: Sequence[dict[str, Any]],
+) -> AlsoSelected:
+    """What a further metric selects, as a job that selects by it would record it; ``known`` are the metrics of the
+    candidates kept by the first metric, of whose epochs some are the same."""
+
+    def of(position: int, split: str) -> Scored | None:
+        candidate = fitted.also[option][position]
+        if candidate.epoch == fitted.candidates[position].epoch:
+            return known[split][position]
+        return scored(candidate, prepared.splits[split], fitted.threshold)
+
+    validation = [of(position, "val") for position in range(len(fitted.candidates))]
+    point = _chosen(validation, option)
+    on_validation, on_test = validation[point], of(point, "test")
+    assert on_validation is not None
+    assert on_test is not None
+    epoch = fitted.also[option][point].epoch
+    return AlsoSelected(point, epoch, hyperparameters[point], on_validation[0], on_test[0])
 
 
 def scored(candidate: Candidate, part: Split, threshold: float) -> Scored | None:
@@ -72,8 +112,8 @@ def scored(candidate: Candidate, part: Split, threshold: float) -> Scored | None
     return evaluate(part.y, scores, threshold), scores
 
 
-def _paper_metrics(found: Scored | None) -> Metrics | None:
-    return {metric.key: found[0][metric.key] for metric in PAPER_METRICS} if found else None
+def _some(found: Scored | None, keys: Collection[str]) -> Metrics | None:
+    return {key: found[0][key] for key in keys} if found else None
 
 
 def artifacts_of(

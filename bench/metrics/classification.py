@@ -6,8 +6,9 @@ compared as they are given, in their own precision: ties count, and are not brok
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -18,22 +19,26 @@ ELEMENTS_AT_ONCE = 1 << 22
 """Comparisons held at once by the ranking metrics: about 4 MiB."""
 
 
-def evaluate(y: Tensor, scores: Tensor, threshold: float) -> dict[str, float | None]:
-    """All metrics of ``bench.metrics.catalogue`` by key; None where one is not defined (no class has positives)."""
+def evaluate(
+    y: Tensor, scores: Tensor, threshold: float, keys: Collection[str] | None = None
+) -> dict[str, float | None]:
+    """All metrics of ``bench.metrics.catalogue`` by key, or those of ``keys`` alone; None where one is not defined (no
+    class has positives)."""
     _check(y, scores)
-    decisions = decision_counts(y, scores, threshold)
-    ranking = ranking_sums(y, scores)
-    return {
-        "hamming": decisions.wrong / y.numel(),
-        "ranking": ranking.ranking_loss / y.shape[0],
-        "coverage": (ranking.coverage_depth / y.shape[0] - 1) / y.shape[1],
-        "average_precision": average_precision(y, scores),
-        "micro_f1": decisions.micro_f1,
-        "macro_f1": decisions.macro_f1,
-        "subset_accuracy": decisions.exact_rows / y.shape[0],
-        "one_error": ranking.one_errors / y.shape[0],
-        "example_average_precision": ranking.precision / y.shape[0],
+    decisions = cache(lambda: decision_counts(y, scores, threshold))
+    ranking = cache(lambda: ranking_sums(y, scores))
+    every: dict[str, Callable[[], float | None]] = {
+        "hamming": lambda: decisions().wrong / y.numel(),
+        "ranking": lambda: ranking().ranking_loss / y.shape[0],
+        "coverage": lambda: (ranking().coverage_depth / y.shape[0] - 1) / y.shape[1],
+        "average_precision": lambda: average_precision(y, scores),
+        "micro_f1": lambda: decisions().micro_f1,
+        "macro_f1": lambda: decisions().macro_f1,
+        "subset_accuracy": lambda: decisions().exact_rows / y.shape[0],
+        "one_error": lambda: ranking().one_errors / y.shape[0],
+        "example_average_precision": lambda: ranking().precision / y.shape[0],
     }
+    return {key: value() for key, value in every.items() if keys is None or key in keys}
 
 
 def hamming_loss(y: Tensor, scores: Tensor, threshold: float) -> float:

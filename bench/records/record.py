@@ -60,6 +60,10 @@ class GridPoint(msgspec.Struct, frozen=True):
     test: Metrics | None
     curves: Curves | UnsetType = UNSET
     """Left out of packed records."""
+    stopped: int | UnsetType = UNSET
+    """The epoch in which it ran out of patience; left out where it did not."""
+    also_epochs: dict[str, int | None] | UnsetType = UNSET
+    """{metric: the epoch that was kept by it}, of the metrics that were selected by besides."""
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -69,6 +73,13 @@ class Selected(msgspec.Struct, frozen=True):
     """None where nothing was chosen."""
     epoch: int | None
     hyperparameters: dict[str, Any]
+
+
+class AlsoSelected(Selected, frozen=True):
+    """The grid point and epoch chosen by a further metric, and its metrics."""
+
+    val: Metrics
+    test: Metrics
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -87,6 +98,8 @@ class Result(msgspec.Struct, frozen=True):
     n_labels: int = msgspec.field(name="labels")
     result_sha256: str | UnsetType = UNSET
     """Of a packed record: the digest of the whole result, curves included."""
+    also_selected: dict[str, AlsoSelected] | UnsetType = UNSET
+    """{metric, by its name in `list metrics`: what it selects}, of the protocol's ``also_select``."""
 
 
 class RecoveryResult(msgspec.Struct, frozen=True):

@@ -233,7 +233,7 @@ class JobRun:
                 checkpoints.of,
             )
         else:
-            fitted = fit_method(job.base, points, self.prepared, seed)
+            fitted = fit_method(job.base, points, self.prepared, seed, protocol.criteria)
         self.stop("fit_seconds")
         return fitted
 
