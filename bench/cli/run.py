@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from bench import config as configuration
 from bench.cli.options import (
@@ -17,6 +18,7 @@ from bench.cli.options import (
     Epochs,
     Format,
     Names,
+    Patience,
     Processes,
     Real,
     Seeds,
@@ -30,7 +32,7 @@ from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.errors import UsageError
 from bench.methods import infos
-from bench.metrics.catalogue import RECOVERY_METRICS
+from bench.metrics.catalogue import RECOVERY_METRICS, check_criteria
 from bench.plan import digests
 from bench.plan.states import collect
 from bench.plan.tracks import make_plan, make_recovery_plan, recovery_variants
@@ -60,6 +62,10 @@ def run(
     seeds: Seeds = None,
     device: str = "auto",
     epochs: Epochs = None,
+    selection: str | None = None,
+    also_select: Names = None,
+    patience: Patience = None,
+    select_every: Epochs = None,
     jobs: str = "1",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
@@ -92,6 +98,15 @@ def run(
         auto, cpu, cuda or cuda:N.
     epochs
         Train for exactly this many epochs instead of the protocol's.
+    selection
+        The metric on validation data that epochs and grid points are chosen by, of `list metrics`, instead of the
+        protocol's (hamming).
+    also_select
+        Further metrics: one training keeps the best epoch and grid point by each, for `table --selected-by`.
+    patience
+        Stop a model after so many epochs without a better value of the selecting metric. 0: never.
+    select_every
+        Compute metrics to select by, other than hamming, every so many epochs and in the last. Default: 1.
     jobs
         Processes to spread the jobs over, longest jobs first: a number, or auto for as many as the cores hold or the
         GPUs' memory allows. With --backend 1 and auto both mean every worker of the cluster.
@@ -125,7 +140,8 @@ def run(
     """
     if verify:
         digests.verify()
-    config = configuration.load()
+    given = {"selection": selection, "also_select": also_select and tuple(also_select)}
+    config = _with_protocols(configuration.load(), {**given, "patience": patience, "select_every": select_every})
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
     rows = chosen_variants(config, methods)
@@ -229,6 +245,16 @@ def _recovery_tables(store: Store, config: Config, folders: list[Path], form: st
     if form in ("terminal", "markdown"):
         print("\n" + against_trivial_baselines(tables, "pipe" if form == "markdown" else "simple"), end="")
     return 1 if any(state.state == "corrupt" for state in states) else 0
+
+
+def _with_protocols(config: Config, given: dict[str, Any]) -> Config:
+    """The configuration with these settings in every protocol; None: the protocol's own."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    protocols = {name: replace(protocol, **changes) for name, protocol in config.protocols.items()}
+    if changes:
+        for protocol in protocols.values():
+            check_criteria(protocol.criteria, "--selection and --also-select")
+    return replace(config, protocols=protocols)
 
 
 def _shard(text: str | None) -> tuple[int, int]:

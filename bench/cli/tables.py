@@ -28,7 +28,7 @@ from bench.cli.options import (
     refuse_beside_paper,
 )
 from bench.errors import UsageError
-from bench.metrics.catalogue import PAPER_METRICS
+from bench.metrics.catalogue import PAPER_METRICS, metric_named
 from bench.plan.states import unusable
 from bench.records.store import DEFAULT_RESULTS
 from bench.tables.comparison import ABLATION, ablation, paper_ablation, paper_table
@@ -46,6 +46,7 @@ def table(
     *,
     number: Count | None = None,
     metric: str | None = None,
+    selected_by: str | None = None,
     form: Format = "terminal",
     methods: Names = None,
     datasets: Names = None,
@@ -67,6 +68,9 @@ def table(
         ablation, on VOC07 or the one set that --datasets names).
     metric
         hamming, ranking, coverage, average-precision, or another of `list metrics`.
+    selected_by
+        The metric on validation data that chose epochs and grid points, of records that `run` selected by it
+        (--selection) or besides (--also-select). Default: the protocol's.
     form
         terminal, markdown, latex, html, csv or json.
     methods
@@ -93,7 +97,8 @@ def table(
     known(form, FORMATS, "format")
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
-    selection = Selection(origin, results, data, methods, datasets, seeds)
+    selecting = None if selected_by is None else metric_named(selected_by)
+    selection = Selection(origin, results, data, methods, datasets, seeds, selecting)
     if number == 1:
         print(render_datasets(dataset_frame(selection.config, selection.data_folders), form), end="")
         return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from bench.config import Config
 from bench.datasets.readers import ldl, npz
 from bench.datasets.source import Source
@@ -12,6 +14,7 @@ from bench.errors import UsageError
 from bench.plan.costs import Forecast
 from bench.plan.jobs import Plan, folder_protocols
 from bench.plan.keys import stored_form
+from bench.protocol import Protocol
 from bench.records.locks import manifest_locked
 from bench.records.record import JobName, Manifest
 from bench.records.store import Store
@@ -73,16 +76,18 @@ def refuse_other_protocols(
     protocols = folder_protocols(config, plan.jobs, options.epochs)
     for name, settings in protocols.items():
         known = before.protocols.get(name)
-        settings = stored_form(**settings)
-        if known is not None and known != settings and not options.fresh:
-            changed = ", ".join(
-                f"{key} {known.get(key)} -> {value}" for key, value in settings.items() if known.get(key) != value
-            )
+        if known is not None and (old := _whole(known)) != (new := _whole(settings)) and not options.fresh:
+            changed = ", ".join(f"{key} {old[key]} -> {value}" for key, value in new.items() if old[key] != value)
             raise UsageError(
                 f"the records in {store.folder} were made under another protocol {name!r} ({changed}); "
                 "use --results FOLDER for a new one, or --fresh to run them again."
             )
     return before, protocols
+
+
+def _whole(settings: dict[str, Any]) -> dict[str, Any]:
+    """A protocol with the settings that it leaves out."""
+    return stored_form(**msgspec.to_builtins(msgspec.convert(settings, Protocol)))
 
 
 def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
