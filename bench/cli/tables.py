@@ -98,7 +98,7 @@ def table(
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
     selecting = None if selected_by is None else metric_named(selected_by)
-    selection = Selection(origin, results, data, methods, datasets, seeds, selecting)
+    selection = Selection(origin, results, data, methods, datasets, seeds, selected_by=selecting)
     if number == 1:
         print(render_datasets(dataset_frame(selection.config, selection.data_folders), form), end="")
         return 0

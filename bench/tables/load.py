@@ -141,7 +141,7 @@ def _selected_by(metric: Metric, records: Records) -> Records:
     states = [_state_selected_by(option, state) for state in records.states]
     lacking = [str(state.job) for state, found in zip(records.states, states, strict=True) if found is None]
     there = [state for state in states if state is not None]
-    how = f"`bench run --fresh --also-select {option}` keeps it"
+    how = f"`bench run --also-select {option}` keeps what it selects"
     if not any(state.state == "done" for state in there):
         raise UsageError(f"no record in {records.selection.folder} is selected by {metric.title}; {how}.")
     shown = f"{', '.join(lacking[:4])}{f' and {len(lacking) - 4} more' if len(lacking) > 4 else ''}"
