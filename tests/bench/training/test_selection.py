@@ -1,4 +1,4 @@
-"""Epochs by any metric, several at once, and patience: against trainings of one epoch more each time, and scikit-learn."""
+"""Epochs by any metric, several at once, and patience, against trainings of one epoch more each and scikit-learn."""
 
 from __future__ import annotations
 
@@ -114,8 +114,16 @@ def test_what_is_kept_besides_is_what_a_training_by_that_metric_alone_keeps(
 ) -> None:
     others = tuple(one for one in ("macro-f1", *NAIVE) if one != option)
     several = replace(OPTIONS, criteria=(*dict.fromkeys(others), option))
-    together = loop.train(models("FLEM-D", data, [{"alpha": 0.1}, {"alpha": 0.01}]), data, validation, several, seed=0).also[option]
-    alone = loop.train(models("FLEM-D", data, [{"alpha": 0.1}, {"alpha": 0.01}]), data, validation, replace(OPTIONS, criteria=(option,)), seed=0)
+    together = loop.train(
+        models("FLEM-D", data, [{"alpha": 0.1}, {"alpha": 0.01}]), data, validation, several, seed=0
+    ).also[option]
+    alone = loop.train(
+        models("FLEM-D", data, [{"alpha": 0.1}, {"alpha": 0.01}]),
+        data,
+        validation,
+        replace(OPTIONS, criteria=(option,)),
+        seed=0,
+    )
     assert (together.epochs, together.values) == (alone.epochs, alone.values)
     for name, value in alone.parameters.items():
         assert torch.equal(together.parameters[name], value), name
@@ -256,7 +264,7 @@ def test_a_stopped_fit_goes_on_to_the_same_selections(
     )
     monkeypatch.setattr(test_checkpoint, "PROTOCOL", protocol)
     whole, seen = test_checkpoint.fitted(name)
-    for stop in range(1, len(seen), max(1, len(seen) // 5)):
+    for stop in (len(seen) // 3, len(seen) * 4 // 5):
         checkpoints = Checkpoints(tmp_path / str(stop), "identity", seconds=0)
         with pytest.raises(test_checkpoint.Stopped):
             test_checkpoint.fitted(name, checkpoints.of, stop)
