@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bench import methods
 from bench.cli.main import main
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -137,11 +139,17 @@ def test_another_selection_in_the_same_folder_is_another_protocol(capsys: pytest
     assert "(also_select ['ranking'] -> [])" in capsys.readouterr().err
 
 
-def test_a_grid_whose_point_diverges_beside_others_is_read_again(
-    capsys: pytest.CaptureFixture[str], work: Path
-) -> None:
+@pytest.fixture
+def own(work: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder of methods that this test alone knows."""
     (work / "own").mkdir()
-    (work / "own/late.py").write_text(LATE, encoding="utf-8")
+    monkeypatch.setattr(methods, "_folders", [])
+    yield work / "own"
+    methods.infos.cache_clear()
+
+
+def test_a_grid_whose_point_diverges_beside_others_is_read_again(capsys: pytest.CaptureFixture[str], own: Path) -> None:
+    (own / "late.py").write_text(LATE, encoding="utf-8")
     words = ["--methods-dir", "own", "run", "--datasets", "data.npz", "--methods", "Late", "--epochs", "6"]
     assert main(words) == 0, capsys.readouterr().err
     points = result("results/runs/data@npz/Late/seed-0.json")["grid"]
