@@ -68,7 +68,7 @@ def fit_linear(
     failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
     if len(failures) == len(outcomes):
         raise failures[0]
-    selection, *others = options.criteria if "val" in prepared.splits else options.criteria[:1]
+    selection, *others = protocol.criteria if "val" in prepared.splits else protocol.criteria[:1]
     candidates: dict[str, dict[int, Candidate]] = {criterion: {} for criterion in (selection, *others)}
     for positions, outcome, stack in zip(parts, outcomes, stacks, strict=True):
         for k, position in enumerate(positions):
