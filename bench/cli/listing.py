@@ -9,7 +9,7 @@ from typing import Literal
 from bench import config as configuration
 from bench import methods
 from bench.cli.options import DataFolder, Switch
-from bench.metrics.catalogue import METRICS
+from bench.metrics.catalogue import METRIC_FILES, metrics
 from bench.tables.paper import printed_size
 from bench.text import shown
 
@@ -62,8 +62,10 @@ def _methods(check: bool) -> int:
 
 
 def _metrics() -> int:
-    for metric in METRICS:
-        where = f"Table {metric.paper_table}" if metric.paper_table else "not in the paper"
+    for metric in metrics():
+        component = METRIC_FILES.component(metric.option)
+        own = "not in the paper" if component.built_in else f"[{component.path}]"
+        where = f"Table {metric.paper_table}" if metric.paper_table else own
         print(f"{metric.option:<28} {metric.arrow} {metric.title:<32} {where}")
     return 0
 

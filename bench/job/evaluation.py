@@ -13,7 +13,9 @@ from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted, select
 from bench.methods.api import Split
 from bench.metrics.catalogue import PAPER_METRICS, metric_named
-from bench.metrics.classification import evaluate
+from bench.metrics.classification import evaluated as metrics_of_records
+from bench.metrics.evaluation import Evaluation
+from bench.metrics.measuring import measured
 from bench.records import artifacts
 from bench.records.record import AlsoSelected, Curves, GridPoint, Metrics, Result, Selected
 
@@ -25,14 +27,13 @@ def evaluated(
 ) -> tuple[Result, Tensor, Candidate]:
     """All points on validation data, the choice among them, then all on test data, which the choice never sees."""
     chosen, validation = choice(fitted, prepared.splits["val"])
-    test = [scored(candidate, prepared.splits["test"], fitted.threshold) for candidate in fitted.candidates]
+    test = [_scored(candidate, prepared.splits["test"], fitted) for candidate in fitted.candidates]
     best, best_validation, best_test = fitted.candidates[chosen], validation[chosen], test[chosen]
     assert best_validation is not None
     assert best_test is not None
     known = {"val": validation, "test": test}
     hyperparameters = [{name: point[name] for name in grid_names} for point in points]
-    criteria = (fitted.selection, *fitted.also)
-    keys = [metric.key for metric in dict.fromkeys((*PAPER_METRICS, *map(metric_named, criteria)))]
+    keys = [metric.key for metric in dict.fromkeys((*PAPER_METRICS, *map(metric_named, fitted.criteria)))]
     grid = [
         GridPoint(
             hyperparameters=own,
@@ -68,7 +69,7 @@ def evaluated(
 
 def choice(fitted: Fitted, validation: Split) -> tuple[int, list[Scored | None]]:
     """(the grid point chosen on validation data, every point's metrics and scores there)."""
-    found = [scored(candidate, validation, fitted.threshold) for candidate in fitted.candidates]
+    found = [_scored(candidate, validation, fitted) for candidate in fitted.candidates]
     return _chosen(found, fitted.selection), found
 
 
@@ -90,7 +91,7 @@ def _also_selected(
         candidate = fitted.also[option][position]
         if candidate.epoch == fitted.candidates[position].epoch:
             return known[split][position]
-        return scored(candidate, prepared.splits[split], fitted.threshold)
+        return _scored(candidate, prepared.splits[split], fitted)
 
     validation = [of(position, "val") for position in range(len(fitted.candidates))]
     point = _chosen(validation, option)
@@ -106,10 +107,18 @@ def scored(candidate: Candidate, part: Split, threshold: float) -> Scored | None
 
     The metrics are those of the scores as they are: what is done to a score for display (a sigmoid, say) makes ties.
     """
+    return _scored(candidate, part, Fitted([candidate], threshold, None, []))
+
+
+def _scored(candidate: Candidate, part: Split, fitted: Fitted) -> Scored | None:
+    """The metrics of every record, and those that the job selects by."""
     if not candidate.usable:
         return None
     scores = candidate.scores(part.x)
-    return evaluate(part.y, scores, threshold), scores
+    evaluation = Evaluation(part.y, scores, fitted.threshold, training=fitted.training)
+    values = metrics_of_records(evaluation)
+    further = [metric for metric in map(metric_named, fitted.criteria) if metric.key not in values]
+    return values | measured(evaluation, further), scores
 
 
 def _some(found: Scored | None, keys: Collection[str]) -> Metrics | None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bench import methods
+from bench.metrics.catalogue import METRIC_FILES
 from bench.plan import digests
 from bench.protocol import Protocol
 from bench.system import environment, reading
@@ -22,6 +23,15 @@ def protocol_part(protocol: Protocol) -> dict[str, Any]:
     whole = stored_form(protocol=protocol)["protocol"]
     plain = stored_form(protocol=Protocol())["protocol"]
     return {name: value for name, value in whole.items() if name not in Protocol.LATER or value != plain[name]}
+
+
+def selection_part(protocol: Protocol) -> dict[str, dict[str, str]]:
+    """{"selection": {metric: digest of its code}} of metrics to select by that are files of their own; no part of a key
+    where there are none but Hamming loss."""
+    components = METRIC_FILES.components()
+    files = {option: components[option] for option in protocol.criteria if option != "hamming" and option in components}
+    digest = {option: digests.code_digest(one.module, one.path) for option, one in files.items()}
+    return {"selection": digest} if digest else {}
 
 
 def code_parts(info: methods.MethodInfo, loop: str, metrics: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from bench.methods.api import Batch, LinearMethod, Split
 from bench.metrics.catalogue import metric_named
+from bench.metrics.evaluation import TrainingLabels
 from bench.system.blocks import rows_at_once
 from bench.training.checkpoint import Checkpoint
 from bench.training.interleave import pass_on
@@ -114,7 +115,8 @@ def train(
     device, dtype = training.x.device, training.x.dtype
     stack = Stack(modules, linear=True, stackable=modules[0].stackable, device=device, dtype=dtype)
     step = Step(stack, options, training, extra or {})
-    evaluation = None if validation is None else _Validation(validation, modules[0].decision_threshold, options)
+    known = TrainingLabels(training.y.sum(0, dtype=torch.float64), training.y.shape[0])
+    evaluation = None if validation is None else _Validation(validation, modules[0].decision_threshold, known, options)
     return _Training(step, evaluation, Streams(seed, "classifier")).run(options, batches, hooks)
 
 
@@ -162,6 +164,7 @@ class _Validation:
 
     split: Split
     threshold: float
+    training: TrainingLabels
     options: LoopOptions
 
     def losses(self, parameters: dict[str, Tensor], alive: Tensor, epoch: int) -> dict[str, Tensor]:
@@ -169,7 +172,7 @@ class _Validation:
         found = {HAMMING: stacked_hamming(parameters, split=self.split, threshold=self.threshold)}
         others = [option for option in self.options.criteria if option != HAMMING]
         if others and (epoch % self.options.select_every == 0 or epoch == self.options.epochs):
-            found |= stacked_losses(parameters, self.split, self.threshold, others, alive.tolist())
+            found |= stacked_losses(parameters, self.split, self.threshold, others, alive.tolist(), self.training)
         return {option: losses.masked_fill(~alive, torch.inf) for option, losses in found.items()}
 
 

@@ -25,7 +25,8 @@ from torch.utils._pytree import tree_leaves
 
 from bench.methods.api import Batch, Split
 from bench.metrics.catalogue import as_loss, metric_named
-from bench.metrics.classification import evaluate
+from bench.metrics.evaluation import Evaluation, TrainingLabels
+from bench.metrics.measuring import measured
 from bench.training.recording import record
 
 CALLS_BEFORE_RECORDING = 3
@@ -94,7 +95,12 @@ def stacked_linear(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
 
 
 def stacked_losses(
-    parameters: dict[str, Tensor], split: Split, threshold: float, options: Sequence[str], considered: Sequence[bool]
+    parameters: dict[str, Tensor],
+    split: Split,
+    threshold: float,
+    options: Sequence[str],
+    considered: Sequence[bool],
+    training: TrainingLabels | None = None,
 ) -> dict[str, Tensor]:
     """{metric: [K] float64} of K linear classifiers, lower is better: the numbers that a record has of them, from the
     scores [N, c] of one model at a time. Infinite where a score is, and of models not ``considered``.
@@ -109,7 +115,7 @@ def stacked_losses(
         weight, bias = parameters["classifier.weight"][k].detach(), parameters["classifier.bias"][k].detach()
         scores = F.linear(split.x, weight, bias)
         if scores.isfinite().all():
-            values = evaluate(split.y, scores, threshold, [metric.key for metric in metrics])
+            values = measured(Evaluation(split.y, scores, threshold, training=training), metrics)
             losses = [as_loss(metric, values[metric.key]) for metric in metrics]
             found[:, k] = torch.tensor(losses, dtype=torch.float64)
     return dict(zip(options, found.to(split.x.device), strict=True))

@@ -17,7 +17,6 @@ from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted, select
 from bench.methods.api import Split
-from bench.metrics.classification import evaluate
 from bench.plan.keys import protocol_part
 from bench.protocol import Protocol
 from bench.records.record import Result
@@ -139,15 +138,6 @@ def test_candidates_of_the_same_epoch_are_scored_once() -> None:
     fitted = Fitted([one], 0.5, None, [1], "hamming", {"ranking": [one], "micro-f1": [one]})
     evaluated([{}], [], fitted, Prepared(problem_of(splits["train"]), splits))
     assert len(calls) == 2
-
-
-def test_metrics_asked_for_by_key_are_those_of_all() -> None:
-    split = random_split(40, 5, 6, 0)
-    scores = torch.randn(40, 6, dtype=torch.float64)
-    every = evaluate(split.y, scores, 0.0)
-    assert evaluate(split.y, scores, 0.0, ["one_error", "micro_f1"]) == {
-        key: every[key] for key in ("micro_f1", "one_error")
-    }
 
 
 def test_old_keys_hold_and_new_settings_are_part_of_new_ones() -> None:
