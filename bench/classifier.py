@@ -200,11 +200,11 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         options = dict(self.options or {})
         made = recipe(Variant(name=self.method, base=self.method, options=options))
         points = made.points if validation else [made.options]
-        problem = problem_of(self.dataset, prepared["train"], protocol.fidelity)
-        fitted = _fitted(self.method, points, Prepared(problem, prepared), protocol, self.seed, made.info.gradient)
+        inputs = Prepared(problem_of(self.dataset, prepared["train"], protocol.fidelity), prepared)
+        fitted = _fitted(self.method, points, inputs, protocol, self.seed, made.info.gradient)
         chosen, self.validation_ = 0, {}
         if validation:
-            chosen, found = choice(fitted, prepared["val"])
+            chosen, found = choice(fitted, inputs)
             self.validation_ = (found[chosen] or ({},))[0]
         best = fitted.candidates[chosen]
         self.options_, self.epoch_, self.threshold_ = points[chosen], best.epoch, fitted.threshold

@@ -13,8 +13,8 @@ from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted, select
 from bench.methods.api import Split
 from bench.metrics.catalogue import PAPER_METRICS, metric_named
-from bench.metrics.classification import evaluated as metrics_of_records
-from bench.metrics.evaluation import Evaluation
+from bench.metrics.classification import evaluate
+from bench.metrics.evaluation import Evaluation, TrainingLabels
 from bench.metrics.measuring import measured
 from bench.records import artifacts
 from bench.records.record import AlsoSelected, Curves, GridPoint, Metrics, Result, Selected
@@ -26,8 +26,8 @@ def evaluated(
     points: Sequence[dict[str, Any]], grid_names: Sequence[str], fitted: Fitted, prepared: Prepared
 ) -> tuple[Result, Tensor, Candidate]:
     """All points on validation data, the choice among them, then all on test data, which the choice never sees."""
-    chosen, validation = choice(fitted, prepared.splits["val"])
-    test = [_scored(candidate, prepared.splits["test"], fitted) for candidate in fitted.candidates]
+    chosen, validation = choice(fitted, prepared)
+    test = [_scored(candidate, "test", fitted, prepared) for candidate in fitted.candidates]
     best, best_validation, best_test = fitted.candidates[chosen], validation[chosen], test[chosen]
     assert best_validation is not None
     assert best_test is not None
@@ -67,9 +67,9 @@ def evaluated(
     return result, best_test[1], best
 
 
-def choice(fitted: Fitted, validation: Split) -> tuple[int, list[Scored | None]]:
+def choice(fitted: Fitted, prepared: Prepared) -> tuple[int, list[Scored | None]]:
     """(the grid point chosen on validation data, every point's metrics and scores there)."""
-    found = [_scored(candidate, validation, fitted) for candidate in fitted.candidates]
+    found = [_scored(candidate, "val", fitted, prepared) for candidate in fitted.candidates]
     return _chosen(found, fitted.selection), found
 
 
@@ -91,7 +91,7 @@ def _also_selected(
         candidate = fitted.also[option][position]
         if candidate.epoch == fitted.candidates[position].epoch:
             return known[split][position]
-        return _scored(candidate, prepared.splits[split], fitted)
+        return _scored(candidate, split, fitted, prepared)
 
     validation = [of(position, "val") for position in range(len(fitted.candidates))]
     point = _chosen(validation, option)
@@ -107,17 +107,20 @@ def scored(candidate: Candidate, part: Split, threshold: float) -> Scored | None
 
     The metrics are those of the scores as they are: what is done to a score for display (a sigmoid, say) makes ties.
     """
-    return _scored(candidate, part, Fitted([candidate], threshold, None, []))
-
-
-def _scored(candidate: Candidate, part: Split, fitted: Fitted) -> Scored | None:
-    """The metrics of every record, and those that the job selects by."""
     if not candidate.usable:
         return None
     scores = candidate.scores(part.x)
-    evaluation = Evaluation(part.y, scores, fitted.threshold, training=fitted.training)
-    values = metrics_of_records(evaluation)
+    return evaluate(part.y, scores, threshold), scores
+
+
+def _scored(candidate: Candidate, split: str, fitted: Fitted, prepared: Prepared) -> Scored | None:
+    """As :func:`scored`, with the metrics that the job selects by."""
+    if (found := scored(candidate, prepared.splits[split], fitted.threshold)) is None:
+        return None
+    values, scores = found
     further = [metric for metric in map(metric_named, fitted.criteria) if metric.key not in values]
+    training = TrainingLabels(prepared.problem.positives, prepared.problem.n_samples)
+    evaluation = Evaluation(prepared.splits[split].y, scores, fitted.threshold, training=training)
     return values | measured(evaluation, further), scores
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import methods
-from bench.job.inputs import Prepared, training_labels
+from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted
 from bench.methods.api import Method
 from bench.training.seeding import stream_seed
@@ -38,4 +38,4 @@ def fit_method(
         if on_point:
             on_point(done, len(points))
     also = dict.fromkeys(criteria[1:], candidates)
-    return Fitted(candidates, threshold, None, [1] * len(points), criteria[0], also, training_labels(prepared))
+    return Fitted(candidates, threshold, None, [1] * len(points), criteria[0], also)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench import methods
 from bench.job.build import OpenCheckpoint, Progress, linear_module, loop_options, per_sample_tensors
-from bench.job.inputs import Prepared, training_labels
+from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted
 from bench.methods.api import LinearMethod
 from bench.protocol import Protocol
@@ -86,7 +86,6 @@ def fit_linear(
         [len(part) for part in parts],
         selection,
         {criterion: in_order[criterion] for criterion in others},
-        training_labels(prepared),
     )
 
 

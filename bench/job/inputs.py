@@ -11,7 +11,6 @@ import torch
 
 from bench.datasets.dataset import Dataset
 from bench.methods.api import Problem, Split
-from bench.metrics.evaluation import TrainingLabels
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,6 @@ def prepare(dataset: Dataset, scaling: str, fidelity: str, device: torch.device,
         for split, x in arrays.items()
     }
     return Prepared(problem_of(dataset.name, splits["train"], fidelity), splits)
-
-
-def training_labels(prepared: Prepared) -> TrainingLabels:
-    """Frequencies of the training labels."""
-    return TrainingLabels(prepared.problem.positives, prepared.problem.n_samples)
 
 
 def problem_of(dataset: str, train: Split, fidelity: str) -> Problem:

@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor
 
 from bench.metrics.catalogue import as_loss, metric_named
-from bench.metrics.evaluation import TrainingLabels
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,6 @@ class Fitted:
     """The metric, by its name in `list metrics`, that the candidates were kept by and one of them is chosen by."""
     also: Mapping[str, list[Candidate]] = field(default_factory=dict)
     """{metric: the candidates kept by it}, of further metrics."""
-    training: TrainingLabels | None = None
-    """Frequencies of the training labels, which some metrics go by."""
 
     @property
     def criteria(self) -> tuple[str, ...]:

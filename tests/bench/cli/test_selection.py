@@ -13,6 +13,7 @@ import pytest
 
 from bench import methods
 from bench.cli.main import main
+from bench.plan import digests
 
 ROOT = Path(__file__).parent.parent.parent.parent
 PAGE = (ROOT / "docs/selection.md").read_text(encoding="utf-8")
@@ -169,3 +170,34 @@ class Late(LinearMethod):
     def objective(self, batch):
         return binary_cross_entropy_with_logits(batch.z, batch.y) * self.scale * self.scale
 """
+
+
+def test_a_metric_of_ones_own_selects_and_its_code_is_part_of_the_key(
+    capsys: pytest.CaptureFixture[str], own: Path
+) -> None:
+    (own / "metrics").mkdir()
+    (own / "metrics/size.py").write_text(SIZE, encoding="utf-8")
+    command = ["--methods-dir", "own", "run", "--datasets", "data.npz", "--methods", "FL", "ML-KNN"]
+    assert main([*command, "--epochs", "4", "--selection", "size", "--also-select", "ranking"]) == 0
+    for name in ("FL", "ML-KNN"):
+        path = f"results/runs/data@npz/{name}/seed-0.json"
+        found, key = result(path), json.loads(Path(path).read_text(encoding="utf-8"))["key"]
+        assert found["val"]["size"] == found["grid"][0]["val"]["size"] > 0
+        assert set(key["selection"]) == {"size", "ranking"}
+    assert "stale" not in shown(capsys, "--methods-dir", "own", "table", "--metric", "ranking")
+    # Another text with the same numbers is current, by the probe; other numbers are stale.
+    (own / "metrics/size.py").write_text(SIZE.replace("abs().mean()", "abs().mean() * 2 / 2"), encoding="utf-8")
+    digests.forget_sources()
+    assert "same numbers on the probe" in shown(capsys, "--methods-dir", "own", "table", "--metric", "ranking")
+
+
+SIZE = '''
+"""Mean absolute score."""
+
+TITLE = "Size"
+LOWER_IS_BETTER = False
+
+
+def metric(evaluation):
+    return float(evaluation.scores.abs().mean())
+'''
