@@ -98,7 +98,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         vector y is one label.
 
         ``validation`` is a pair (X, y), or the share of the rows that is held out at random: epoch and grid point are
-        chosen by its Hamming loss. Without it the method's default options are trained to the last epoch.
+        chosen on it, by Hamming loss where the protocol has no other ``selection``. Without it the method's default
+        options are trained to the last epoch.
         """
         X, y = validate_data(self, X, y, multi_output=True, dtype=np.float32, order="C")
         values = _two_values(y)
@@ -200,11 +201,11 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         made = recipe(Variant(name=self.method, base=self.method, options=options))
         protocol = with_settings(protocol, made.settings)
         points = made.points if validation else [made.options]
-        problem = problem_of(self.dataset, prepared["train"], protocol.fidelity)
-        fitted = _fitted(self.method, points, Prepared(problem, prepared), protocol, self.seed, made.info.gradient)
+        inputs = Prepared(problem_of(self.dataset, prepared["train"], protocol.fidelity), prepared)
+        fitted = _fitted(self.method, points, inputs, protocol, self.seed, made.info.gradient)
         chosen, self.validation_ = 0, {}
         if validation:
-            chosen, found = choice(fitted, prepared["val"])
+            chosen, found = choice(fitted, inputs)
             self.validation_ = (found[chosen] or ({},))[0]
         best = fitted.candidates[chosen]
         self.options_, self.epoch_, self.threshold_ = points[chosen], best.epoch, fitted.threshold
@@ -263,7 +264,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         protocols = _settings().protocols
         if self.protocol not in protocols:
             raise ValueError(f"there is no protocol {self.protocol!r}; bench.toml has {', '.join(protocols)}")
-        return protocols[self.protocol]
+        return msgspec.structs.replace(protocols[self.protocol], also_select=())
 
     def _labels_like(self, y: Any, rows: int, labels: int, values: np.ndarray) -> np.ndarray:
         y = np.asarray(y).reshape(len(y), -1)
@@ -302,7 +303,7 @@ def _fitted(
     with threads(protocol.threads):
         if gradient:
             return fit_linear(name, points, prepared, protocol, seed)
-        return fit_method(name, points, prepared, seed)
+        return fit_method(name, points, prepared, seed, protocol.criteria)
 
 
 def _two_values(y: np.ndarray) -> np.ndarray:

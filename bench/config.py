@@ -217,7 +217,9 @@ def _known_protocol(protocol: str, where: str, raw: dict[str, Any], path: Path) 
 
 
 LEAST = {"epochs": 1, "minimum_steps": 0, "batch_size": 2, "stack": 1, "threads": 1, "weight_decay": 0}
+LEAST |= {"patience": 0, "select_every": 1}
 MOST = {"epochs": 10**6, "minimum_steps": 10**9, "batch_size": 10**9, "stack": 4096, "threads": 1024}
+MOST |= {"patience": 10**6, "select_every": 10**6}
 POSITIVE = ("learning_rate", "eps")
 
 
@@ -303,8 +305,16 @@ def describe_protocol(settings: dict, selects: bool = True) -> str:
         f"linear classifier, AdamW{' (AMSGrad)' if p.amsgrad else ''}, learning rate {p.learning_rate:g}, "
         f"weight decay {p.weight_decay:g} (biases {p.bias_weight_decay:g}), batch {p.batch_size}, {epochs}, {scaling}, "
         f"clip {p.effective_clip}, fidelity {p.fidelity}, {p.precision}"
-        + ("; epoch and grid point by validation Hamming loss." if selects else ".")
+        + (f"; {_selection_in_words(p)}." if selects else ".")
     )
+
+
+def _selection_in_words(protocol: Protocol) -> str:
+    metric = "Hamming loss" if protocol.selection == "hamming" else protocol.selection
+    text = f"epoch and grid point by validation {metric}"
+    if protocol.select_every > 1 and protocol.selection != "hamming":
+        text += f", every {protocol.select_every} epochs"
+    return text + (f", at most {protocol.patience} epochs without a better one" if protocol.patience else "")
 
 
 def with_settings(protocol: Protocol, settings: Mapping[str, Any]) -> Protocol:

@@ -22,17 +22,29 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: float = 1e-4
     fidelity: Literal["official", "paper"] = "official"
     clip: Literal["joint", "separate", "none", "fidelity"] = "fidelity"
-    selection: Literal["hamming"] = "hamming"
+    selection: str = "hamming"
+    """The validation metric, by its name in `list metrics`, that epochs and grid points are chosen by."""
     stack: int = 8
     threads: int = 1
     precision: Literal["float32", "tf32", "float64"] = "float32"
     """tf32: float32, but a GPU's matrix products in training may round their factors to 10 bits; metrics never do."""
     SHARED: ClassVar[frozenset[str]] = frozenset(
-        {"scaling", "fidelity", "selection", "also_select", "stack", "threads", "precision"}
+        {"scaling", "fidelity", "selection", "also_select", "select_every", "stack", "threads", "precision"}
     )
     """Settings that the data, the selection and the machine have to do with; the others are of the training."""
-    LATER: ClassVar[frozenset[str]] = frozenset()
+    also_select: tuple[str, ...] = ()
+    """Further metrics; a training keeps the best epoch by each, and a grid its best point."""
+    patience: int = 0
+    """Epochs without a better value of the selecting metric after which a model stops; 0: it never does."""
+    select_every: int = 1
+    """Epochs from one evaluation of these metrics to the next, the last one included; Hamming loss has each epoch."""
+    LATER: ClassVar[frozenset[str]] = frozenset({"also_select", "patience", "select_every"})
     """Settings that came after the first records: a key leaves them out where they have their defaults."""
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """The metrics to select by; the first one selects what the result is of."""
+        return self.selection, *self.also_select
 
     @property
     def effective_clip(self) -> Literal["joint", "separate", "none"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from bench import config as configuration
 from bench.cli.options import (
@@ -18,6 +19,7 @@ from bench.cli.options import (
     Folds,
     Format,
     Names,
+    Patience,
     Processes,
     Real,
     Repeats,
@@ -33,7 +35,7 @@ from bench.datasets.catalog import data_folders
 from bench.datasets.transforming import in_folds
 from bench.errors import UsageError
 from bench.methods import infos
-from bench.metrics.catalogue import RECOVERY_METRICS
+from bench.metrics.catalogue import RECOVERY_METRICS, check_criteria
 from bench.plan import digests
 from bench.plan.states import collect
 from bench.plan.tracks import make_plan, make_recovery_plan, recovery_variants
@@ -63,6 +65,10 @@ def run(
     seeds: Seeds = None,
     device: str = "auto",
     epochs: Epochs = None,
+    selection: str | None = None,
+    also_select: Names = None,
+    patience: Patience = None,
+    select_every: Epochs = None,
     jobs: str = "1",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
@@ -99,6 +105,15 @@ def run(
         auto, cpu, cuda or cuda:N.
     epochs
         Train for exactly this many epochs instead of the protocol's; those of a variant's own stay.
+    selection
+        The metric on validation data that epochs and grid points are chosen by, of `list metrics`, instead of the
+        protocol's (hamming).
+    also_select
+        Further metrics: one training keeps the best epoch and grid point by each, for `table --selected-by`.
+    patience
+        Stop a model after so many epochs without a better value of the selecting metric. 0: never.
+    select_every
+        Compute metrics to select by, other than hamming, every so many epochs and in the last. Default: 1.
     jobs
         Processes to spread the jobs over, longest jobs first: a number, or auto for as many as the cores hold or the
         GPUs' memory allows. With --backend 1 and auto both mean every worker of the cluster.
@@ -138,7 +153,8 @@ def run(
     """
     if verify:
         digests.verify()
-    config = configuration.load()
+    given = {"selection": selection, "also_select": also_select and tuple(also_select)}
+    config = _with_protocols(configuration.load(), {**given, "patience": patience, "select_every": select_every})
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
     rows = chosen_variants(config, methods)
@@ -251,6 +267,16 @@ def _in_folds(names: list[str], folds: int | None, repeats: int | None, stratifi
     if repeats is not None or stratified:
         raise UsageError(f"{'--stratified' if stratified else '--repeats'} goes with --folds N.")
     return names
+
+
+def _with_protocols(config: Config, given: dict[str, Any]) -> Config:
+    """The configuration with these settings in every protocol; None: the protocol's own."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    protocols = {name: replace(protocol, **changes) for name, protocol in config.protocols.items()}
+    if changes:
+        for protocol in protocols.values():
+            check_criteria(protocol.criteria, "--selection and --also-select")
+    return replace(config, protocols=protocols)
 
 
 def _shard(text: str | None) -> tuple[int, int]:

@@ -32,7 +32,7 @@ from bench.cli.options import (
 from bench.datasets.catalog import resolve
 from bench.datasets.source import Source
 from bench.errors import UsageError
-from bench.metrics.catalogue import PAPER_METRICS
+from bench.metrics.catalogue import PAPER_METRICS, metric_named
 from bench.plan.states import unusable
 from bench.records.artifacts import SCORES
 from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
@@ -53,6 +53,7 @@ def table(
     number: Count | None = None,
     metric: str | None = None,
     per_label: str | None = None,
+    selected_by: str | None = None,
     form: Format = "terminal",
     methods: Names = None,
     datasets: Names = None,
@@ -78,6 +79,9 @@ def table(
         hamming, ranking, coverage, average-precision, or another of `list metrics`.
     per_label
         A data set: the labels' own AP, F1 and AUC, with counts of positives, from kept test scores.
+    selected_by
+        The metric on validation data that chose epochs and grid points, of records that `run` selected by it
+        (--selection) or besides (--also-select). Default: the protocol's.
     form
         terminal, markdown, latex, html, csv or json.
     methods
@@ -110,10 +114,11 @@ def table(
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
     rule = chosen_rule(decision, target, metric)
+    selecting = None if selected_by is None else metric_named(selected_by)
     if per_label is not None:
-        chosen = Selection(origin, results, data, methods, [per_label], seeds, *rule)
+        chosen = Selection(origin, results, data, methods, [per_label], seeds, *rule, selected_by=selecting)
         return _labels(per_label, (number, metric, datasets), chosen, form, digits)
-    selection = Selection(origin, results, data, methods, datasets, seeds, *rule)
+    selection = Selection(origin, results, data, methods, datasets, seeds, *rule, selected_by=selecting)
     if number == 1:
         print(render_datasets(dataset_frame(selection.config, selection.data_folders), form), end="")
         return 0

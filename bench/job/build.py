@@ -37,6 +37,9 @@ def loop_options(protocol: Protocol, rows: int) -> LoopOptions:
         bias_weight_decay=protocol.bias_weight_decay,
         amsgrad=protocol.amsgrad,
         clip=protocol.effective_clip,
+        criteria=protocol.criteria,
+        select_every=protocol.select_every,
+        patience=protocol.patience,
         tf32=protocol.precision == "tf32",
     )
 

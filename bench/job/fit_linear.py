@@ -20,7 +20,7 @@ from bench.methods.api import LinearMethod
 from bench.protocol import Protocol
 from bench.system.processes import side_by_side
 from bench.training.checkpoint import Checkpoint
-from bench.training.loop import DivergedError, Hooks, Trained, initialise_classifier, train
+from bench.training.loop import DivergedError, Hooks, Kept, Trained, initialise_classifier, train
 from bench.training.step import LoopOptions
 
 
@@ -46,6 +46,7 @@ def fit_linear(
     Raises
     ------
     DivergedError: when no point of the grid has a finite loss.
+    UsageError: for a metric to select by that is not defined on the validation rows.
     TypeError: for a method that is not gradient-trained.
     """
     cls = methods.method_class(name)
@@ -76,20 +77,25 @@ def fit_linear(
     failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
     if len(failures) == len(outcomes):
         raise failures[0]
-    candidates: dict[int, Candidate] = {}
+    selection, *others = protocol.criteria if "val" in prepared.splits else protocol.criteria[:1]
+    candidates: dict[str, dict[int, Candidate]] = {criterion: {} for criterion in (selection, *others)}
     for positions, outcome, stack in zip(parts, outcomes, stacks, strict=True):
         for k, position in enumerate(positions):
-            if isinstance(outcome, DivergedError):
-                epochs = stack.options.epochs
-                candidates[position] = Candidate(scores=_no_scores, diverged=epochs, epochs=epochs)
-            else:
-                recovered = partial(_distribution, name, points[position], prepared, seed, stack.extra)
-                candidates[position] = _candidate(outcome, k, stack.options.epochs, recovered)
+            recovered = partial(_distribution, name, points[position], prepared, seed, stack.extra)
+            epochs = stack.options.epochs
+            for criterion, found in candidates.items():
+                if isinstance(outcome, DivergedError):
+                    found[position] = Candidate(scores=_no_scores, diverged=epochs, epochs=epochs)
+                else:
+                    found[position] = _candidate(outcome, outcome.also.get(criterion, outcome), k, epochs, recovered)
+    in_order = {criterion: [found[i] for i in range(len(points))] for criterion, found in candidates.items()}
     return Fitted(
-        [candidates[i] for i in range(len(points))],
+        in_order[selection],
         cls.decision_threshold,
         max(stack.options.epochs for stack in stacks),
         [len(part) for part in parts],
+        selection,
+        {criterion: in_order[criterion] for criterion in others},
     )
 
 
@@ -178,16 +184,17 @@ def _read_by_prepare(cls: type[LinearMethod], point: dict[str, Any]) -> str:
 
 
 def _candidate(
-    trained: Trained, k: int, epochs: int, recovered: Callable[[dict[str, Tensor]], Tensor | None]
+    trained: Trained, kept: Kept, k: int, epochs: int, recovered: Callable[[dict[str, Tensor]], Tensor | None]
 ) -> Candidate:
-    parameters = {name: value[k] for name, value in trained.parameters.items()}
+    parameters = {name: value[k] for name, value in kept.parameters.items()}
     return Candidate(
         scores=partial(linear_scores, parameters),
         distribution=partial(recovered, parameters),
         parameters=parameters,
-        epoch=trained.epochs[k],
+        epoch=kept.epochs[k],
         epochs=epochs,
         diverged=trained.diverged[k],
+        stopped=trained.stopped[k],
         losses=trained.losses[k],
         hamming=trained.hamming[k],
     )

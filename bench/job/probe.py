@@ -136,12 +136,19 @@ def _classification(request: ProbeRequest, training: Training, asked: list[bool]
     if request.gradient:
         fitted = fit_linear(request.base, points, prepared, protocol, seed=0, training=request.training)
     else:
-        fitted = fit_method(request.base, points, prepared, seed=0)
+        fitted = fit_method(request.base, points, prepared, 0, protocol.criteria)
     result, scores, best = evaluated(points, (), fitted, prepared)
     rounded = evaluate(prepared.splits["test"].y, (scores["test"] * ROUNDED).round() / ROUNDED, fitted.threshold)
     values: dict[str, Any] = {"point": result.selected.point, "epoch": result.selected.epoch}
     for name, metrics in (("val", result.val), ("test", result.test), ("rounded", rounded)):
         values |= {f"{name} {metric}": value for metric, value in metrics.items()}
+    for option, also in (result.also_selected or {}).items():
+        values |= {f"by {option} point": also.point, f"by {option} epoch": also.epoch}
+        values |= {
+            f"by {option} {split} {metric}": value
+            for split, found in (("val", also.val), ("test", also.test))
+            for metric, value in found.items()
+        }
     for number, (point, candidate) in enumerate(zip(result.grid, fitted.candidates, strict=True)):
         values |= {f"point {number} {metric}": value for metric, value in (point.val or {}).items()}
         values |= {f"point {number} loss {epoch}": value for epoch, value in enumerate(candidate.losses)}

@@ -6,6 +6,7 @@ A metric is one file, ``bench/metrics/each/NAME.py`` or a user's ``metrics/NAME.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.errors import UsageError, did_you_mean
@@ -79,6 +80,33 @@ def metrics() -> tuple[Metric, ...]:
     UsageError: for a file that cannot be read, that declares no metric, or whose name is taken.
     """
     return tuple(_declared(component) for component in METRIC_FILES.components().values())
+
+
+def as_loss(metric: Metric, value: float | None) -> float:
+    """The value on validation rows with the sign that makes lower better.
+
+    Raises
+    ------
+    UsageError: where the metric is not defined on them.
+    """
+    if value is None:
+        raise UsageError(
+            f"{metric.title} is not defined on the validation rows, so nothing can be selected by it; select by "
+            "another metric."
+        )
+    return value if metric.lower_is_better else -value
+
+
+def check_criteria(options: Sequence[str], where: str) -> None:
+    """Refuse metrics to select by where one of them is none, or is named twice."""
+    known = [metric.option for metric in metrics()]
+    for option in options:
+        if option not in known:
+            raise UsageError(
+                f"{where}: nothing can be selected by {option!r}, which is no metric; known: {', '.join(known)}."
+            )
+        if options.count(option) > 1:
+            raise UsageError(f"{where}: {option!r} is named twice among selection and also_select; name it once.")
 
 
 def metric_named(option: str) -> Metric:

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from bench.config import Config, Normalisation, with_epochs
 from bench.datasets.catalog import Missing, Source
 from bench.datasets.transforming import TransformError, components_of
 from bench.errors import UsageError
 from bench.job.recipe import described
 from bench.plan import digests
+from bench.plan.keys import protocol_part
 from bench.protocol import Protocol
 from bench.records.probe_request import ProbeRequest, probe_request
 from bench.records.record import JobName, TrackName
@@ -102,4 +101,4 @@ def transforms_and_code(source: Source) -> tuple[str, ...]:
 def folder_protocols(config: Config, jobs: Iterable[Job], epochs: int | None) -> dict[str, dict[str, Any]]:
     """The protocols of the jobs as all variants share them, for the results folder's manifest."""
     names = sorted({job.source.protocol for job in jobs})
-    return {name: msgspec.to_builtins(with_epochs(config.protocols[name], epochs)) for name in names}
+    return {name: protocol_part(with_epochs(config.protocols[name], epochs)) for name in names}

@@ -28,6 +28,15 @@ def protocol_part(protocol: Protocol) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if name not in Protocol.LATER or value != plain[name]}
 
 
+def selection_part(protocol: Protocol) -> dict[str, dict[str, str]]:
+    """{"selection": {metric: digest of its code}} of metrics to select by that are files of their own; no part of a key
+    where there are none but Hamming loss."""
+    components = METRIC_FILES.components()
+    files = {option: components[option] for option in protocol.criteria if option != "hamming" and option in components}
+    digest = {option: digests.code_digest(one.module, one.path) for option, one in files.items()}
+    return {"selection": digest} if digest else {}
+
+
 def code_parts(info: methods.MethodInfo, loop: str, metrics: str) -> dict[str, Any]:
     """The parts of a key that say which code computes a job's result."""
     return stored_form(

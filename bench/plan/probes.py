@@ -18,7 +18,7 @@ from bench.records.probe_request import ProbeRequest, Probes
 from bench.records.record import Probe
 from bench.system.processes import side_by_side
 
-SOURCE_PARTS = ("method", "loop", "metrics")
+SOURCE_PARTS = ("method", "loop", "metrics", "selection")
 """The parts of a key that are digests of source code: what a probe can stand for."""
 TOLERANCE = 1e-7
 """Relative; another processor's rounding in float64 stays far below."""

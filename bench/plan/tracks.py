@@ -22,7 +22,7 @@ from bench.errors import UsageError
 from bench.job.recipe import Recipe, recipe
 from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
 from bench.plan.jobs import Job, Plan, data_part
-from bench.plan.keys import code_parts, protocol_part, stored_form
+from bench.plan.keys import code_parts, protocol_part, selection_part, stored_form
 from bench.plan.variants import named_variants, variant_folder, variants_of
 from bench.protocol import Protocol
 from bench.records.record import JobName, TrackName
@@ -55,11 +55,16 @@ class Track:
             hyperparameters["training_grid"] = made.settings_grid
         if made.normalisation != "sum":
             hyperparameters["normalisation"] = made.normalisation
-        return self.code(made.info) | stored_form(
-            protocol=protocol_part(protocol),
-            hyperparameters=hyperparameters,
-            seed=seed,
-            data=data,
+        selection = selection_part(protocol) if self.name == "classification" else {}
+        return (
+            self.code(made.info)
+            | selection
+            | stored_form(
+                protocol=protocol_part(protocol),
+                hyperparameters=hyperparameters,
+                seed=seed,
+                data=data,
+            )
         )
 
     def code(self, info: methods.MethodInfo) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from bench import methods
 from bench.config import Config, Variant
 from bench.errors import UsageError, did_you_mean
 from bench.job.recipe import Recipe, recipe
+from bench.metrics.catalogue import check_criteria
 from bench.protocol import setting_in_words, value_in_short
 from bench.text import name_fault
 
@@ -16,6 +17,8 @@ def variants_of(config: Config) -> dict[str, Variant]:
     """Every variant: the paper's, the extra ones, those of bench.toml, then further registered methods by name."""
     registered = methods.names()
     _refuse_unknown(config)
+    for name, protocol in config.protocols.items():
+        check_criteria(protocol.criteria, f"{config.path}: protocols.{name}")
     order = [*config.tables.ranked, *config.tables.extra, *config.variants, *sorted(registered)]
     variants: dict[str, Variant] = {}
     for name in order:

@@ -63,6 +63,10 @@ class GridPoint(msgspec.Struct, frozen=True):
     """Left out of packed records."""
     epochs: int | UnsetType = UNSET
     """Epochs that its training may last, where they are not the result's."""
+    stopped: int | UnsetType = UNSET
+    """The epoch in which it ran out of patience; left out where it did not."""
+    also_epochs: dict[str, int | None] | UnsetType = UNSET
+    """{metric: the epoch that was kept by it}, of the metrics that were selected by besides."""
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -72,6 +76,13 @@ class Selected(msgspec.Struct, frozen=True):
     """None where nothing was chosen."""
     epoch: int | None
     hyperparameters: dict[str, Any]
+
+
+class AlsoSelected(Selected, frozen=True):
+    """The grid point and epoch chosen by a further metric, and its metrics."""
+
+    val: Metrics
+    test: Metrics
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -91,6 +102,8 @@ class Result(msgspec.Struct, frozen=True):
     n_labels: int = msgspec.field(name="labels")
     result_sha256: str | UnsetType = UNSET
     """Of a packed record: the digest of the whole result, curves included."""
+    also_selected: dict[str, AlsoSelected] | UnsetType = UNSET
+    """{metric, by its name in `list metrics`: what it selects}, of the protocol's ``also_select``."""
 
 
 class Further(msgspec.Struct, frozen=True):

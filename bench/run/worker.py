@@ -250,7 +250,7 @@ class JobRun:
                 training=job.training,
             )
         else:
-            fitted = fit_method(job.base, points, self.prepared, seed)
+            fitted = fit_method(job.base, points, self.prepared, seed, protocol.criteria)
         self.stop("fit_seconds")
         return fitted
 

@@ -23,7 +23,10 @@ from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from bench.methods.api import Batch
+from bench.methods.api import Batch, Split
+from bench.metrics.catalogue import as_loss, metric_named
+from bench.metrics.evaluation import Evaluation, TrainingLabels
+from bench.metrics.measuring import measured
 from bench.training.recording import record
 
 CALLS_BEFORE_RECORDING = 3
@@ -89,6 +92,33 @@ def stacked_linear(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
     columns = x.T.contiguous()
     out = flat @ columns if bias is None else torch.addmm(bias.reshape(-1, 1), flat, columns)
     return out.view(models, outputs, x.shape[0]).transpose(1, 2)
+
+
+def stacked_losses(
+    parameters: dict[str, Tensor],
+    split: Split,
+    threshold: float,
+    options: Sequence[str],
+    considered: Sequence[bool],
+    training: TrainingLabels | None = None,
+) -> dict[str, Tensor]:
+    """{metric: [K] float64} of K linear classifiers, lower is better: the numbers that a record has of them, from the
+    scores [N, c] of one model at a time. Infinite where a score is, and of models not ``considered``.
+
+    Raises
+    ------
+    UsageError: for a metric that is not defined on the rows.
+    """
+    metrics = [metric_named(option) for option in options]
+    found = torch.full((len(metrics), len(considered)), torch.inf, dtype=torch.float64)
+    for k in (k for k, wanted in enumerate(considered) if wanted):
+        weight, bias = parameters["classifier.weight"][k].detach(), parameters["classifier.bias"][k].detach()
+        scores = F.linear(split.x, weight, bias)
+        if scores.isfinite().all():
+            values = measured(Evaluation(split.y, scores, threshold, training=training), metrics)
+            losses = [as_loss(metric, values[metric.key]) for metric in metrics]
+            found[:, k] = torch.tensor(losses, dtype=torch.float64)
+    return dict(zip(options, found.to(split.x.device), strict=True))
 
 
 class FoldLinears(TorchFunctionMode):

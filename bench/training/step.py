@@ -34,6 +34,12 @@ class LoopOptions:
     decoupled_decay: bool = True
     """False: the decay is part of the gradient (Adam with L2), which some recovery networks ask for."""
     clip: Clip = "joint"
+    criteria: tuple[str, ...] = ("hamming",)
+    """Metrics on validation data, by their names in `list metrics`, that snapshots are kept by; the first selects."""
+    select_every: int = 1
+    """Epochs from one evaluation of them to the next; Hamming loss has each epoch."""
+    patience: int = 0
+    """Epochs without a better value of the first after which a model stops; 0: it never does."""
     tf32: bool = False
     """True where a GPU may round the factors of the steps' matrix products to 10 bits."""
 
