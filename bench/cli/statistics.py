@@ -6,6 +6,7 @@ import math
 
 from bench.analysis.over_datasets import REGION, significance
 from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
+from bench.analysis.within_folds import folded_columns, folds_in_words
 from bench.cli.options import (
     AnyOrigin,
     DataFolder,
@@ -74,13 +75,15 @@ def stats(
     within = []
     if origin != "reference":  # the scores that test instances are resampled from are not committed
         keys = [table.metric.key for table in tables if table.metric and table.metric.key in RESAMPLED]
-        within = resampled(records.states, rows, control, keys)
+        folds = {tables[0].sources.get(column, column) for part in folded_columns(tables[0]) for column in part}
+        within = resampled([s for s in records.states if s.job.full_dataset not in folds], rows, control, keys)
     if within:
         print(as_text([explanation(control)]))
     for table in tables:
         said = [table.title, *significance(table, rows, control, region)]
         if within and table.metric.key in RESAMPLED:
             said += in_words(within, table.metric, intervals)
+        said += folds_in_words(table, records.states, rows, control)
         print(as_text(said))
     if origin == "reference":
         print(f"{records.note} What its test instances decide is in docs/results.md.")

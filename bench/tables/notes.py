@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from bench.config import Config, describe_protocol
+from bench.dataset_name import dataset_name
+from bench.records.independent_sets import copies_notes, counting_notes
 from bench.records.record import Manifest, Record
 from bench.tables import paper
 from bench.tables.table import FAULTS, MetricTable
@@ -26,8 +28,9 @@ def classification_notes(
     if table.ranked and table.show_ranks:
         notes.append(_rank_note(table, config))
         notes += _incomplete_note(table)
+    notes += counting_notes(table.independent_sets)
     for full, label in labels.items():
-        name, _, extractor = full.partition("@")
+        name, extractor = dataset_name(full).base, dataset_name(full).extractor
         expected = config.datasets.get(name)
         if expected is not None and expected.extractor not in (None, extractor):
             notes.append(f"{label}: features of {extractor}, not the paper's {expected.extractor}.")
@@ -73,9 +76,10 @@ def recovery_notes(
             f"Ranks are among the {len(table.ranked)} methods above the rule; below it stand, unranked, the trivial "
             "baselines and variants of one's own."
         )
-    for family, columns in table.families.items():
-        if len(columns) > 1 and table.averages:
-            notes.append(f"The {len(columns)} sets of {family} count as one in the average rank.")
+    for one in table.independent_sets:
+        if len(one.counted) > 1 and table.averages:
+            notes.append(f"The {len(one.counted)} sets of {one.name} count as one in the average rank.")
+    notes += copies_notes(table.independent_sets)
     return notes + _fault_notes(table, states, labels)
 
 
