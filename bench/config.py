@@ -67,6 +67,8 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ranked: list[str] = []
     extra: list[str] = []
     datasets: list[str] = []
+    families: dict[str, list[str]] = {}
+    """{family: sets that depend on each other, such as samples of one corpus}: each family counts as one set."""
 
 
 class RecoveryRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ import math
 
 from bench.analysis.over_datasets import REGION, significance
 from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
+from bench.analysis.within_folds import folded_columns, folds_in_words
 from bench.cli.options import (
     AnyOrigin,
     DataFolder,
@@ -87,13 +88,16 @@ def stats(
         # Kept scores are resampled by the fixed threshold.
         able = [table.metric for table in tables if table.metric and not (decision and table.metric.decision)]
         keys = [metric.key for metric in able if metric.key in RESAMPLED]
-        within = resampled(records.states, rows, control, keys) if keys else []
+        folds = {tables[0].sources.get(column, column) for part in folded_columns(tables[0]) for column in part}
+        alone = [state for state in records.states if state.job.full_dataset not in folds]
+        within = resampled(alone, rows, control, keys) if keys else []
     if within:
         print(as_text([explanation(control)]))
     for table in tables:
         said = [table.title, *significance(table, rows, control, region)]
         if within and table.metric.key in keys:
             said += in_words(within, table.metric, intervals)
+        said += folds_in_words(table, records.states, rows, control)
         print(as_text(said))
     if origin == "reference":
         print(f"{records.note} What its test instances decide is in docs/results.md.")

@@ -228,7 +228,7 @@ def compare(
     print(render_comparison(frame, config, form, reasons, colour), end="")
     if form in ("terminal", "markdown"):
         found = claims([paper_table(one, config) for one in PAPER_METRICS], tables)
-        heading = f"\nThe paper's claims, here on {', '.join(tables[0].columns)}:"
+        heading = f"\nThe paper's claims, here on {', '.join(one.name for one in tables[0].independent_sets)}:"
         print(
             as_text([heading, claims_grid(found), claims_note(found)], "pipe" if form == "markdown" else "simple"),
             end="",

@@ -11,6 +11,7 @@ from bench.config import Config, describe_protocol
 from bench.dataset_name import plain_name
 from bench.protocol import Protocol, setting_in_words
 from bench.records.convergence import cut_short_note
+from bench.records.independent_sets import copies_notes, counting_notes
 from bench.records.record import Manifest, Provenance, Record
 from bench.tables import paper
 from bench.tables.table import FAULTS, MetricTable
@@ -33,6 +34,7 @@ def classification_notes(
     if table.ranked and table.show_ranks:
         notes.append(_rank_note(table, config))
         notes += _incomplete_note(table)
+    notes += counting_notes(table.independent_sets)
     for full, label in {plain_name(full): plain_name(label) for full, label in labels.items()}.items():
         name, _, extractor = full.partition("@")
         expected = config.datasets.get(name)
@@ -82,9 +84,10 @@ def recovery_notes(
             f"Ranks are among the {len(table.ranked)} methods above the rule; below it stand, unranked, the trivial "
             "baselines and variants of one's own."
         )
-    for family, columns in table.families.items():
-        if len(columns) > 1 and table.averages:
-            notes.append(f"The {len(columns)} sets of {family} count as one in the average rank.")
+    for one in table.independent_sets:
+        if len(one.counted) > 1 and table.averages:
+            notes.append(f"The {len(one.counted)} sets of {one.name} count as one in the average rank.")
+    notes += copies_notes(table.independent_sets)
     return notes + _fault_notes(table, states, labels)
 
 

@@ -12,8 +12,8 @@ from bench.records import record
 
 README = (Path(__file__).resolve().parents[3] / "results/README.md").read_text(encoding="utf-8")
 SHAPES = (
-    "Record", "Result", "Further", "RecoveryResult", "GridPoint", "Selected", "AlsoSelected", "Curves", "Failure", "Cost", "Decided",
-    "Decisions", "Provenance",
+    "Record", "Result", "Further", "RecoveryResult", "GridPoint", "Selected", "AlsoSelected", "Curves", "Failure",
+    "Cost", "Decided", "Decisions", "Provenance",
 )  # fmt: skip
 
 
