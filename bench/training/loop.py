@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from bench.methods.api import Batch, LinearMethod, Split
 from bench.system.blocks import rows_at_once
 from bench.training.checkpoint import Checkpoint
-from bench.training.interleave import pass_on
 from bench.training.seeding import Streams, generator
 from bench.training.stack import Stack, stacked_linear
 from bench.training.step import LoopOptions, Step
@@ -198,7 +197,6 @@ class _Training:
             self.streams.seed_noise(epoch, number, self.device)
             with _products_in(tf32):
                 total += self.step(index) * len(index)
-            pass_on()
         loss = total / len(rows)
         self.alive &= loss.isfinite()
         for value in self.stack.parameters.values():  # the last step may have broken what its loss did not show

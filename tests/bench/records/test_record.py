@@ -33,7 +33,7 @@ def test_what_is_written_is_read_again(track: str, tmp_path: Path) -> None:
         protocol="small",
         key={"seed": 0},
         status="done",
-        cost=record.Cost(seconds=1.5, together=2, stacks_that_did_not_fit=[8]),
+        cost=record.Cost(seconds=1.5, stacks_that_did_not_fit=[8]),
         environment={},
         **{track: RESULTS[track]},  # type: ignore[arg-type]
         probe={"test hamming": 0.1, "epoch": None},
