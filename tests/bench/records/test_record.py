@@ -45,6 +45,19 @@ def test_what_is_written_is_read_again(track: str, tmp_path: Path) -> None:
     assert record.read_record(path).metrics == {"hamming": 0.25, "average_precision": None}
 
 
+def test_a_field_of_an_earlier_version_is_passed_over(tmp_path: Path) -> None:
+    cost = record.Cost(seconds=1.5)
+    done = record.Record(record.JobName("set", "npz", "FL", 0), "FL", "small", {"seed": 0}, "done", cost, {})
+    done = msgspec.structs.replace(done, result=RESULTS["result"])
+    body = msgspec.json.decode(record.encode(done))
+    del body["checksum"]
+    body["cost"]["together"] = 2
+    path = record.record_path(tmp_path, done.job)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(msgspec.json.encode({**body, "checksum": record._checksum(body)}))
+    assert record.read_record(path) == done
+
+
 METRICS: record.Metrics = {"hamming": 0.25, "average_precision": None}
 RESULTS = {
     "result": record.Result(
