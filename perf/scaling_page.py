@@ -177,11 +177,6 @@ TEXT = """## Spreading a run
 - **One machine.** `--jobs auto` takes as many processes as the cores hold (one thread a job, for torch, BLAS and OpenMP
   alike) or, with GPUs, one a device and more where the peaks that records measured allow it. Features in the canonical
   layout are memory-mapped: processes share them. The longest jobs start first.
-- **One GPU, several seeds and methods.** `--together 5` has a process train five gradient-trained jobs on the same data in
-  turns, a step each: on a GPU every job queues its steps on a stream of its own, so that they run side by side, and
-  the data are there once. Results are those of jobs alone, bit for bit; a job for which memory runs out beside the others runs
-  again alone. A record's `seconds` are those in which its job had the turn, and its peaks of memory are of all five. Without a GPU nothing is gained. What is gained on one has not been measured:
-  `python -m perf.gpu --together 5 --no-plain` does.
 - **Dask, Ray.** `bench run --backend dask --address tcp://scheduler:8786` or `--backend ray --address host:6379` hand
   jobs to a cluster that is there already (extras `dask` and `ray`). Every worker must see the same results folder, the
   same data under the same paths, and the same code; this is checked at the start. Workers write their records

@@ -226,9 +226,8 @@ def _average_rank_shares(tables: Sequence[MetricTable], weights: np.ndarray) -> 
         whole = averaged.loc[:, averaged.notna().all()]
         columns = [[column for column in one.counted if column in whole] for one in table.independent_sets]
         complete = np.array([bool(of_set) for of_set in columns])
-        means = np.array([whole[of_set].mean(axis=1).to_numpy() for of_set in columns if of_set]).reshape(
-            -1, len(whole)
-        )
+        means = np.array([whole[of_set].mean(axis=1).to_numpy() for of_set in columns if of_set])
+        means = means.reshape(int(complete.sum()), len(whole))
         used = weights[:, complete]
         sets = max(sets, int(complete.sum()))
         averages = dict(zip(averaged.index, means.T @ used.T / used.sum(1).clip(1), strict=True))

@@ -74,7 +74,6 @@ Seeds = Annotated[
 Seed = Annotated[int, _whole(0, MOST_SEED)]
 Epochs = Annotated[int | None, _whole(1, MOST_EPOCHS)]
 Patience = Annotated[int | None, _whole(0, MOST_EPOCHS)]
-Processes = Annotated[int, _whole(1, MOST_PROCESSES)]
 Digits = Annotated[int, _whole(1, 10)]
 Count = Annotated[int, _whole(0, 10**9)]
 """A place or a number of things, from 0."""

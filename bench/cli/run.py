@@ -20,7 +20,6 @@ from bench.cli.options import (
     Format,
     Names,
     Patience,
-    Processes,
     Real,
     Repeats,
     Seeds,
@@ -78,7 +77,6 @@ def run(
     ] = None,
     fresh: Switch = False,
     retry: Literal["failed"] | None = None,
-    together: Processes = 1,
     timeout: Timeout = None,
     shard: str | None = None,
     backend: Literal["local", "dask", "ray"] = "local",
@@ -128,9 +126,6 @@ def run(
         Run everything again; old records are set aside.
     retry
         "failed" runs what has failed and nothing else.
-    together
-        How many gradient-trained jobs on the same data a process trains in turns, a step each. On a GPU their steps
-        then run side by side and the data are there once; without one nothing is gained. Memory is needed for all.
     timeout
         Seconds a job may take; it is stopped then, and recorded as failed.
     shard
@@ -175,7 +170,6 @@ def run(
         only_failed=retry == "failed",
         shard=_shard(shard),
         cluster=_cluster(backend, address, jobs, timeout),
-        together=_together(together, backend, timeout),
     )
     if dry_run:
         return show_plan(plan, config, store, options)
@@ -297,14 +291,6 @@ def _cluster(backend: str, address: str | None, jobs: str, timeout: float | None
     if timeout is not None:
         raise UsageError("--timeout stops processes of this machine; it does not go with --backend.")
     return Cluster("dask" if backend == "dask" else "ray", address, 0 if jobs == "1" else job_count(jobs))
-
-
-def _together(together: int, backend: str, timeout: float | None) -> int:
-    if together > 1 and backend != "local":
-        raise UsageError("--together is for the processes of this machine; it does not go with --backend.")
-    if together > 1 and timeout is not None:
-        raise UsageError("--timeout stops a job with its process, and so does not go with --together.")
-    return together
 
 
 def _kept(keep: list | None) -> list[str]:

@@ -175,7 +175,7 @@ def time_left(
     """Remaining time in seconds; None where nothing is left or forecast.
 
     What the missing and the rest of the running jobs were forecast to take, corrected by how forecasts of done ones
-    turned out, divided among as many processes as run now.
+    turned out, divided among as many processes as there are running jobs.
     """
     turned_out = [
         record.cost.seconds / expected[str(record.job)] for record in done if expected.get(str(record.job), 0) > 0
@@ -184,5 +184,4 @@ def time_left(
     rest += [expected[one.job] * (1 - one.done / max(1, one.total)) for one in now if one.job in expected]
     if not rest:
         return None
-    processes = {(one.host, one.pid) for one in now}
-    return sum(rest) * (median(turned_out) if turned_out else 1.0) / max(1, len(processes))
+    return sum(rest) * (median(turned_out) if turned_out else 1.0) / max(1, len(now))

@@ -26,10 +26,6 @@ class Prepared:
         return [array._version for array in (*arrays, self.problem.positives) if array is not None]
 
 
-Loaded = tuple[Dataset, Prepared, list]
-"""With the stamps of the files from before they were read."""
-
-
 def prepare(dataset: Dataset, scaling: str, fidelity: str, device: torch.device, dtype: torch.dtype) -> Prepared:
     """Scale the features, put everything on the device, and describe the problem. Features are copied only if they
     change: a memory-mapped file on the CPU stays one."""

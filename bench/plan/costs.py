@@ -58,7 +58,7 @@ def memory_bytes(job: Job, shape: Shape) -> float:
 
 class CostModel:
     """Forecasts for jobs of one results folder, on a GPU or not. Its records correct them, except those of the other
-    kind of device and of jobs that ran in turns with others. ``typical``: in place of what the harness comes with."""
+    kind of device. ``typical``: in place of what the harness comes with."""
 
     def __init__(self, records: Iterable[Record], gpu: bool, typical: Coefficients | None = None) -> None:
         self.typical: Coefficients = typical or reading.json(TYPICAL, Coefficients)
@@ -66,7 +66,7 @@ class CostModel:
         self._factors: dict[object, list[float]] = defaultdict(list)
         for record in records:
             on_gpu = not str(record.environment.get("device", "")).startswith("cpu")
-            if record.status == "done" and record.result and on_gpu == gpu and record.cost.together == 1:
+            if record.status == "done" and record.result and on_gpu == gpu:
                 shape = self.shapes[record.job.full_dataset] = recorded_shape(record.result)
                 if (protocol := recorded_protocol(record)) is None:
                     continue

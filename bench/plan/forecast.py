@@ -43,10 +43,10 @@ class Total:
         return f"about {duration(self.seconds)} on {places}{left_out}, {self.memory_bytes / 2**30:.1f} GiB of memory"
 
 
-def total(jobs: list[Job], expected: Expected, workers: int, together: int = 1) -> Total:
+def total(jobs: list[Job], expected: Expected, workers: int) -> Total:
     """Seconds on so many processes, memory of the largest jobs that run at once, jobs without a forecast."""
     known = [forecast for job in longest_first(jobs, expected) if (forecast := expected[job.name])]
-    largest = sorted((forecast.memory_bytes for forecast in known), reverse=True)[: workers * together]
+    largest = sorted((forecast.memory_bytes for forecast in known), reverse=True)[:workers]
     return Total(time_on(workers, [forecast.seconds for forecast in known]), sum(largest), len(jobs) - len(known))
 
 
@@ -54,8 +54,7 @@ def jobs_a_device(jobs: Iterable[Job], records: Iterable[Record], device_bytes: 
     """Jobs that may share a GPU: four fifths of it by measured peaks, one where a variant was not measured."""
     peaks: dict[tuple[str, str], int] = {}
     for record in records:
-        if record.cost.together == 1:  # the peak of one that ran in turns is that of several jobs
-            variant = record.job.full_dataset, record.job.variant
-            peaks[variant] = max(peaks.get(variant, 0), record.cost.peak_device_bytes or 0)
+        variant = record.job.full_dataset, record.job.variant
+        peaks[variant] = max(peaks.get(variant, 0), record.cost.peak_device_bytes or 0)
     wanted = [peaks.get((job.name.full_dataset, job.name.variant), 0) for job in jobs]
     return max(1, int(0.8 * device_bytes / max(wanted))) if min(wanted, default=0) else 1

@@ -180,8 +180,6 @@ class Cost(msgspec.Struct, frozen=True, omit_defaults=True):
     peak_memory_bytes: int | None = None
     """Of the process, during the job."""
     peak_device_bytes: int | None = None
-    together: int = 1
-    """Jobs that took turns in the process; peaks are of all of them."""
     stacks_that_did_not_fit: list[int] = []
     """Stack sizes for which memory ran out; smaller ones, which round otherwise in float32, were taken."""
 

@@ -22,5 +22,3 @@ class RunOptions:
     """(which, of how many): every so-manieth job of the plan."""
     cluster: Cluster | None = None
     """Cluster that the jobs run on, if not on this machine."""
-    together: int = 1
-    """Gradient-trained jobs on the same data that a process trains in turns."""

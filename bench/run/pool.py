@@ -1,5 +1,5 @@
-"""Process pool: one loky executor of one process a slot, so that a process that dies takes its own jobs along
-and nothing else.
+"""Process pool: one loky executor of one process a slot, so that a process that dies takes its own job along and
+nothing else.
 
 Jobs whose process was killed are tried once more, each when nothing runs beside it: if it was memory that was lacking,
 there is more of it then. A job that takes too long is stopped with its process, in native code too.
@@ -21,7 +21,7 @@ from typing import Any
 from bench import methods
 from bench.plan.jobs import Job
 from bench.records.record import JobName
-from bench.run.groups import Bundle, own_process
+from bench.run.isolation import own_process
 from bench.system.processes import begin
 
 Call = Callable[..., Any]
@@ -47,10 +47,10 @@ class _Slot:
         self.device = device
         self.executor: Any = None
         self.future: Future | None = None
-        self.bundle: Bundle = ()
+        self.job: Job | None = None
         self.started = 0.0
 
-    def submit(self, call: Call, bundle: Bundle) -> None:
+    def submit(self, call: Call, job: Job) -> None:
         if self.executor is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
@@ -60,9 +60,9 @@ class _Slot:
                 initargs=(os.getpid(), methods.folders()),
                 env={name: str(self.threads) for name in THREAD_VARIABLES},
             )
-        self.bundle, self.started = bundle, time.monotonic()
+        self.job, self.started = job, time.monotonic()
         with _ctrl_c_ignored():  # which the process inherits, and keeps: Ctrl-C is the run's
-            self.future = self.executor.submit(call, bundle, device=self.device)
+            self.future = self.executor.submit(call, job, device=self.device)
 
     @property
     def seconds(self) -> float:
@@ -70,9 +70,9 @@ class _Slot:
 
     def free(self) -> None:
         """Ready for others; a process that is not to run them ends."""
-        if own_process(self.bundle):
+        if self.job is not None and own_process(self.job):
             self.stop()
-        self.future, self.bundle = None, ()
+        self.future = self.job = None
 
     def stop(self) -> None:
         """End the process, whatever it does; it is gone when this returns."""
@@ -84,12 +84,11 @@ class _Slot:
             for process in processes.values():
                 process.join(SECONDS_FOR_A_KILL)
             self.executor.shutdown(wait=False, kill_workers=True)
-        self.executor = None
-        self.future, self.bundle = None, ()
+        self.executor = self.future = self.job = None
 
 
 def fan_out(
-    bundles: Sequence[Bundle],
+    jobs: Sequence[Job],
     call: Call,
     devices: Sequence[str],
     timeout: float | None,
@@ -98,14 +97,14 @@ def fan_out(
     done: Callable[[Job], Any | None],
     look: Callable[[], None],
 ) -> Iterator[Any]:
-    """The members of what ``call(bundle, device=device)`` returns, as bundles are done, or a :class:`Lost` for a job.
+    """What ``call(job, device=device)`` returns, as jobs are done, or a :class:`Lost`.
 
     Parameters
     ----------
-    bundles: started in this order.
+    jobs: started in this order.
     call: picklable; runs in a worker process.
     devices: one for each worker process.
-    timeout: seconds a bundle may take; None: any.
+    timeout: seconds a job may take; None: any.
     say: told of processes that died, in a sentence.
     started: told when a job starts.
     done: the outcome of a job that its process finished before it died or was stopped, else None.
@@ -115,9 +114,9 @@ def fan_out(
     ------
     KeyboardInterrupt: after Ctrl-C, when the running jobs are done; at the second one at once.
     """
-    threads = max(job.protocol.threads for bundle in bundles for job in bundle)
-    slots = [_Slot(threads, device) for device in devices[: len(bundles)]]
-    queue, alone = deque(bundles), deque[Bundle]()
+    threads = max(job.protocol.threads for job in jobs)
+    slots = [_Slot(threads, device) for device in devices[: len(jobs)]]
+    queue, alone = deque(jobs), deque[Job]()
     tried_again: set[JobName] = set()
     with _interrupts(say) as interrupted:
         try:
@@ -130,26 +129,24 @@ def fan_out(
                 look()
                 wait([slot.future for slot in busy if slot.future], SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for slot in busy:
-                    bundle, future = slot.bundle, slot.future
+                    job, future = slot.job, slot.future
+                    assert job is not None
                     assert future is not None
                     if future.done():
                         error = future.exception()
                         seconds = slot.seconds
                         if error is None:
                             slot.free()
-                            yield from future.result()
+                            yield future.result()
                         elif _process_died(error):
                             slot.stop()
-                            for job in bundle:
-                                name, outcome = job.name, done(job)
-                                if outcome is not None:
-                                    yield outcome
-                                    continue
-                                if name not in tried_again:
-                                    tried_again.add(name)
-                                    alone.append((job,))
-                                    say(f"the process of {name} was killed; the job is tried again after the others.")
-                                    continue
+                            if (outcome := done(job)) is not None:
+                                yield outcome
+                            elif job.name not in tried_again:
+                                tried_again.add(job.name)
+                                alone.append(job)
+                                say(f"the process of {job.name} was killed; the job is tried again after the others.")
+                            else:
                                 message = "its process was killed twice, the second time running alone"
                                 yield Lost(job, seconds, message)
                         else:
@@ -158,7 +155,7 @@ def fan_out(
                         seconds = slot.seconds
                         slot.stop()
                         message = f"it took longer than --timeout {timeout:g} seconds and was stopped"
-                        yield from (done(job) or Lost(job, seconds, message) for job in bundle)
+                        yield done(job) or Lost(job, seconds, message)
             if interrupted():
                 raise KeyboardInterrupt
         finally:
@@ -168,8 +165,8 @@ def fan_out(
 
 def _assign(
     slots: list[_Slot],
-    queue: deque[Bundle],
-    alone: deque[Bundle],
+    queue: deque[Job],
+    alone: deque[Job],
     call: Call,
     started: Callable[[Job], None],
 ) -> None:
@@ -180,10 +177,9 @@ def _assign(
         _start(slots[0], alone.popleft(), call, started)
 
 
-def _start(slot: _Slot, bundle: Bundle, call: Call, started: Callable[[Job], None]) -> None:
-    slot.submit(call, bundle)
-    for job in bundle:
-        started(job)
+def _start(slot: _Slot, job: Job, call: Call, started: Callable[[Job], None]) -> None:
+    slot.submit(call, job)
+    started(job)
 
 
 def _process_died(error: BaseException) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,13 +14,15 @@ from bench.config import Config, RunDefaults
 from bench.errors import UsageError
 from bench.plan.forecast import forecasts, jobs_a_device, longest_first, total
 from bench.plan.jobs import Job, Plan
+from bench.plan.keys import stored_form
 from bench.plan.states import JobState, describe, state_of, states_of, survey
+from bench.protocol import Protocol
 from bench.records.locks import abandoned, claimed, tidy
 from bench.records.locks import progress_of as progress_of_job
 from bench.records.record import Failure, Record
 from bench.records.store import Store
 from bench.run.cluster import over_cluster
-from bench.run.groups import bundled, own_process, run_bundle
+from bench.run.isolation import own_process
 from bench.run.manifest import refuse_other_track, settle_manifest
 from bench.run.options import RunOptions
 from bench.run.pool import Lost, fan_out
@@ -100,7 +101,7 @@ def run(plan: Plan, config: Config, store: Store, options: RunOptions) -> int:
     on = devices(options.device) if options.cluster is None else [options.device]
     places = _places(options, jobs, records, on)
     if options.cluster is None:
-        forecast = total(jobs, expected, len(places), _together(options, jobs, places))
+        forecast = total(jobs, expected, len(places))
         say(f"{counted(len(jobs))} to run: {forecast.sentence(len(places))}.")
     _announce(waiting)
     failures, elsewhere = [], 0
@@ -134,14 +135,8 @@ def _places(options: RunOptions, jobs: list[Job], records: list[Record], devices
     if options.jobs == 0 and devices[0] != "cpu" and options.cluster is None:
         from bench.system.hardware import device_bytes
 
-        at_once = jobs_a_device(jobs, records, min(device_bytes(device) for device in devices))
-        return devices * max(1, at_once // options.together)
+        return devices * jobs_a_device(jobs, records, min(device_bytes(device) for device in devices))
     return list(islice(cycle(devices), wanted_workers(options.jobs, jobs)))
-
-
-def _together(options: RunOptions, jobs: list[Job], places: list[str]) -> int:
-    """Jobs of a bundle: not so many that a process has none."""
-    return min(options.together, math.ceil(len(jobs) / len(places)))
 
 
 def _announce(waiting: list[tuple[Job, JobState]]) -> None:
@@ -159,19 +154,17 @@ def _announce(waiting: list[tuple[Job, JobState]]) -> None:
 
 def _changes(job: Job, state: JobState) -> tuple[str, ...]:
     """The parts of the key that changed; of the protocol, which settings."""
-    before = state.record.key.get("protocol", {}) if state.record else {}
-    settings = [
-        f"{name} {before.get(name)} -> {value}"
-        for name, value in job.key["protocol"].items()
-        if before.get(name) != value
-    ]
+    plain = stored_form(protocol=Protocol())["protocol"]
+    then = state.record.key if state.record else {}
+    before, now = ({**plain, **key.get("protocol", {})} for key in (then, job.key))
+    settings = [f"{name} {before[name]} -> {value}" for name, value in now.items() if before[name] != value]
     return tuple(f"protocol ({', '.join(settings)})" if part == "protocol" else part for part in state.parts)
 
 
 def _outcomes(
     jobs: list[Job], defaults: RunDefaults, store: Store, options: RunOptions, places: list[str]
 ) -> Iterator[Any]:
-    from bench.run.worker import JobOptions, Outcome, commit_failure, recorded_outcome, run_job
+    from bench.run.worker import JobOptions, Outcome, commit_failure, recorded_outcome, run_job, run_on
 
     store = Store(store.folder.absolute())  # whatever folder a method changes to
     before = {job.name: _written(store.path(job.name)) for job in jobs}
@@ -199,20 +192,19 @@ def _outcomes(
         fresh=options.fresh,
     )
     with progress_of(len(jobs)) as progress:
-        bundles = bundled(jobs, _together(options, jobs, places))
         # With one grid for several cores, its stacks are spread over them.
-        shipped = not any(map(own_process, bundles))
+        shipped = not any(map(own_process, jobs))
         spread = len(jobs) == 1 and jobs[0].gradient and len(jobs[0].points) > jobs[0].protocol.stack
         if options.cluster is not None:
             remote = partial(run_job, store=store, options=settings)
             found: Iterator[Any] = over_cluster(jobs, remote, options.cluster, store, progress.say)
-        elif (len(places) == 1 or spread) and len(bundles) == len(jobs) and options.timeout is None and shipped:
+        elif (len(places) == 1 or spread) and options.timeout is None and shipped:
             found = _in_this_process(jobs, store, replace(settings, processes=len(places)), progress)
         else:
             spreading = replace(settings, processes=len(places) if spread else 1)
-            several = partial(run_bundle, store=store, options=spreading)
+            call = partial(run_on, store=store, options=spreading)
             look = partial(progress.look, lambda job: progress_of_job(store, job.name))
-            found = fan_out(bundles, several, places, options.timeout, progress.say, progress.start, done, look)
+            found = fan_out(jobs, call, places, options.timeout, progress.say, progress.start, done, look)
         for outcome in found:
             if isinstance(outcome, Lost):
                 outcome = lost(outcome.job, outcome.seconds, outcome.message)

@@ -9,10 +9,9 @@ import math
 import os
 import signal
 import threading
+import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import msgspec
 import torch
@@ -25,7 +24,7 @@ from bench.job.build import Progress
 from bench.job.evaluation import artifacts_of, evaluated, further, kept_scores
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
-from bench.job.inputs import Loaded, prepare
+from bench.job.inputs import prepare
 from bench.job.method_check import explained
 from bench.job.probe import probes
 from bench.job.recovery import prepare_recovery, recover
@@ -55,7 +54,6 @@ from bench.system import environment, hardware, reading
 from bench.system.hardware import threads
 from bench.system.writing import WriteError, write
 from bench.training.checkpoint import Checkpoints
-from bench.training.interleave import StoppedError, seconds_of_own
 
 LONGEST_MESSAGE = 2000
 """Characters of a failure's message."""
@@ -76,8 +74,6 @@ class JobOptions:
     """From the start, not from checkpoints."""
     processes: int = 1
     """Processes that one grid's stacks may be spread over."""
-    together: int = 1
-    """Jobs that take turns in the process."""
     checkpoint_bytes: float = math.inf
     """Of the largest checkpoint that is written."""
 
@@ -88,22 +84,20 @@ class Outcome:
 
     job: Job
     status: str
-    """"done", "failed", "elsewhere" (left to another run), or "alone" (memory ran out beside others)."""
+    """"done", "failed" or "elsewhere" (left to another run)."""
     seconds: float
     message: str = ""
 
 
-def run_job(
-    job: Job,
-    store: Store,
-    options: JobOptions,
-    progress: Progress | None = None,
-    load_data: Callable[[], Loaded] | None = None,
-) -> Outcome:
+def run_on(job: Job, store: Store, options: JobOptions, *, device: str) -> Outcome:
+    """:func:`run_job` on the device of a worker process."""
+    return run_job(job, store, replace(options, device=device))
+
+
+def run_job(job: Job, store: Store, options: JobOptions, progress: Progress | None = None) -> Outcome:
     """Run a job and commit its record; a failure is a record too. Only what stops the whole run is raised.
 
     A job that another process holds, or has finished since it was planned, is left alone unless it is to run again.
-    Where several take turns, ``load_data`` gives them the same data.
     """
     options = replace(options, device=hardware.best_device(options.device))
     with claimed(store, job.name) as claim:
@@ -116,10 +110,8 @@ def run_job(
             store.clear_unfinished(job.name)
         else:
             store.clear_temporaries(job.name)
-        run = RUNS[job.track](job, store, options, _noted(claim, progress), load_data)
-        outcome = run.outcome()
-        if outcome.status != "alone":
-            store.clear_unfinished(job.name)  # not before the record is committed
+        outcome = RUNS[job.track](job, store, options, _noted(claim, progress)).outcome()
+        store.clear_unfinished(job.name)  # not before the record is committed
         return outcome
 
 
@@ -138,34 +130,12 @@ def _noted(claim: Claim, progress: Progress | None) -> Progress:
     return note
 
 
-def load(job: Job, device: str) -> Loaded:
-    """The job's data, and what its method sees of them.
-
-    Raises
-    ------
-    ChangedError: where they are not those of the job's key.
-    """
-    before = reading.stamps(job.source.files)
-    dataset, protocol = job.source.load(), job.protocol
-    check_data(job, dataset)
-    dtype = torch.float64 if protocol.precision == "float64" else torch.float32
-    return dataset, prepare(dataset, protocol.scaling, protocol.fidelity, torch.device(device), dtype), before
-
-
 class JobRun:
     """A job of the classification track from inputs to a committed record: load, fit, evaluate, commit."""
 
-    def __init__(
-        self,
-        job: Job,
-        store: Store,
-        options: JobOptions,
-        progress: Progress,
-        load_data: Callable[[], Loaded] | None,
-    ) -> None:
+    def __init__(self, job: Job, store: Store, options: JobOptions, progress: Progress) -> None:
         self.job, self.store, self.options, self.progress = job, store, options, progress
-        self.load_data = load_data or partial(load, job, options.device)
-        self.started = self.last = seconds_of_own()
+        self.started = self.last = time.perf_counter()
         self.stages: dict[str, float] = {}
         self.too_large: list[int] = []
         """Stack sizes for which memory ran out."""
@@ -178,22 +148,20 @@ class JobRun:
 
     def outcome(self) -> Outcome:
         """Compute the result and commit its record, or that of the failure."""
-        if self.options.together == 1:
-            forget_peaks(self.options.device)
+        hardware.start_anew()
+        hardware.forget_peak_memory(self.options.device)
         interrupted_by_hand = can_be_interrupted()
         try:
             with threads(self.job.protocol.threads):
                 self.attempt()
-        except (StoppedError, WriteError):
+        except WriteError:
             raise
         except BaseException as error:  # sys.exit too: a method's harm is its own job's
             if isinstance(error, KeyboardInterrupt) and interrupted_by_hand:
                 raise
             message = _message(error, self.job)
-            if self.options.together > 1 and ran_out_of_memory(error):
-                return Outcome(self.job, "alone", seconds_of_own() - self.started, message)
             failure = Failure(type(error).__name__, message, traceback.format_exc(), self.options.device)
-            return commit_failure(self.job, self.store, failure, seconds_of_own() - self.started)
+            return commit_failure(self.job, self.store, failure, time.perf_counter() - self.started)
         return self.commit()
 
     def attempt(self) -> None:
@@ -219,7 +187,7 @@ class JobRun:
                 self.evaluate(self.fit(stack))
                 break
             except (RuntimeError, MemoryError) as error:
-                if not ran_out_of_memory(error) or stack == 1 or self.options.together > 1:
+                if not ran_out_of_memory(error) or stack == 1:
                     raise
                 self.too_large.append(stack)
             gc.collect()  # outside the handler, whose traceback holds the tensors
@@ -229,7 +197,19 @@ class JobRun:
             check_data(self.job, self.dataset)
 
     def load(self) -> None:
-        self.dataset, self.prepared, self.before = self.load_data()
+        """Load the data, and prepare what the method sees of them.
+
+        Raises
+        ------
+        ChangedError: where they are not those of the job's key.
+        """
+        job, protocol = self.job, self.job.protocol
+        self.before = reading.stamps(job.source.files)
+        self.dataset = job.source.load()
+        check_data(job, self.dataset)
+        device = torch.device(self.options.device)
+        dtype = torch.float64 if protocol.precision == "float64" else torch.float32
+        self.prepared = prepare(self.dataset, protocol.scaling, protocol.fidelity, device, dtype)
         self.writes = self.prepared.writes()
         self.stop("load_seconds")
 
@@ -265,7 +245,7 @@ class JobRun:
 
     def commit(self) -> Outcome:
         """Write the artifacts, then the record."""
-        seconds = seconds_of_own() - self.started
+        seconds = time.perf_counter() - self.started
         make_way(self.job, self.store)
         for kind, content in self.artifacts.items():
             write(self.store.sidecar(self.job.name, kind), content)
@@ -273,7 +253,6 @@ class JobRun:
             seconds=seconds,
             peak_memory_bytes=hardware.peak_bytes(),
             peak_device_bytes=hardware.peak_device_bytes(self.options.device),
-            together=self.options.together,
             stacks_that_did_not_fit=self.too_large,
             **self.stages,
         )
@@ -293,7 +272,7 @@ class JobRun:
 
     def stop(self, stage: str) -> None:
         """Note the seconds since the last stage's end."""
-        now = seconds_of_own()
+        now = time.perf_counter()
         self.stages[stage] = now - self.last
         self.last = now
 
@@ -327,12 +306,6 @@ def checkpoints_of(job: Job, store: Store, options: JobOptions) -> Checkpoints:
     depends_on = [job.key, str(job.name), hardware.name_of(options.device), environment.versions()]
     identity = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
     return Checkpoints(store.checkpoints(job.name), identity, options.checkpoint_seconds, options.checkpoint_bytes)
-
-
-def forget_peaks(device: str) -> None:
-    """Start measuring peak memory anew."""
-    hardware.start_anew()
-    hardware.forget_peak_memory(device)
 
 
 def recorded_outcome(job: Job, store: Store) -> Outcome:

@@ -6,8 +6,7 @@ import os
 import platform
 import resource
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cache
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -43,16 +42,6 @@ def devices(wanted: str) -> list[str]:
     return every if wanted == "cuda" else [wanted]
 
 
-def own_stream(device: str, number: int) -> AbstractContextManager:
-    """Inside, a GPU's work is queued beside that of other threads, each with a number of its own, not behind it."""
-    return torch.cuda.stream(_stream(device, number)) if device.startswith("cuda") else nullcontext()
-
-
-@cache
-def _stream(device: str, number: int) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)  # libraries keep working memory for every stream that they have seen
-
-
 def forget_peak_memory(device: str) -> None:
     """A GPU's peak counts from here on."""
     if device.startswith("cuda"):
@@ -64,12 +53,6 @@ def empty_cache(device: str) -> None:
     """Give a GPU's unused memory back."""
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
-
-
-def wait_for(device: str) -> None:
-    """Until a GPU has done all that it was given."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
 
 
 def device_bytes(device: str) -> int:

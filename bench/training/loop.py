@@ -21,7 +21,6 @@ from bench.metrics.catalogue import metric_named
 from bench.metrics.evaluation import TrainingLabels
 from bench.system.blocks import rows_at_once
 from bench.training.checkpoint import Checkpoint
-from bench.training.interleave import pass_on
 from bench.training.seeding import Streams, generator
 from bench.training.stack import Stack, stacked_linear, stacked_losses
 from bench.training.step import LoopOptions, Step
@@ -261,7 +260,6 @@ class _Training:
             self.streams.seed_noise(epoch, number, self.device)
             with _products_in(tf32):
                 total += self.step(index) * len(index)
-            pass_on()
         loss = total / len(rows)
         self.alive &= loss.isfinite()
         for value in self.stack.parameters.values():  # the last step may have broken what its loss did not show

@@ -25,7 +25,7 @@ import torch
 
 from bench.system import reading, writing
 from bench.system.hardware import name_of
-from perf.gpu import correctness, neighbours, program, steps, tables, turns
+from perf.gpu import correctness, neighbours, program, steps, tables
 from perf.gpu.setting import Line, Setting
 
 RESULTS = Path(__file__).parent.parent / "gpu.json"
@@ -33,7 +33,6 @@ PARTS: dict[str, tuple[Callable[[Setting], Iterator[Line]], float]] = {
     "right": (correctness.lines, 0.25),
     "step": (steps.lines, 0.40),
     "tables": (tables.lines, 0.80),
-    "turns": (turns.lines, 0.86),
     "neighbours": (neighbours.lines, 0.88),
     "program": (program.lines, 1.0),
 }

@@ -73,53 +73,6 @@ def test_a_killed_worker_costs_its_own_job_which_is_tried_again(tmp_path: Path, 
     assert not list(store.folder.rglob("*.tmp"))
 
 
-def test_jobs_in_turns_equal_jobs_alone_and_are_tried_alone_when_killed(tmp_path: Path, undisturbed: dict) -> None:
-    store = Store(tmp_path / "results/runs")
-    process = start(tmp_path, *RUN, "--together", "4")
-    wait_for(lambda: len(running(store)) == 4)
-    assert len({one.pid for one in running(store)}) == 1
-    os.kill(running(store)[0].pid, signal.SIGKILL)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, out + err
-    assert out.count("was killed; the job is tried again after the others.") == 4
-    assert "4 jobs done, 0 failed" in out
-    assert results_of(store.folder) == undisturbed
-    records = [json.loads(path.read_text()) for path in store.folder.rglob("seed-*.json")]
-    assert not any("together" in record["cost"] for record in records)
-    again = bench(*RUN, "--together", "3", "--fresh", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert results_of(store.folder) == undisturbed
-    records = [json.loads(path.read_text()) for path in store.folder.rglob("seed-?.json")]
-    assert sorted(record["cost"].get("together", 1) for record in records) == [1, 3, 3, 3]
-
-
-def test_what_a_killed_bundle_had_finished_is_not_run_again(tmp_path: Path) -> None:
-    store = Store(tmp_path / "results/runs")  # FLEM-D's grid is two stacks, so it takes twice as many steps
-    process = start(tmp_path, "run", "--methods", "BCE", "FLEM-D", "--epochs", "20", "--together", "2", "--fresh")
-    wait_for(lambda: [path for path in store.paths() if "BCE" in path.parts] and len(running(store)) == 1)
-    (left,) = running(store)  # a job's record is there before its claim is gone, hence both conditions
-    os.kill(left.pid, signal.SIGKILL)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, out + err
-    assert out.count("tried again") == 1
-    assert "2 jobs done, 0 failed; " in out
-    assert not list(store.folder.rglob("*.old"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("0",), "--together must be a whole number from 1 to 1024, not '0'."),
-        (("2", "--timeout", "5"), "--timeout stops a job with its process, and so does not go with --together."),
-        (("2", "--backend", "ray"), "--together is for the processes of this machine; it does not go with --backend."),
-    ],
-)
-def test_what_does_not_go_with_together(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
-    done = bench(*RUN, "--together", *arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr == f"error: {sentence}\n"
-
-
 def test_a_killed_run_leaves_no_process_and_goes_on(tmp_path: Path, undisturbed: dict) -> None:
     store = Store(tmp_path / "results/runs")
     process = start(tmp_path, *RUN, "--jobs", "2")

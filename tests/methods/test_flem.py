@@ -217,6 +217,6 @@ def test_optimiser_groups(golden: dict) -> None:
     for group, reference in zip(optimiser.groups, groups, strict=True):
         assert group.weight_decay == reference["weight_decay"]
         assert len(group.parameters) == reference["n_params"]
-        assert (optimiser.learning_rate, optimiser.eps) == (reference["lr"], reference["eps"])
+        assert (group.learning_rate, optimiser.eps) == (reference["lr"], reference["eps"])
         assert optimiser.amsgrad == reference["amsgrad"]
         assert list(optimiser.betas) == reference["betas"]

@@ -87,7 +87,7 @@ def test_recovery_is_adam_on_globally_scaled_features_and_read_off_the_mean(monk
 
     degrees = method.recover(data, fit)
     network = asked.pop("network")
-    assert asked == {"epochs": 30, "batch_size": 128, "optimiser": "adam", "weight_decay": 1e-5}
+    assert asked == {"epochs": 30, "batch_size": 128, "optimiser": "adam", "weight_decay": 1e-5, "records": True}
     torch.testing.assert_close(seen[0], (data.x - data.x.min()) / (data.x.max() - data.x.min()))
     mean = network.encoder(torch.cat([seen[0], data.y.double()], 1))[:, :200]
     torch.testing.assert_close(degrees, mean[:, -5:].sigmoid(), atol=1e-12, rtol=0)

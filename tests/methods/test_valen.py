@@ -134,7 +134,7 @@ def test_concentration_is_clipped_and_degrees_are_its_shares() -> None:
     degrees = method.recover(data, lambda network, objective, **options: asked.update(options, network=network))
     network = asked.pop("network")
     graph = asked.pop("extra")
-    assert asked == {"epochs": 30, "batch_size": 64}
+    assert asked == {"epochs": 30, "batch_size": 64, "records": True}
     assert torch.equal(graph["neighbours"], nearest_neighbours(data.x, 3))
     alpha = ((data.x @ network.encoder.weight.T + network.encoder.bias) / 4).exp()
     torch.testing.assert_close(degrees, (alpha / alpha.sum(1, keepdim=True)).detach(), atol=1e-12, rtol=0)

@@ -85,7 +85,7 @@ def test_a_command_under_debug_is_the_same(capsys: pytest.CaptureFixture[str]) -
         (["run", "--epochs", "100000000000000000000"], "--epochs must be a whole number"),
         (["run", "--jobs", "²"], "--jobs, if not auto, must be a whole number from 1 to 1024, not '²'"),
         (["run", "--jobs", "1000000000"], "--jobs, if not auto, must be a whole number"),
-        (["run", "--together", "99999999999999999999"], "--together must be a whole number from 1 to 1024"),
+        (["run", "--jobs", "99999999999999999999"], "--jobs, if not auto, must be a whole number from 1 to 1024"),
         (["run", "--shard", "1/²"], "N of --shard K/N must be a whole number"),
         (["run", "--shard", "4/3"], "K of --shard K/N must be a whole number from 1 to 3, not '4'"),
         (["run", "--shard", "1"], "--shard takes K/N"),
@@ -118,7 +118,7 @@ def test_numbers_are_not_rounded_and_empty_words_stand_for_nothing(
 
 def test_whole_numbers_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["run", "--dry-run", "--methods", "BCE", "--epochs", "2", "--seeds", "0", "4294967295", "0"]
-    assert main([*words, "--shard", "1/1", "--together", "1", "--timeout", "1e3"]) == 0
+    assert main([*words, "--shard", "1/1", "--timeout", "1e3"]) == 0
     assert "2 jobs" in capsys.readouterr().out
 
 

@@ -132,12 +132,11 @@ def test_the_options_do_not_go_with_the_papers_tables(capsys: pytest.CaptureFixt
 def test_another_selection_in_the_same_folder_is_another_protocol(capsys: pytest.CaptureFixture[str]) -> None:
     common = ["run", "--datasets", "data.npz", "--methods", "BCE", "--epochs", "2"]
     assert main(common) == 0
-    assert main([*common, "--also-select", "ranking"]) == 2
-    assert "(also_select [] -> ['ranking'])" in capsys.readouterr().err
-    assert main([*common, "--also-select", "ranking", "--fresh"]) == 0
+    assert main([*common, "--also-select", "ranking"]) == 0
+    assert "protocol (also_select [] -> ['ranking']) changed" in capsys.readouterr().out
     assert "also_selected" in result("results/runs/data@npz/BCE/seed-0.json")
-    assert main(common) == 2
-    assert "(also_select ['ranking'] -> [])" in capsys.readouterr().err
+    assert main(common) == 0
+    assert "(also_select ['ranking'] -> [])" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -87,8 +87,7 @@ def test_records_correct_forecasts() -> None:
     elsewhere = replace(bce, name=JobName("scene", "mulan", "BCE", 0))
     assert seconds(bce, slow, record(elsewhere, Cost(9 * typical))) == pytest.approx(3 * typical)
     assert seconds(bce, record(elsewhere, Cost(9 * typical)), record(fl, Cost(typical))) == pytest.approx(9 * typical)
-    for unlike in (record(bce, Cost(99.0), "NVIDIA"), record(bce, Cost(99.0, together=3))):
-        assert seconds(bce, unlike) == pytest.approx(typical)
+    assert seconds(bce, record(bce, Cost(99.0), "NVIDIA")) == pytest.approx(typical)
 
 
 def test_every_registered_method_has_typical_costs() -> None:
@@ -155,23 +154,14 @@ def test_jobs_share_a_gpu_where_all_were_measured() -> None:
     measured.append(record(fl, Cost(1.0, peak_device_bytes=20 * 2**30), "NVIDIA"))
     assert jobs_a_device([bce, fl], measured, 80 * 2**30) == 3
     assert jobs_a_device([replace(bce)], measured, 8 * 2**30) == 1
-    in_turns = record(fl, Cost(1.0, peak_device_bytes=60 * 2**30, together=3), "NVIDIA")
-    assert jobs_a_device([bce, fl], [*measured, in_turns], 80 * 2**30) == 3
-    assert jobs_a_device([bce, fl], [measured[0], in_turns], 80 * 2**30) == 1  # FL alone was not measured
 
 
-def test_time_left_is_divided_among_processes_not_jobs() -> None:
-    """Jobs that take turns in one process share its time."""
+def test_time_left_is_divided_among_the_running_jobs() -> None:
     expected = {f"yeast@mulan BCE seed {seed}": 100.0 for seed in range(6)}
     missing = [JobName("yeast", "mulan", "BCE", seed) for seed in (4, 5)]
 
-    def running(seed: int, pid: int) -> Running:
-        return Running(f"yeast@mulan BCE seed {seed}", "here", pid, 0.0, "epoch", 5, 10)
-
-    in_turns = [running(seed, 1) for seed in range(4)]
-    assert time_left([], missing, in_turns, expected) == 4 * 50 + 2 * 100
-    side_by_side = [running(seed, seed) for seed in range(4)]
-    assert time_left([], missing, side_by_side, expected) == (4 * 50 + 2 * 100) / 4
+    now = [Running(f"yeast@mulan BCE seed {seed}", "here", seed, 0.0, "epoch", 5, 10) for seed in range(4)]
+    assert time_left([], missing, now, expected) == (4 * 50 + 2 * 100) / 4
 
 
 def test_points_of_different_lengths_add_up() -> None:

@@ -36,7 +36,7 @@ def test_what_is_written_is_read_again(track: str, tmp_path: Path) -> None:
         protocol="small",
         key={"seed": 0},
         status="done",
-        cost=record.Cost(seconds=1.5, together=2, stacks_that_did_not_fit=[8]),
+        cost=record.Cost(seconds=1.5, stacks_that_did_not_fit=[8]),
         environment={},
         **{track: RESULTS[track]},  # type: ignore[arg-type]
         probe={"test hamming": 0.1, "epoch": None},
@@ -48,6 +48,19 @@ def test_what_is_written_is_read_again(track: str, tmp_path: Path) -> None:
     assert record.read_record(path).metrics == {"hamming": 0.25, "average_precision": None}
 
 
+def test_a_field_of_an_earlier_version_is_passed_over(tmp_path: Path) -> None:
+    cost = record.Cost(seconds=1.5)
+    done = record.Record(record.JobName("set", "npz", "FL", 0), "FL", "small", {"seed": 0}, "done", cost, {})
+    done = msgspec.structs.replace(done, result=RESULTS["result"])
+    body = msgspec.json.decode(record.encode(done))
+    del body["checksum"]
+    body["cost"]["together"] = 2
+    path = record.record_path(tmp_path, done.job)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(msgspec.json.encode({**body, "checksum": record._checksum(body)}))
+    assert record.read_record(path) == done
+
+
 METRICS: record.Metrics = {"hamming": 0.25, "average_precision": None}
 RESULTS = {
     "result": record.Result(
@@ -56,7 +69,7 @@ RESULTS = {
         test=METRICS,
         grid=[
             record.GridPoint(
-                {"alpha": 0.1}, 2, 3, METRICS, None, record.Curves([0.5, None], [0.3, 0.25]), 3, {"ranking": 1}
+                {"alpha": 0.1}, 2, 3, METRICS, None, record.Curves([0.5, None], [0.3, 0.25]), 4, 3, {"ranking": 1}
             )
         ],
         epochs=3,

@@ -154,7 +154,7 @@ def test_equal_size_and_time_are_trusted_unless_verified(tmp_path: Path, monkeyp
     assert digests.data_digest((path,), reader, lambda: "third") == "second"
 
 
-def hangs(bundle: tuple[Job, ...], device: str) -> None:
+def hangs(job: Job, device: str) -> None:
     time.sleep(600)
 
 
@@ -162,7 +162,7 @@ def test_a_job_stopped_after_its_commit_is_done(tmp_path: Path) -> None:
     one, other = plan(tmp_path, "BCE", seeds=(0, 1)).jobs
     looks: list[bool] = []
     found = pool.fan_out(
-        [(one, other)],
+        [one, other],
         hangs,
         ["cpu"],
         0.5,
@@ -178,10 +178,28 @@ def test_a_job_stopped_after_its_commit_is_done(tmp_path: Path) -> None:
     assert looks
 
 
-def ignores_ctrl_c(bundle: tuple[Job, ...], device: str) -> list[bool]:
+def dies(job: Job, device: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_job_whose_process_dies_is_tried_once_more_unless_it_was_committed(tmp_path: Path) -> None:
+    one, other = plan(tmp_path, "BCE", seeds=(0, 1)).jobs
+    said: list[str] = []
+    started: list[Job] = []
+    first, second = pool.fan_out(
+        [one, other], dies, ["cpu"], None, said.append, started.append, lambda job: job is one or None, lambda: None
+    )
+    assert first is True
+    assert isinstance(second, pool.Lost)
+    assert second.message == "its process was killed twice, the second time running alone"
+    assert started == [one, other, other]
+    assert said == [f"the process of {other.name} was killed; the job is tried again after the others."]
+
+
+def ignores_ctrl_c(job: Job, device: str) -> bool:
     """Read from the system, which knows what was inherited."""
     status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return [bool(int(status["SigIgn"], 16) >> (signal.SIGINT - 1) & 1)]
+    return bool(int(status["SigIgn"], 16) >> (signal.SIGINT - 1) & 1)
 
 
 def test_ctrl_c_never_reaches_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,5 +207,5 @@ def test_ctrl_c_never_reaches_a_worker(tmp_path: Path, monkeypatch: pytest.Monke
     arguments = (None, print, lambda job: None, lambda job: None, lambda: None)
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(pool, "begin", print)
-    assert list(pool.fan_out([(job,)], ignores_ctrl_c, ["cpu"], *arguments)) == [True]
+    assert list(pool.fan_out([job], ignores_ctrl_c, ["cpu"], *arguments)) == [True]
     assert signal.getsignal(signal.SIGINT) == before

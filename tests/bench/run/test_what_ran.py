@@ -18,7 +18,7 @@ from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.records.record import Record
 from bench.records.store import Store
-from bench.run import groups, worker
+from bench.run import isolation, worker
 from bench.run.worker import JobOptions, JobRun, Outcome, run_job
 from tests.end_to_end.test_program import bench
 
@@ -142,14 +142,11 @@ WRITES = """
 
 
 @pytest.mark.parametrize("written", ["x.zero_()", "y[0] = 1", "x[:, 0].add_(1)"])
-@pytest.mark.parametrize("track", ["alone", "together"])
-def test_a_method_that_changes_its_data_in_place_fails(folder: Path, written: str, track: str) -> None:
+def test_a_method_that_changes_its_data_in_place_fails(folder: Path, written: str) -> None:
     (folder / "own/mine.py").write_text(METHOD.format("pass") + WRITES.format(written))
     methods.infos.cache_clear()
-    store, options = Store(folder / "runs"), JobOptions("cpu", [], 1e9)
-    jobs = (planned(folder, "Mine"),) * (1 if track == "alone" else 2)
-    outcomes = groups.run_bundle(jobs, store, options, device="cpu")
-    assert "changes the features or labels that it is given in place" in outcomes[0].message
+    outcome, _ = ran(folder, planned(folder, "Mine"))
+    assert "changes the features or labels that it is given in place" in outcome.message
 
 
 def test_a_process_that_a_method_forks_leaves_no_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,15 +179,13 @@ def test_ctrl_c_is_no_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_methods_that_come_with_the_harness_are_listed() -> None:
     stems = {info.file.stem for info in methods.infos().values() if info.file and info.origin == "built-in"}
-    assert stems == groups.SHIPPED
+    assert stems == isolation.SHIPPED
 
 
-def test_methods_of_others_share_no_bundle(folder: Path) -> None:
-    mine, bce = planned(folder, "Mine"), planned(folder, "BCE")
-    assert not groups.is_shipped("Mine")
-    assert groups.is_shipped("BCE")
-    assert groups.is_shipped("uniform")  # a trivial baseline
-    assert [len(bundle) for bundle in groups.bundled([mine, bce, mine, bce], 4)] == [2, 2]
+def test_methods_of_others_have_a_process_of_their_own(folder: Path) -> None:
+    assert isolation.own_process(planned(folder, "Mine"))
+    assert not isolation.own_process(planned(folder, "BCE"))
+    assert isolation.is_shipped("uniform")  # a trivial baseline
 
 
 HARMFUL = """
@@ -217,7 +212,7 @@ class Leaks(Harmful):
         torch.set_grad_enabled(False)
         os.chdir("/")
         os.environ["BENCH_DATA"] = "/nowhere"
-        bench.run.worker.load = None
+        bench.run.worker.prepare = None
 """
 
 

@@ -1,0 +1,24 @@
+"""Isolation of jobs: methods that do not come with the harness have a process of their own. Imports no torch."""
+
+from __future__ import annotations
+
+from bench import methods
+from bench.plan.jobs import Job
+
+SHIPPED = {
+    "balanced_softmax", "bce", "class_balanced", "distribution_balanced", "flem", "focal", "fuzzy_clustering",
+    "glle", "kernel_membership", "label_propagation", "levi", "manifold_learning", "mlknn", "rakel",
+    "rebalanced_focal", "valen",
+}  # fmt: skip
+"""Files of ``methods/`` that come with the harness; others have a process of their own."""
+
+
+def is_shipped(base: str) -> bool:
+    """True of a method that comes with the harness, or a trivial baseline."""
+    info = methods.infos().get(base)
+    return info is None or (info.origin == "built-in" and info.file is not None and info.file.stem in SHIPPED)
+
+
+def own_process(job: Job) -> bool:
+    """True of a job whose process is not to run others: the method may leave global settings changed, or end it."""
+    return not is_shipped(job.base)
