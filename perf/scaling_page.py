@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -20,6 +21,8 @@ from bench.system import reading, writing
 from bench.tables.paper import dataset_facts
 from bench.text import duration
 from perf.cost_model import checked, computed, sample
+from perf.gpu.page import RESULTS as GPU_RESULTS
+from perf.gpu.page import total_seconds
 
 PAGE = Path(__file__).parent.parent / "docs/scaling.md"
 PAPER_SETS = ("AAPD", "Reuters", "VOC07", "VOC12", "COCO14", "COCO17", "CUB", "NUS")
@@ -143,9 +146,19 @@ def _paper() -> list[str]:
     return [
         *lines,
         "",
-        "One GPU and eight GPUs: not measured. Jobs are spread over all GPUs, one a device, more where measured peaks allow;",
-        "records made on a GPU then correct the forecasts of that folder.",
+        *_on_gpus(),
+        "Several GPUs: not measured. Jobs are spread over all of them, one a device, more where measured peaks allow; records made on",
+        "a GPU then correct the forecasts of that folder.",
         "",
+    ]
+
+
+def _on_gpus() -> list[str]:
+    cards = reading.json(GPU_RESULTS, dict[str, Any])
+    return [
+        f"One {card}: {duration(total_seconds(found['tables']))} a seed without RAKEL, scaled from two epochs "
+        "([performance.md](performance.md))."
+        for card, found in cards.items()
     ]
 
 

@@ -21,6 +21,11 @@ def section() -> list[str]:
     return [line for card, found in cards.items() for line in _card(card, found)]
 
 
+def total_seconds(lines: dict[str, Any]) -> float:
+    """Of all jobs that were timed, one after another."""
+    return sum(line["seconds"] + line["evaluation_seconds"] for line in lines.values() if "seconds" in line)
+
+
 def _card(card: str, found: dict[str, Any]) -> list[str]:
     software = found["software"]
     return [
@@ -87,7 +92,7 @@ def _tables(lines: dict[str, Any]) -> list[str]:
         return []
     methods = list(dict.fromkeys(method for method, _ in done))
     sets = list(dict.fromkeys(name for _, name in done))
-    whole = sum(line["seconds"] + line["evaluation_seconds"] for line in done.values())
+    whole = total_seconds(lines)
     text = [
         f"Seconds of a job at the paper's sizes, its whole grid and {Protocol().epochs} epochs, scaled from "
         f"{next(line['epochs_measured'] for line in done.values() if 'epochs_measured' in line)} epochs of each training",
