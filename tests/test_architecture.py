@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "system", "registry", "metrics", "records", "training", "datasets", "job", "model_file", "classifier", "plan",
-    "run", "tables", "analysis", "report", "cli",
+    "system", "registry", "backbones", "metrics", "records", "training", "datasets", "job", "model_file", "classifier",
+    "plan", "run", "tables", "analysis", "report", "cli",
 )  # fmt: skip
 """Packages of bench, and two modules of it: each imports only from those before it."""
 SHARED = ("config", "protocol", "errors", "text", "dataset_name")
@@ -184,7 +184,15 @@ def test_light_modules_bring_nothing_heavy_along(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list", "methods"], ["list", "metrics"], ["list", "datasets"], ["run", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["list", "methods"],
+        ["list", "metrics"],
+        ["list", "datasets"],
+        ["list", "backbones"],
+        ["run", "--help"],
+    ],
 )
 def test_answers_come_without_torch(arguments: list[str]) -> None:
     program = (

@@ -1,4 +1,4 @@
-"""Verb that lists: methods, datasets, metrics."""
+"""Verb that lists: methods, datasets, metrics, backbones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal
 
 from bench import config as configuration
 from bench import methods
+from bench.backbones import BACKBONES
 from bench.cli.options import DataFolder, Switch
 from bench.metrics.catalogue import METRICS
 from bench.tables.paper import printed_size
@@ -15,12 +16,12 @@ from bench.text import shown
 
 
 def list_(
-    what: Literal["methods", "datasets", "metrics"],
+    what: Literal["methods", "datasets", "metrics", "backbones"],
     *,
     check: Switch = False,
     data: DataFolder = None,
 ) -> int:
-    """Show what there is: methods, datasets or metrics.
+    """Show what there is: methods, datasets, metrics or backbones.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def list_(
         return _methods(check)
     if what == "metrics":
         return _metrics()
+    if what == "backbones":
+        return _backbones()
     return _datasets(data)
 
 
@@ -65,6 +68,15 @@ def _metrics() -> int:
     for metric in METRICS:
         where = f"Table {metric.paper_table}" if metric.paper_table else "not in the paper"
         print(f"{metric.option:<28} {metric.arrow} {metric.title:<32} {where}")
+    return 0
+
+
+def _backbones() -> int:
+    methods.add_folders(configuration.load().method_folders)
+    for name, found in BACKBONES.components().items():
+        options = ", ".join(f"{option}={value}" for option, value in found.settings.get("OPTIONS", {}).items())
+        origin = "" if found.built_in else f" [{found.path}]"
+        print(shown(f"{name:<12} {found.summary}{f' Options: {options}.' if options else ''}{origin}"))
     return 0
 
 

@@ -60,7 +60,14 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
     loaded = source.load()
     options = dict(variant.options) or None
     classifier = bench.estimator(
-        variant.base, options, protocol=source.protocol, seed=seed, device=device, dataset=loaded.name
+        variant.base,
+        options,
+        protocol=source.protocol,
+        seed=seed,
+        device=device,
+        dataset=loaded.name,
+        classifier=variant.classifier,
+        classifier_options=dict(variant.classifier_options) or None,
     )
     parts = {split: (_with_names(arrays.x, source), arrays.y) for split, arrays in loaded.splits.items()}
     try:

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from bench import methods
+from bench.config import LINEAR, Backbone
 from bench.job.build import OpenCheckpoint, Progress, linear_module, loop_options, per_sample_tensors
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted
@@ -18,8 +20,11 @@ from bench.methods.api import LinearMethod
 from bench.protocol import Protocol
 from bench.system.processes import side_by_side
 from bench.training.checkpoint import Checkpoint
-from bench.training.loop import DivergedError, Hooks, Trained, initialise_classifier, train
+from bench.training.loop import DivergedError, Hooks, Trained, built, initialise_classifier, train
 from bench.training.step import LoopOptions
+
+ROWS_AT_ONCE = 4096
+"""Of which a backbone computes its scores; hidden layers take memory."""
 
 
 def fit_linear(
@@ -31,6 +36,7 @@ def fit_linear(
     progress: Progress | None = None,
     processes: int = 1,
     checkpoints: OpenCheckpoint | None = None,
+    backbone: Backbone = LINEAR,
 ) -> Fitted:
     """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
 
@@ -57,7 +63,7 @@ def fit_linear(
             once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed, progress, own)
         kept = checkpoints(f"stack of {positions[0]} to {positions[-1]}") if checkpoints else None
         stacks.append(_StackJob(number, part, once[read], kept))
-    train_one = partial(_train_stack, name, prepared, options, seed)
+    train_one = partial(_train_stack, name, prepared, options, seed, backbone)
     if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
         one_of = partial(_train_one_of, train_one, stacks, protocol.threads)
         outcomes = side_by_side(one_of, len(parts), processes, forked=protocol.threads == 1)
@@ -73,8 +79,8 @@ def fit_linear(
             if isinstance(outcome, DivergedError):
                 candidates[position] = Candidate(scores=_no_scores, diverged=options.epochs)
             else:
-                recovered = partial(_distribution, name, points[position], prepared, seed, stack.extra)
-                candidates[position] = _candidate(outcome, k, recovered)
+                recovered = partial(_distribution, name, points[position], prepared, seed, backbone, stack.extra)
+                candidates[position] = _candidate(outcome, k, recovered, prepared, backbone)
     return Fitted(
         [candidates[i] for i in range(len(points))],
         cls.decision_threshold,
@@ -98,12 +104,13 @@ def _train_stack(
     prepared: Prepared,
     options: LoopOptions,
     seed: int,
+    backbone: Backbone,
     stack: _StackJob,
     report: Callable[[int], None] | None = None,
 ) -> Trained | DivergedError:
     modules = [linear_module(name, point, prepared, seed) for point in stack.points]
     for module in modules:  # the classifier starts from a stream that all variants share
-        initialise_classifier(module, seed)
+        initialise_classifier(module, seed, backbone)
     training, validation = prepared.splits["train"], prepared.splits.get("val")
     hooks = Hooks(report, stack.checkpoint)
     try:
@@ -146,16 +153,23 @@ def _read_by_prepare(cls: type[LinearMethod], point: dict[str, Any]) -> str:
     return repr(sorted((option, value) for option, value in point.items() if option not in cls.prepare_ignores))
 
 
-def _candidate(trained: Trained, k: int, recovered: Callable[[dict[str, Tensor]], Tensor | None]) -> Candidate:
+def _candidate(
+    trained: Trained,
+    k: int,
+    recovered: Callable[[dict[str, Tensor]], Tensor | None],
+    prepared: Prepared,
+    backbone: Backbone,
+) -> Candidate:
     parameters = {name: value[k] for name, value in trained.parameters.items()}
     return Candidate(
-        scores=partial(linear_scores, parameters),
+        scores=partial(backbone_scores, backbone, prepared.problem.n_labels, parameters),
         distribution=partial(recovered, parameters),
         parameters=parameters,
         epoch=trained.epochs[k],
         diverged=trained.diverged[k],
         losses=trained.losses[k],
         hamming=trained.hamming[k],
+        backbone=backbone,
     )
 
 
@@ -164,17 +178,31 @@ def linear_scores(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
     return nn.functional.linear(x, parameters["classifier.weight"], parameters["classifier.bias"])
 
 
+def backbone_scores(backbone: Backbone, labels: int, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """[N, c] logits of a trained backbone in evaluation mode."""
+    if backbone == LINEAR:
+        return linear_scores(parameters, x)
+    network = built(backbone, x.shape[1], labels).to(x).eval()
+    own = {name: parameters[f"classifier.{name}"] for name, _ in network.named_parameters()}
+    with torch.no_grad():
+        return torch.cat([functional_call(network, own, (part,)) for part in x.split(ROWS_AT_ONCE)])
+
+
 def _distribution(
     name: str,
     point: dict[str, Any],
     prepared: Prepared,
     seed: int,
+    backbone: Backbone,
     extra: dict[str, Tensor],
     parameters: dict[str, Tensor],
 ) -> Tensor | None:
     """The degrees that the model with these parameters recovers for the training rows."""
     train = prepared.splits["train"]
-    module = linear_module(name, point, prepared, seed).to(train.x).eval()
+    module = linear_module(name, point, prepared, seed)
+    if backbone != LINEAR:
+        initialise_classifier(module, seed, backbone)
+    module = module.to(train.x).eval()
     module.load_state_dict(parameters, strict=False)
     with torch.no_grad():
         return module.distribution(train, extra)

@@ -128,7 +128,7 @@ def _classification(request: ProbeRequest, training: Training, asked: list[bool]
     loaded = prepare(tiny_dataset(request.dataset, training), protocol.scaling, protocol.fidelity, cpu, torch.float64)
     prepared = Prepared(_noted(loaded.problem, asked), loaded.splits)
     if request.gradient:
-        fitted = fit_linear(request.base, points, prepared, protocol, seed=0)
+        fitted = fit_linear(request.base, points, prepared, protocol, seed=0, backbone=request.backbone)
     else:
         fitted = fit_method(request.base, points, prepared, seed=0)
     result, scores, best = evaluated(points, (), fitted, prepared)
@@ -153,7 +153,14 @@ def _recovery(request: ProbeRequest, training: Training, asked: list[bool]) -> d
     loaded = prepare_recovery(dataset, protocol, torch.device("cpu"))
     prepared = Prepared(_noted(loaded.problem, asked), loaded.splits)
     result, distribution = recover(
-        request.base, dict(request.points[0]), dataset, prepared, protocol, 0, request.normalisation
+        request.base,
+        dict(request.points[0]),
+        dataset,
+        prepared,
+        protocol,
+        0,
+        request.normalisation,
+        request.backbone,
     )
     values = {f"measure {name}": value for name, value in result.measures.items()}
     return {**values, **_projections("degrees", distribution)}

@@ -7,7 +7,8 @@ from itertools import product
 from typing import Any
 
 from bench import methods
-from bench.config import Normalisation, Variant
+from bench.backbones import options_of
+from bench.config import LINEAR, Backbone, Normalisation, Variant
 from bench.errors import UsageError
 
 
@@ -20,6 +21,7 @@ class Recipe:
     grid: dict[str, list[Any]]
     points: list[dict[str, Any]]
     normalisation: Normalisation = "sum"
+    backbone: Backbone = LINEAR
 
 
 def recipe(variant: Variant) -> Recipe:
@@ -28,7 +30,7 @@ def recipe(variant: Variant) -> Recipe:
     Raises
     ------
     UsageError
-        For a method or an option that does not exist.
+        For a method, a backbone or an option that does not exist.
     """
     try:
         info = methods.info(variant.base)
@@ -39,9 +41,20 @@ def recipe(variant: Variant) -> Recipe:
             name: values for name, values in grid.items() if variant.grid is not None or name not in variant.options
         }
         points = _points(variant.base, info.defaults, options, grid)
-        return Recipe(info, options, grid, points, variant.normalisation or "sum")
+        return Recipe(info, options, grid, points, variant.normalisation or "sum", _backbone(variant, info))
     except ValueError as error:
         raise UsageError(f"variant {variant.name!r}: {error}") from error
+
+
+def _backbone(variant: Variant, info: methods.MethodInfo) -> Backbone:
+    if variant.classifier == LINEAR.name and not variant.classifier_options:
+        return LINEAR
+    if not info.gradient:
+        raise ValueError(f"{info.name} is not trained by gradients and has no classifier to exchange; leave it out.")
+    try:
+        return Backbone(variant.classifier, options_of(variant.classifier, variant.classifier_options))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def _points(

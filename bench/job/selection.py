@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from bench.config import LINEAR, Backbone
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -22,6 +24,7 @@ class Candidate:
     diverged: int | None = None
     losses: list[float] = field(default_factory=list)
     hamming: list[float] = field(default_factory=list)
+    backbone: Backbone = LINEAR
 
     @property
     def usable(self) -> bool:

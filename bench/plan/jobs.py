@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bench.config import Config, Normalisation, with_epochs
+from bench.config import LINEAR, Backbone, Config, Normalisation, with_epochs
 from bench.datasets.catalog import Missing, Source
 from bench.errors import UsageError
 from bench.plan import digests
@@ -35,12 +35,20 @@ class Job:
     track: TrackName = "classification"
     normalisation: Normalisation = "sum"
     """Of the recovery track."""
+    backbone: Backbone = LINEAR
 
     @property
     def probe_request(self) -> ProbeRequest:
         """The probe that says whether changed code still computes the job's numbers."""
         return probe_request(
-            self.track, self.base, self.gradient, self.points, self.protocol, self.name.dataset, self.normalisation
+            self.track,
+            self.base,
+            self.gradient,
+            self.points,
+            self.protocol,
+            self.name.dataset,
+            self.normalisation,
+            self.backbone,
         )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from bench import methods
+from bench.backbones import BACKBONES
+from bench.config import Backbone
 from bench.plan import digests
 from bench.protocol import Protocol
 from bench.system import environment, reading
@@ -22,6 +24,13 @@ def protocol_part(protocol: Protocol) -> dict[str, Any]:
     whole = stored_form(protocol=protocol)["protocol"]
     plain = stored_form(protocol=Protocol())["protocol"]
     return {name: value for name, value in whole.items() if name not in Protocol.LATER or value != plain[name]}
+
+
+def backbone_part(backbone: Backbone) -> dict[str, Any]:
+    """A backbone as keys hold it, its code included."""
+    component = BACKBONES.component(backbone.name)
+    code = digests.code_digest(component.module, component.path)
+    return {"name": backbone.name, "options": backbone.options, "code": code}
 
 
 def code_parts(info: methods.MethodInfo, loop: str, metrics: str) -> dict[str, Any]:

@@ -167,6 +167,7 @@ class _Now:
             protocol,
             record.job.dataset,
             recipe.normalisation,
+            recipe.backbone,
         )
         own = {"seed": record.job.seed, "data": data or record.key.get("data")}
         return Expected(record.job, path, record, {**key, **own}, request)

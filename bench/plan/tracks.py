@@ -14,14 +14,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from bench import methods
-from bench.config import Config, RecoveryRecipe, Variant, effective_protocol, with_epochs
+from bench.config import LINEAR, Config, RecoveryRecipe, Variant, effective_protocol, with_epochs
 from bench.datasets.catalog import Missing, Source, present, resolve
 from bench.datasets.readers import ldl
 from bench.errors import UsageError
 from bench.job.recipe import Recipe, recipe
 from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
 from bench.plan.jobs import Job, Plan, data_part
-from bench.plan.keys import code_parts, protocol_part, stored_form
+from bench.plan.keys import backbone_part, code_parts, protocol_part, stored_form
 from bench.plan.variants import named_variants, variant_folder, variants_of
 from bench.protocol import Protocol
 from bench.records.record import JobName, TrackName
@@ -52,6 +52,8 @@ class Track:
         hyperparameters = {"method": made.info.name, "options": made.options, "grid": made.grid}
         if made.normalisation != "sum":
             hyperparameters["normalisation"] = made.normalisation
+        if made.backbone != LINEAR:
+            hyperparameters["classifier"] = backbone_part(made.backbone)
         return self.code(made.info) | stored_form(
             protocol=protocol_part(protocol),
             hyperparameters=hyperparameters,
@@ -233,6 +235,7 @@ def planned(
                         key={**key, "seed": seed},
                         track=track.name,
                         normalisation=made.normalisation,
+                        backbone=made.backbone,
                     )
                 )
     return jobs

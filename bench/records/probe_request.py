@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench.config import Normalisation
+from bench.config import LINEAR, Backbone, Normalisation
 from bench.protocol import Protocol
 from bench.records.record import Probe, TrackName
 
@@ -29,6 +29,7 @@ class ProbeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Some published constants go by the data set's name."""
     normalisation: Normalisation = "sum"
     """Of the recovery track."""
+    backbone: Backbone = LINEAR
 
 
 def probe_request(
@@ -39,6 +40,7 @@ def probe_request(
     protocol: Protocol,
     dataset: str,
     normalisation: Normalisation = "sum",
+    backbone: Backbone = LINEAR,
 ) -> ProbeRequest:
     """The probe of a variant on a data set; how long it trains is the probe's own."""
     short = [
@@ -52,7 +54,9 @@ def probe_request(
         stack=2,
         precision="float64",
     )
-    return ProbeRequest(track, base, gradient, tuple(short[:1] + short[1:][-1:]), small, dataset, normalisation)
+    return ProbeRequest(
+        track, base, gradient, tuple(short[:1] + short[1:][-1:]), small, dataset, normalisation, backbone
+    )
 
 
 Probes = dict[str, tuple[Probe | None, bool]]

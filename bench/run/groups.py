@@ -9,6 +9,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from bench import methods
+from bench.backbones import BACKBONES
+from bench.config import LINEAR, Backbone
 from bench.plan.jobs import Job
 from bench.records.store import Store
 
@@ -31,9 +33,13 @@ def is_shipped(base: str) -> bool:
     return info is None or (info.origin == "built-in" and info.file is not None and info.file.stem in SHIPPED)
 
 
+def _ships_with(backbone: Backbone) -> bool:
+    return backbone == LINEAR or BACKBONES.component(backbone.name).built_in
+
+
 def own_process(bundle: Bundle) -> bool:
-    """True of jobs whose process is not to run others: the method may leave global settings changed, or end it."""
-    return not all(is_shipped(job.base) for job in bundle)
+    """True of jobs whose process is not to run others: foreign code may leave global settings changed, or end it."""
+    return not all(is_shipped(job.base) and _ships_with(job.backbone) for job in bundle)
 
 
 def bundled(jobs: Iterable[Job], size: int) -> list[Bundle]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from bench.config import Config, describe_protocol
+from bench.config import LINEAR, Backbone, Config, describe_protocol
 from bench.records.record import Manifest, Record
 from bench.tables import paper
 from bench.tables.table import FAULTS, MetricTable
@@ -145,6 +145,8 @@ def _own_variants_note(shown: list[str], config: Config) -> list[str]:
             continue
         own = {"clip": variant.clip, "fidelity": variant.fidelity, "minimum_steps": variant.minimum_steps}
         parts = [f"{key} {value}" for key, value in {**variant.options, **own}.items() if value is not None]
+        if variant.classifier != LINEAR.name:
+            parts.append(f"the classifier {Backbone(variant.classifier, variant.classifier_options)}")
         if variant.grid is not None:
             points = [f"{option} {' or '.join(map(str, values))}" for option, values in variant.grid.items()]
             parts.append(f"the grid {', '.join(points)}" if points else "no grid")

@@ -6,6 +6,7 @@ It trains side networks alone too (``train_module``), which is what ``prepare`` 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,12 +17,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.backbones import BACKBONES, linear
+from bench.config import LINEAR, Backbone
+from bench.errors import UsageError
 from bench.methods.api import Batch, LinearMethod, Split
 from bench.system.blocks import rows_at_once
+from bench.system.reading import in_short
 from bench.training.checkpoint import Checkpoint
 from bench.training.interleave import pass_on
-from bench.training.seeding import Streams, generator
-from bench.training.stack import Stack, stacked_linear
+from bench.training.seeding import Streams, stream_seed
+from bench.training.stack import Stack, stacked_logits
 from bench.training.step import LoopOptions, Step
 
 LOGIT_BYTES_AT_ONCE = 64 * 2**20
@@ -62,15 +67,45 @@ class Trained:
     """[K] the epoch in which a model's loss stopped being finite; it is not considered from then on."""
 
 
-def initialise_classifier(module: LinearMethod, seed: int) -> None:
-    """Kaiming normal weights (fan-in, gain sqrt 2) from the seed's own stream, bias 0: equal for all rows of a seed."""
-    linear = module.classifier
+def initialise_classifier(module: LinearMethod, seed: int, backbone: Backbone = LINEAR) -> None:
+    """Give a model its backbone, initialised from the seed's own stream: equal for all rows of a seed."""
+    start = stream_seed(seed, "classifier", "initialisation")
+    made = built(backbone, module.problem.n_features, module.problem.n_labels, start)
+    module.classifier = made.to(next(module.parameters()).dtype)
+
+
+def built(backbone: Backbone, n_features: int, n_labels: int, seed: int = 0) -> nn.Module:
+    """One model of a backbone, whose initial weights are drawn after seeding.
+
+    Raises
+    ------
+    UsageError: where its file does not give a network of features [B, D] to logits [B, c]; one sentence.
+    """
+    file = linear if backbone.name == LINEAR.name else BACKBONES.module(backbone.name, "build")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            made = file.build(n_features, n_labels, **backbone.options)
+            if file is not linear:
+                _check_backbone(made, n_features, n_labels)
+        except Exception as error:  # a user's file may fail in any way
+            raise UsageError(
+                f"the backbone {backbone.name!r} cannot be built: {in_short(error).rstrip('.')}."
+            ) from error
+    return made
+
+
+def _check_backbone(made: Any, n_features: int, n_labels: int) -> None:
+    if not isinstance(made, nn.Module) or not list(made.parameters()):
+        raise TypeError(f"build must return an nn.Module with parameters, not {type(made).__name__}")
+    if buffers := [name for name, _ in made.named_buffers()]:
+        raise TypeError(f"it keeps the buffer {buffers[0]!r}; only parameters are kept, so use a layer without buffers")
     with torch.no_grad():
-        noise = torch.randn(
-            linear.weight.shape, generator=generator(seed, "classifier", "initialisation"), dtype=torch.float64
-        )
-        linear.weight.copy_(noise * math.sqrt(2 / linear.in_features))
-        linear.bias.zero_()
+        found = made.eval()(torch.zeros(2, n_features))
+    made.train()
+    if not isinstance(found, Tensor) or found.shape != (2, n_labels):
+        shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(f"it gives {shape} for 2 rows and {n_labels} labels, not [2, {n_labels}]")
 
 
 def train(
@@ -103,7 +138,12 @@ def train(
     hamming = (
         None
         if validation is None
-        else partial(stacked_hamming, split=validation, threshold=modules[0].decision_threshold)
+        else partial(
+            stacked_hamming,
+            split=validation,
+            threshold=modules[0].decision_threshold,
+            classifier=copy.deepcopy(modules[0].classifier).eval(),
+        )
     )
     step = Step(stack, options, training, extra or {})
     return _Training(step, hamming, Streams(seed, "classifier")).run(options, batches, hooks)
@@ -270,12 +310,17 @@ def _products_in(tf32: bool) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32 = False  # metrics, the validation Hamming loss among them
 
 
-def stacked_hamming(parameters: dict[str, Tensor], split: Split, threshold: float) -> Tensor:
-    """[K] float64 Hamming losses of K linear classifiers, in blocks of rows."""
-    weight, bias = parameters["classifier.weight"].detach(), parameters["classifier.bias"].detach()
-    step = rows_at_once(LOGIT_BYTES_AT_ONCE, bias.numel() * split.x.element_size())
-    wrong = torch.zeros(bias.shape[0], dtype=torch.int64, device=bias.device)
+def stacked_hamming(
+    parameters: dict[str, Tensor], split: Split, threshold: float, classifier: nn.Module | None = None
+) -> Tensor:
+    """[K] float64 Hamming losses of K classifiers (linear ones where none is given), in blocks of rows."""
+    own = {name: value.detach() for name, value in parameters.items() if name.startswith("classifier.")}
+    classifier = classifier or nn.Linear(split.x.shape[1], split.y.shape[1], device="meta")
+    example = next(iter(own.values()))
+    widest = max(value.shape[1] for value in own.values())  # of the layers' outputs, which take the memory
+    step = rows_at_once(LOGIT_BYTES_AT_ONCE, len(example) * widest * split.x.element_size())
+    wrong = torch.zeros(len(example), dtype=torch.int64, device=example.device)
     for start in range(0, split.x.shape[0], step):
-        predicted = stacked_linear(weight, bias, split.x[start : start + step]) > threshold
+        predicted = stacked_logits(classifier, own, split.x[start : start + step]) > threshold
         wrong += (predicted != (split.y[start : start + step] > 0)).sum((1, 2))
     return wrong.double() / split.y.numel()

@@ -12,7 +12,7 @@ one model; ``torch.vmap`` evaluates it for all K. Two things make that fast with
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -91,8 +91,32 @@ def stacked_linear(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
     return out.view(models, outputs, x.shape[0]).transpose(1, 2)
 
 
+def stacked_logits(classifier: nn.Module, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """[K, B, c] logits of K classifiers like ``classifier``, in its mode (training or evaluation), on ``x`` [B, D].
+
+    ``parameters``: {"classifier.NAME": [K, ...]}, among others.
+    """
+    if type(classifier) is nn.Linear and classifier.bias is not None:
+        return stacked_linear(parameters["classifier.weight"], parameters["classifier.bias"], x)
+    own = {name: parameters[f"classifier.{name}"] for name, _ in classifier.named_parameters()}
+    with FoldLinears():
+        return vmap(lambda values: functional_call(classifier, values, (x,)), randomness="same")(own)
+
+
+def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """``F.dropout`` whose mask is drawn once for all models of a stack, as one model on its own draws it.
+
+    Torch's own would draw in the order in which the stack lies in memory.
+    """
+    if not training or p == 0:
+        return x
+    mask = torch.empty(x.shape, dtype=x.dtype, device=x.device).bernoulli_(1 - p)
+    return x * mask.div_(1 - p)
+
+
 class FoldLinears(TorchFunctionMode):
-    """Sends every ``F.linear`` (and so every ``nn.Linear``) through :class:`FoldedLinear`."""
+    """Sends every ``F.linear`` (and so every ``nn.Linear``) through :class:`FoldedLinear`, and every ``F.dropout``
+    through :func:`dropout`."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -100,6 +124,8 @@ class FoldLinears(TorchFunctionMode):
         if func is F.linear:
             x, weight, bias = (*args, *(kwargs or {}).values(), None)[:3]
             return FoldedLinear.apply(x, weight, bias)
+        if func is F.dropout:
+            return dropout(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
 
@@ -230,7 +256,7 @@ class Stack:
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         parameters, buffers = self.parameters, self.buffers
         if self.linear:
-            z = stacked_linear(parameters["classifier.weight"], parameters["classifier.bias"], x)
+            z = stacked_logits(self.template.classifier, parameters, x)  # type: ignore[arg-type]
         else:
             z = x.new_zeros(self.size, x.shape[0], 0)
         if self.stackable:
