@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from bench import config, methods, model_file
-from bench.config import LINEAR, Variant
+from bench.config import LINEAR, Variant, with_settings
 from bench.job.evaluation import choice, scored
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import backbone_scores, fit_linear
@@ -104,7 +104,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         vector y is one label.
 
         ``validation`` is a pair (X, y), or the share of the rows that is held out at random: epoch and grid point are
-        chosen by its Hamming loss. Without it the method's default options are trained to the last epoch.
+        chosen on it, by Hamming loss where the protocol has no other ``selection``. Without it the method's default
+        options are trained to the last epoch.
         """
         X, y = validate_data(self, X, y, multi_output=True, dtype=np.float32, order="C")
         values = _two_values(y)
@@ -217,12 +218,13 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             )
         )
         self._backbone = made.backbone
+        protocol = with_settings(protocol, made.settings)
         points = made.points if validation else [made.options]
-        problem = problem_of(self.dataset, prepared["train"], protocol.fidelity)
-        fitted = _fitted(made, points, Prepared(problem, prepared), protocol, self.seed)
+        inputs = Prepared(problem_of(self.dataset, prepared["train"], protocol.fidelity), prepared)
+        fitted = _fitted(made, points, inputs, protocol, self.seed)
         chosen, self.validation_ = 0, {}
         if validation:
-            chosen, found = choice(fitted, prepared["val"])
+            chosen, found = choice(fitted, inputs)
             self.validation_ = (found[chosen] or ({},))[0]
         best = fitted.candidates[chosen]
         self.options_, self.epoch_, self.threshold_ = points[chosen], best.epoch, fitted.threshold
@@ -283,7 +285,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         protocols = _settings().protocols
         if self.protocol not in protocols:
             raise ValueError(f"there is no protocol {self.protocol!r}; bench.toml has {', '.join(protocols)}")
-        return protocols[self.protocol]
+        return msgspec.structs.replace(protocols[self.protocol], also_select=())
 
     def _labels_like(self, y: Any, rows: int, labels: int, values: np.ndarray) -> np.ndarray:
         y = np.asarray(y).reshape(len(y), -1)
@@ -324,7 +326,7 @@ def _fitted(made: Recipe, points: list[dict[str, Any]], prepared: Prepared, prot
     with threads(protocol.threads):
         if made.info.gradient:
             return fit_linear(made.info.name, points, prepared, protocol, seed, backbone=made.backbone)
-        return fit_method(made.info.name, points, prepared, seed)
+        return fit_method(made.info.name, points, prepared, seed, protocol.criteria)
 
 
 def _two_values(y: np.ndarray) -> np.ndarray:

@@ -43,7 +43,12 @@ class Variant(msgspec.Struct, frozen=True):
     base: str
     options: dict[str, Any] = {}
     grid: dict[str, list[Any]] | None = None
-    """Instead of the method's own grid; {} for none."""
+    """Instead of the method's own grid; {} for none. Settings of the protocol's training may be searched, too."""
+    training: dict[str, Any] = {}
+    """Settings of the protocol's training in place of the protocol's own; those in ``options`` whose name is no option
+    of the method are such, too."""
+    training_grid: dict[str, list[Any]] = {}
+    """Settings of training to search, beside the grid."""
     clip: Literal["joint", "separate", "none", "fidelity"] | None = None
     fidelity: Literal["official", "paper"] | None = None
     minimum_steps: int | None = None
@@ -79,6 +84,8 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ranked: list[str] = []
     extra: list[str] = []
     datasets: list[str] = []
+    families: dict[str, list[str]] = {}
+    """{family: sets that depend on each other, such as samples of one corpus}: each family counts as one set."""
 
 
 class RecoveryRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -229,22 +236,30 @@ def _known_protocol(protocol: str, where: str, raw: dict[str, Any], path: Path) 
 
 
 LEAST = {"epochs": 1, "minimum_steps": 0, "batch_size": 2, "stack": 1, "threads": 1, "weight_decay": 0}
+LEAST |= {"patience": 0, "select_every": 1}
 MOST = {"epochs": 10**6, "minimum_steps": 10**9, "batch_size": 10**9, "stack": 4096, "threads": 1024}
+MOST |= {"patience": 10**6, "select_every": 10**6}
 POSITIVE = ("learning_rate", "eps")
 
 
 def _protocol(name: str, tables: dict[str, Any], path: Path) -> Protocol:
     protocol = _convert(_inherited(name, tables, path, ()), Protocol, f"protocols.{name}", path)
+    if fault := _out_of_bounds(protocol):
+        raise UsageError(f"{path}: protocols.{name}.{fault}.")
+    return protocol
+
+
+def _out_of_bounds(protocol: Protocol) -> str:
+    """The first setting that is too small or too large, in words; empty where none is."""
     for key in (*LEAST, *POSITIVE):
         value = getattr(protocol, key)
         if value > MOST.get(key, math.inf):
-            raise UsageError(f"{path}: protocols.{name}.{key} must be at most {MOST[key]}, not {value}.")
+            return f"{key} must be at most {MOST[key]}, not {value}"
         if not (math.isfinite(value) and (value > 0 if key in POSITIVE else value >= LEAST[key])):
-            least = "a number above 0" if key in POSITIVE else f"at least {LEAST[key]}"
-            raise UsageError(f"{path}: protocols.{name}.{key} must be {least}, not {value}.")
+            return f"{key} must be {'a number above 0' if key in POSITIVE else f'at least {LEAST[key]}'}, not {value}"
     if not all(0 <= beta < 1 for beta in protocol.betas):
-        raise UsageError(f"{path}: protocols.{name}.betas must be from 0 to below 1, not {list(protocol.betas)}.")
-    return protocol
+        return f"betas must be from 0 to below 1, not {list(protocol.betas)}"
+    return ""
 
 
 def _inherited(name: Any, tables: dict[str, Any], path: Path, seen: tuple[str, ...]) -> dict[str, Any]:
@@ -263,7 +278,8 @@ def _inherited(name: Any, tables: dict[str, Any], path: Path, seen: tuple[str, .
 MOST_POINTS = 10_000
 """Of a grid: each is trained."""
 VARIANT_SETTINGS = (
-    "base", "grid", "clip", "fidelity", "minimum_steps", "normalisation", "classifier", "classifier_options",
+    "base", "grid", "training", "training_grid", "clip", "fidelity", "minimum_steps", "normalisation",
+    "classifier", "classifier_options",
 )  # fmt: skip
 
 
@@ -274,7 +290,8 @@ def _variant(name: str, table: Any, path: Path) -> Variant:
     settings = {key: table[key] for key in VARIANT_SETTINGS if key in table}
     raw = {"name": name, "base": name, "options": options, **settings}
     variant: Variant = _convert(raw, Variant, f"methods.{name}", path)
-    if (points := math.prod(len(values) for values in (variant.grid or {}).values())) > MOST_POINTS:
+    searched = [*(variant.grid or {}).values(), *variant.training_grid.values()]
+    if (points := math.prod(map(len, searched))) > MOST_POINTS:
         raise UsageError(f"{path}: methods.{name}.grid has {points} points; at most {MOST_POINTS} are tried.")
     return variant
 
@@ -310,12 +327,40 @@ def describe_protocol(settings: dict, selects: bool = True) -> str:
         f"linear classifier, AdamW{' (AMSGrad)' if p.amsgrad else ''}, learning rate {p.learning_rate:g}, "
         f"weight decay {p.weight_decay:g} (biases {p.bias_weight_decay:g}), batch {p.batch_size}, {epochs}, {scaling}, "
         f"clip {p.effective_clip}, fidelity {p.fidelity}, {p.precision}"
-        + ("; epoch and grid point by validation Hamming loss." if selects else ".")
+        + (f"; {_selection_in_words(p)}." if selects else ".")
     )
 
 
-def effective_protocol(protocol: Protocol, variant: Variant) -> Protocol:
-    """The protocol with a variant's own fidelity, clip and minimum of steps."""
+def _selection_in_words(protocol: Protocol) -> str:
+    metric = "Hamming loss" if protocol.selection == "hamming" else protocol.selection
+    text = f"epoch and grid point by validation {metric}"
+    if protocol.select_every > 1 and protocol.selection != "hamming":
+        text += f", every {protocol.select_every} epochs"
+    return text + (f", at most {protocol.patience} epochs without a better one" if protocol.patience else "")
+
+
+def with_settings(protocol: Protocol, settings: Mapping[str, Any]) -> Protocol:
+    """The protocol with other values of some settings, checked.
+
+    Raises
+    ------
+    ValueError: for a value of the wrong kind or out of bounds, with the setting's name.
+    """
+    if not settings:
+        return protocol
+    try:
+        changed = msgspec.convert({**msgspec.to_builtins(protocol), **settings}, Protocol)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$.")
+        raise ValueError(f"{place.rstrip('`')}: {message[0].lower()}{message[1:]}") from error
+    if fault := _out_of_bounds(changed):
+        raise ValueError(fault)
+    return changed
+
+
+def effective_protocol(protocol: Protocol, variant: Variant, settings: Mapping[str, Any] = {}) -> Protocol:
+    """The protocol with a variant's own fidelity, clip, minimum of steps and other ``settings`` of training."""
+    protocol = with_settings(protocol, settings)
     if variant.fidelity is not None:
         protocol = msgspec.structs.replace(protocol, fidelity=variant.fidelity)
     if variant.clip is not None:

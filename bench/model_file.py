@@ -10,13 +10,12 @@ import msgspec
 from torch import Tensor
 
 from bench import methods
-from bench.backbones import options_of
+from bench.backbones import built, options_of
 from bench.config import LINEAR, Backbone
 from bench.errors import UsageError, did_you_mean
-from bench.protocol import Protocol
+from bench.protocol import TRAINING_SETTINGS, Protocol
 from bench.system import reading
 from bench.system.writing import write
-from bench.training.loop import built
 
 PREFIX = "classifier."
 """Of the names of the classifier's parameters."""
@@ -121,7 +120,9 @@ def _check_description(about: Description) -> None:
     if name not in methods.infos():
         raise ValueError(f"there is no method {name!r}; {did_you_mean(name, methods.infos())}")
     defaults = methods.info(name).defaults
-    for options in (about.options, about.parameters.options or {}):
+    given = about.parameters.options or {}
+    own = {option: value for option, value in given.items() if option in defaults or option not in TRAINING_SETTINGS}
+    for options in (about.options, own):
         methods.options(name, defaults, options)
     lacking, having = about.classes
     if type(lacking) is not type(having) or not lacking < having:  # type: ignore[operator]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -22,13 +22,29 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: float = 1e-4
     fidelity: Literal["official", "paper"] = "official"
     clip: Literal["joint", "separate", "none", "fidelity"] = "fidelity"
-    selection: Literal["hamming"] = "hamming"
+    selection: str = "hamming"
+    """The validation metric, by its name in `list metrics`, that epochs and grid points are chosen by."""
     stack: int = 8
     threads: int = 1
     precision: Literal["float32", "tf32", "float64"] = "float32"
     """tf32: float32, but a GPU's matrix products in training may round their factors to 10 bits; metrics never do."""
-    LATER: ClassVar[frozenset[str]] = frozenset()
+    SHARED: ClassVar[frozenset[str]] = frozenset(
+        {"scaling", "fidelity", "selection", "also_select", "select_every", "stack", "threads", "precision"}
+    )
+    """Settings that the data, the selection and the machine have to do with; the others are of the training."""
+    also_select: tuple[str, ...] = ()
+    """Further metrics; a training keeps the best epoch by each, and a grid its best point."""
+    patience: int = 0
+    """Epochs without a better value of the selecting metric after which a model stops; 0: it never does."""
+    select_every: int = 1
+    """Epochs from one evaluation of these metrics to the next, the last one included; Hamming loss has each epoch."""
+    LATER: ClassVar[frozenset[str]] = frozenset({"also_select", "patience", "select_every"})
     """Settings that came after the first records: a key leaves them out where they have their defaults."""
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """The metrics to select by; the first one selects what the result is of."""
+        return self.selection, *self.also_select
 
     @property
     def effective_clip(self) -> Literal["joint", "separate", "none"]:
@@ -48,3 +64,21 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         batch_size = self.batch_size if batch_size is None else batch_size
         batches = max(1, math.ceil(rows / batch_size) - (rows % batch_size == 1))
         return max(epochs, math.ceil(self.minimum_steps / batches))
+
+
+TRAINING_SETTINGS = tuple(name for name in Protocol.__struct_fields__ if name not in Protocol.SHARED)
+"""The settings that a variant may have of its own, and search."""
+
+
+SETTING_WORDS = {"epochs": "{} epochs", "minimum_steps": "at least {} steps", "batch_size": "batch {}"}
+
+
+def setting_in_words(name: str, value: Any) -> str:
+    """A setting of the protocol, such as "2 epochs" or "learning rate 0.01"."""
+    if name == "minimum_steps" and value == 0:
+        return "no minimum of steps"
+    return SETTING_WORDS.get(name, name.replace("_", " ") + " {}").format(value_in_short(value))
+
+
+def value_in_short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

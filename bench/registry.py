@@ -18,7 +18,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import methods
 from bench.errors import UsageError, did_you_mean
 from bench.system import reading
 from bench.text import name_fault
@@ -61,7 +60,13 @@ class Registry:
         ------
         UsageError: for a file that cannot be read, or a name that is taken.
         """
+        from bench import methods  # here, because what shows records does without
+
         return _components(self.kind, self.package, self.folder, methods.folders())
+
+    def built_in(self) -> dict[str, Component]:
+        """The built-in ones alone, by name."""
+        return _components(self.kind, self.package, self.folder, ())
 
     def component(self, name: str) -> Component:
         """

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 
 Fidelity = Literal["official", "paper"]
+OBSERVED = "observed"
+"""The per-sample tensor that says which labels are known; no method's ``prepare`` may give one of this name."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Split:
     """[N, D] floating point."""
     y: Tensor
     """[N, c] int8 in {0, 1}."""
+    observed: Tensor | None = None
+    """[N, c] bool: whether the label is known; an unknown one is 0 in ``y``. None where all are known."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,11 @@ class Batch:
     step: Tensor = field(default_factory=lambda: torch.zeros(()))
     """0-d: optimiser steps taken before this one. Schedules are computed of these two, not of Python's counters."""
 
+    @property
+    def observed(self) -> Tensor | None:
+        """[B, c]: 1.0 where the label is known, 0.0 where it is not, and ``y`` is 0; None where all are known."""
+        return self.extra.get(OBSERVED)
+
 
 class Fit(Protocol):
     """The shared loop for any module, given to :meth:`LinearMethod.prepare`."""
@@ -79,6 +88,7 @@ class Fit(Protocol):
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
         extra: Mapping[str, Tensor] | None = None,
+        records: bool = False,
     ) -> None:
         """Minimise ``objective(batch)`` over the module's parameters on the training split; the last epoch stays.
 
@@ -90,6 +100,8 @@ class Fit(Protocol):
         optimiser: "adamw" is the protocol's AMSGrad-AdamW with its decay of weights and biases; "adam" is Adam without
             AMSGrad and with ``weight_decay`` in the gradient (L2). Both use the protocol's learning rate; no clipping.
         extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
+        records: the objective depends on the batch, the parameters and random operations of torch alone, and reads no
+            tensor's value: on a GPU its steps are recorded and captured, as those of a stackable method are.
 
         Raises
         ------

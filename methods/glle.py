@@ -29,7 +29,8 @@ class GLLE(TwoStage):
     other, itself counted, with the weight exp(-|x - x'|^2 / (2 ``heat_width``^2)). L-BFGS with 20 pairs from a W that
     is uniform in [0, 1], at most ``iterations``: as in the authors' code, but for the line search, which is scipy's.
 
-    Options: also ``mix``, ``predictor``, ``penalty``, ``tolerance`` of the second stage. Memory: one N x N matrix.
+    Options: also ``mix``, ``predictor``, ``penalty``, ``tolerance`` of the second stage. Memory: one N x N matrix, two
+    on a GPU.
     """
 
     smoothness: Tensor
@@ -40,7 +41,7 @@ class GLLE(TwoStage):
     degrees_sum_to_one = True
 
     def recover(self, train: Split, fit: Fit) -> Tensor:
-        square_matrix_guard("GLLE", train.x, matrices=1)
+        square_matrix_guard("GLLE", train.x, matrices=1 + train.x.is_cuda)
         x = standardised(train.x.double())
         phi, laplacian = self.kernel_and_laplacian(x)
         y = train.y.double()
@@ -66,7 +67,7 @@ class GLLE(TwoStage):
         return (phi @ torch.from_numpy(found).to(phi.device).view(shape)).softmax(1)
 
     def kernel_and_laplacian(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Phi [N, N+1] and the Laplacian [N, N], the latter sparse. Of equal distances the first rows are taken."""
+        """Phi [N, N+1] and the Laplacian [N, N], sparse on a CPU. Of equal distances the first rows are taken."""
         rows = x.shape[0]
         width = 2 * mean_distance(x) ** 2 or 1.0
         phi = torch.ones(rows, rows + 1, dtype=x.dtype, device=x.device)
@@ -84,6 +85,9 @@ class GLLE(TwoStage):
         found = torch.sparse_coo_tensor(both_ways, found, (rows, rows, 2), check_invariants=False).coalesce()
         value = found.values()[:, 0] / found.values()[:, 1]
         graph = torch.sparse_coo_tensor(found.indices(), value, (rows, rows), check_invariants=False)
+        if x.is_cuda:  # its sparse products add in no fixed order
+            dense = graph.to_dense()
+            return phi, dense.sum(1).diag() - dense
         degree = torch.sparse.sum(graph, 1).to_dense()
         diagonal = torch.arange(rows, device=x.device).expand(2, rows)
         degrees = torch.sparse_coo_tensor(diagonal, degree, (rows, rows), check_invariants=False)

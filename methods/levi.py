@@ -106,6 +106,7 @@ class LEVI(TwoStage):
             batch_size=self.batch_size,
             optimiser="adam",
             weight_decay=float(self.decay),
+            records=True,
         )
         with torch.no_grad():
             parts = [

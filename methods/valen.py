@@ -83,6 +83,7 @@ class VALEN(TwoStage):
             epochs=self.epochs,
             batch_size=self.batch_size,
             extra=graph,
+            records=True,
         )
         with torch.no_grad():
             alpha = concentration(network.encoder(train.x))

@@ -22,7 +22,8 @@ from bench.system import reading, writing
 from bench.system.environment import environment
 
 NAMES = (
-    "startup", "steps", "ranking_metrics", "mlknn", "memory", "large_data", "enhancement", "runner", "grid",
+    "startup", "steps", "selection", "ranking_metrics", "mlknn", "memory", "large_data", "enhancement", "runner",
+    "grid",
 )  # fmt: skip
 NOISE = 1.4
 """Ratios of two runs on a shared machine differ by up to this factor without anything having changed."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.system import writing
+from perf.gpu.page import section as gpu_section
 
 PAGE = Path(__file__).parent.parent / "docs/performance.md"
 
@@ -30,7 +31,7 @@ def write(results: dict, elsewhere: Sequence[dict]) -> None:
         *_large_data(results.get("large_data")),
         *_startup(results.get("startup")),
         *[line for other in elsewhere for line in _elsewhere(other)],
-        "No GPU has been measured.",
+        *gpu_section(),
         "",
     ]
     writing.write(PAGE, "\n".join(lines).encode())

@@ -133,8 +133,8 @@ def recovered(tables: Sequence[MetricTable]) -> str:
     text = [f"{variant} {min(counts)} to {max(counts)}" for variant, counts in most_first]
     return (
         f"- **Label distributions.** On {len(tables[0].columns)} sets whose true distribution is known, which count as "
-        f"{len(tables[0].families)} (section 7), methods recover it better than what learns nothing on so many of "
-        f"these, from their worst to their best of {len(tables)} measures: {', '.join(text)}."
+        f"{len(tables[0].independent_sets)} (section 7), methods recover it better than what learns nothing on so many "
+        f"of these, from their worst to their best of {len(tables)} measures: {', '.join(text)}."
     )
 
 

@@ -238,6 +238,9 @@ PROTOCOLS: dict[str, dict[str, tuple[Any, str]]] = {
         "stack": (8, OURS),
         "threads": (1, OURS),
         "precision": ("float32", f"{FLEM_TEMPLATE}: torch's default"),
+        "also_select": ((), "none"),
+        "patience": (0, f"{FLEM}, section 4.2: 30 epochs, whatever validation says"),
+        "select_every": (1, f"{FLEM_TEMPLATE}: every epoch is validated"),
     },
     "small": {
         "minimum_steps": (2000, "ours: 30 epochs do not train small sets"),

@@ -5,7 +5,9 @@ the tests want them (the tables' ranks are competition ranks).
 
 Friedman with the F distribution: Iman, Davenport 1980. Nemenyi's critical difference and Wilcoxon with Holm: Demšar,
 "Statistical comparisons of classifiers over multiple data sets", JMLR 2006. Bayesian signed-rank: Benavoli et al.,
-"Time for a change", JMLR 2017.
+"Time for a change", JMLR 2017. Within a data set, over its folds: Nadeau, Bengio, "Inference for the generalization
+error", Machine Learning 2003, and for repeats Bouckaert, Frank, "Evaluating the replicability of significance tests",
+PAKDD 2004.
 """
 
 from __future__ import annotations
@@ -140,6 +142,45 @@ def against_control(
         tests.append(Against(method, int((gain > 0).sum()), int((gain < 0).sum()), p, 1.0, better, equivalent, worse))
     adjusted = holm([test.p for test in tests])
     return [replace(test, p_holm=p) for test, p in zip(tests, adjusted, strict=True)]
+
+
+@dataclass(frozen=True)
+class CorrectedT:
+    """The corrected resampled t-test of paired differences over folds."""
+
+    mean: float
+    std: float
+    """Of the differences, divided by n - 1."""
+    t: float
+    """Infinite where all differences are the same and not 0; 0 where all are 0."""
+    p: float
+    """Two-sided."""
+    folds: int
+
+
+def corrected_resampled_t(differences: np.ndarray, test_to_train: float) -> CorrectedT:
+    """Corrected resampled t-test (Nadeau, Bengio 2003) of one set's folds, whose training rows overlap.
+
+    t = mean / sqrt((1 / n + n_test / n_train) * variance) with n - 1 degrees of freedom. With repeats n counts the
+    folds of all of them (Bouckaert, Frank 2004).
+
+    Parameters
+    ----------
+    differences: [n], of two methods on the same folds.
+    test_to_train: rows a fold tests on over rows that it trains on.
+
+    Raises
+    ------
+    ValueError: for fewer than two differences.
+    """
+    count = len(differences)
+    if count < 2:
+        raise ValueError(f"the corrected resampled t-test needs 2 folds; there is {count}")
+    mean, std = float(np.mean(differences)), float(np.std(differences, ddof=1))
+    if np.ptp(differences) == 0:
+        return CorrectedT(mean, 0.0, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0, count)
+    t = mean / (std * math.sqrt(1 / count + test_to_train))
+    return CorrectedT(mean, std, t, float(2 * stats.t.sf(abs(t), count - 1)), count)
 
 
 def relative_gains(gain: np.ndarray, control: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from bench.analysis.hypothesis_tests import (
     smallest_wilcoxon_p,
 )
 from bench.errors import UsageError, did_you_mean
+from bench.records.independent_sets import counting_notes
 from bench.tables.table import MetricTable, Table
 from bench.text import Block, Grid, counted
 
@@ -28,12 +29,14 @@ REGION = 0.01
 """Half-width of practical equivalence, as a share of the control's value."""
 
 
-def complete_values(table: Table, variants: list[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Means over seeds [data sets, variants], and the data sets left out because a variant has no value there."""
-    means = [table.values(column) for column in table.columns]
-    values = pd.DataFrame(means, index=table.columns, columns=variants).astype("float64")
-    complete = values.dropna()
-    return complete, [dataset for dataset in table.columns if dataset not in complete.index]
+def complete_values(table: MetricTable, variants: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Means over seeds and then over an independent set's columns [independent sets, variants], and the columns left
+    out because a variant has no value there."""
+    means = [table.set_values(one, variants) for one in table.independent_sets]
+    names = [one.name for one in table.independent_sets]
+    values = pd.DataFrame(means, index=names, columns=variants).astype("float64")
+    lacking = {column for column in table.columns if not set(variants) <= table.values(column).keys()}
+    return values.dropna(), [column for one in table.independent_sets for column in one.counted if column in lacking]
 
 
 def variants_with_values(table: Table, variants: Sequence[str]) -> list[str]:
@@ -67,6 +70,7 @@ def significance(table: MetricTable, variants: list[str], control: str, region: 
         return [*report, "Nothing can be tested against it."]
     values, left_out = complete_values(table, variants)
     blocks = len(values)
+    report += counting_notes(table.independent_sets)
     if left_out:
         report.append(f"Left out, because a method has no value there: {', '.join(left_out)}.")
     if blocks < 2 or len(variants) < 2:

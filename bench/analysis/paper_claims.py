@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.analysis.hypothesis_tests import ALPHA
 from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.records.independent_sets import IndependentSet
 from bench.tables.comparison import paper_ablation
 from bench.tables.ranking import printed
 from bench.tables.table import MetricTable
@@ -81,7 +82,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Counting:
-    """A claim that each, or the best, of some methods is better than others, as it is counted in a column."""
+    """A claim that each, or the best, of some methods is better than others, as it is counted on an independent set."""
 
     text: str
     where: str
@@ -94,8 +95,8 @@ class Counting:
     ties: bool = False
     """True where a tie holds."""
 
-    def count(self, table: MetricTable, column: str) -> Count:
-        return self.of(_turned(table.values(column), table.metric))
+    def count(self, table: MetricTable, of_set: IndependentSet) -> Count:
+        return self.of(_turned(table.set_values(of_set, (*self.own, *self.others)), table.metric))
 
     def of(self, values: Mapping[str, Decimal]) -> Count:
         """Count among values by method of which smaller is better."""
@@ -142,8 +143,8 @@ def chance_to_be_first(own: Sequence[str], others: Sequence[str]) -> Fraction:
 def claims(papers: Sequence[MetricTable], ours: Sequence[MetricTable]) -> list[Claim]:
     """Each claim, counted in the paper's Tables 2-6 and in the tables of the same metrics from records.
 
-    Values are compared as printed. A data set counts where all of the claim's methods have values; where none has all,
-    those with some count, and the claim is not tested.
+    Values are compared as printed, on independent sets. One counts where all of the claim's methods have values; where
+    none has all, those with some count, and the claim is not tested.
     """
     return [
         *(_of_cells(claim, papers, ours) for claim in OF_TABLES),
@@ -153,10 +154,10 @@ def claims(papers: Sequence[MetricTable], ours: Sequence[MetricTable]) -> list[C
 
 
 def _of_cells(claim: Counting, papers: Sequence[MetricTable], ours: Sequence[MetricTable]) -> Claim:
-    in_print = _total([claim.count(table, column) for table in papers for column in table.columns])
+    in_print = _total([claim.count(table, one) for table in papers for one in table.independent_sets])
     if not in_print.cases:
         in_print = _total(_ablation_in_print(claim))
-    columns = [[claim.count(table, column) for table in ours] for column in ours[0].columns]
+    columns = [[claim.count(table, one) for table in ours] for one in ours[0].independent_sets]
     every = list(chain(*columns))
     whole = any(map(claim.whole, every))
     used = [_total([count for count in column if not whole or claim.whole(count)]) for column in columns]
@@ -172,7 +173,7 @@ def _of_average_ranks(papers: Sequence[MetricTable], ours: Sequence[MetricTable]
         for tables in (papers, ours)
     )
     lacking = "" if all(map(claim.whole, here)) else claim.lacking(here)
-    shares, sets = _average_rank_shares(ours, _resamples(len(ours[0].columns)))
+    shares, sets = _average_rank_shares(ours, _resamples(len(ours[0].independent_sets)))
     return Claim(claim.text, claim.where, _total(in_print), _total(here), lacking, _interval(shares, sets))
 
 
@@ -222,12 +223,15 @@ def _average_rank_shares(tables: Sequence[MetricTable], weights: np.ndarray) -> 
     for table in tables:
         ranks = table.frame.pivot(index="variant", columns="dataset", values="rank")[table.columns]
         averaged = ranks.loc[[name for name in (*VARIANTS, *BASELINES) if name in table.averages]]
-        complete = averaged.notna().all().to_numpy()
+        whole = averaged.loc[:, averaged.notna().all()]
+        columns = [[column for column in one.counted if column in whole] for one in table.independent_sets]
+        complete = np.array([bool(of_set) for of_set in columns])
+        means = np.array([whole[of_set].mean(axis=1).to_numpy() for of_set in columns if of_set]).reshape(
+            -1, len(whole)
+        )
         used = weights[:, complete]
         sets = max(sets, int(complete.sum()))
-        averages = dict(
-            zip(averaged.index, averaged.to_numpy()[:, complete] @ used.T / used.sum(1).clip(1), strict=True)
-        )
+        averages = dict(zip(averaged.index, means.T @ used.T / used.sum(1).clip(1), strict=True))
         for variant in VARIANTS:
             for baseline in BASELINES:
                 if variant in averages and baseline in averages:

@@ -41,12 +41,12 @@ def against_trivial_baselines(tables: Sequence[MetricTable], style: str) -> str:
 
 def sets_and_families(table: MetricTable) -> str:
     """Sentence on the sets that count as one; empty where there are none."""
-    several = {family: columns for family, columns in table.families.items() if len(columns) > 1}
+    several = {one.name: one.counted for one in table.independent_sets if len(one.counted) > 1}
     text = [f"the {len(columns)} sets of {family} ({', '.join(columns)})" for family, columns in several.items()]
     if not text:
         return ""
     many = f"{', and '.join(text)} count as one, by the mean over them"
-    return f"{many[0].upper()}{many[1:]}: {counted(len(table.families), 'set')} in all."
+    return f"{many[0].upper()}{many[1:]}: {counted(len(table.independent_sets), 'set')} in all."
 
 
 def baseline_counts(table: MetricTable, variant: str) -> dict[str, int]:
@@ -56,8 +56,8 @@ def baseline_counts(table: MetricTable, variant: str) -> dict[str, int]:
     """
     counts = {"better": 0, "level": 0, "worse": 0}
     sign = 1 if table.metric.lower_is_better else -1
-    for columns in table.families.values():
-        own = [cell for column in columns if (cell := table.cell(variant, column)) and cell.mean is not None]
+    for one in table.independent_sets:
+        own = [cell for column in one.counted if (cell := table.cell(variant, column)) and cell.mean is not None]
         values = [table.values(cell.dataset) for cell in own]
         baselines = [
             mean(sign * of_set[name] for of_set in values)

@@ -57,8 +57,9 @@ def plot(
     Parameters
     ----------
     figures
-        critical-difference, ranks, difference (to the paper), cost, curves (by epoch), grid (of FLEM-D), distributions
-        (recovered), reliability (of scores).
+        critical-difference, ranks, difference (to the paper), cost, transforms (a metric against shares of training
+        rows, known labels, noise, ...), curves (by epoch), grid (of FLEM-D), distributions (recovered), reliability (of
+        scores).
     metric
         hamming, ranking, coverage, average-precision, or another of `list metrics`. Default: the paper's four.
     methods

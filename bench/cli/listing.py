@@ -1,4 +1,4 @@
-"""Verb that lists: methods, datasets, metrics, backbones."""
+"""Verb that lists: methods, datasets, metrics, decision rules, transforms, backbones."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from bench import config as configuration
 from bench import methods
 from bench.backbones import BACKBONES
 from bench.cli.options import DataFolder, Switch
-from bench.metrics.catalogue import METRICS
+from bench.metrics.catalogue import METRIC_FILES, metrics
+from bench.plan.variants import departures
 from bench.tables.paper import printed_size
 from bench.text import shown
 
 
 def list_(
-    what: Literal["methods", "datasets", "metrics", "backbones"],
+    what: Literal["methods", "datasets", "metrics", "decisions", "transforms", "backbones"],
     *,
     check: Switch = False,
     data: DataFolder = None,
 ) -> int:
-    """Show what there is: methods, datasets, metrics or backbones.
+    """Show what there is: methods, datasets, metrics, decision rules, transforms of data sets or backbones.
 
     Parameters
     ----------
@@ -34,6 +35,10 @@ def list_(
         return _methods(check)
     if what == "metrics":
         return _metrics()
+    if what == "transforms":
+        return _transforms()
+    if what == "decisions":
+        return _decisions()
     if what == "backbones":
         return _backbones()
     return _datasets(data)
@@ -60,19 +65,41 @@ def _methods(check: bool) -> int:
         if options:
             print(textwrap.indent(textwrap.fill(f"{options}{grid}", 108), " " * 10))
     for name, row in config.variants.items():
-        print(f"{name:<9} row of bench.toml  {row.base} with {row.options or 'its own options'}")
+        print(f"{name:<9} row of bench.toml  {row.base} with {', '.join(departures(row)) or 'its own options'}")
     return 1 if check and broken else 0
 
 
 def _metrics() -> int:
-    for metric in METRICS:
-        where = f"Table {metric.paper_table}" if metric.paper_table else "not in the paper"
+    for metric in metrics():
+        component = METRIC_FILES.component(metric.option)
+        own = "not in the paper" if component.built_in else f"[{component.path}]"
+        where = f"Table {metric.paper_table}" if metric.paper_table else own
         print(f"{metric.option:<28} {metric.arrow} {metric.title:<32} {where}")
     return 0
 
 
+def _transforms() -> int:
+    """Print names, options and summaries, read without importing."""
+    from bench.datasets.transforming import TRANSFORMS  # here, because it imports numpy, as in _datasets
+
+    for name, component in TRANSFORMS.components().items():
+        given = ", ".join(f"[{name}={example}]" for example in component.settings.get("EXAMPLES", ()))
+        origin = "" if component.built_in else f" [{component.path}]"
+        print(shown(f"{name:<9} {component.summary}{origin}"))
+        print(textwrap.indent(shown(f"such as {given}"), " " * 10))
+    return 0
+
+
+def _decisions() -> int:
+    from bench.decisions.rule import RULES  # here, because it imports numpy, which the list of methods does without
+
+    for rule in RULES.components().values():
+        origin = "" if rule.built_in else f" [{rule.path}]"
+        print(shown(f"{rule.name:<12} {rule.summary}{origin}"))
+    return 0
+
+
 def _backbones() -> int:
-    methods.add_folders(configuration.load().method_folders)
     for name, found in BACKBONES.components().items():
         options = ", ".join(f"{option}={value}" for option, value in found.settings.get("OPTIONS", {}).items())
         origin = "" if found.built_in else f" [{found.path}]"

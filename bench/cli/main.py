@@ -21,7 +21,10 @@ VERBS = {
         "bench.cli.data:data_app",
         "The data sets: what is here, where they come from, how they are made and split.",
     ),
-    "list": ("bench.cli.listing:list_", "Show what there is: methods, datasets or metrics."),
+    "list": (
+        "bench.cli.listing:list_",
+        "Show what there is: methods, datasets, metrics, decision rules, transforms of data sets or backbones.",
+    ),
     "run": ("bench.cli.run:run", "Run data sets x methods x seeds; what is done already is not done again."),
     "recover": (
         "bench.cli.run:recover",
@@ -34,6 +37,10 @@ VERBS = {
     "status": (
         "bench.cli.status:status",
         "Show a results folder's jobs, from any terminal: done, failed, running (by whom), missing.",
+    ),
+    "converged": (
+        "bench.cli.tables:converged",
+        "List the jobs whose kept epoch is among their last: their training may have been cut short.",
     ),
     "show": (
         "bench.cli.status:show",
@@ -67,6 +74,14 @@ VERBS = {
     "predict": (
         "bench.cli.models:predict",
         "Predict the labels of a file's rows with a saved model: a line a row, 0 or 1 for every label.",
+    ),
+    "decide": (
+        "bench.cli.models:decide",
+        "Compute the decisions of old records by every decision rule, from their kept scores; nothing is trained.",
+    ),
+    "score": (
+        "bench.cli.models:score",
+        "Make a record of the scores of a model trained elsewhere, for tables, statistics and the report.",
     ),
 }
 """{verb: (where it is, the first line of its docstring)}; written out, because reading it there would import it."""

@@ -1,20 +1,23 @@
-"""Verbs of one model: fit, predict."""
+"""Verbs of models and of their scores: fit, predict, decide, score."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from cyclopts import Parameter
+from msgspec import UNSET
 
 import bench
 from bench import config as configuration
-from bench.cli.options import DataFolder, Seed, Switch
+from bench.cli.options import DataFolder, Real, Seed, Switch
 from bench.datasets.catalog import Source, card_of, data_folders, present
 from bench.datasets.dataset import identifier_columns
 from bench.datasets.readers import canonical, npz
@@ -22,9 +25,10 @@ from bench.datasets.readers.feature_file import read_features
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.variants import named_variants, variants_of
+from bench.records.store import DEFAULT_RESULTS, Store
 from bench.system.reading import in_short
 from bench.system.writing import check_writable, packed, write
-from bench.text import csv_safe
+from bench.text import counted, csv_safe, name_fault
 
 
 def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = "auto", data: DataFolder = None) -> int:
@@ -52,12 +56,14 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
     if len(chosen) != 1:
         raise UsageError(f"{method!r} stands for {len(chosen)} methods; a model is of one.")
     variant = chosen[0]
-    if variant.clip or variant.fidelity or variant.grid is not None:
+    if variant.clip or variant.fidelity or variant.training or variant.training_grid or variant.grid is not None:
         raise UsageError(
-            f"the row {method!r} has a clip, fidelity or grid of its own; fit a method, or a row with options."
+            f"the row {method!r} has a clip, fidelity, training or grid of its own; fit a method, or one with options."
         )
     _check_output(path, source.files)
     loaded = source.load()
+    if any(part.observed is not None for part in loaded.splits.values()):
+        raise UsageError(f"{loaded.full_name} has labels that are not known, which `bench fit` would take for absent.")
     options = dict(variant.options) or None
     classifier = bench.estimator(
         variant.base,
@@ -65,7 +71,7 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
         protocol=source.protocol,
         seed=seed,
         device=device,
-        dataset=loaded.name,
+        dataset=source.parts.base,
         classifier=variant.classifier,
         classifier_options=dict(variant.classifier_options) or None,
     )
@@ -135,6 +141,83 @@ def predict(
         write(path, packed({"Y": predicted, "label_names": np.array(classifier.label_names_)}))
     else:
         write(path, _csv(predicted, classifier.label_names_).encode())
+    return 0
+
+
+def decide(*, results: str = DEFAULT_RESULTS) -> int:
+    """Compute the decisions of old records by every decision rule, from their kept scores; nothing is trained.
+
+    Parameters
+    ----------
+    results
+        The folder of the records.
+    """
+    if not Path(results).is_dir():
+        raise UsageError(f"there are no records in {results}; run `python -m bench run` first.")
+    from bench.scored.decide import decide_again  # here, because torch takes seconds to import
+
+    written, reasons = decide_again(Store(Path(results)))
+    print(f"{counted(len(written), 'record')} decided.")
+    if reasons:
+        job, reason = next(iter(reasons.items()))
+        raise UsageError(
+            f"{counted(len(reasons), 'record')} cannot be decided, first {job}: {reason.rstrip('.')}; run again with "
+            "--keep scores --fresh, which keeps the scores of the validation split too."
+        )
+    return 0
+
+
+def score(
+    file: str,
+    *,
+    dataset: str,
+    name: Annotated[str, Parameter(name="--as")],
+    seed: Seed = 0,
+    threshold: Real = 0.0,
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """Make a record of the scores of a model trained elsewhere, for tables, statistics and the report.
+
+    Parameters
+    ----------
+    file
+        A .npz with test [N, c], the scores of the test rows in their order; optional val [N, c], for decision rules;
+        test_y and val_y, the labels, and label_names, which are compared with the data set's.
+    dataset
+        A data set, or the path of a .npz file with X and Y.
+    name
+        The row in tables; not the name of a method.
+    seed
+        The number of the training, where there are several.
+    threshold
+        A label is predicted where its score exceeds this. Default: 0, for logits; 0.5 is that of probabilities.
+    results
+        The folder of the records.
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    """
+    if not math.isfinite(threshold):
+        raise UsageError(f"--threshold must be finite, not {threshold}.")
+    config = configuration.load()
+    taken = {one.casefold(): one for one in variants_of(config)}
+    if name.casefold() in taken:
+        raise UsageError(f"{taken[name.casefold()]} is a method or variant here; give another name with --as.")
+    if fault := name_fault(name):
+        raise UsageError(f"--as {name!r} cannot be a folder's name: {fault}.")
+    source = present(dataset, config, data_folders(config, data))
+    store = Store(Path(results))
+    if store.manifest().track != "classification":
+        raise UsageError(f"{store.folder} holds records of the recovery track; use --results FOLDER for another one.")
+    from bench.scored.external import score as made  # here, because torch takes seconds to import
+
+    record = made(Path(file), source, name, seed, threshold, store)
+    print(f"{name} on {source.full_name}, decided at {threshold:g}:")
+    for metric in PAPER_METRICS:
+        print(f"  {metric.title}: {_value(record.metrics[metric.key])} on test")
+    if record.decisions is UNSET:
+        print("no decision rules: the file has no array val.")
+    print(f"recorded in {store.path(record.job)}")
     return 0
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, Token, UnknownOptionError
 
 from bench.errors import UsageError, did_you_mean
-from bench.metrics.catalogue import PAPER_METRICS, Metric, metric_named
+
+if TYPE_CHECKING:
+    from bench.metrics.catalogue import Metric
+
+if TYPE_CHECKING:
+    from bench.decisions.rule import Target
 
 FAILED = 1
 USAGE = 2
@@ -68,10 +73,13 @@ Seeds = Annotated[
 ]
 Seed = Annotated[int, _whole(0, MOST_SEED)]
 Epochs = Annotated[int | None, _whole(1, MOST_EPOCHS)]
+Patience = Annotated[int | None, _whole(0, MOST_EPOCHS)]
 Processes = Annotated[int, _whole(1, MOST_PROCESSES)]
 Digits = Annotated[int, _whole(1, 10)]
 Count = Annotated[int, _whole(0, 10**9)]
 """A place or a number of things, from 0."""
+Folds = Annotated[int | None, _whole(2, 10**6)]
+Repeats = Annotated[int | None, _whole(1, 10**6)]
 Real = Annotated[float, Parameter(converter=_real)]
 Switch = Annotated[bool, Parameter(negative=())]
 Format = Annotated[str, Parameter(name="--format")]
@@ -110,7 +118,23 @@ def job_count(text: str) -> int:
 
 def chosen_metrics(option: str | None) -> list[Metric]:
     """Metric of that name; without one those of the paper's Tables 2-5."""
+    from bench.metrics.catalogue import PAPER_METRICS, metric_named  # here, because --help does without
+
     return list(PAPER_METRICS) if option is None else [metric_named(option)]
+
+
+def chosen_rule(decision: str | None, target: str | None, metric: str | None) -> tuple[str | None, Target | None]:
+    """Decision rule and target of the options.
+
+    Raises
+    ------
+    UsageError: for an unknown target, or a metric that no rule changes.
+    """
+    from bench.decisions.rule import target_named  # here, because --help does without numpy
+
+    if decision is not None and metric is not None and not chosen_metrics(metric)[0].decision:
+        raise UsageError(f"{chosen_metrics(metric)[0].title} is of scores, which --decision does not change.")
+    return decision, None if target is None else target_named(target)
 
 
 def refuse_beside_paper(origin: str, others: Mapping[str, object]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from bench import config as configuration
 from bench.cli.options import (
@@ -15,10 +16,13 @@ from bench.cli.options import (
     MOST_SHARDS,
     DataFolder,
     Epochs,
+    Folds,
     Format,
     Names,
+    Patience,
     Processes,
     Real,
+    Repeats,
     Seeds,
     Switch,
     checked_seeds,
@@ -28,9 +32,10 @@ from bench.cli.options import (
 )
 from bench.config import Config
 from bench.datasets.catalog import data_folders
+from bench.datasets.transforming import in_folds
 from bench.errors import UsageError
 from bench.methods import infos
-from bench.metrics.catalogue import RECOVERY_METRICS
+from bench.metrics.catalogue import RECOVERY_METRICS, check_criteria
 from bench.plan import digests
 from bench.plan.states import collect
 from bench.plan.tracks import make_plan, make_recovery_plan, recovery_variants
@@ -60,6 +65,10 @@ def run(
     seeds: Seeds = None,
     device: str = "auto",
     epochs: Epochs = None,
+    selection: str | None = None,
+    also_select: Names = None,
+    patience: Patience = None,
+    select_every: Epochs = None,
     jobs: str = "1",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
@@ -76,13 +85,17 @@ def run(
     address: str | None = None,
     dry_run: Switch = False,
     verify: Switch = False,
+    folds: Folds = None,
+    repeats: Repeats = None,
+    stratified: Switch = False,
 ) -> int:
     """Run data sets x methods x seeds; what is done already is not done again.
 
     Parameters
     ----------
     datasets
-        Names, NAME@extractor, paths of .npz files, or "all" for every registered set. Default: bench.toml's.
+        Names, NAME@extractor, paths of .npz files, or "all" for every registered set; each with transforms, such as
+        'yeast[noise=10%]' (see `list transforms`). Default: bench.toml's.
     methods
         Methods or rows of bench.toml, or "all". Default: all but those that bench.toml's run.only_when_named
         keeps for when they are named.
@@ -91,7 +104,16 @@ def run(
     device
         auto, cpu, cuda or cuda:N.
     epochs
-        Train for exactly this many epochs instead of the protocol's.
+        Train for exactly this many epochs instead of the protocol's; those of a variant's own stay.
+    selection
+        The metric on validation data that epochs and grid points are chosen by, of `list metrics`, instead of the
+        protocol's (hamming).
+    also_select
+        Further metrics: one training keeps the best epoch and grid point by each, for `table --selected-by`.
+    patience
+        Stop a model after so many epochs without a better value of the selecting metric. 0: never.
+    select_every
+        Compute metrics to select by, other than hamming, every so many epochs and in the last. Default: 1.
     jobs
         Processes to spread the jobs over, longest jobs first: a number, or auto for as many as the cores hold or the
         GPUs' memory allows. With --backend 1 and auto both mean every worker of the cluster.
@@ -122,17 +144,25 @@ def run(
         Say what would run and how long it would take, and stop.
     verify
         Compute the digests of all files anew; else one of the same size and modification time is taken for the same.
+    folds
+        Cross-validate: instead of each data set its folds, NAME[fold=1/N] to NAME[fold=N/N].
+    repeats
+        Partitions into folds, with --folds. Default: 1.
+    stratified
+        Spread each label's positives over the folds; needs the package iterative-stratification.
     """
     if verify:
         digests.verify()
-    config = configuration.load()
+    given = {"selection": selection, "also_select": also_select and tuple(also_select)}
+    config = _with_protocols(configuration.load(), {**given, "patience": patience, "select_every": select_every})
     folders = data_folders(config, data)
     chosen_seeds = checked_seeds(config.run.seeds if seeds is None else seeds)
     rows = chosen_variants(config, methods)
     if methods is None:
         for broken in (found for found in infos().values() if found.problems):
             print(shown(f"left out: {broken.problems[0]}."), flush=True)
-    plan = make_plan(config, folders, datasets or config.run.datasets, rows, chosen_seeds, epochs)
+    names = _in_folds(datasets or config.run.datasets, folds, repeats, stratified)
+    plan = make_plan(config, folders, names, rows, chosen_seeds, epochs)
     store = Store(Path(results))
     options = RunOptions(
         device=device,
@@ -183,7 +213,7 @@ def recover(
     device
         auto, cpu, cuda or cuda:N.
     epochs
-        Train for exactly this many epochs instead of the protocol's.
+        Train for exactly this many epochs instead of the protocol's; those of a variant's own stay.
     jobs
         Processes to spread the jobs over: a number, or auto for as many as the cores hold.
     results
@@ -229,6 +259,24 @@ def _recovery_tables(store: Store, config: Config, folders: list[Path], form: st
     if form in ("terminal", "markdown"):
         print("\n" + against_trivial_baselines(tables, "pipe" if form == "markdown" else "simple"), end="")
     return 1 if any(state.state == "corrupt" for state in states) else 0
+
+
+def _in_folds(names: list[str], folds: int | None, repeats: int | None, stratified: bool) -> list[str]:
+    if folds is not None:
+        return in_folds(names, folds, repeats or 1, stratified)
+    if repeats is not None or stratified:
+        raise UsageError(f"{'--stratified' if stratified else '--repeats'} goes with --folds N.")
+    return names
+
+
+def _with_protocols(config: Config, given: dict[str, Any]) -> Config:
+    """The configuration with these settings in every protocol; None: the protocol's own."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    protocols = {name: replace(protocol, **changes) for name, protocol in config.protocols.items()}
+    if changes:
+        for protocol in protocols.values():
+            check_criteria(protocol.criteria, "--selection and --also-select")
+    return replace(config, protocols=protocols)
 
 
 def _shard(text: str | None) -> tuple[int, int]:

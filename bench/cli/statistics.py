@@ -6,6 +6,7 @@ import math
 
 from bench.analysis.over_datasets import REGION, significance
 from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
+from bench.analysis.within_folds import folded_columns, folds_in_words
 from bench.cli.options import (
     AnyOrigin,
     DataFolder,
@@ -14,6 +15,7 @@ from bench.cli.options import (
     Seeds,
     Switch,
     chosen_metrics,
+    chosen_rule,
     known,
     refuse_beside_paper,
 )
@@ -34,6 +36,8 @@ def stats(
     datasets: Names = None,
     seeds: Seeds = None,
     intervals: Switch = False,
+    decision: str | None = None,
+    target: str | None = None,
     origin: AnyOrigin = "runs",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
@@ -56,6 +60,11 @@ def stats(
         Seeds to average over. Default: all.
     intervals
         Show the intervals behind what is said of each data set.
+    decision
+        A decision rule of `list decisions`, in place of each method's own threshold; of the metrics that depend on it.
+    target
+        What the rule maximises on validation data: hamming, micro-f1 or macro-f1. Default: the metric itself, else
+        hamming.
     origin
         runs (your own records), reference (the committed ones) or paper (its printed values).
     results
@@ -65,22 +74,30 @@ def stats(
     """
     if not (math.isfinite(region) and region >= 0):
         raise UsageError(f"--region must be a number from 0 (0.01 is 1 % of the control's value), not {region}.")
-    refuse_beside_paper(origin, {"--datasets": datasets, "--seeds": seeds})
-    records = load(Selection(origin, results, data, None, datasets, seeds))
+    refuse_beside_paper(origin, {"--datasets": datasets, "--seeds": seeds, "--decision": decision})
+    rule = chosen_rule(decision, target, metric)
+    records = load(Selection(origin, results, data, None, datasets, seeds, *rule))
     tables = records.tables(chosen_metrics(metric))
     rows = _compared(tables[0], methods, control)
     if without := unusable(state for state in records.states if state.job.variant in rows):
         print(f"Without {without}: their rows may lack values.\n")
-    within = []
+    for sentence in records.mixture:
+        print(f"{sentence}\n")
+    within, keys = [], []
     if origin != "reference":  # the scores that test instances are resampled from are not committed
-        keys = [table.metric.key for table in tables if table.metric and table.metric.key in RESAMPLED]
-        within = resampled(records.states, rows, control, keys)
+        # Kept scores are resampled by the fixed threshold.
+        able = [table.metric for table in tables if table.metric and not (decision and table.metric.decision)]
+        keys = [metric.key for metric in able if metric.key in RESAMPLED]
+        folds = {tables[0].sources.get(column, column) for part in folded_columns(tables[0]) for column in part}
+        alone = [state for state in records.states if state.job.full_dataset not in folds]
+        within = resampled(alone, rows, control, keys) if keys else []
     if within:
         print(as_text([explanation(control)]))
     for table in tables:
         said = [table.title, *significance(table, rows, control, region)]
-        if within and table.metric.key in RESAMPLED:
+        if within and table.metric.key in keys:
             said += in_words(within, table.metric, intervals)
+        said += folds_in_words(table, records.states, rows, control)
         print(as_text(said))
     if origin == "reference":
         print(f"{records.note} What its test instances decide is in docs/results.md.")

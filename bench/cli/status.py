@@ -142,8 +142,11 @@ def show_status(store: Store, config: Config, folders: list[Path]) -> int:
     done = [state.record for state in states if state.state == "done" and state.record is not None]
     failed = [state.record for state in states if state.state == "failed" and state.record is not None]
     missing = [job for job in wanted if job not in records and str(job) not in at_work]
+    last = [manifest.protocols_named(name)[0] for name in manifest.protocols]
+    other = [state for state in states if state.state == "done" and state.protocol not in (None, *last)]
+    earlier = f" ({len(other)} by the protocol of an earlier run)" if other else ""
     print(
-        f"{store.folder}: {len(done)} done, {len(now)} running, {len(failed)} failed, {len(missing)} missing"
+        f"{store.folder}: {len(done)} done{earlier}, {len(now)} running, {len(failed)} failed, {len(missing)} missing"
         + (f", {len(stale)} stale" if stale else "")
         + (f", {len(corrupt)} corrupt" if corrupt else "")
     )

@@ -1,4 +1,4 @@
-"""Verbs that print or write tables: table, compare, export."""
+"""Verbs that print or write tables: table, compare, converged, export."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from bench.analysis.label_table import KEEP, label_frame, render_labels
 from bench.analysis.paper_claims import claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.cli.options import (
@@ -24,12 +25,17 @@ from bench.cli.options import (
     Seeds,
     StandIns,
     chosen_metrics,
+    chosen_rule,
     known,
     refuse_beside_paper,
 )
+from bench.datasets.catalog import resolve
+from bench.datasets.source import Source
 from bench.errors import UsageError
-from bench.metrics.catalogue import PAPER_METRICS
+from bench.metrics.catalogue import PAPER_METRICS, metric_named
 from bench.plan.states import unusable
+from bench.records.artifacts import SCORES
+from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.store import DEFAULT_RESULTS
 from bench.tables.comparison import ABLATION, ablation, paper_ablation, paper_table
 from bench.tables.dataset_table import dataset_frame, render_datasets
@@ -39,13 +45,15 @@ from bench.tables.load import Records, Selection, load
 from bench.tables.ranking import DIGITS
 from bench.tables.render import FORMATS, render_all
 from bench.tables.table import Style, Table
-from bench.text import as_text
+from bench.text import Grid, as_text, counted
 
 
 def table(
     *,
     number: Count | None = None,
     metric: str | None = None,
+    per_label: str | None = None,
+    selected_by: str | None = None,
     form: Format = "terminal",
     methods: Names = None,
     datasets: Names = None,
@@ -53,6 +61,8 @@ def table(
     digits: Digits = DIGITS,
     rank_on: Literal["printed", "exact"] = "printed",
     include: Literal["extra"] | None = None,
+    decision: str | None = None,
+    target: str | None = None,
     width: Literal["column", "page"] = "column",
     origin: AnyOrigin = "runs",
     results: str = DEFAULT_RESULTS,
@@ -67,6 +77,11 @@ def table(
         ablation, on VOC07 or the one set that --datasets names).
     metric
         hamming, ranking, coverage, average-precision, or another of `list metrics`.
+    per_label
+        A data set: the labels' own AP, F1 and AUC, with counts of positives, from kept test scores.
+    selected_by
+        The metric on validation data that chose epochs and grid points, of records that `run` selected by it
+        (--selection) or besides (--also-select). Default: the protocol's.
     form
         terminal, markdown, latex, html, csv or json.
     methods
@@ -81,6 +96,11 @@ def table(
         printed: values that look equal are equal, as in the paper; exact: only those that are.
     include
         extra ranks the rows under the rule with the others.
+    decision
+        A decision rule of `list decisions`, in place of each method's own threshold; of the metrics that depend on it.
+    target
+        What the rule maximises on validation data: hamming, micro-f1 or macro-f1. Default: the metric itself, else
+        hamming.
     width
         Of LaTeX: column, as wide as it is; page, across both columns and shrunk to the page where it is wider.
     origin
@@ -93,11 +113,22 @@ def table(
     known(form, FORMATS, "format")
     if number is not None and metric is not None:
         raise UsageError("--number and --metric exclude each other.")
-    selection = Selection(origin, results, data, methods, datasets, seeds)
+    rule = chosen_rule(decision, target, metric)
+    selecting = None if selected_by is None else metric_named(selected_by)
+    if per_label is not None:
+        chosen = Selection(origin, results, data, methods, [per_label], seeds, *rule, selected_by=selecting)
+        return _labels(per_label, (number, metric, datasets), chosen, form, digits)
+    selection = Selection(origin, results, data, methods, datasets, seeds, *rule, selected_by=selecting)
     if number == 1:
         print(render_datasets(dataset_frame(selection.config, selection.data_folders), form), end="")
         return 0
-    choices = {"--methods": methods, "--datasets": datasets, "--seeds": seeds, "--include": include}
+    choices = {
+        "--methods": methods,
+        "--datasets": datasets,
+        "--seeds": seeds,
+        "--include": include,
+        "--decision": decision,
+    }
     refuse_beside_paper(origin, choices | {"--digits": None if digits == DIGITS else digits})
     style = Style(digits, rank_on, rank_extra=include == "extra", show_ranks=number != 6)
     records, tables = _ablation(selection, style) if number == 6 else _ranked(selection, number, metric, style)
@@ -106,6 +137,32 @@ def table(
             made.notes.append(records.note)
     print(render_all(tables, form, width), end="")
     return 1 if any(state.state == "corrupt" for state in records.states) else 0
+
+
+def _labels(dataset: str, others: tuple[object, ...], selection: Selection, form: str, digits: int) -> int:
+    if any(other is not None for other in others):
+        raise UsageError("--per-label names one data set, and excludes --number, --metric and --datasets.")
+    if selection.origin == "paper":
+        raise UsageError("the paper prints no values of labels; --from paper excludes --per-label.")
+    if form not in ("terminal", "markdown", "csv", "json"):
+        raise UsageError(f"--per-label writes terminal, markdown, csv or json, not {form}.")
+    states = [state for state in load(selection).states if state.state == "done"]
+    names = sorted({state.job.full_dataset for state in states})
+    if len(names) > 1:
+        raise UsageError(f"{dataset} is {' and '.join(names)} here; name one of them.")
+    source = resolve(names[0], selection.config, selection.data_folders) if names else None
+    positives, notes = None, []
+    if isinstance(source, Source):
+        found = source.load()
+        counts = found.splits["train"].y.sum(0, dtype="int64").tolist()
+        positives = dict(zip(found.label_names, counts, strict=True))
+    else:
+        notes.append("Training positives are a gap: the data set is not here.")
+    frame = label_frame(states, positives)
+    if without := sum(state.artifact(SCORES) is None for state in states):
+        notes.append(f"Not part of it: {counted(without, 'record')} without kept scores; {KEEP}.")
+    print(render_labels(frame, f"Labels of {names[0]}", notes, form, digits), end="")
+    return 0
 
 
 def _ranked(
@@ -171,7 +228,7 @@ def compare(
     print(render_comparison(frame, config, form, reasons, colour), end="")
     if form in ("terminal", "markdown"):
         found = claims([paper_table(one, config) for one in PAPER_METRICS], tables)
-        heading = f"\nThe paper's claims, here on {', '.join(tables[0].columns)}:"
+        heading = f"\nThe paper's claims, here on {', '.join(one.name for one in tables[0].independent_sets)}:"
         print(
             as_text([heading, claims_grid(found), claims_note(found)], "pipe" if form == "markdown" else "simple"),
             end="",
@@ -179,6 +236,54 @@ def compare(
         if origin == "reference":
             print(f"\n{records.note}")
     return 0
+
+
+LATE_HEADERS = ("Data set", "Algorithm", "Seed", "Kept epoch", "Last improvements of validation Hamming loss")
+
+
+def converged(
+    *,
+    methods: Names = None,
+    datasets: Names = None,
+    seeds: Seeds = None,
+    origin: Origin = "runs",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """List the jobs whose kept epoch is among their last: their training may have been cut short.
+
+    Parameters
+    ----------
+    methods
+        Rows to look at. Default: all.
+    datasets
+        Columns to look at. Default: all.
+    seeds
+        Seeds to look at. Default: all.
+    origin
+        runs (your own records) or reference (the committed ones, which have no curves).
+    results
+        The folder of your own records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    states = load(Selection(origin, results, data, methods, datasets, seeds)).states
+    kept = kept_epochs(state.record for state in states if state.state == "done" and state.record)
+    late = sorted((one for one in kept if one.is_late), key=lambda one: one.job)
+    if late:
+        print(as_text([Grid(LATE_HEADERS, [_late_row(one) for one in late], numbers=False)]))
+    without = unusable(states)
+    print(
+        f"The kept epoch is among the last {LAST_PERCENT} % in {len(late)} of {counted(len(kept))}"
+        + (f"; without {without}." if without else ".")
+    )
+    return 0
+
+
+def _late_row(one: Kept) -> list[str]:
+    falls = ["no curve"] if one.improvements is None else [f"{epoch}: -{fall:.4g}" for epoch, fall in one.improvements]
+    job = one.job
+    return [job.full_dataset, job.variant, str(job.seed), f"{one.epoch} of {one.epochs}", ", ".join(falls)]
 
 
 def export(

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Config, DatasetEntry
+from bench.dataset_name import dataset_name
 from bench.datasets.readers import canonical, npz, yeast
 from bench.datasets.source import Source, Unreadable
+from bench.datasets.transforming import canonical_name
 from bench.errors import UsageError, did_you_mean
 from bench.system import reading
 from bench.text import shown
@@ -58,8 +60,14 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
     Raises
     ------
     UsageError
-        Unknown name (with a suggestion), several extractors or places for it, an extractor that is not there.
+        Unknown name (with a suggestion), several extractors or places for it, an extractor that is not there; an
+        unknown transform, or a wrong option of one.
     """
+    parts = dataset_name(spec)
+    if parts.transforms:
+        suffix = canonical_name(parts).suffix
+        plain = resolve(f"{parts.base}@{parts.extractor}" if parts.extractor else parts.base, config, folders)
+        return plain if isinstance(plain, Missing) else replace(plain, name=plain.name + suffix)
     if spec.endswith(".npz") or os.sep in spec:
         return _by_path(Path(spec))
     name, _, extractor = shown(spec).partition("@")
@@ -79,6 +87,8 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
             return _choose(sets[0].name, extractor, sets)
     for found in places:
         raise UsageError(next(one.fault for one in found if isinstance(one, Unreadable)))
+    if "[" in name:
+        raise UsageError(f"there is no data set {name!r}; transforms are written like yeast[fold=2/5][observed=1].")
     raise UsageError(
         f"there is no data set {name!r}, neither registered nor in {_listed(folders) or 'any data folder'}; "
         f"{did_you_mean(name, [*config.datasets, *(known for sets_of in scans for known in sets_of)])}"

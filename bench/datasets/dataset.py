@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,16 @@ class SplitArrays:
     """[N, D] float32, possibly memory-mapped."""
     y: np.ndarray
     """[N, c] int8 in {0, 1}."""
+    observed: np.ndarray | None = None
+    """[N, c] bool: whether the label is known; an unknown one is 0 in ``y``. None where all are known."""
+
+    def rows(self, index: np.ndarray) -> SplitArrays:
+        """The rows of the numbers ``index``, in its order."""
+        return SplitArrays(self.x[index], self.y[index], None if self.observed is None else self.observed[index])
+
+    def labels(self, index: np.ndarray) -> SplitArrays:
+        """All rows with the labels of the numbers ``index`` alone."""
+        return SplitArrays(self.x, self.y[:, index], None if self.observed is None else self.observed[:, index])
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,19 @@ class Dataset:
 
     def digest(self) -> str:
         """SHA-256 of what a job computes from: each split's features and labels, and the label names."""
-        arrays = {f"{split} {part}": getattr(self.splits[split], part) for split in SPLITS for part in ("x", "y")}
+        arrays = {
+            f"{split} {part}": array
+            for split in SPLITS
+            for part in ("x", "y", "observed")
+            if (array := getattr(self.splits[split], part)) is not None
+        }
         return digest_of_arrays(arrays, self.label_names)
+
+    def changed(self, change: Callable[[SplitArrays], SplitArrays], splits: Collection[str] = SPLITS) -> Dataset:
+        """The data set with ``change`` made to each of the named splits, in the order train, val, test."""
+        return replace(
+            self, splits={split: change(part) if split in splits else part for split, part in self.splits.items()}
+        )
 
 
 def digest_of_arrays(arrays: Mapping[str, np.ndarray], names: Sequence[str] = ()) -> str:
@@ -109,7 +130,7 @@ def finished(
         split_rule,
         provenance,
         files,
-        (*warnings, *_warnings(splits, label_names)),
+        (*warnings, *rare_label_warnings(splits, label_names)),
     )
 
 
@@ -153,7 +174,8 @@ def identifier_columns(x: np.ndarray) -> list[int]:
     ]
 
 
-def _warnings(splits: Mapping[str, SplitArrays], label_names: list[str]) -> tuple[str, ...]:
+def rare_label_warnings(splits: Mapping[str, SplitArrays], label_names: list[str]) -> tuple[str, ...]:
+    """A sentence where labels have no positives in the training or the test split."""
     warnings = []
     for split, consequence in (
         ("train", "nothing can be learnt of them"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.dataset_name import dataset_name
 from bench.errors import UsageError
 from bench.system import reading
 from bench.text import LONGEST_NAME, UNPRINTABLE, shown
@@ -124,6 +125,8 @@ def checked_set_name(name: str, path: Path) -> str:
         raise UsageError(
             f"{shown(str(path))}: a name that begins with a dot is an editor's or a system's, and no set's."
         )
+    if dataset_name(name).transforms:
+        raise UsageError(f"{shown(str(path))}: a name that ends like {shown(name)!r} is one of a transform; rename it.")
     return checked_names([name], f"the file {shown(str(path))}", SEPARATORS)[0]
 
 

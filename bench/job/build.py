@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench import methods
 from bench.job.inputs import Prepared
-from bench.methods.api import Batch, Fit, LinearMethod, Split
+from bench.methods.api import OBSERVED, Batch, Fit, LinearMethod, Split
 from bench.protocol import Protocol
 from bench.training.checkpoint import Checkpoint
 from bench.training.loop import Hooks, train_module
@@ -37,6 +37,9 @@ def loop_options(protocol: Protocol, rows: int) -> LoopOptions:
         bias_weight_decay=protocol.bias_weight_decay,
         amsgrad=protocol.amsgrad,
         clip=protocol.effective_clip,
+        criteria=protocol.criteria,
+        select_every=protocol.select_every,
+        patience=protocol.patience,
         tf32=protocol.precision == "tf32",
     )
 
@@ -94,8 +97,9 @@ def shared_fit(
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
         extra: Mapping[str, Tensor] | None = None,
+        records: bool = False,
     ) -> None:
-        decay = base.weight_decay if weight_decay is None else weight_decay
+        decay = protocol.weight_decay if weight_decay is None else weight_decay
         adam = optimiser == "adam"
         options = replace(
             base,
@@ -115,6 +119,7 @@ def shared_fit(
             options,
             Streams(seed, STAGE),
             extra=extra,
+            records=records,
             hooks=Hooks(
                 report=(lambda epoch: progress(f"{STAGE}, epoch", epoch, options.epochs)) if progress else None,
                 checkpoint=checkpoints(f"{STAGE} {number}") if checkpoints else None,
@@ -125,6 +130,8 @@ def shared_fit(
 
 
 def _checked(name: str, extra: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+    if OBSERVED in extra:
+        raise ValueError(f"{name}.prepare gave {OBSERVED!r}, which is the name of the known labels; take another one")
     for key, value in extra.items():
         if value.shape[:1] != x.shape[:1]:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import methods
@@ -17,9 +17,11 @@ def fit_method(
     points: list[dict[str, Any]],
     prepared: Prepared,
     seed: int,
+    criteria: Sequence[str] = ("hamming",),
     on_point: Callable[[int, int], None] | None = None,
 ) -> Fitted:
-    """Fit every point of the grid on the training split.
+    """Fit every point of the grid on the training split. Of ``criteria``, metrics on validation data, the first one
+    chooses among them, and each other one by itself.
 
     Raises
     ------
@@ -35,4 +37,5 @@ def fit_method(
         candidates.append(Candidate(scores=method.scores))
         if on_point:
             on_point(done, len(points))
-    return Fitted(candidates, threshold, None, [1] * len(points))
+    also = dict.fromkeys(criteria[1:], candidates)
+    return Fitted(candidates, threshold, None, [1] * len(points), criteria[0], also)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from msgspec.structs import replace as with_changes
+from torch import Tensor
 
 from bench import methods
+from bench.backbones import built
 from bench.config import LINEAR, Backbone
 from bench.job.build import OpenCheckpoint, Progress, linear_module, loop_options, per_sample_tensors
 from bench.job.inputs import Prepared
@@ -20,11 +22,9 @@ from bench.methods.api import LinearMethod
 from bench.protocol import Protocol
 from bench.system.processes import side_by_side
 from bench.training.checkpoint import Checkpoint
-from bench.training.loop import DivergedError, Hooks, Trained, built, initialise_classifier, train
+from bench.training.loop import DivergedError, Hooks, Kept, Trained, initialise_classifier, train
+from bench.training.stack import single_logits
 from bench.training.step import LoopOptions
-
-ROWS_AT_ONCE = 4096
-"""Of which a backbone computes its scores; hidden layers take memory."""
 
 
 def fit_linear(
@@ -36,9 +36,13 @@ def fit_linear(
     progress: Progress | None = None,
     processes: int = 1,
     checkpoints: OpenCheckpoint | None = None,
+    training: Sequence[Mapping[str, Any]] = (),
     backbone: Backbone = LINEAR,
 ) -> Fitted:
     """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
+
+    ``training``: each point's settings in place of the protocol's, where it has some. Learning rates and weight decays
+    may differ within a stack.
 
     ``progress("epoch", done, all)`` counts epochs over all stacks. With several ``processes`` a grid's stacks train
     side by side; each is the same program then, so results do not depend on it. ``checkpoints`` keep long trainings.
@@ -46,46 +50,58 @@ def fit_linear(
     Raises
     ------
     DivergedError: when no point of the grid has a finite loss.
+    UsageError: for a metric to select by that is not defined on the validation rows.
     TypeError: for a method that is not gradient-trained.
     """
     cls = methods.method_class(name)
     if not issubclass(cls, LinearMethod):
         raise TypeError(f"the method {name!r} is no LinearMethod, so fit_method fits it and not fit_linear")
-    options = loop_options(protocol, prepared.splits["train"].x.shape[0])
-    parts = stacked_positions(points, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
-    chosen = [[points[position] for position in positions] for positions in parts]
+    rows = prepared.splits["train"].x.shape[0]
+    training = training or [{}] * len(points)
+    protocols = [with_changes(protocol, **own) for own in training]
+    whole = [_with_training(point, own) for point, own in zip(points, training, strict=True)]
+    parts = stacked_positions(whole, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
     once: dict[str, dict[str, Tensor]] = {}
     stacks = []
-    for number, (part, positions) in enumerate(zip(chosen, parts, strict=True)):
-        read = _read_by_prepare(cls, part[0])
+    for number, positions in enumerate(parts):
+        part, read = [points[position] for position in positions], _read_by_prepare(cls, whole[positions[0]])
         if read not in once:
             own = _named(checkpoints, f"preparation {len(once)}")
-            once[read] = per_sample_tensors(name, part[0], prepared, protocol, seed, progress, own)
+            once[read] = per_sample_tensors(name, part[0], prepared, protocols[positions[0]], seed, progress, own)
         kept = checkpoints(f"stack of {positions[0]} to {positions[-1]}") if checkpoints else None
-        stacks.append(_StackJob(number, part, once[read], kept))
-    train_one = partial(_train_stack, name, prepared, options, seed, backbone)
+        options = stack_options([protocols[position] for position in positions], rows)
+        stacks.append(_StackJob(number, part, options, once[read], kept))
+    train_one = partial(_train_stack, name, prepared, seed, backbone)
     if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
         one_of = partial(_train_one_of, train_one, stacks, protocol.threads)
         outcomes = side_by_side(one_of, len(parts), processes, forked=protocol.threads == 1)
     else:
-        total = len(parts) * options.epochs
-        outcomes = [train_one(stack, _counted(progress, stack.number * options.epochs, total)) for stack in stacks]
+        before = [0, *accumulate(stack.options.epochs for stack in stacks)]
+        outcomes = [train_one(stack, _counted(progress, before[stack.number], before[-1])) for stack in stacks]
     failures = [outcome for outcome in outcomes if isinstance(outcome, DivergedError)]
     if len(failures) == len(outcomes):
         raise failures[0]
-    candidates: dict[int, Candidate] = {}
+    selection, *others = protocol.criteria if "val" in prepared.splits else protocol.criteria[:1]
+    labels = prepared.problem.n_labels
+    candidates: dict[str, dict[int, Candidate]] = {criterion: {} for criterion in (selection, *others)}
     for positions, outcome, stack in zip(parts, outcomes, stacks, strict=True):
         for k, position in enumerate(positions):
-            if isinstance(outcome, DivergedError):
-                candidates[position] = Candidate(scores=_no_scores, diverged=options.epochs)
-            else:
-                recovered = partial(_distribution, name, points[position], prepared, seed, backbone, stack.extra)
-                candidates[position] = _candidate(outcome, k, recovered, prepared, backbone)
+            recovered = partial(_distribution, name, points[position], prepared, seed, backbone, stack.extra)
+            epochs = stack.options.epochs
+            for criterion, found in candidates.items():
+                if isinstance(outcome, DivergedError):
+                    found[position] = Candidate(scores=_no_scores, diverged=epochs, epochs=epochs)
+                else:
+                    best = outcome.also.get(criterion, outcome)
+                    found[position] = _candidate(outcome, best, k, epochs, backbone, labels, recovered)
+    in_order = {criterion: [found[i] for i in range(len(points))] for criterion, found in candidates.items()}
     return Fitted(
-        [candidates[i] for i in range(len(points))],
+        in_order[selection],
         cls.decision_threshold,
-        options.epochs,
+        max(stack.options.epochs for stack in stacks),
         [len(part) for part in parts],
+        selection,
+        {criterion: in_order[criterion] for criterion in others},
     )
 
 
@@ -95,6 +111,7 @@ class _StackJob:
 
     number: int
     points: list[dict[str, Any]]
+    options: LoopOptions
     extra: dict[str, Tensor]
     checkpoint: Checkpoint | None
 
@@ -102,7 +119,6 @@ class _StackJob:
 def _train_stack(
     name: str,
     prepared: Prepared,
-    options: LoopOptions,
     seed: int,
     backbone: Backbone,
     stack: _StackJob,
@@ -114,7 +130,7 @@ def _train_stack(
     training, validation = prepared.splits["train"], prepared.splits.get("val")
     hooks = Hooks(report, stack.checkpoint)
     try:
-        return train(modules, training, validation, options, seed, extra=stack.extra, hooks=hooks)
+        return train(modules, training, validation, stack.options, seed, extra=stack.extra, hooks=hooks)
     except DivergedError as error:
         return error
 
@@ -133,6 +149,27 @@ def _counted(progress: Progress | None, before: int, total: int) -> Callable[[in
 
 def _named(checkpoints: OpenCheckpoint | None, name: str) -> OpenCheckpoint | None:
     return None if checkpoints is None else lambda stage: checkpoints(f"{name} {stage}")
+
+
+PER_MODEL = ("learning_rate", "weight_decay")
+"""Settings of training that the models of a stack may differ in."""
+
+
+def _with_training(point: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A point with its settings of training among its options; those that cannot differ in a stack are no numbers."""
+    return point | {f"training {name}": value if name in PER_MODEL else repr(value) for name, value in own.items()}
+
+
+def stack_options(protocols: Sequence[Protocol], rows: int) -> LoopOptions:
+    """Options of a stack of models whose protocols differ in nothing but settings ``PER_MODEL``."""
+    options = loop_options(protocols[0], rows)
+    if all(protocol == protocols[0] for protocol in protocols):
+        return options
+    return replace(
+        options,
+        learning_rate=tuple(protocol.learning_rate for protocol in protocols),
+        weight_decay=tuple(protocol.weight_decay for protocol in protocols),
+    )
 
 
 def stacked_positions(
@@ -155,37 +192,33 @@ def _read_by_prepare(cls: type[LinearMethod], point: dict[str, Any]) -> str:
 
 def _candidate(
     trained: Trained,
+    kept: Kept,
     k: int,
-    recovered: Callable[[dict[str, Tensor]], Tensor | None],
-    prepared: Prepared,
+    epochs: int,
     backbone: Backbone,
+    labels: int,
+    recovered: Callable[[dict[str, Tensor]], Tensor | None],
 ) -> Candidate:
-    parameters = {name: value[k] for name, value in trained.parameters.items()}
+    parameters = {name: value[k] for name, value in kept.parameters.items()}
     return Candidate(
-        scores=partial(backbone_scores, backbone, prepared.problem.n_labels, parameters),
+        scores=partial(backbone_scores, backbone, labels, parameters),
         distribution=partial(recovered, parameters),
         parameters=parameters,
-        epoch=trained.epochs[k],
+        epoch=kept.epochs[k],
+        epochs=epochs,
         diverged=trained.diverged[k],
+        stopped=trained.stopped[k],
         losses=trained.losses[k],
         hamming=trained.hamming[k],
         backbone=backbone,
     )
 
 
-def linear_scores(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """[N, c] logits of the shared linear classifier."""
-    return nn.functional.linear(x, parameters["classifier.weight"], parameters["classifier.bias"])
-
-
 def backbone_scores(backbone: Backbone, labels: int, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """[N, c] logits of a trained backbone in evaluation mode."""
-    if backbone == LINEAR:
-        return linear_scores(parameters, x)
-    network = built(backbone, x.shape[1], labels).to(x).eval()
-    own = {name: parameters[f"classifier.{name}"] for name, _ in network.named_parameters()}
+    network = None if backbone == LINEAR else built(backbone, x.shape[1], labels).to(x).eval()
     with torch.no_grad():
-        return torch.cat([functional_call(network, own, (part,)) for part in x.split(ROWS_AT_ONCE)])
+        return single_logits(network, parameters, x)
 
 
 def _distribution(

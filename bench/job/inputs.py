@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from bench.dataset_name import dataset_name
 from bench.datasets.dataset import Dataset
 from bench.methods.api import Problem, Split
 
@@ -22,18 +22,12 @@ class Prepared:
 
     def writes(self) -> list[int]:
         """Torch's counts of writes to each tensor: equal lists where no method has changed what it was given."""
-        arrays = [array for split in self.splits.values() for array in (split.x, split.y)]
-        return [array._version for array in (*arrays, self.problem.positives)]
+        arrays = [array for split in self.splits.values() for array in (split.x, split.y, split.observed)]
+        return [array._version for array in (*arrays, self.problem.positives) if array is not None]
 
 
 Loaded = tuple[Dataset, Prepared, list]
-"""With the :func:`stamps` of the files from before they were read."""
-
-
-def stamps(files: Iterable[Path]) -> list[tuple[int, ...]]:
-    """Whatever of a file changes with its content: arrays may be mapped, and follow what is written over them."""
-    stats = [path.stat() for path in files if path.exists()]
-    return [(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in stats]
+"""With the stamps of the files from before they were read."""
 
 
 def prepare(dataset: Dataset, scaling: str, fidelity: str, device: torch.device, dtype: torch.dtype) -> Prepared:
@@ -44,11 +38,13 @@ def prepare(dataset: Dataset, scaling: str, fidelity: str, device: torch.device,
         arrays = minmax_scaled(arrays)
     splits = {
         split: Split(
-            torch.from_numpy(x).to(device=device, dtype=dtype), torch.from_numpy(dataset.splits[split].y).to(device)
+            torch.from_numpy(x).to(device=device, dtype=dtype),
+            torch.from_numpy(dataset.splits[split].y).to(device),
+            None if (known := dataset.splits[split].observed) is None else torch.from_numpy(known).to(device),
         )
         for split, x in arrays.items()
     }
-    return Prepared(problem_of(dataset.name, splits["train"], fidelity), splits)
+    return Prepared(problem_of(dataset_name(dataset.name).base, splits["train"], fidelity), splits)
 
 
 def problem_of(dataset: str, train: Split, fidelity: str) -> Problem:

@@ -55,6 +55,8 @@ class Training(NamedTuple):
     empty_row: bool
     epochs: int
     batch_size: int
+    partly_known: bool = False
+    """Whether some negative labels of training rows are not known."""
 
 
 TRAININGS = (
@@ -62,6 +64,8 @@ TRAININGS = (
     Training("unscaled", "none", empty_row=False, epochs=5, batch_size=8),
     Training("one step", "protocol", empty_row=True, epochs=1, batch_size=64),
 )
+PARTLY_KNOWN = Training("partly known", "protocol", empty_row=False, epochs=5, batch_size=8, partly_known=True)
+"""One more for data sets with transforms, which may leave labels unknown."""
 PROJECTIONS = 3
 ROUNDED = 2.0
 """Scores rounded to a multiple of 1 / ROUNDED are tied: how metrics treat ties shows."""
@@ -89,10 +93,12 @@ def probes(requests: Mapping[str, ProbeRequest]) -> Probes:
 
 
 def _numbers(request: ProbeRequest, asked: list[bool]) -> Probe:
+    if request.metrics_alone:
+        return _metrics_of_fixed_scores()
     track = _recovery if request.track == "recovery" else _classification
     found: Probe = {}
     with torch.random.fork_rng(), threads(1):
-        for training in TRAININGS:
+        for training in (*TRAININGS, *([PARTLY_KNOWN] if request.transformed else [])):
             protocol = msgspec.structs.replace(request.protocol, epochs=training.epochs, batch_size=training.batch_size)
             if training.scaling == "none":
                 protocol = msgspec.structs.replace(protocol, scaling="none")
@@ -128,24 +134,43 @@ def _classification(request: ProbeRequest, training: Training, asked: list[bool]
     loaded = prepare(tiny_dataset(request.dataset, training), protocol.scaling, protocol.fidelity, cpu, torch.float64)
     prepared = Prepared(_noted(loaded.problem, asked), loaded.splits)
     if request.gradient:
-        fitted = fit_linear(request.base, points, prepared, protocol, seed=0, backbone=request.backbone)
+        fitted = fit_linear(
+            request.base, points, prepared, protocol, 0, training=request.training, backbone=request.backbone
+        )
     else:
-        fitted = fit_method(request.base, points, prepared, seed=0)
+        fitted = fit_method(request.base, points, prepared, 0, protocol.criteria)
     result, scores, best = evaluated(points, (), fitted, prepared)
-    rounded = evaluate(prepared.splits["test"].y, (scores * ROUNDED).round() / ROUNDED, fitted.threshold)
+    rounded = evaluate(prepared.splits["test"].y, (scores["test"] * ROUNDED).round() / ROUNDED, fitted.threshold)
     values: dict[str, Any] = {"point": result.selected.point, "epoch": result.selected.epoch}
     for name, metrics in (("val", result.val), ("test", result.test), ("rounded", rounded)):
         values |= {f"{name} {metric}": value for metric, value in metrics.items()}
+    for option, also in (result.also_selected or {}).items():
+        values |= {f"by {option} point": also.point, f"by {option} epoch": also.epoch}
+        values |= {
+            f"by {option} {split} {metric}": value
+            for split, found in (("val", also.val), ("test", also.test))
+            for metric, value in found.items()
+        }
     for number, (point, candidate) in enumerate(zip(result.grid, fitted.candidates, strict=True)):
         values |= {f"point {number} {metric}": value for metric, value in (point.val or {}).items()}
         values |= {f"point {number} loss {epoch}": value for epoch, value in enumerate(candidate.losses)}
-    values |= _projections("validation scores", best.scores(prepared.splits["val"].x))
-    values |= _projections("test scores", scores)
+    values |= _projections("validation scores", scores["val"])
+    values |= _projections("test scores", scores["test"])
     if (degrees := best.distribution()) is not None:
         values |= _projections("degrees", degrees)
     if len(points) > 1:
         values["tied point"] = select(TIED_POINTS, [True] * (len(TIED_POINTS) - 1) + [False])
     return values
+
+
+def _metrics_of_fixed_scores() -> Probe:
+    """Metrics of scores with and without ties; labels without positives, rows without and with all labels."""
+    y = torch.from_numpy(tiny_dataset("", TRAININGS[0]).splits["test"].y)
+    found: Probe = {}
+    for modulus in (7, 97):
+        scores = torch.from_numpy(_integers(y.shape[0], y.shape[1], 5, modulus) - modulus // 2).double()
+        found |= {f"modulus {modulus}: {metric}": value for metric, value in evaluate(y, scores, 0.0).items()}
+    return found
 
 
 def _recovery(request: ProbeRequest, training: Training, asked: list[bool]) -> dict[str, Any]:
@@ -215,6 +240,10 @@ def tiny_dataset(name: str, training: Training) -> Dataset:
     for split, size in SIZES.items():
         splits[split] = SplitArrays(x[start : start + size].astype(np.float32), y[start : start + size])
         start += size
+    if training.partly_known:
+        train = splits["train"]
+        known = (_integers(SIZES["train"], LABELS, 17, 23) % 3 > 0) | (train.y == 1)
+        splits["train"] = SplitArrays(train.x, train.y, known)
     return Dataset(name, "", splits, [f"label {j}" for j in range(LABELS)], "", "", ())
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import msgspec
 
@@ -21,6 +23,10 @@ from bench.system import reading
 Coefficients = dict[str, dict[str, float]]
 TYPICAL = Path(__file__).with_name("typical_costs.json")
 """{method: {term of its seconds: coefficient}}, fitted to the committed records by ``python -m perf.cost_model``."""
+
+
+LENGTH = ("epochs", "minimum_steps", "batch_size")
+"""Settings of training that a job's seconds go with."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,12 @@ class CostModel:
             on_gpu = not str(record.environment.get("device", "")).startswith("cpu")
             if record.status == "done" and record.result and on_gpu == gpu and record.cost.together == 1:
                 shape = self.shapes[record.job.full_dataset] = recorded_shape(record.result)
-                points = len(record.result.grid)
                 if (protocol := recorded_protocol(record)) is None:
                     continue
-                expected = self._seconds(record.base, protocol, shape, points)
+                searched = record.key.get("hyperparameters", {}).get("training_grid", {})
+                own = [dict(zip(searched, values, strict=True)) for values in product(*searched.values())]
+                points = len(record.result.grid)
+                expected = self._seconds(record.base, protocol, shape, points, own if searched else ())
                 for which in ((record.job.full_dataset, record.job.variant), record.base, None):
                     self._factors[which].append(record.cost.seconds / expected)
 
@@ -73,13 +81,21 @@ class CostModel:
         """Corrected by records of the variant on this data set, else by those of the method, else by all."""
         variant = job.name.full_dataset, job.name.variant
         factors = self._factors.get(variant) or self._factors.get(job.base) or self._factors.get(None, [1.0])
-        seconds = self._seconds(job.base, job.protocol, shape, len(job.points)) * median(factors)
+        seconds = self._seconds(job.base, job.protocol, shape, len(job.points), job.training) * median(factors)
         return Forecast(seconds, memory_bytes(job, shape), shape.evaluated * shape.labels)
 
-    def _seconds(self, base: str, protocol: Protocol, shape: Shape, points: int) -> float:
-        terms = time_terms(protocol, shape, points)
+    def _seconds(
+        self, base: str, protocol: Protocol, shape: Shape, points: int, training: Sequence[Mapping[str, Any]]
+    ) -> float:
+        """``training``: settings of equally many points each, in place of the protocol's; without any all have its."""
+        lengths = Counter(tuple(own.get(name, getattr(protocol, name)) for name in LENGTH) for own in training or ({},))
         coefficients = self.typical.get(base) or self.typical["BCE"]  # stands in for a method that was never measured
-        return sum(value * terms[name] for name, value in coefficients.items())
+        seconds = 0.0
+        for values, count in lengths.items():
+            own = msgspec.structs.replace(protocol, **dict(zip(LENGTH, values, strict=True)))
+            terms = time_terms(own, shape, points * count // lengths.total())
+            seconds += sum(value * terms[name] for name, value in coefficients.items())
+        return seconds
 
 
 def time_on(workers: int, seconds: Iterable[float]) -> float:

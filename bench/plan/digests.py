@@ -169,11 +169,13 @@ def _file_of(module: str) -> Path | None:
 # --- data -----------------------------------------------------------------------------------------------------------
 
 
-def data_digest(files: tuple[Path, ...], reader: str, digest: Callable[[], str]) -> str:
-    """``digest()`` of the arrays that the module ``reader`` makes of the files.
+def data_digest(
+    files: tuple[Path, ...], reader: str, digest: Callable[[], str], transforms: str = "", code: str = ""
+) -> str:
+    """``digest()`` of the arrays that the module ``reader`` and ``transforms`` of a data set make of the files.
 
     It is remembered beside the files (or in the user's cache) and trusted as long as their sizes, their modification
-    times and the reader's code are what they were, unless :func:`verify` was called.
+    times, the reader's code and the ``code`` of the transforms are what they were, unless :func:`verify` was called.
 
     Raises
     ------
@@ -182,11 +184,12 @@ def data_digest(files: tuple[Path, ...], reader: str, digest: Callable[[], str])
     missing = next((path for path in files if not path.is_file()), None)
     if missing is not None:
         raise UsageError(f"the data file {missing} is missing.")
-    return str(_remembered(_memory_file(files[0]), files, digest, code_digest(reader)))[:DIGEST_LENGTH]
+    stamps = (code_digest(reader), code) if transforms else (code_digest(reader),)
+    return str(_remembered(_memory_file(files[0]), files, digest, *stamps, suffix=transforms))[:DIGEST_LENGTH]
 
 
-_verified: set[Path] | None = None
-"""Files whose digests were computed anew; None where remembered ones are trusted."""
+_verified: set[str] | None = None
+"""Names of files, and of their transforms, whose digests were computed anew; None where remembered ones are trusted."""
 
 
 def verify() -> None:
@@ -196,19 +199,20 @@ def verify() -> None:
     forget_sources()
 
 
-def _remembered(memory: Path, files: tuple[Path, ...], compute: Callable[[], Any], *more: str) -> Any:
-    """A value computed of files, remembered while their sizes, modification times and ``more`` are what they were."""
+def _remembered(memory: Path, files: tuple[Path, ...], compute: Callable[[], Any], *more: str, suffix: str = "") -> Any:
+    """A value computed of files, remembered while their sizes, modification times and ``more`` are what they were; what
+    has another ``suffix`` is another value of the same files."""
     with reading.reading(files[0], "a file"):
         stats = [path.stat() for path in files]
     stamp = [*([stat.st_size, stat.st_mtime_ns] for stat in stats), *more]
-    name = str(files[0].resolve())
-    if _verified is None or files[0] in _verified:
+    name = str(files[0].resolve()) + suffix
+    if _verified is None or name in _verified:
         match read_json(memory).get(name):
             case [*seen, value] if seen == stamp:
                 return value
     value = compute()
     if _verified is not None:
-        _verified.add(files[0])
+        _verified.add(name)
     write_quietly(memory, {**read_json(memory), name: [*stamp, value]})
     return value
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from bench.dataset_name import dataset_name
 from bench.errors import UsageError, did_you_mean
 from bench.records.record import Manifest
 
@@ -34,6 +35,8 @@ def chosen(states: list[JobState], manifest: Manifest, choice: Choice) -> tuple[
     """
     if choice == Choice():
         return states, manifest
+    if choice.datasets is not None:
+        choice = replace(choice, datasets=[str(dataset_name(name)) for name in choice.datasets])
     variants = {*manifest.variants, *(state.job.variant for state in states)}
     full = {*manifest.datasets, *(state.job.full_dataset for state in states)}
     names = {*full, *(name.partition("@")[0] for name in full), *manifest.missing}

@@ -18,7 +18,7 @@ from bench.records.probe_request import ProbeRequest, Probes
 from bench.records.record import Probe
 from bench.system.processes import side_by_side
 
-SOURCE_PARTS = ("method", "loop", "metrics")
+SOURCE_PARTS = ("method", "loop", "metrics", "selection")
 """The parts of a key that are digests of source code: what a probe can stand for."""
 TOLERANCE = 1e-7
 """Relative; another processor's rounding in float64 stays far below."""
@@ -110,5 +110,5 @@ def _nameless(request: ProbeRequest, key: dict[str, Any]) -> str:
 
 def _identity(request: ProbeRequest, key: dict[str, Any]) -> str:
     """Digest that a probe is remembered by."""
-    parts = [msgspec.to_builtins(request), [key[part] for part in SOURCE_PARTS]]
+    parts = [msgspec.to_builtins(request), [key.get(part) for part in SOURCE_PARTS]]
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[: 2 * digests.DIGEST_LENGTH]

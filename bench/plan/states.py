@@ -8,21 +8,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
-
-import msgspec
+from typing import Any, Literal, NamedTuple
 
 from bench.config import Config, effective_protocol
+from bench.dataset_name import dataset_name
 from bench.datasets.catalog import Source
 from bench.errors import UsageError
 from bench.job.recipe import Recipe
+from bench.metrics.catalogue import RESULT_METRICS
 from bench.plan.jobs import Job, Plan, data_part
+from bench.plan.keys import external_key, metric_digests
 from bench.plan.probes import SOURCE_PARTS, current_probes, equal
 from bench.plan.tracks import TRACKS
 from bench.protocol import Protocol
 from bench.records.artifacts import KeptFile, kept_file
-from bench.records.probe_request import ProbeRequest, probe_request
-from bench.records.record import CorruptRecordError, JobName, Manifest, Probe, Record, job_of
+from bench.records.probe_request import METRICS_ALONE, ProbeRequest, probe_request
+from bench.records.record import CorruptRecordError, Further, JobName, Manifest, Probe, Provenance, Record, job_of
 from bench.records.store import Store
 from bench.text import counted
 
@@ -43,10 +44,28 @@ class JobState:
     """Of the key: what changed under a stale record, what an incomplete one lacks."""
     code_changed: bool = False
     """The code has changed since, and the probe says that it computes the same numbers."""
+    protocol: Protocol | None = None
+    """The protocol that its run asked for, without the variant's own settings; None where that is not known."""
 
     def value(self, metric: str) -> float | None:
         """A metric's value on test data, or a measure of recovery; None where there is none to trust."""
-        return self.record.metrics.get(metric) if self.state == "done" and self.record else None
+        if self.state != "done" or self.record is None or self.lacks(metric):
+            return None
+        return {**self.record.further_metrics, **self.record.metrics}.get(metric)
+
+    def lacks(self, metric: str) -> bool:
+        """True where a record is done and was made without the metric, or with another version of its file."""
+        record = self.record
+        now = metric_digests()
+        if self.state != "done" or record is None or metric not in now or metric in {one.key for one in RESULT_METRICS}:
+            return False
+        code = record.further.code if isinstance(record.further, Further) else {}
+        return code.get(metric) != now[metric]
+
+    def fault(self, metric: str) -> str:
+        """Why the metric failed when the record was made; empty where it did not."""
+        record = self.record
+        return record.further.faults.get(metric, "") if record and isinstance(record.further, Further) else ""
 
     def artifact(self, kind: str) -> KeptFile | None:
         """The file of an artifact; None where the job left none, or a copy of the record left it behind."""
@@ -64,6 +83,8 @@ class Expected:
     key: dict[str, Any] | None = None
     """None: nothing would be made of that name."""
     request: ProbeRequest | None = None
+    protocol: Protocol | None = None
+    """The folder's protocol that the key is of, without the variant's own settings."""
 
 
 def judged(records: Sequence[Expected]) -> list[JobState]:
@@ -91,7 +112,9 @@ def _judged(one: Expected, probe: Probe | None) -> JobState:
     same_numbers = probe is not None and record.probe is not None and equal(probe, record.probe)
     if parts and not same_numbers:
         return JobState(one.job, "stale", f"{', '.join(parts)} changed since", record, one.path, parts)
-    return JobState(one.job, record.status, record.problem, record, one.path, code_changed=same_numbers)
+    return JobState(
+        one.job, record.status, record.problem, record, one.path, code_changed=same_numbers, protocol=one.protocol
+    )
 
 
 def changed_parts(record: Record, key: dict[str, Any]) -> tuple[str, ...]:
@@ -139,6 +162,16 @@ def unusable(entries: Iterable[JobState]) -> str:
     return ", ".join(said)
 
 
+class _Made(NamedTuple):
+    """A variant by one of the folder's protocols."""
+
+    recipe: Recipe
+    shared: Protocol
+    protocol: Protocol
+    """With the variant's own settings."""
+    key: dict[str, Any]
+
+
 class _Now:
     """The keys and the probes that records would have if they were made now."""
 
@@ -155,10 +188,15 @@ class _Now:
         if isinstance(record, CorruptRecordError):
             return Expected(job_of(path), path, record)
         data, protocol_name = self._data(record.job.full_dataset)
-        made = self._made(record.job.variant, protocol_name or record.protocol)
-        if made is None:
+        if isinstance(record.provenance, Provenance):
+            key = external_key(record.provenance, record.job.seed, data or record.key.get("data", ""))
+            return Expected(record.job, path, record, key, METRICS_ALONE)
+        able = self._made(record.job.variant, protocol_name or record.protocol)
+        if not able:
             return Expected(record.job, path, record)
-        recipe, protocol, key = made
+        # Runs of several protocols may share a folder; where the record is of none of them, the last one counts.
+        own_protocol = (one for one in able if one.key["protocol"] == record.key.get("protocol"))
+        recipe, shared, protocol, key = next(own_protocol, able[0])
         request = probe_request(
             record.track,
             record.base,
@@ -167,29 +205,36 @@ class _Now:
             protocol,
             record.job.dataset,
             recipe.normalisation,
+            recipe.training,
             recipe.backbone,
         )
         own = {"seed": record.job.seed, "data": data or record.key.get("data")}
-        return Expected(record.job, path, record, {**key, **own}, request)
+        return Expected(record.job, path, record, {**key, **own}, request, shared)
 
-    def _made_of(self, name: str, protocol_name: str) -> tuple[Recipe, Protocol, dict[str, Any]] | None:
-        # The folder's protocol, not bench.toml's: a run with --epochs has its own.
-        settings = self.manifest.protocols.get(protocol_name)
-        protocol = msgspec.convert(settings, Protocol) if settings else self.config.protocols.get(protocol_name)
-        if name not in self.variants or protocol is None:
-            return None
-        protocol = effective_protocol(protocol, self.variants[name])
+    def _made_of(self, name: str, protocol_name: str) -> list[_Made]:
+        """A variant by each protocol of that name, the last run's first; none where there is no such variant."""
+        # The folder's protocols, not bench.toml's: a run with --epochs has its own.
+        protocols = self.manifest.protocols_named(protocol_name)
+        if not protocols and protocol_name in self.config.protocols:
+            protocols = [self.config.protocols[protocol_name]]
+        if name not in self.variants:
+            return []
         try:
             made = self.track.recipe(self.variants[name])
         except UsageError:
-            return None
-        return made, protocol, self.track.key(made, protocol, 0, "")
+            return []
+        found = []
+        for shared in protocols:
+            protocol = effective_protocol(shared, self.variants[name], made.settings)
+            found.append(_Made(made, shared, protocol, self.track.key(made, protocol, 0, "")))
+        return found
 
     def _data_of(self, full_name: str) -> tuple[str | None, str | None]:
         """Digest and protocol's name; None where the data are not here: then they cannot have changed under us."""
         path = self.manifest.files.get(full_name, "")
         try:
-            source = self.track.source(path if os.path.isfile(path) else full_name, self.config, self.folders)
+            spec = path + dataset_name(full_name).suffix if os.path.isfile(path) else full_name
+            source = self.track.source(spec, self.config, self.folders)
             return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
         except UsageError:
             return None, None

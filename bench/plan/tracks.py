@@ -15,13 +15,14 @@ from msgspec.structs import replace
 
 from bench import methods
 from bench.config import LINEAR, Config, RecoveryRecipe, Variant, effective_protocol, with_epochs
+from bench.dataset_name import dataset_name
 from bench.datasets.catalog import Missing, Source, present, resolve
 from bench.datasets.readers import ldl
 from bench.errors import UsageError
 from bench.job.recipe import Recipe, recipe
 from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
 from bench.plan.jobs import Job, Plan, data_part
-from bench.plan.keys import backbone_part, code_parts, protocol_part, stored_form
+from bench.plan.keys import backbone_part, code_parts, protocol_part, selection_part, stored_form
 from bench.plan.variants import named_variants, variant_folder, variants_of
 from bench.protocol import Protocol
 from bench.records.record import JobName, TrackName
@@ -50,15 +51,22 @@ class Track:
     def key(self, made: Recipe, protocol: Protocol, seed: int, data: str) -> dict[str, Any]:
         """Everything a record's result depends on, in named parts, as a record's file gives it back."""
         hyperparameters = {"method": made.info.name, "options": made.options, "grid": made.grid}
+        if made.settings_grid:
+            hyperparameters["training_grid"] = made.settings_grid
         if made.normalisation != "sum":
             hyperparameters["normalisation"] = made.normalisation
         if made.backbone != LINEAR:
             hyperparameters["classifier"] = backbone_part(made.backbone)
-        return self.code(made.info) | stored_form(
-            protocol=protocol_part(protocol),
-            hyperparameters=hyperparameters,
-            seed=seed,
-            data=data,
+        selection = selection_part(protocol) if self.name == "classification" else {}
+        return (
+            self.code(made.info)
+            | selection
+            | stored_form(
+                protocol=protocol_part(protocol),
+                hyperparameters=hyperparameters,
+                seed=seed,
+                data=data,
+            )
         )
 
     def code(self, info: methods.MethodInfo) -> dict[str, Any]:
@@ -96,12 +104,15 @@ def recovery_variants(config: Config) -> dict[str, Variant]:
 def _with_recipe(variant: Variant, published: RecoveryRecipe | None) -> Variant:
     """A variant on the recovery recipe of its method; this track has no grid."""
     if published is None:
-        return replace(variant, grid={})
+        return replace(variant, grid={}, training_grid={})
+    own = variant.minimum_steps is not None or "minimum_steps" in (*variant.options, *variant.training)
+    minimum = variant.minimum_steps if own else published.minimum_steps
     return replace(
         variant,
         options={**published.options, **variant.options},
         grid={},
-        minimum_steps=published.minimum_steps if variant.minimum_steps is None else variant.minimum_steps,
+        training_grid={},
+        minimum_steps=minimum,
         normalisation=variant.normalisation or published.normalisation,
     )
 
@@ -153,7 +164,8 @@ def make_plan(
     seeds: list[int],
     epochs: int | None = None,
 ) -> Plan:
-    """The jobs of a run, by data set, variant and seed; "all" stands for every registered data set.
+    """The jobs of a run, by data set, variant and seed; "all" stands for every registered data set, and
+    "all[noise=10%]" for that transform of each.
 
     Raises
     ------
@@ -219,7 +231,9 @@ def planned(
     for source in sources:
         data = data_part(source)
         for variant, made in zip(variants, recipes, strict=True):
-            protocol = effective_protocol(with_epochs(config.protocols[source.protocol], epochs), variant)
+            protocol = effective_protocol(
+                with_epochs(config.protocols[source.protocol], epochs), variant, made.settings
+            )
             key = track.key(made, protocol, 0, data)
             for seed in seeds:
                 name = JobName(source.name, source.extractor, variant_folder(variant), seed)
@@ -229,12 +243,13 @@ def planned(
                         base=variant.base,
                         protocol=protocol,
                         points=tuple(made.points),
-                        grid_names=tuple(made.grid),
+                        grid_names=made.grid_names,
                         gradient=made.info.gradient,
                         source=source,
                         key={**key, "seed": seed},
                         track=track.name,
                         normalisation=made.normalisation,
+                        training=made.training,
                         backbone=made.backbone,
                     )
                 )
@@ -245,8 +260,10 @@ def _sources(config: Config, folders: list[Path], specs: list[str]) -> tuple[lis
     sources: dict[str, Source] = {}
     missing: dict[str, Missing] = {}
     for spec in specs:
-        for name in config.datasets if spec == "all" else [spec]:
-            found = resolve(name, config, folders) if spec == "all" else present(name, config, folders)
+        parts = dataset_name(spec)
+        every = parts.base == "all" and not parts.extractor
+        for name in [base + parts.suffix for base in config.datasets] if every else [spec]:
+            found = resolve(name, config, folders) if every else present(name, config, folders)
             if isinstance(found, Source):
                 known = sources.setdefault(found.full_name, found)
                 if known.files != found.files:

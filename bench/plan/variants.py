@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench import methods
-from bench.config import Config, Variant
+from bench.config import LINEAR, Config, Variant
 from bench.errors import UsageError, did_you_mean
+from bench.job.recipe import Recipe, recipe
+from bench.metrics.catalogue import check_criteria
+from bench.protocol import setting_in_words, value_in_short
 from bench.text import name_fault
 
 
@@ -14,6 +17,8 @@ def variants_of(config: Config) -> dict[str, Variant]:
     """Every variant: the paper's, the extra ones, those of bench.toml, then further registered methods by name."""
     registered = methods.names()
     _refuse_unknown(config)
+    for name, protocol in config.protocols.items():
+        check_criteria(protocol.criteria, f"{config.path}: protocols.{name}")
     order = [*config.tables.ranked, *config.tables.extra, *config.variants, *sorted(registered)]
     variants: dict[str, Variant] = {}
     for name in order:
@@ -76,3 +81,31 @@ def variant_folder(variant: Variant) -> str:
     if fault := name_fault(variant.name):
         raise UsageError(f"the variant name {variant.name!r} cannot be a folder's name: {fault}.")
     return variant.name
+
+
+def departures(variant: Variant) -> list[str]:
+    """A variant's departures from its method and from the protocol, in words."""
+    own = {"clip": variant.clip, "fidelity": variant.fidelity, "minimum_steps": variant.minimum_steps}
+    try:
+        made = recipe(variant)
+    except UsageError:  # whoever runs it is told
+        return [f"{key} {value}" for key, value in {**variant.options, **own}.items() if value is not None]
+    options = {name: value for name, value in variant.options.items() if name in made.info.defaults}
+    parts = [f"{key} {value}" for key, value in {**options, **own}.items() if value is not None]
+    if made.backbone != LINEAR:
+        parts.append(f"the classifier {made.backbone}")
+    for name, value in made.settings.items():
+        parts.append(_of_training(name, made) + setting_in_words(name, value))
+    if variant.grid is not None and (made.grid or not made.settings_grid):
+        points = [f"{option} {' or '.join(map(str, values))}" for option, values in made.grid.items()]
+        parts.append(f"the grid {', '.join(points)}" if points else "no grid")
+    for name, values in made.settings_grid.items():
+        chosen = f"{name.replace('_', ' ')} chosen among {', '.join(map(value_in_short, values))}"
+        parts.append(_of_training(name, made) + chosen)
+    if made.settings_grid and variant.grid is not None and made.info.grid and not made.grid:
+        parts.append(f"without the grid of {made.info.name}")
+    return parts
+
+
+def _of_training(name: str, made: Recipe) -> str:
+    return "the classifier's " if name in made.info.defaults else ""

@@ -1,7 +1,7 @@
 """Artifacts beside a record, as ``--keep`` asks for them, written and read. Imports no torch.
 
-``scores``: the test split's scores and labels. ``distributions``: the label distribution that a method recovers for the
-training rows, with their logical labels and predicted scores.
+``scores``: scores and labels of the test split, and of the validation split. ``distributions``: the label distribution
+that a method recovers for the training rows, with their logical labels and predicted scores.
 """
 
 from __future__ import annotations
@@ -43,6 +43,14 @@ def kept_file(record: Record, path: Path, kind: str) -> KeptFile | None:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """Scores [N, c] for labels y [N, c] of the same instances."""
+
+    scores: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True)
 class KeptScores:
     """Scores of one job's chosen model for the N test instances."""
 
@@ -53,6 +61,8 @@ class KeptScores:
     threshold: float
     """A label is predicted where its score exceeds this."""
     label_names: list[str]
+    val: Scored | None = None
+    """Of the validation instances; files from before decision rules have none."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +83,15 @@ class RecoveredDistribution:
 
 
 def encode_scores(found: KeptScores) -> bytes:
-    return packed(
-        {
-            "scores": found.scores,
-            "y": found.y,
-            "threshold": np.float64(found.threshold),
-            "label_names": np.array(found.label_names),
-        }
-    )
+    arrays = {
+        "scores": found.scores,
+        "y": found.y,
+        "threshold": np.float64(found.threshold),
+        "label_names": np.array(found.label_names),
+    }
+    if found.val is not None:
+        arrays |= {"val_scores": found.val.scores, "val_y": found.val.y}
+    return packed(arrays)
 
 
 def read_scores(file: KeptFile) -> KeptScores:
@@ -90,8 +101,9 @@ def read_scores(file: KeptFile) -> KeptScores:
     ------
     UsageError: when it is not there, cannot be read, or is not what the job wrote.
     """
-    arrays = _arrays(file, "scores", {"scores": "f", "y": "iu"})
-    return KeptScores(arrays["scores"], arrays["y"], float(arrays["threshold"]), _names(arrays))
+    arrays = _arrays(file, "scores", {"scores": "f", "y": "iu"}, {"val_scores": "f", "val_y": "iu"})
+    val = Scored(arrays["val_scores"], arrays["val_y"]) if {"val_scores", "val_y"} <= arrays.keys() else None
+    return KeptScores(arrays["scores"], arrays["y"], float(arrays["threshold"]), _names(arrays), val)
 
 
 def encode_distribution(
@@ -136,7 +148,7 @@ def _names(arrays: dict[str, np.ndarray]) -> list[str]:
 
 def _arrays(file: KeptFile, kind: str, needed: dict[str, str], more: dict[str, str] | None = None) -> dict[str, Any]:
     """The arrays of an artifact: matrices [rows, labels] of a kind ("f" real, "iu" whole numbers), all of one shape,
-    those of ``more`` where it has them, with a name for every label."""
+    those of ``more`` where it has them, with a name for every label. Validation data have rows of their own."""
     again = f"run the job again with --keep {kind}"
     if not file.path.exists():
         raise UsageError(f"{file.path} is not there; {again}.")
@@ -156,8 +168,10 @@ def _arrays(file: KeptFile, kind: str, needed: dict[str, str], more: dict[str, s
     if absent:
         raise UsageError(f"{file.path} holds no {' and no '.join(absent)}; {again}.")
     names = arrays["label_names"]
-    shapes = {arrays[name].shape for name in expected}
-    fits = len(shapes) == 1 and names.ndim == 1 and all(len(shape) == 2 and shape[1] == len(names) for shape in shapes)
+    by_split = {(name.startswith("val_"), arrays[name].shape) for name in expected}
+    shapes = [shape for _, shape in by_split]
+    fits = len(dict(by_split)) == len(by_split) and names.ndim == 1
+    fits = fits and all(len(shape) == 2 and shape[1] == len(names) for shape in shapes)
     kinds = all(arrays[name].dtype.kind in form for name, form in expected.items())
     threshold = arrays.get("threshold", np.zeros(()))
     needs_threshold = "scores" in expected and "threshold" not in arrays

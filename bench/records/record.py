@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from bench.errors import UsageError
+from bench.protocol import Protocol
 from bench.system import reading
 
 SCHEMA = 2
@@ -60,6 +61,12 @@ class GridPoint(msgspec.Struct, frozen=True):
     test: Metrics | None
     curves: Curves | UnsetType = UNSET
     """Left out of packed records."""
+    epochs: int | UnsetType = UNSET
+    """Epochs that its training may last, where they are not the result's."""
+    stopped: int | UnsetType = UNSET
+    """The epoch in which it ran out of patience; left out where it did not."""
+    also_epochs: dict[str, int | None] | UnsetType = UNSET
+    """{metric: the epoch that was kept by it}, of the metrics that were selected by besides."""
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -71,6 +78,13 @@ class Selected(msgspec.Struct, frozen=True):
     hyperparameters: dict[str, Any]
 
 
+class AlsoSelected(Selected, frozen=True):
+    """The grid point and epoch chosen by a further metric, and its metrics."""
+
+    val: Metrics
+    test: Metrics
+
+
 class Result(msgspec.Struct, frozen=True):
     """Result of a job of the classification track; the same bytes when it runs twice on one machine."""
 
@@ -79,6 +93,7 @@ class Result(msgspec.Struct, frozen=True):
     test: Metrics
     grid: list[GridPoint]
     epochs: int | None
+    """Epochs that a training may last: the longest one, where grid points differ."""
     stacks: list[int]
     """Sizes of the stacks that were trained."""
     n_samples: dict[str, int] = msgspec.field(name="rows")
@@ -87,6 +102,18 @@ class Result(msgspec.Struct, frozen=True):
     n_labels: int = msgspec.field(name="labels")
     result_sha256: str | UnsetType = UNSET
     """Of a packed record: the digest of the whole result, curves included."""
+    also_selected: dict[str, AlsoSelected] | UnsetType = UNSET
+    """{metric, by its name in `list metrics`: what it selects}, of the protocol's ``also_select``."""
+
+
+class Further(msgspec.Struct, frozen=True):
+    """Metrics on test data beyond those of ``Result``: the other built-in ones and users' own."""
+
+    values: Metrics
+    code: dict[str, str]
+    """{metric's key: digest of its file}: a value counts while it is the same."""
+    faults: dict[str, str]
+    """{metric's key: why there is no value}, of metrics that failed."""
 
 
 class RecoveryResult(msgspec.Struct, frozen=True):
@@ -101,6 +128,36 @@ class RecoveryResult(msgspec.Struct, frozen=True):
     logical_labels: str
     """Origin of the logical labels."""
     result_sha256: str | UnsetType = UNSET
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """What a decision rule came to for one target."""
+
+    test: Metrics
+    """The metrics that depend on decisions."""
+    parameters: dict[str, Any]
+    """What it chose on validation data; of several thresholds the lowest, the median and the highest."""
+
+
+class Decisions(msgspec.Struct, frozen=True):
+    """Decision rules on the chosen model's scores."""
+
+    code: dict[str, str]
+    """{rule: digest of the code that computed it}."""
+    rules: dict[str, dict[str, Decided]]
+    """{rule: {target: outcome}}; empty of a rule that failed."""
+    faults: dict[str, str] = {}
+    """{rule: why it failed}."""
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """Origin of scores that no job of this harness computed."""
+
+    origin: Literal["external"]
+    file: str
+    sha256: str
+    threshold: float
+    """A label is predicted where its score exceeds this."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -134,9 +191,9 @@ class Record(msgspec.Struct, frozen=True):
 
     job: JobName
     base: str
-    """The registered method behind the variant."""
+    """The registered method behind the variant; empty of external scores."""
     protocol: str
-    """The protocol's name; its settings are in the key."""
+    """The protocol's name; its settings are in the key. Empty of external scores."""
     key: dict[str, Any]
     status: Status
     cost: Cost
@@ -145,6 +202,8 @@ class Record(msgspec.Struct, frozen=True):
     recovered: RecoveryResult | None = None
     """In place of ``result`` in the recovery track."""
     failure: Failure | None = None
+    further: Further | UnsetType = UNSET
+    """Left out of records from before there were any, and of failures."""
     artifacts: dict[str, str] = {}
     """{kind: file beside the record}."""
     artifact_sha256: dict[str, str] = {}
@@ -154,6 +213,10 @@ class Record(msgspec.Struct, frozen=True):
     probe: Probe | None = None
     """Numbers of the same code and options on a fixed tiny problem; None of a failure, or where that failed."""
     track: TrackName = "classification"
+    decisions: Decisions | UnsetType = UNSET
+    """Not part of the result, which is the same whatever rules there are."""
+    provenance: Provenance | UnsetType = UNSET
+    """Of a model trained elsewhere."""
     schema: int = SCHEMA
 
     @property
@@ -162,6 +225,11 @@ class Record(msgspec.Struct, frozen=True):
         if self.recovered is not None:
             return self.recovered.measures
         return {} if self.result is None else self.result.test
+
+    @property
+    def further_metrics(self) -> Metrics:
+        """Values of metrics that are not among ``metrics``."""
+        return self.further.values if isinstance(self.further, Further) else {}
 
     @property
     def problem(self) -> str:
@@ -182,6 +250,13 @@ class Manifest(msgspec.Struct, frozen=True):
     """{job: what it was forecast to take when it was last planned}."""
     files: dict[str, str] = {}
     """{data set: its file}, where one file is the set: it need not lie in a data folder."""
+    earlier_protocols: dict[str, list[dict[str, Any]]] = {}
+    """Those of the same names that runs before the last one had, the latest first; records may be of them."""
+
+    def protocols_named(self, name: str) -> list[Protocol]:
+        """The protocols that runs had under a name, the last run's first."""
+        found = [self.protocols[name]] if name in self.protocols else []
+        return [msgspec.convert(settings, Protocol) for settings in (*found, *self.earlier_protocols.get(name, []))]
 
 
 class CorruptRecordError(Exception):

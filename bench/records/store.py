@@ -20,7 +20,6 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import UsageError
-from bench.protocol import Protocol
 from bench.records.packed import PACKED, by_path
 from bench.records.record import (
     CorruptRecordError,
@@ -134,9 +133,9 @@ class Store:
             return Manifest()
         try:
             found: Manifest = reading.json(path, Manifest)
-            for name, settings in found.protocols.items():
+            for name in found.protocols:
                 with reading.reading(f"{path}, protocol {name!r},", "this version's protocol", "see its versions"):
-                    msgspec.convert(settings, Protocol)
+                    found.protocols_named(name)
             return found
         except UsageError as error:
             raise UsageError(f"{str(error).rstrip('.')}; mend or remove {MANIFEST}.") from error

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 from matplotlib.figure import Figure
+from msgspec import UNSET
 
 from bench.records.artifacts import DISTRIBUTIONS, SCORES, KeptFile, read_distribution, read_scores
 from bench.records.record import Manifest, Record
-from bench.report import rank_figures, score_figures, training_figures
+from bench.report import rank_figures, score_figures, training_figures, transform_figures
 from bench.tables.table import MetricTable
 
 if TYPE_CHECKING:
@@ -51,11 +52,12 @@ class Material:
 
     @cached_property
     def seconds(self) -> dict[tuple[str, str], float]:
-        """{(variant, NAME@extractor): mean seconds of a job}."""
+        """{(variant, NAME@extractor): mean seconds of a job}; what a model trained elsewhere took is not known."""
         return {
-            (variant, dataset): fmean(record.cost.seconds for record in _records(states))
+            (variant, dataset): fmean(record.cost.seconds for record in records)
             for dataset, by_variant in self.done.items()
             for variant, states in by_variant.items()
+            if (records := [record for record in _records(states) if record.provenance is UNSET])
         }
 
 
@@ -112,14 +114,32 @@ def _difference(material: Material) -> Iterator[Picture]:
 
 
 def _cost(material: Material) -> Iterator[Picture]:
+    timed = [variant for variant in material.variants if any(variant == known for known, _ in material.seconds)]
     for table in material.tables:
         yield Picture(
             "cost",
             f"Quality by {table.metric.title} against cost",
             f"cost-{table.metric.option}",
             f"Mean rank by {table.metric.title} against the mean seconds of a job.",
-            partial(rank_figures.quality_against_cost, table, material.seconds, material.variants),
+            partial(rank_figures.quality_against_cost, table, material.seconds, timed),
         )
+
+
+def _transforms(material: Material) -> Iterator[Picture]:
+    for table in material.tables:
+        by_kind: dict[str, list[transform_figures.Series]] = {}
+        for series in transform_figures.series_of(table):
+            if series.lines(table, material.variants):
+                by_kind.setdefault(series.kind, []).append(series)
+        for kind, of_kind in by_kind.items():
+            yield Picture(
+                "transforms",
+                f"{table.metric.title} against [{kind}=...]",
+                f"transforms-{kind}-{table.metric.option}",
+                f"{table.metric.title} of every method against the values of the data sets' transform {kind}; the "
+                "numbers stand in the tables.",
+                partial(transform_figures.values_of_transform, table, of_kind, material.variants),
+            )
 
 
 def _compared(material: Material) -> dict[str, dict[str, list[JobState]]]:
@@ -201,6 +221,7 @@ MAKERS: dict[str, Callable[[Material], Iterator[Picture]]] = {
     "ranks": _ranks,
     "difference": _difference,
     "cost": _cost,
+    "transforms": _transforms,
     "curves": _curves,
     "grid": _grid,
     "distributions": _distributions,

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+from bench.dataset_name import dataset_name
 from bench.errors import UsageError, did_you_mean
 from bench.records.artifacts import DISTRIBUTIONS, RecoveredDistribution, kept_file, read_distribution
 from bench.records.record import CorruptRecordError, Record, job_of
@@ -49,6 +50,7 @@ def find_record(store: Store, dataset: str, variant: str, seed: int | None) -> R
     ------
     UsageError: where there is no such record, several data sets of the name, or the job failed.
     """
+    dataset = str(dataset_name(dataset))
     stored = [job_of(path) for path in store.paths()]
     jobs = [job for job in stored if job.seed >= 0 and seed in (None, job.seed)]
     of_set = [job for job in jobs if dataset.casefold() in (job.dataset.casefold(), job.full_dataset.casefold())]

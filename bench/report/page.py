@@ -17,6 +17,7 @@ from bench.analysis.over_datasets import significance
 from bench.analysis.paper_claims import claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import LEVEL, meaning_of_widths, not_compared
 from bench.analysis.within_datasets import RESAMPLED, Resampled, explanation, in_words
+from bench.analysis.within_folds import folds_in_words
 from bench.config import Config
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
@@ -31,7 +32,7 @@ from bench.text import Block, Grid, duration, shown
 if TYPE_CHECKING:
     from bench.plan.states import JobState
 
-SUMMARY_FIGURES = ("critical-difference", "cost", "ranks")
+SUMMARY_FIGURES = ("critical-difference", "cost", "ranks", "transforms")
 SETS_DRAWN = 8
 SET_FIGURES = ("curves", "grid", "reliability", "distributions")
 
@@ -85,7 +86,7 @@ def page(material: Material, config: Config, folder: str, control: str, within: 
         reasons=not_compared(ours, material.comparison, material.manifest),
         claims=claims_grid(claimed),
         claims_note=claims_note(claimed),
-        claims_on=", ".join(ours[0].columns),
+        claims_on=", ".join(one.name for one in ours[0].independent_sets),
         control=control,
         statistics=_statistics(ours, material, control, within),
         explanation=explanation(control)
@@ -164,6 +165,7 @@ def _statistics(
         blocks = significance(table, list(material.variants), control)
         if within and table.metric.key in RESAMPLED:
             blocks = [*blocks, *in_words(within, table.metric, detail=False)]
+        blocks += folds_in_words(table, material.states, material.variants, control)
         sections.append(Section(table.title, blocks))
     return sections
 

@@ -196,13 +196,19 @@ def quality_against_cost(
     UsageError: when no data set has a value and a cost of all variants.
     """
     values, left_out = complete_values(table, list(variants))
-    full = {column: table.sources.get(column, column) for column in values.index}
-    columns = [column for column in values.index if all((variant, full[column]) in seconds for variant in variants)]
-    if not columns or len(variants) < 2:
+    full = {
+        one.name: [table.sources.get(column, column) for column in table.complete_columns(one, variants)]
+        for one in table.independent_sets
+    }
+    sets = [name for name in values.index if all((row, part) in seconds for row in variants for part in full[name])]
+    if not sets or len(variants) < 2:
         raise UsageError("no data set has a value and a cost of two methods or more.")
-    signed = values.loc[columns] * (1 if table.metric.lower_is_better else -1)
+    signed = values.loc[sets] * (1 if table.metric.lower_is_better else -1)
     ranks = signed.rank(axis=1).mean()
-    cost = {variant: float(np.mean([seconds[variant, full[column]] for column in columns])) for variant in variants}
+    cost = {
+        variant: float(np.mean([np.mean([seconds[variant, part] for part in full[name]]) for name in sets]))
+        for variant in variants
+    }
     with styled():
         height = max(2.0, 0.17 * len(variants))
         margins = Margins(left=0.45, right=length_of(variants, 8) + 0.2, top=0.25, bottom=0.45)
@@ -226,6 +232,6 @@ def quality_against_cost(
         axes.set_xlabel("seconds a job (mean; the whole grid, selection and evaluation)")
         axes.set_ylabel(f"mean rank by {table.metric.title}")
         axes.grid(color=PALE, linewidth=0.5)
-        shown = f"{len(columns)} data sets" if len(columns) > 1 else columns[0]
+        shown = f"{len(sets)} data sets" if len(sets) > 1 else sets[0]
         axes.set_title(f"Over {shown}" + _without(left_out))
     return figure

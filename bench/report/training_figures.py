@@ -89,6 +89,8 @@ def grid_surface(records: Sequence[Record], metric: Metric) -> Figure:
     if len(names) != 2:
         variant = records[0].job.variant if records else "the variant"
         raise UsageError(f"the surface needs a grid of two hyper-parameters; {variant} has {len(names)}.")
+    if not all(isinstance(value, int | float) for point in grids[0] for value in point.hyperparameters.values()):
+        raise UsageError(f"the surface needs a grid of numbers; {records[0].job.variant} has {' and '.join(names)}.")
     levels = [sorted({point.hyperparameters[name] for point in grids[0]}) for name in names]
     chosen = {
         tuple(levels[axis].index(record.result.selected.hyperparameters[names[axis]]) for axis in (0, 1))

@@ -1,9 +1,11 @@
-"""A results folder's manifest, kept to one protocol over several runs."""
+"""A results folder's manifest: what its runs asked for, and by which protocols."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from bench.config import Config
 from bench.datasets.readers import ldl, npz
@@ -12,6 +14,7 @@ from bench.errors import UsageError
 from bench.plan.costs import Forecast
 from bench.plan.jobs import Plan, folder_protocols
 from bench.plan.keys import stored_form
+from bench.protocol import Protocol
 from bench.records.locks import manifest_locked
 from bench.records.record import JobName, Manifest
 from bench.records.store import Store
@@ -25,7 +28,7 @@ def settle_manifest(
     options: RunOptions,
     expected: Mapping[JobName, Forecast | None],
 ) -> None:
-    """Note what was asked for, in a folder of one protocol; of runs that start together, one after the other."""
+    """Note what was asked for; of runs that start together, one after the other."""
     with manifest_locked(store):
         _settle(plan, config, store, options, expected)
 
@@ -33,7 +36,8 @@ def settle_manifest(
 def _settle(
     plan: Plan, config: Config, store: Store, options: RunOptions, expected: Mapping[JobName, Forecast | None]
 ) -> None:
-    before, protocols = refuse_other_protocols(plan, config, store, options)
+    before = refuse_other_track(plan, store)
+    protocols = folder_protocols(config, plan.jobs, options.epochs)
     sources = {job.name.full_dataset: job.source for job in plan.jobs}.values()
     store.write_manifest(
         Manifest(
@@ -52,6 +56,7 @@ def _settle(
                 **{str(job): round(forecast.seconds, 1) for job, forecast in expected.items() if forecast},
             },
             files={**before.files, **{source.full_name: file for source in sources if (file := _file(source))}},
+            earlier_protocols=_earlier(before, protocols),
         )
     )
 
@@ -61,28 +66,24 @@ def _file(source: Source) -> str:
     return str(source.files[0].absolute()) if source.reader in (npz.__name__, ldl.__name__) else ""
 
 
-def refuse_other_protocols(
-    plan: Plan, config: Config, store: Store, options: RunOptions
-) -> tuple[Manifest, dict[str, Any]]:
-    """(the folder's manifest, the plan's protocols), where the two can share a folder."""
+def refuse_other_track(plan: Plan, store: Store) -> Manifest:
+    """The folder's manifest, where the plan's records can be beside those that are there."""
     before = store.manifest()
     if before.protocols and before.track != plan.track:
         raise UsageError(
             f"{store.folder} holds records of the {before.track} track; use --results FOLDER for another one."
         )
-    protocols = folder_protocols(config, plan.jobs, options.epochs)
+    return before
+
+
+def _earlier(before: Manifest, protocols: Mapping[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The protocols of runs before this one that are not its own, by name; the latest first."""
+    earlier = dict(before.earlier_protocols)
     for name, settings in protocols.items():
-        known = before.protocols.get(name)
-        settings = stored_form(**settings)
-        if known is not None and known != settings and not options.fresh:
-            changed = ", ".join(
-                f"{key} {known.get(key)} -> {value}" for key, value in settings.items() if known.get(key) != value
-            )
-            raise UsageError(
-                f"the records in {store.folder} were made under another protocol {name!r} ({changed}); "
-                "use --results FOLDER for a new one, or --fresh to run them again."
-            )
-    return before, protocols
+        now = msgspec.convert(settings, Protocol)
+        others = [one for one in before.protocols_named(name) if one != now]
+        earlier[name] = [stored_form(**msgspec.to_builtins(one)) for one in others]
+    return {name: others for name, others in earlier.items() if others}
 
 
 def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:

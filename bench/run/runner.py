@@ -22,7 +22,7 @@ from bench.records.record import Failure, Record
 from bench.records.store import Store
 from bench.run.cluster import over_cluster
 from bench.run.groups import bundled, own_process, run_bundle
-from bench.run.manifest import refuse_other_protocols, settle_manifest
+from bench.run.manifest import refuse_other_track, settle_manifest
 from bench.run.options import RunOptions
 from bench.run.pool import Lost, fan_out
 from bench.run.progress import Lines, progress_of, say
@@ -37,7 +37,7 @@ DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
 def show_plan(plan: Plan, config: Config, store: Store, options: RunOptions) -> int:
     """Print what a run would do and how long it would take."""
-    refuse_other_protocols(plan, config, store, options)
+    refuse_other_track(plan, store)
     states = survey(plan, store, options.fresh, options.keep if options.keep_required else [])
     waiting = _waiting(plan, states, options)
     jobs = [job for job, _ in waiting]
@@ -146,7 +146,7 @@ def _together(options: RunOptions, jobs: list[Job], places: list[str]) -> int:
 
 def _announce(waiting: list[tuple[Job, JobState]]) -> None:
     """Say what will be replaced and why; the old record stays beside the new one under another name."""
-    stale = Counter(state.parts for _, state in waiting if state.state == "stale")
+    stale = Counter(_changes(job, state) for job, state in waiting if state.state == "stale")
     for parts, count in stale.items():
         say(f"{count} stale: {', '.join(parts)} changed; they run again, the old records are set aside.")
     incomplete = sum(state.state == "incomplete" for _, state in waiting)
@@ -155,6 +155,17 @@ def _announce(waiting: list[tuple[Job, JobState]]) -> None:
     for _, state in waiting:
         if state.state == "corrupt":
             say(f"{state.note}; it is set aside and its job runs again.")
+
+
+def _changes(job: Job, state: JobState) -> tuple[str, ...]:
+    """The parts of the key that changed; of the protocol, which settings."""
+    before = state.record.key.get("protocol", {}) if state.record else {}
+    settings = [
+        f"{name} {before.get(name)} -> {value}"
+        for name, value in job.key["protocol"].items()
+        if before.get(name) != value
+    ]
+    return tuple(f"protocol ({', '.join(settings)})" if part == "protocol" else part for part in state.parts)
 
 
 def _outcomes(

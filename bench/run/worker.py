@@ -16,28 +16,42 @@ from functools import partial
 
 import msgspec
 import torch
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace as replace_struct
 
 from bench import methods
 from bench.datasets.readers.ldl import DistributionSet
 from bench.job.build import Progress
-from bench.job.evaluation import artifacts_of, evaluated
+from bench.job.evaluation import artifacts_of, evaluated, further, kept_scores
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
-from bench.job.inputs import Loaded, prepare, stamps
+from bench.job.inputs import Loaded, prepare
 from bench.job.method_check import explained
 from bench.job.probe import probes
 from bench.job.recovery import prepare_recovery, recover
 from bench.job.selection import Fitted
 from bench.plan.jobs import Job
+from bench.plan.keys import metric_digests
 from bench.plan.probes import current_probes
 from bench.plan.states import state_of
 from bench.records.artifacts import DISTRIBUTIONS, encode_distribution
 from bench.records.locks import Claim, claimed
-from bench.records.record import Cost, Failure, Probe, Record, RecoveryResult, Result, Status, artifact_name
+from bench.records.record import (
+    Cost,
+    Decisions,
+    Failure,
+    Further,
+    Probe,
+    Record,
+    RecoveryResult,
+    Result,
+    Status,
+    artifact_name,
+)
 from bench.records.store import Store
 from bench.run.identity import check_code, check_data, check_unwritten
-from bench.system import environment, hardware
+from bench.scored.decide import decisions_of
+from bench.system import environment, hardware, reading
 from bench.system.hardware import threads
 from bench.system.writing import WriteError, write
 from bench.training.checkpoint import Checkpoints
@@ -131,7 +145,7 @@ def load(job: Job, device: str) -> Loaded:
     ------
     ChangedError: where they are not those of the job's key.
     """
-    before = stamps(job.source.files)
+    before = reading.stamps(job.source.files)
     dataset, protocol = job.source.load(), job.protocol
     check_data(job, dataset)
     dtype = torch.float64 if protocol.precision == "float64" else torch.float32
@@ -157,8 +171,10 @@ class JobRun:
         """Stack sizes for which memory ran out."""
         self.result: Result | None = None
         self.recovered: RecoveryResult | None = None
+        self.further: Further | UnsetType = UNSET
         self.artifacts: dict[str, bytes] = {}
         self.probe: Probe | None = None
+        self.decisions: Decisions | UnsetType = UNSET
 
     def outcome(self) -> Outcome:
         """Compute the result and commit its record, or that of the failure."""
@@ -209,7 +225,7 @@ class JobRun:
             gc.collect()  # outside the handler, whose traceback holds the tensors
             hardware.empty_cache(self.options.device)
         check_unwritten(self.job, self.prepared, self.writes)
-        if stamps(self.job.source.files) != self.before:
+        if reading.stamps(self.job.source.files) != self.before:
             check_data(self.job, self.dataset)
 
     def load(self) -> None:
@@ -231,19 +247,22 @@ class JobRun:
                 self.progress,
                 self.options.processes,
                 checkpoints.of,
-                job.backbone,
+                training=job.training,
+                backbone=job.backbone,
             )
         else:
-            fitted = fit_method(job.base, points, self.prepared, seed)
+            fitted = fit_method(job.base, points, self.prepared, seed, protocol.criteria)
         self.stop("fit_seconds")
         return fitted
 
     def evaluate(self, fitted: Fitted) -> None:
         self.progress("evaluation", 0, 0)
-        self.result, scores, chosen = evaluated(self.job.points, self.job.grid_names, fitted, self.prepared)
+        self.result, scores, chosen = evaluated(self.job.described_points, self.job.grid_names, fitted, self.prepared)
+        self.further = further(self.result, self.prepared, scores["test"], fitted.threshold, metric_digests())
+        kept = kept_scores(self.dataset, scores, fitted.threshold)
+        self.decisions = decisions_of(kept)
         self.stop("evaluate_seconds")
-        keep, threshold = self.options.keep, fitted.threshold
-        self.artifacts = artifacts_of(keep, self.dataset, self.prepared, scores, threshold, chosen)
+        self.artifacts = artifacts_of(self.options.keep, self.dataset, self.prepared, kept, chosen)
 
     def commit(self) -> Outcome:
         """Write the artifacts, then the record."""
@@ -263,10 +282,12 @@ class JobRun:
             record_of(self.job, "done", cost, self.options.device),
             result=self.result,
             recovered=self.recovered,
+            further=self.further,
             artifacts={kind: artifact_name(self.job.name.seed, kind) for kind in self.artifacts},
             artifact_sha256={kind: hashlib.sha256(content).hexdigest() for kind, content in self.artifacts.items()},
             asked=self.options.keep,
             probe=self.probe,
+            decisions=self.decisions,
         )
         self.store.write(record)
         return Outcome(self.job, "done", seconds, _chosen_in_words(self.result))

@@ -19,7 +19,7 @@ import stat
 import sys
 import tomllib
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,12 @@ def walk(top: Path) -> Iterator[Path]:
         if len(Path(root).relative_to(top).parts) >= SEARCH_DEPTH:
             folders.clear()
         yield Path(root)
+
+
+def stamps(files: Iterable[Path]) -> list[tuple[int, ...]]:
+    """Whatever of a file changes with its content: arrays may be mapped, and follow what is written over them."""
+    stats = [path.stat() for path in files if path.exists()]
+    return [(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in stats]
 
 
 def opened(path: Path | str) -> BinaryIO:

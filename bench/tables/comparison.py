@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.config import Config, Tables
+from bench.dataset_name import dataset_name
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.records.independent_sets import counting_notes, independent_sets
 from bench.records.record import Manifest
 from bench.tables import paper
 from bench.tables.notes import Notes, classification_notes, recovery_notes
@@ -33,7 +35,9 @@ class TableTrack:
 
 
 TRACKS = {
-    "classification": TableTrack(lambda config: config.tables, lambda config: {}, classification_notes),
+    "classification": TableTrack(
+        lambda config: config.tables, lambda config: config.tables.families, classification_notes
+    ),
     # The trivial baselines come last of all variants.
     "recovery": TableTrack(
         lambda config: Tables(ranked=config.recovery.ranked, datasets=config.recovery.datasets),
@@ -74,8 +78,10 @@ def comparison(
         for variant in [*ranked, *extra]
         for column in columns
     ]
-    families = _families(columns, track.families(config))
-    table = _metric_table(metric.heading, metric, families, ranked, extra, cells, style)
+    families = track.families(config)
+    table = _metric_table(
+        metric.heading, metric, columns, families, _arrays(states, labels), ranked, extra, cells, style
+    )
     table = replace(table, sources={label: full for full, label in labels.items()})
     return replace(table, notes=track.notes(table, states, config, manifest, labels))
 
@@ -122,10 +128,12 @@ def paper_table(metric: Metric, config: Config) -> MetricTable:
     variants = list(dict.fromkeys(cell.method for cell in printed_cells))
     columns = _ordered([cell.dataset for cell in printed_cells], config.tables.datasets)
     cells = [_printed_cell(cell, cell.dataset, metric) for cell in printed_cells]
-    families = _families(columns, {})
-    table = _metric_table(f"{metric.heading}, as printed", metric, families, variants, [], cells, PAPERS_STYLE)
+    families = config.tables.families
+    table = _metric_table(
+        f"{metric.heading}, as printed", metric, columns, families, {}, variants, [], cells, PAPERS_STYLE
+    )
     note = f"Printed values of Table {metric.paper_table} of {paper.CITATION}; ranks computed here."
-    return replace(table, notes=[note])
+    return replace(table, notes=[note, *counting_notes(table.independent_sets)])
 
 
 def _ablation(title: str, by_metric: dict[Metric, list[Cell]], variants: list[str], notes: Iterable[str]) -> Ablation:
@@ -156,17 +164,19 @@ def _column_labels(states: list[JobState], manifest: Manifest) -> dict[str, str]
 def _ordered(names: Iterable[str], order: Sequence[str]) -> list[str]:
     """Each name once, those of ``order`` (with or without their extractor) first."""
     place = {name: position for position, name in enumerate(order)}
-    return sorted(dict.fromkeys(names), key=lambda name: place.get(name.partition("@")[0], place.get(name, len(place))))
+    return sorted(
+        dict.fromkeys(names), key=lambda name: place.get(dataset_name(name).base, place.get(name, len(place)))
+    )
 
 
-def _families(columns: list[str], families: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """{family: its columns}, a column of none by itself, in the order of the columns."""
-    family_of = {name: family for family, names in families.items() for name in names}
-    found: dict[str, list[str]] = {}
-    for column in columns:
-        name = column.partition("@")[0]
-        found.setdefault(family_of.get(name, column), []).append(column)
-    return found
+def _arrays(states: list[JobState], labels: Mapping[str, str]) -> dict[str, Collection[str]]:
+    """{column: digests of the arrays of the records that it shows}."""
+    found: dict[str, dict[str, None]] = {}
+    for state in states:
+        digest = state.record.key.get("data") if state.state == "done" and state.record is not None else None
+        if digest:
+            found.setdefault(labels[state.job.full_dataset], {})[digest] = None
+    return {column: tuple(digests) for column, digests in found.items()}
 
 
 def _cell(variant: str, column: str, states: list[JobState], metric: Metric, digits: int) -> Cell:
@@ -175,7 +185,8 @@ def _cell(variant: str, column: str, states: list[JobState], metric: Metric, dig
     if not values:
         kinds = {state.state for state in states}
         fault = next((kind for kind in reversed(FAULTS) if kind in kinds), None)
-        return replace(cell, state=fault or ("undefined" if states else "missing"))
+        gap = all(state.lacks(metric.key) for state in states)
+        return replace(cell, state=fault or ("missing" if gap else "undefined"))
     series = pd.Series(values)
     mean, std = float(series.mean()), float(series.std()) if len(values) > 1 else None
     if std is not None and max(values) == min(values):
@@ -194,13 +205,16 @@ def _ranks(column: list[Cell], metric: Metric, ranked: Container[str], digits: i
 def _metric_table(
     title: str,
     metric: Metric,
+    columns: list[str],
     families: dict[str, list[str]],
+    arrays: dict[str, Collection[str]],
     ranked: list[str],
     extra: list[str],
     cells: list[Cell],
     style: Style,
 ) -> MetricTable:
-    columns = [column for family in families.values() for column in family]
+    sets = independent_sets(columns, families, arrays)
+    columns = [column for one in sets for column in one.columns]
     digits = style.digits if style.rank_on == "printed" else EXACT_DIGITS
     ranks = {
         column: _ranks([cell for cell in cells if cell.dataset == column], metric, ranked, digits) for column in columns
@@ -210,16 +224,16 @@ def _metric_table(
     }
     present = {variant for of_column in ranks.values() for variant in of_column}
     complete = [
-        of_family
-        for family in families.values()
-        if (of_family := [ranks[column] for column in family if ranks[column].keys() == present])
+        of_set
+        for one in sets
+        if (of_set := [ranks[column] for column in one.counted if ranks[column].keys() == present])
     ]
     averages = {
-        variant: average_rank([[of_column[variant] for of_column in of_family] for of_family in complete])
+        variant: average_rank([[of_column[variant] for of_column in of_set] for of_set in complete])
         for variant in ranked
         if complete and variant in present
     }
     return MetricTable(
-        title=title, metric=metric, columns=columns, families=families, ranked=ranked, extra=extra, cells=by_place,
-        averages=averages, show_ranks=style.show_ranks,
+        title=title, metric=metric, columns=columns, families=families, arrays=arrays, ranked=ranked, extra=extra,
+        cells=by_place, averages=averages, show_ranks=style.show_ranks,
     )  # fmt: skip

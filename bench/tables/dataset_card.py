@@ -11,7 +11,9 @@ from bench.config import Config, describe_protocol
 from bench.datasets.catalog import Source, card_of
 from bench.datasets.dataset import SPLITS, Dataset
 from bench.datasets.parsers import known_set_parser
+from bench.datasets.transforming import components_of
 from bench.plan import digests
+from bench.plan.jobs import transforms_and_code
 from bench.system import reading
 from bench.tables import paper
 
@@ -54,14 +56,17 @@ def card_lines(source: Source, config: Config) -> Iterator[str]:
     yield from _origin_lines(source, config)
     settings = msgspec.to_builtins(config.protocols[source.protocol])
     yield f"protocol     {source.protocol}: {describe_protocol(settings)}"
+    for component, value in components_of(source.parts):
+        yield f"transform    {component.name}={value}: {component.summary}"
     yield f"split rule   {dataset.split_rule}; the same for every seed of a job"
     for split in SPLITS:
         arrays = dataset.splits[split]
         cardinality = arrays.y.sum(1).mean()
+        known = "" if arrays.observed is None else f", {arrays.observed.mean():.1%} of the labels known"
         yield (
             f"{split:<12} {arrays.x.shape[0]} rows x {arrays.x.shape[1]} features, {labels} labels, "
             f"{cardinality:.3f} labels a row (density {cardinality / labels:.4f}), "
-            f"{int((arrays.y.sum(1) == 0).sum())} rows without labels"
+            f"{int((arrays.y.sum(1) == 0).sum())} rows without labels{known}"
         )
     if paper.printed_size(dataset.name):
         yield f"in the paper {paper.printed_size(dataset.name)} (Table 1)"
@@ -74,12 +79,14 @@ def card_lines(source: Source, config: Config) -> Iterator[str]:
     yield "together     " + "; ".join(_pairs(y, dataset.label_names))
     for warning in dataset.warnings:
         yield f"warning      {warning}"
-    yield f"fingerprint  {digests.data_digest(source.files, source.reader, dataset.digest)}"
+    fingerprint = digests.data_digest(source.files, source.reader, dataset.digest, *transforms_and_code(source))
+    yield f"fingerprint  {fingerprint}"
 
 
 def _origin_lines(source: Source, config: Config) -> Iterator[str]:
     card = card_of(source)
-    known = known_set_parser(source.name)
+    base = source.parts.base
+    known = known_set_parser(base)
     if card.get("licence") or known:
         yield f"licence      {card.get('licence') or (known.licence if known else '')}"
     features = card.get("features") or {}
@@ -91,7 +98,7 @@ def _origin_lines(source: Source, config: Config) -> Iterator[str]:
             yield f"its own test {shown}"
     for note in card.get("notes", []):
         yield f"note         {note}"
-    expected = config.datasets[source.name].extractor if source.name in config.datasets else None
+    expected = config.datasets[base].extractor if base in config.datasets else None
     if expected not in (None, source.extractor):
         yield f"note         features {source.extractor} are not the paper's {expected}"
 

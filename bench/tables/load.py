@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from msgspec.structs import replace as struct_with
+
 from bench import config as configuration
 from bench.config import Config
 from bench.datasets.catalog import data_folders
+from bench.decisions.rule import Target
 from bench.errors import UsageError
 from bench.metrics.catalogue import Metric
 from bench.plan.filters import Choice, chosen
 from bench.plan.states import JobState, code_note, collect
 from bench.plan.variants import variants_of
-from bench.records.record import Manifest
+from bench.records.record import Manifest, Selected
 from bench.records.store import DEFAULT_RESULTS, Store
+from bench.scored.rules import by_rule, own_target
 from bench.tables.comparison import comparison, paper_table
+from bench.tables.notes import mixture_notes
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
 
 REFERENCE = Path(__file__).resolve().parent.parent.parent / "results/reference"
@@ -39,8 +44,23 @@ class Selection:
     datasets: Sequence[str] | None = None
     """NAME or NAME@extractor."""
     seeds: Sequence[int] | None = None
+    decision: str | None = None
+    """The decision rule whose decisions are measured; None: the method's own threshold."""
+    target: Target | None = None
+    """What the rule maximises; None: each metric for itself."""
+
+    selected_by: Metric | None = None
+    """The metric that chose epochs and grid points; None: whichever the protocol selects by."""
 
     def __post_init__(self) -> None:
+        if self.target is not None and self.decision is None:
+            raise UsageError("--target is of a decision rule; name one with --decision.")
+        if self.decision is not None and self.selected_by is not None:
+            raise UsageError(
+                "--decision and --selected-by exclude each other: rules decide for what the protocol selects."
+            )
+        if self.origin == "paper" and self.selected_by is not None:
+            raise UsageError("the paper's tables are taken as printed; --from paper excludes --selected-by.")
         if self.origin != "runs" and self.results != DEFAULT_RESULTS:
             raise UsageError(f"--from {self.origin} and --results exclude each other.")
 
@@ -66,6 +86,8 @@ class Records:
     states: list[JobState]
     manifest: Manifest
     """Manifest of the folder, as far as it is selected."""
+    gaps: str = ""
+    """A sentence about records that lack what was asked for."""
 
     def tables(self, metrics: Sequence[Metric], style: Style = PAPERS_STYLE) -> list[MetricTable]:
         """Table of each metric; the paper's as printed, in its own style.
@@ -81,16 +103,32 @@ class Records:
                     raise UsageError(f"the paper has no table of {metric.title}.")
             return [paper_table(metric, config) for metric in metrics]
         order = list(variants_of(config))
-        return [comparison(self.states, metric, config, self.manifest, order, style) for metric in metrics]
+        tables = [comparison(self.states, metric, config, self.manifest, order, style) for metric in metrics]
+        return [self._marked(table) for table in tables]
+
+    def _marked(self, table: MetricTable) -> MetricTable:
+        """A table whose title names the rule that its metric depends on."""
+        rule = self.selection.decision
+        if rule is None or not table.metric.decision:
+            return table
+        target = self.selection.target or own_target(table.metric.key)
+        return replace(table, title=f"{table.title}, decisions {rule} for {target}")
+
+    @property
+    def mixture(self) -> list[str]:
+        """Sentences that name records of other protocols than the others'; empty where all are of one."""
+        return mixture_notes(
+            self.states, self.manifest, {state.job.full_dataset: state.job.full_dataset for state in self.states}
+        )
 
     @property
     def note(self) -> str:
-        """Origin of committed records, and whether the code has changed since records were made; maybe empty."""
+        """Origin of committed records, what is lacking, and whether the code has changed since; maybe empty."""
         made = ""
         if self.selection.origin == "reference":
             commits = {str(state.record.environment.get("commit")) for state in self.states if state.record}
             made = f"Reference records, made at commit {', '.join(sorted(commits))}."
-        return " ".join(filter(None, (made, code_note(self.states))))
+        return " ".join(filter(None, (made, self.gaps, code_note(self.states))))
 
 
 def load(selection: Selection) -> Records:
@@ -115,5 +153,46 @@ def load(selection: Selection) -> Records:
         gc.enable()
     if not states:
         raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
+    if selection.decision is not None:
+        states = by_rule(states, selection.decision, selection.target)
     choice = Choice(selection.variants, selection.datasets, selection.seeds)
-    return Records(selection, *chosen(states, store.manifest(), choice))
+    states, manifest = chosen(states, store.manifest(), choice)
+    if selection.selected_by is None:
+        return Records(selection, states, manifest)
+    return _selected_by(selection.selected_by, Records(selection, states, manifest))
+
+
+def _selected_by(metric: Metric, records: Records) -> Records:
+    """The records with what the metric selects in place of what their protocol does; those that lack it are gaps.
+
+    Raises
+    ------
+    UsageError: where all of them lack it.
+    """
+    option = metric.option
+    states = [_state_selected_by(option, state) for state in records.states]
+    lacking = [str(state.job) for state, found in zip(records.states, states, strict=True) if found is None]
+    there = [state for state in states if state is not None]
+    how = f"`bench run --also-select {option}` keeps what it selects"
+    if not any(state.state == "done" for state in there):
+        raise UsageError(f"no record in {records.selection.folder} is selected by {metric.title}; {how}.")
+    shown = f"{', '.join(lacking[:4])}{f' and {len(lacking) - 4} more' if len(lacking) > 4 else ''}"
+    gaps = f"Not selected by {metric.title}, and so gaps: {shown}; {how}." if lacking else ""
+    protocols = {name: {**settings, "selection": option} for name, settings in records.manifest.protocols.items()}
+    return replace(records, states=there, manifest=struct_with(records.manifest, protocols=protocols), gaps=gaps)
+
+
+def _state_selected_by(option: str, state: JobState) -> JobState | None:
+    """The state with the result that the metric selects; None of a finished job that lacks it."""
+    if state.state != "done" or state.record is None:
+        return state
+    result = state.record.result
+    if result is None:
+        return None
+    if state.record.key.get("protocol", {}).get("selection") == option:
+        return state
+    if (also := (result.also_selected or {}).get(option)) is None:
+        return None
+    selected = Selected(also.point, also.epoch, also.hyperparameters)
+    made = struct_with(result, selected=selected, val=also.val, test=also.test)
+    return replace(state, record=struct_with(state.record, result=made))

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from bench.config import LINEAR, Backbone, Config, describe_protocol
-from bench.records.record import Manifest, Record
+import msgspec
+
+from bench.config import Config, describe_protocol
+from bench.dataset_name import plain_name
+from bench.protocol import Protocol, setting_in_words
+from bench.records.convergence import cut_short_note
+from bench.records.independent_sets import copies_notes, counting_notes
+from bench.records.record import Manifest, Provenance, Record
 from bench.tables import paper
 from bench.tables.table import FAULTS, MetricTable
+from bench.text import counted
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
@@ -22,11 +29,13 @@ def classification_notes(
 ) -> list[str]:
     """Notes under a table of classifiers; ``labels``: {NAME@extractor: column}."""
     notes = [_seed_note(states), *_protocol_notes(states, manifest, labels)]
-    notes += _own_variants_note(table.variants, config)
+    notes += [*_own_variants_note(table.variants, config), *_external_note(states)]
+    notes += cut_short_note([state.record for state in states if state.state == "done" and state.record])
     if table.ranked and table.show_ranks:
         notes.append(_rank_note(table, config))
         notes += _incomplete_note(table)
-    for full, label in labels.items():
+    notes += counting_notes(table.independent_sets)
+    for full, label in {plain_name(full): plain_name(label) for full, label in labels.items()}.items():
         name, _, extractor = full.partition("@")
         expected = config.datasets.get(name)
         if expected is not None and expected.extractor not in (None, extractor):
@@ -34,7 +43,7 @@ def classification_notes(
         elif expected is None and extractor != "npz":
             notes.append(f"{label}: features {extractor}.")
     notes += [f"{name} is a gap: its data are not here." for name in manifest.missing]
-    return notes + _fault_notes(table, states, labels)
+    return notes + _lacking_note(table, states) + _fault_notes(table, states, labels)
 
 
 def recovery_notes(
@@ -47,8 +56,10 @@ def recovery_notes(
         "their row's sum, or become a distribution by a softmax where a method's options say so; in Clark, Canberra "
         "and Kullback-Leibler a degree counts at least 2.2e-16.",
     ]
-    for name, settings in manifest.protocols.items():
-        notes.append(f"Protocol {name}: {describe_protocol(settings, selects=False)}")
+    for name in manifest.protocols:
+        shared = msgspec.to_builtins(_shared_and_others(name, states, manifest)[0])
+        notes.append(f"Protocol {name}: {describe_protocol(shared, selects=False)}")
+    notes += mixture_notes(states, manifest, labels)
     options: dict[str, str] = {}
     binarised: dict[str, str] = {}
     sources: dict[str, dict[str, None]] = {}
@@ -73,9 +84,10 @@ def recovery_notes(
             f"Ranks are among the {len(table.ranked)} methods above the rule; below it stand, unranked, the trivial "
             "baselines and variants of one's own."
         )
-    for family, columns in table.families.items():
-        if len(columns) > 1 and table.averages:
-            notes.append(f"The {len(columns)} sets of {family} count as one in the average rank.")
+    for one in table.independent_sets:
+        if len(one.counted) > 1 and table.averages:
+            notes.append(f"The {len(one.counted)} sets of {one.name} count as one in the average rank.")
+    notes += copies_notes(table.independent_sets)
     return notes + _fault_notes(table, states, labels)
 
 
@@ -129,31 +141,92 @@ def _protocol_notes(states: list[JobState], manifest: Manifest, labels: dict[str
     for state in states:
         if state.record is not None:
             users.setdefault(state.record.protocol, {})[labels[state.job.full_dataset]] = None
-    return [
-        f"Protocol {name} ({', '.join(columns)}): {describe_protocol(manifest.protocols[name])}"
-        for name, columns in users.items()
-        if name in manifest.protocols
+    notes = []
+    for name, columns in users.items():
+        if name in manifest.protocols:
+            shared = msgspec.to_builtins(_shared_and_others(name, states, manifest)[0])
+            notes.append(f"Protocol {name} ({', '.join(columns)}): {describe_protocol(shared)}")
+    return notes + mixture_notes(states, manifest, labels)
+
+
+def mixture_notes(states: list[JobState], manifest: Manifest, labels: dict[str, str]) -> list[str]:
+    """Sentences that name the cells whose records are of another protocol than the others'; empty where none are."""
+    notes = []
+    for name in manifest.protocols:
+        shared, others = _shared_and_others(name, states, manifest)
+        notes += [_other_protocol(name, shared, other, states, labels) for other in others]
+    return notes
+
+
+def _shared_and_others(name: str, states: list[JobState], manifest: Manifest) -> tuple[Protocol, list[Protocol]]:
+    """(the protocol of that name, the others of that name that records are of): the last run's, where records are."""
+    there = [
+        state.protocol for state in states if state.state == "done" and state.record and state.record.protocol == name
     ]
+    known = manifest.protocols_named(name)
+    shared = next((one for one in known if one in there), known[0])
+    return shared, [one for one in known if one in there and one != shared]
+
+
+def _other_protocol(
+    name: str, shared: Protocol, other: Protocol, states: list[JobState], labels: dict[str, str]
+) -> str:
+    """A sentence that names the cells whose records are of another protocol of the same name."""
+    of_cell: dict[tuple[str, str], dict[bool, list[int]]] = {}
+    for state in states:
+        if state.state == "done" and state.record and state.record.protocol == name:
+            cell = of_cell.setdefault((labels[state.job.full_dataset], state.job.variant), {})
+            cell.setdefault(state.protocol == other, []).append(state.job.seed)
+    places: dict[str, list[str]] = {}
+    for (column, variant), seeds in of_cell.items():
+        if True in seeds:
+            some = f" (seeds {', '.join(map(str, seeds[True]))} of its mean)" if False in seeds else ""
+            places.setdefault(column, []).append(variant + some)
+    where = "; ".join(f"{', '.join(variants)} on {column}" for column, variants in places.items())
+    return f"Not comparable with the rest, by {in_contrast(other, shared)}: {where}."
+
+
+def in_contrast(other: Protocol, shared: Protocol) -> str:
+    """The settings of a protocol that differ from another's, in words."""
+    settings = [name for name in Protocol.__struct_fields__ if getattr(other, name) != getattr(shared, name)]
+    return ", ".join(setting_in_words(name, getattr(other, name)) for name in settings)
 
 
 def _own_variants_note(shown: list[str], config: Config) -> list[str]:
     """The variants that bench.toml sets, where they depart from their method or from the protocol."""
+    from bench.plan.variants import departures  # here, because it reads the methods' files
+
     descriptions = []
     for name in shown:
         variant = config.variants.get(name)
         if variant is None:
             continue
-        own = {"clip": variant.clip, "fidelity": variant.fidelity, "minimum_steps": variant.minimum_steps}
-        parts = [f"{key} {value}" for key, value in {**variant.options, **own}.items() if value is not None]
-        if variant.classifier != LINEAR.name:
-            parts.append(f"the classifier {Backbone(variant.classifier, variant.classifier_options)}")
-        if variant.grid is not None:
-            points = [f"{option} {' or '.join(map(str, values))}" for option, values in variant.grid.items()]
-            parts.append(f"the grid {', '.join(points)}" if points else "no grid")
-        if parts:
+        if parts := departures(variant):
             verb = "has" if variant.base == name else f"is {variant.base} with"
             descriptions.append(f"{name} {verb} {', '.join(parts)}")
     return [f"Variants of bench.toml: {'; '.join(descriptions)}."] if descriptions else []
+
+
+def _lacking_note(table: MetricTable, states: list[JobState]) -> list[str]:
+    """Records that were made before the metric, or its file as it is now, and why it failed where it did."""
+    faults = [state.fault(table.metric.key) for state in states if state.lacks(table.metric.key)]
+    notes = sorted({f"Gaps: {fault}" for fault in faults if fault})
+    if without := faults.count(""):
+        notes.append(
+            f"Gaps: {counted(without, 'record')} from before {table.metric.title} was computed as it is now; "
+            "`python -m bench run --fresh` makes them again."
+        )
+    return notes
+
+
+def _external_note(states: list[JobState]) -> list[str]:
+    """The rows that no run of this harness computed."""
+    found: dict[str, dict[str, None]] = {}
+    for state in states:
+        if state.record and isinstance(origin := state.record.provenance, Provenance):
+            found.setdefault(state.job.variant, {})[f"{origin.file}, decided at {origin.threshold:g}"] = None
+    said = "; ".join(f"{name} ({'; '.join(files)})" for name, files in found.items())
+    return [f"External, scores of models trained elsewhere: {said}."] if said else []
 
 
 def _fault_notes(table: MetricTable, states: list[JobState], labels: dict[str, str]) -> list[str]:

@@ -21,8 +21,8 @@ def competition_ranks(values: Mapping[str, str], lower_is_better: bool) -> dict[
 
 
 def average_rank(ranks: Sequence[Sequence[int]]) -> str:
-    """Mean over families of their mean ranks, with one decimal, rounded half up as in the paper (half-even would change
-    six of its averages, where each data set is a family of its own)."""
-    exact = sum((Fraction(sum(of_family), len(of_family)) for of_family in ranks), Fraction()) / len(ranks)
+    """Mean over independent sets of their mean ranks, with one decimal, rounded half up as in the paper (half-even
+    would change six of its averages, where each data set is one of its own)."""
+    exact = sum((Fraction(sum(of_set), len(of_set)) for of_set in ranks), Fraction()) / len(ranks)
     mean = Decimal(exact.numerator) / Decimal(exact.denominator)
     return str(mean.quantize(Decimal("0.1"), rounding=ROUND_HALF_UP))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
+from statistics import fmean
 from typing import Literal
 
 import pandas as pd
 
 from bench.metrics.catalogue import Metric
+from bench.records.independent_sets import IndependentSet, independent_sets
 from bench.tables import paper
 from bench.tables.ranking import DIGITS
 
@@ -70,7 +74,7 @@ class Table:
     """{(variant, column): cell}."""
     averages: dict[str, str] = field(default_factory=dict)
     """{variant: average rank} over the columns in which every ranked variant that has values at all has one; columns
-    of a family are averaged first."""
+    of one independent set are averaged first."""
     notes: list[str] = field(default_factory=list)
     show_ranks: bool = True
 
@@ -124,7 +128,29 @@ class MetricTable(Table):
     sources: dict[str, str] = field(default_factory=dict)
     """{column: NAME@extractor}, of the columns that have records."""
     families: dict[str, list[str]] = field(default_factory=dict)
-    """{family: its columns}, a column of no family by itself: an average over data sets is one over these."""
+    """{family: names of data sets that depend on each other}."""
+    arrays: dict[str, Collection[str]] = field(default_factory=dict)
+    """{column: digests of the arrays that its values are of}."""
+
+    @cached_property
+    def independent_sets(self) -> list[IndependentSet]:
+        """Columns by independent set: whatever is over data sets is over these."""
+        return independent_sets(self.columns, self.families, self.arrays)
+
+    def complete_columns(self, of_set: IndependentSet, variants: Sequence[str]) -> list[str]:
+        """Counted columns of a set in which each of the variants has a value that has one in any of them."""
+        values = {column: self.values(column).keys() & set(variants) for column in of_set.counted}
+        present = set().union(*values.values())
+        return [column for column, there in values.items() if there == present]
+
+    def set_values(self, of_set: IndependentSet, variants: Sequence[str]) -> dict[str, float]:
+        """{variant: mean over the set's complete columns}, of the variants that have values there."""
+        columns = [self.values(column) for column in self.complete_columns(of_set, variants)]
+        return {
+            variant: fmean(values[variant] for values in columns)
+            for variant in variants
+            if columns and variant in columns[0]
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

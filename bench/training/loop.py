@@ -1,5 +1,5 @@
 """The shared training loop: a stack of linear classifiers (with or without side networks), AMSGrad-AdamW, norm-queue
-clipping, validation Hamming loss after every epoch, and the best snapshot kept.
+clipping, validation Hamming loss after every epoch, and the best snapshot by it, or by other metrics, kept.
 
 It trains side networks alone too (``train_module``), which is what ``prepare`` gets as ``fit``.
 """
@@ -17,20 +17,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.backbones import BACKBONES, linear
+from bench.backbones import built
 from bench.config import LINEAR, Backbone
-from bench.errors import UsageError
 from bench.methods.api import Batch, LinearMethod, Split
+from bench.metrics.catalogue import metric_named
+from bench.metrics.evaluation import TrainingLabels
 from bench.system.blocks import rows_at_once
-from bench.system.reading import in_short
 from bench.training.checkpoint import Checkpoint
 from bench.training.interleave import pass_on
 from bench.training.seeding import Streams, stream_seed
-from bench.training.stack import Stack, stacked_logits
+from bench.training.stack import Stack, stacked_logits, stacked_losses
 from bench.training.step import LoopOptions, Step
 
 LOGIT_BYTES_AT_ONCE = 64 * 2**20
-
+HAMMING = "hamming"
 
 Batches = Callable[[int], Sequence[Tensor]]
 """epoch (from 1) -> index tensors."""
@@ -50,21 +50,31 @@ class DivergedError(RuntimeError):
 
 
 @dataclass
-class Trained:
-    """A trained stack: per model its best snapshot on validation data, and the curves."""
+class Kept:
+    """The best snapshot of each model of a stack by one metric on validation data."""
 
     parameters: dict[str, Tensor]
     """{name: [K, ...]} of each model's best epoch (the last epoch where nothing was selected)."""
     epochs: list[int]
     """[K] the epoch of the snapshot, counted from 1; 0 is the initial state."""
-    validation_hamming: list[float]
-    """[K] at that epoch."""
+    values: list[float]
+    """[K] of the metric at that epoch."""
+
+
+@dataclass
+class Trained(Kept):
+    """A trained stack: per model its best snapshot, and the curves, which end where a model ends."""
+
+    also: dict[str, Kept] = field(default_factory=dict)
+    """{metric: the snapshots by it}, of further metrics."""
     losses: list[list[float]] = field(default_factory=list)
     """[K][E] mean training loss."""
     hamming: list[list[float]] = field(default_factory=list)
     """[K][E] validation Hamming loss."""
     diverged: list[int | None] = field(default_factory=list)
     """[K] the epoch in which a model's loss stopped being finite; it is not considered from then on."""
+    stopped: list[int | None] = field(default_factory=list)
+    """[K] the epoch in which a model ran out of patience; it is not considered from then on."""
 
 
 def initialise_classifier(module: LinearMethod, seed: int, backbone: Backbone = LINEAR) -> None:
@@ -72,40 +82,6 @@ def initialise_classifier(module: LinearMethod, seed: int, backbone: Backbone = 
     start = stream_seed(seed, "classifier", "initialisation")
     made = built(backbone, module.problem.n_features, module.problem.n_labels, start)
     module.classifier = made.to(next(module.parameters()).dtype)
-
-
-def built(backbone: Backbone, n_features: int, n_labels: int, seed: int = 0) -> nn.Module:
-    """One model of a backbone, whose initial weights are drawn after seeding.
-
-    Raises
-    ------
-    UsageError: where its file does not give a network of features [B, D] to logits [B, c]; one sentence.
-    """
-    file = linear if backbone.name == LINEAR.name else BACKBONES.module(backbone.name, "build")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            made = file.build(n_features, n_labels, **backbone.options)
-            if file is not linear:
-                _check_backbone(made, n_features, n_labels)
-        except Exception as error:  # a user's file may fail in any way
-            raise UsageError(
-                f"the backbone {backbone.name!r} cannot be built: {in_short(error).rstrip('.')}."
-            ) from error
-    return made
-
-
-def _check_backbone(made: Any, n_features: int, n_labels: int) -> None:
-    if not isinstance(made, nn.Module) or not list(made.parameters()):
-        raise TypeError(f"build must return an nn.Module with parameters, not {type(made).__name__}")
-    if buffers := [name for name, _ in made.named_buffers()]:
-        raise TypeError(f"it keeps the buffer {buffers[0]!r}; only parameters are kept, so use a layer without buffers")
-    with torch.no_grad():
-        found = made.eval()(torch.zeros(2, n_features))
-    made.train()
-    if not isinstance(found, Tensor) or found.shape != (2, n_labels):
-        shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(f"it gives {shape} for 2 rows and {n_labels} labels, not [2, {n_labels}]")
 
 
 def train(
@@ -119,7 +95,8 @@ def train(
     batches: Batches | None = None,
     hooks: Hooks = Hooks(),
 ) -> Trained:
-    """Train a stack of K models of one method and keep each at its best validation Hamming loss.
+    """Train a stack of K models of one method and keep each at its best value of the options' metrics on validation
+    data.
 
     Parameters
     ----------
@@ -132,21 +109,17 @@ def train(
     Raises
     ------
     DivergedError: when no model of the stack has a finite loss any more; the message names the epoch.
+    UsageError: for a metric that the validation rows have no value of.
     """
     device, dtype = training.x.device, training.x.dtype
     stack = Stack(modules, linear=True, stackable=modules[0].stackable, device=device, dtype=dtype)
-    hamming = (
-        None
-        if validation is None
-        else partial(
-            stacked_hamming,
-            split=validation,
-            threshold=modules[0].decision_threshold,
-            classifier=copy.deepcopy(modules[0].classifier).eval(),
-        )
-    )
     step = Step(stack, options, training, extra or {})
-    return _Training(step, hamming, Streams(seed, "classifier")).run(options, batches, hooks)
+    known = TrainingLabels(training.y.sum(0, dtype=torch.float64), training.y.shape[0])
+    evaluation = None
+    if validation is not None:
+        classifier = copy.deepcopy(modules[0].classifier).eval()
+        evaluation = _Validation(validation, modules[0].decision_threshold, known, options, classifier)
+    return _Training(step, evaluation, Streams(seed, "classifier")).run(options, batches, hooks)
 
 
 def train_module(
@@ -157,10 +130,12 @@ def train_module(
     streams: Streams,
     *,
     extra: Mapping[str, Tensor] | None = None,
+    records: bool = False,
     hooks: Hooks = Hooks(),
 ) -> None:
     """Train any module by ``objective(batch)`` for all epochs; it is left with the last epoch's parameters, in
-    evaluation mode. Batch order and noise are those of the ``streams``, apart from the classifier's.
+    evaluation mode. Batch order and noise are those of the ``streams``, apart from the classifier's. ``records``: the
+    objective has no state of its own, so that a GPU's steps may be recorded.
 
     Raises
     ------
@@ -168,6 +143,7 @@ def train_module(
     """
     holder = _Objective(module.train(), objective)
     stack = Stack([holder], linear=False, stackable=False, device=training.x.device, dtype=training.x.dtype)
+    stack.records = records and training.x.is_cuda  # on a CPU these large steps gain nothing
     trained = _Training(Step(stack, options, training, extra or {}), None, streams).run(options, None, hooks)
     module.eval()
     with torch.no_grad():
@@ -187,21 +163,76 @@ class _Objective(nn.Module):
         return self.objective(batch)
 
 
-class _Training:
-    """A training on its way: the step, the curves, and each model's best snapshot."""
+@dataclass(frozen=True)
+class _Validation:
+    """Validation rows, and the metrics on them that a training selects by."""
 
-    def __init__(self, step: Step, hamming: Callable[[dict[str, Tensor]], Tensor] | None, streams: Streams) -> None:
-        models, self.device = step.stack.size, step.training.x.device
-        self.step, self.stack, self.hamming, self.streams = step, step.stack, hamming, streams
-        self.epoch = 0
+    split: Split
+    threshold: float
+    training: TrainingLabels
+    options: LoopOptions
+    classifier: nn.Module
+    """One like those of the stack, in evaluation mode."""
+
+    def losses(self, parameters: dict[str, Tensor], alive: Tensor, epoch: int) -> dict[str, Tensor]:
+        """{metric: [K] float64}, lower is better, of Hamming loss and of the others that are due in this epoch."""
+        found = {HAMMING: stacked_hamming(parameters, self.split, self.threshold, self.classifier)}
+        others = [option for option in self.options.criteria if option != HAMMING]
+        if others and (epoch % self.options.select_every == 0 or epoch == self.options.epochs):
+            considered = alive.tolist()
+            found |= stacked_losses(
+                parameters, self.split, self.threshold, others, considered, self.training, self.classifier
+            )
+        return {option: losses.masked_fill(~alive, torch.inf) for option, losses in found.items()}
+
+
+class _Best:
+    """The best snapshot of each model of a stack by one metric."""
+
+    def __init__(self, option: str, stack: Stack, device: torch.device) -> None:
+        self.option, models = option, stack.size
         # The authors start from 1.0 and keep strictly better epochs; the initial state stands until then.
-        self.best = torch.full((models,), 1.0, dtype=torch.float64, device=self.device)
-        self.best_epoch = torch.zeros(models, dtype=torch.int64, device=self.device)
-        self.snapshot = {name: value.detach().clone() for name, value in self.stack.parameters.items()}
+        self.best = torch.full((models,), 1.0 if option == HAMMING else torch.inf, dtype=torch.float64, device=device)
+        self.epoch = torch.zeros(models, dtype=torch.int64, device=device)
+        self.snapshot = {name: value.detach().clone() for name, value in stack.parameters.items()}
+
+    def compare(self, now: Tensor, epoch: int, parameters: dict[str, Tensor]) -> None:
+        """Take the parameters of the models whose loss [K] is lower than before."""
+        better = now < self.best
+        self.best.copy_(torch.where(better, now, self.best))
+        self.take(better, epoch, parameters)
+
+    def take(self, better: Tensor, epoch: int, parameters: dict[str, Tensor]) -> None:
+        if better.any():
+            self.epoch.masked_fill_(better, epoch)
+            for name, value in parameters.items():
+                mask = better.view(-1, *[1] * (value.dim() - 1))
+                torch.where(mask, value.detach(), self.snapshot[name], out=self.snapshot[name])
+
+    def kept(self) -> Kept:
+        sign = 1 if metric_named(self.option).lower_is_better else -1
+        return Kept(self.snapshot, self.epoch.tolist(), [sign * value for value in self.best.tolist()])
+
+    def changing(self) -> dict[str, Tensor]:
+        tensors = {"best": self.best, "best epoch": self.epoch}
+        return tensors | {f"snapshot {name}": value for name, value in self.snapshot.items()}
+
+
+class _Training:
+    """A training on its way: the step, the curves, and each model's best snapshots."""
+
+    def __init__(self, step: Step, validation: _Validation | None, streams: Streams) -> None:
+        models, self.device = step.stack.size, step.training.x.device
+        self.step, self.stack, self.validation, self.streams = step, step.stack, validation, streams
+        self.epoch = 0
+        criteria = validation.options.criteria if validation else (HAMMING,)
+        self.bests = [_Best(option, self.stack, self.device) for option in criteria]
         self.alive = torch.ones(models, dtype=torch.bool, device=self.device)
+        """[K] models that are considered: neither diverged nor out of patience."""
         self.diverged: list[int | None] = [None] * models
+        self.stopped: list[int | None] = [None] * models
         self.losses: list[list[float]] = []
-        self.validation: list[list[float]] = []
+        self.hamming: list[list[float]] = []
 
     def run(self, options: LoopOptions, batches: Batches | None, hooks: Hooks) -> Trained:
         n_samples = self.step.training.x.shape[0]
@@ -212,18 +243,20 @@ class _Training:
             self.restore(saved)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             for epoch in range(self.epoch + 1, options.epochs + 1):
+                if self.finished(options.epochs):
+                    break
                 self.step.epoch.fill_(epoch)
                 self.losses.append(self.train_epoch(epoch, batches(epoch), options.tf32))
                 self.epoch = epoch
                 if not self.alive.any():
-                    if bool((self.best_epoch > 0).any()):
+                    if any(self.stopped) or bool((self.bests[0].epoch > 0).any()):
                         break  # what was kept before stays, as it does beside a model that goes on
                     where = f"in epoch {epoch} of {options.epochs}"
                     raise DivergedError(f"the {self.streams.stage}'s training loss is no longer finite {where}")
                 self.keep_better(last=epoch == options.epochs)
                 if hooks.report:
                     hooks.report(epoch)
-                if hooks.checkpoint and hooks.checkpoint.due(finished=epoch == options.epochs):
+                if hooks.checkpoint and hooks.checkpoint.due(self.finished(options.epochs)):
                     hooks.checkpoint.save(self.saved())
         return self.trained()
 
@@ -240,36 +273,51 @@ class _Training:
         self.alive &= loss.isfinite()
         for value in self.stack.parameters.values():  # the last step may have broken what its loss did not show
             self.alive &= value.detach().isfinite().flatten(1).all(1)
-        for k, finite in enumerate(self.alive.tolist()):
-            if not finite and self.diverged[k] is None:
+        for k, considered in enumerate(self.alive.tolist()):
+            if not considered and self.stopped[k] is None and self.diverged[k] is None:
                 self.diverged[k] = epoch
         return loss.tolist()
 
     def keep_better(self, last: bool) -> None:
-        """Take this epoch's parameters of the models whose validation Hamming loss is lower than before; without
-        validation data those of the last epoch."""
-        if self.hamming is None:
-            better = self.alive & last
-        else:
-            now = self.hamming(self.stack.parameters).masked_fill(~self.alive, torch.inf)
-            self.validation.append(now.tolist())
-            better = now < self.best
-            self.best.copy_(torch.where(better, now, self.best))
-        if better.any():
-            self.best_epoch.masked_fill_(better, self.epoch)
-            for name, value in self.stack.parameters.items():
-                mask = better.view(-1, *[1] * (value.dim() - 1))
-                torch.where(mask, value.detach(), self.snapshot[name], out=self.snapshot[name])
+        """Take this epoch's parameters of the models that are better by a metric than before, and note which models
+        have run out of patience; without validation data take those of the last epoch."""
+        parameters = self.stack.parameters
+        if self.validation is None:
+            self.bests[0].take(self.alive & last, self.epoch, parameters)
+            return
+        losses = self.validation.losses(parameters, self.alive, self.epoch)
+        self.hamming.append(losses[HAMMING].tolist())
+        for best in self.bests:
+            if best.option in losses:
+                best.compare(losses[best.option], self.epoch, parameters)
+        patience, selecting = self.validation.options.patience, self.bests[0]
+        if patience and selecting.option in losses:
+            out = self.alive & (self.epoch - selecting.epoch >= patience)
+            self.stopped = [self.epoch if k else was for k, was in zip(out.tolist(), self.stopped, strict=True)]
+            self.alive &= ~out
+
+    def finished(self, epochs: int) -> bool:
+        """True after the last epoch, and where no model is considered any more."""
+        ends = zip(self.stopped, self.diverged, strict=True)
+        return self.epoch == epochs or all(stopped or diverged for stopped, diverged in ends)
 
     def trained(self) -> Trained:
-        models = self.stack.size
+        models = range(self.stack.size)
+        first, *others = [best.kept() for best in self.bests]
+        losses = [list(curve) for curve in zip(*self.losses, strict=True)]
+        hamming = [list(curve) for curve in zip(*self.hamming, strict=True)] or [[] for _ in models]
+        # Where a model ended, whether others of its stack went on or not; nothing is validated after divergence.
+        ends = [self.stopped[k] or self.diverged[k] for k in models]
+        validated = [self.stopped[k] or (d and d - 1) for k, d in enumerate(self.diverged)]
         return Trained(
-            parameters=self.snapshot,
-            epochs=self.best_epoch.tolist(),
-            validation_hamming=self.best.tolist() if self.hamming is not None else [math.nan] * models,
-            losses=[list(curve) for curve in zip(*self.losses, strict=True)],
-            hamming=[list(curve) for curve in zip(*self.validation, strict=True)] or [[] for _ in range(models)],
+            parameters=first.parameters,
+            epochs=first.epochs,
+            values=first.values if self.validation else [math.nan] * len(models),
+            also={best.option: kept for best, kept in zip(self.bests[1:], others, strict=True)},
+            losses=[losses[k][: ends[k]] for k in models],
+            hamming=[hamming[k][: validated[k]] for k in models],
             diverged=self.diverged,
+            stopped=self.stopped,
         )
 
     def saved(self) -> dict[str, Any]:
@@ -278,23 +326,25 @@ class _Training:
             "tensors": {name: tensor.cpu() for name, tensor in self.changing().items()},
             "epoch": self.epoch,
             "diverged": self.diverged,
+            "stopped": self.stopped,
             "losses": self.losses,
-            "hamming": self.validation,
+            "hamming": self.hamming,
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
         for name, tensor in self.changing().items():
             tensor.copy_(saved["tensors"][name])
-        self.epoch, self.diverged = saved["epoch"], saved["diverged"]
-        self.losses, self.validation = saved["losses"], saved["hamming"]
+        self.epoch, self.diverged, self.stopped = saved["epoch"], saved["diverged"], saved["stopped"]
+        self.losses, self.hamming = saved["losses"], saved["hamming"]
 
     def changing(self) -> dict[str, Tensor]:
         """Every tensor that an epoch changes, by name. Noise has no state: each step seeds its own."""
         optimiser = self.step.optimiser
-        tensors = {"best": self.best, "best epoch": self.best_epoch, "alive": self.alive, "steps": optimiser.steps}
+        tensors = {"alive": self.alive, "steps": optimiser.steps}
+        for best in self.bests:
+            tensors |= {f"{best.option} {name}": tensor for name, tensor in best.changing().items()}
         tensors |= {f"parameter {name}": value.detach() for name, value in self.stack.parameters.items()}
         tensors |= {f"buffer {name}": value for name, value in self.stack.buffers.items()}
-        tensors |= {f"snapshot {name}": value for name, value in self.snapshot.items()}
         for number, group in enumerate(optimiser.groups):
             for moment in ("means", "squares", "largest_squares"):
                 tensors |= {f"{moment} {number} {i}": value for i, value in enumerate(getattr(group, moment))}
@@ -315,9 +365,9 @@ def stacked_hamming(
 ) -> Tensor:
     """[K] float64 Hamming losses of K classifiers (linear ones where none is given), in blocks of rows."""
     own = {name: value.detach() for name, value in parameters.items() if name.startswith("classifier.")}
-    classifier = classifier or nn.Linear(split.x.shape[1], split.y.shape[1], device="meta")
     example = next(iter(own.values()))
-    widest = max(value.shape[1] for value in own.values())  # of the layers' outputs, which take the memory
+    # Of the layers' outputs, which take the memory.
+    widest = max(value.shape[1] for value in own.values() if value.dim() > 1)
     step = rows_at_once(LOGIT_BYTES_AT_ONCE, len(example) * widest * split.x.element_size())
     wrong = torch.zeros(len(example), dtype=torch.int64, device=example.device)
     for start in range(0, split.x.shape[0], step):

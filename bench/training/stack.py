@@ -23,7 +23,10 @@ from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from bench.methods.api import Batch
+from bench.methods.api import Batch, Split
+from bench.metrics.catalogue import as_loss, metric_named
+from bench.metrics.evaluation import Evaluation, TrainingLabels
+from bench.metrics.measuring import measured
 from bench.training.recording import record
 
 CALLS_BEFORE_RECORDING = 3
@@ -32,6 +35,9 @@ REPLAYS_THAT_MAY_DIFFER = 2
 """The first ones, none of which is used without being compared: a training may go on without its recording."""
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 """Of the largest value; linear algebra may differ in last bits where somebody listens."""
+
+ROWS_AT_ONCE = 4096
+"""Of which one backbone computes its logits; hidden layers take memory."""
 
 Gradients = Sequence[Tensor]
 Clock = tuple[Tensor, Tensor]
@@ -91,16 +97,57 @@ def stacked_linear(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
     return out.view(models, outputs, x.shape[0]).transpose(1, 2)
 
 
-def stacked_logits(classifier: nn.Module, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+def stacked_logits(classifier: nn.Module | None, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """[K, B, c] logits of K classifiers like ``classifier``, in its mode (training or evaluation), on ``x`` [B, D].
 
-    ``parameters``: {"classifier.NAME": [K, ...]}, among others.
+    ``parameters``: {"classifier.NAME": [K, ...]}, among others. Without a classifier they are a linear one's.
     """
-    if type(classifier) is nn.Linear and classifier.bias is not None:
+    if classifier is None or _is_linear(classifier):
         return stacked_linear(parameters["classifier.weight"], parameters["classifier.bias"], x)
     own = {name: parameters[f"classifier.{name}"] for name, _ in classifier.named_parameters()}
     with FoldLinears():
         return vmap(lambda values: functional_call(classifier, values, (x,)), randomness="same")(own)
+
+
+def single_logits(classifier: nn.Module | None, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """[N, c] logits of one classifier like ``classifier``, in its mode; without one, of a linear one."""
+    if classifier is None or _is_linear(classifier):
+        return F.linear(x, parameters["classifier.weight"], parameters["classifier.bias"])
+    own = {name: parameters[f"classifier.{name}"] for name, _ in classifier.named_parameters()}
+    return torch.cat([functional_call(classifier, own, (part,)) for part in x.split(ROWS_AT_ONCE)])
+
+
+def _is_linear(classifier: nn.Module) -> bool:
+    return type(classifier) is nn.Linear and classifier.bias is not None
+
+
+def stacked_losses(
+    parameters: dict[str, Tensor],
+    split: Split,
+    threshold: float,
+    options: Sequence[str],
+    considered: Sequence[bool],
+    training: TrainingLabels | None = None,
+    classifier: nn.Module | None = None,
+) -> dict[str, Tensor]:
+    """{metric: [K] float64} of K classifiers (linear ones where none is given), lower is better: the numbers that a
+    record has of them, from the scores [N, c] of one model at a time. Infinite where a score is, and of models not
+    ``considered``.
+
+    Raises
+    ------
+    UsageError: for a metric that is not defined on the rows.
+    """
+    metrics = [metric_named(option) for option in options]
+    found = torch.full((len(metrics), len(considered)), torch.inf, dtype=torch.float64)
+    for k in (k for k, wanted in enumerate(considered) if wanted):
+        own = {name: value[k].detach() for name, value in parameters.items() if name.startswith("classifier.")}
+        scores = single_logits(classifier, own, split.x)
+        if scores.isfinite().all():
+            values = measured(Evaluation(split.y, scores, threshold, training=training), metrics)
+            losses = [as_loss(metric, values[metric.key]) for metric in metrics]
+            found[:, k] = torch.tensor(losses, dtype=torch.float64)
+    return dict(zip(options, found.to(split.x.device), strict=True))
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

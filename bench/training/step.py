@@ -9,10 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench.methods.api import Split
+from bench.methods.api import OBSERVED, Split
 from bench.training.clipping import NormQueue
 from bench.training.cuda_graph import CapturedFunction
-from bench.training.optimiser import Adam
+from bench.training.optimiser import Adam, PerModel
 from bench.training.stack import Stack
 
 Clip = Literal["joint", "separate", "none"]
@@ -24,16 +24,22 @@ class LoopOptions:
 
     epochs: int = 30
     batch_size: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: PerModel = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
-    weight_decay: float = 1e-4
+    weight_decay: PerModel = 1e-4
     bias_weight_decay: float = 1e-2
     """The released code's bias group names no decay and so gets AdamW's default."""
     amsgrad: bool = True
     decoupled_decay: bool = True
     """False: the decay is part of the gradient (Adam with L2), which some recovery networks ask for."""
     clip: Clip = "joint"
+    criteria: tuple[str, ...] = ("hamming",)
+    """Metrics on validation data, by their names in `list metrics`, that snapshots are kept by; the first selects."""
+    select_every: int = 1
+    """Epochs from one evaluation of them to the next; Hamming loss has each epoch."""
+    patience: int = 0
+    """Epochs without a better value of the first after which a model stops; 0: it never does."""
     tf32: bool = False
     """True where a GPU may round the factors of the steps' matrix products to 10 bits."""
 
@@ -47,7 +53,9 @@ class Step:
     def __init__(self, stack: Stack, options: LoopOptions, training: Split, extra: Mapping[str, Tensor]) -> None:
         self.stack = stack
         self.training = training
-        self.extra = extra
+        # Which labels are known travels with the per-sample tensors: there is nothing to carry where all are.
+        known = {} if training.observed is None else {OBSERVED: training.observed.to(training.x.dtype)}
+        self.extra = {**known, **extra}
         self.captured: dict[int, CapturedFunction] = {}
         self.epoch = torch.ones((), device=training.x.device)
         """The epoch, from 1; changed in its place."""

@@ -7,7 +7,8 @@ import torch
 from sklearn import metrics as scikit
 from torch import Tensor
 
-from bench.metrics import classification
+from bench.metrics import passes
+from bench.metrics.evaluation import mean_of
 from perf.machine import seconds
 
 ROWS, LABELS = 60260, 81
@@ -21,11 +22,11 @@ def run(full: bool) -> dict[str, object]:
     truth, values = y.numpy().astype(int), scores.numpy()
 
     def ours() -> tuple[float, float, float | None]:
-        sums = classification.ranking_sums(y, scores)
+        sums = passes.ranking_sums(y, scores)
         return (
             sums.ranking_loss / ROWS,
             (sums.coverage_depth / ROWS - 1) / LABELS,
-            classification.average_precision(y, scores),
+            mean_of(passes.average_precisions(y, scores)),
         )
 
     def theirs() -> tuple[float, float, float]:

@@ -180,3 +180,16 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"no model")
     with pytest.raises(UsageError, match="cannot be read as a safetensors file"):
         bench.load(tmp_path / "other")
+
+
+def test_a_setting_of_the_protocols_training_is_an_option(tmp_path: Path) -> None:
+    x, y = data()
+    quick = bench.estimator("BCE", {"learning_rate": 0.1}, protocol="quick").fit(x, y)
+    slow = bench.estimator("BCE", protocol="quick").fit(x, y)
+    assert not np.allclose(quick.decision_function(x), slow.decision_function(x), atol=0.1)
+    quick.save(tmp_path / "model.safetensors")
+    again = bench.load(tmp_path / "model.safetensors")
+    assert again.get_params()["options"] == {"learning_rate": 0.1}
+    assert np.array_equal(again.predict(x), quick.predict(x))
+    with pytest.raises(Exception, match="has no option 'learn_rate'; did you mean 'learning_rate'"):
+        bench.estimator("BCE", {"learn_rate": 0.1}, protocol="quick").fit(x, y)

@@ -56,6 +56,9 @@ def test_the_working_folder_lies_over_the_default(tmp_path: Path) -> None:
         ("[protocols.paper]\nlearning_rate = -1.0", "protocols.paper.learning_rate must be a number above 0, not -1.0"),
         ("[protocols.paper]\nlearning_rate = nan", "protocols.paper.learning_rate must be a number above 0, not nan"),
         ("[protocols.paper]\nbetas = [0.9, 1.0]", "protocols.paper.betas must be from 0 to below 1, not [0.9, 1.0]"),
+        ("[protocols.paper]\npatience = -1", "protocols.paper.patience must be at least 0, not -1"),
+        ("[protocols.paper]\nselect_every = 0", "protocols.paper.select_every must be at least 1, not 0"),
+        ("[protocols.paper]\nalso_select = 'ranking'", "protocols.paper.also_select: Expected `array`, got `str`"),
         ("[run]\nseeds = []", "run.seeds is empty"),
         ("[run]\ncheckpoint_seconds = -1", "run.checkpoint_seconds must be at least 0"),
         ("[run\n", "cannot be read as TOML"),
@@ -144,3 +147,32 @@ def test_names_of_methods_that_there_are_not(tmp_path: Path, text: str, sentence
     with pytest.raises(UsageError, match=r"bench\.toml") as error:
         variants_of(loaded(tmp_path, text))
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "selection = 'micro-f2'",
+            "nothing can be selected by 'micro-f2', which is no metric; known: hamming, ranking,",
+        ),
+        ("also_select = ['ranking', 'micro_f1']", "nothing can be selected by 'micro_f1', which is no metric; known:"),
+        ("also_select = ['hamming']", "'hamming' is named twice among selection and also_select"),
+        ("also_select = ['ranking', 'ranking']", "'ranking' is named twice"),
+    ],
+)
+def test_metrics_to_select_by_are_checked_with_the_methods(tmp_path: Path, text: str, sentence: str) -> None:
+    """Once the folders of a user's own are known, whatever protocol is used."""
+    settings = loaded(tmp_path, f"[protocols.mine]\nbase = 'paper'\n{text}")
+    with pytest.raises(UsageError) as error:
+        variants_of(settings)
+    assert f"bench.toml: protocols.mine: {sentence}" in str(error.value)
+
+
+def test_a_protocol_is_described_with_what_selects() -> None:
+    plain = config.describe_protocol({"selection": "hamming"})
+    assert plain.endswith("float32; epoch and grid point by validation Hamming loss.")
+    other = config.describe_protocol({"selection": "micro-f1", "patience": 5, "select_every": 3})
+    assert other.endswith(
+        "; epoch and grid point by validation micro-f1, every 3 epochs, at most 5 epochs without a better one."
+    )

@@ -79,7 +79,7 @@ def wrong_in_every_epoch() -> float:
     found = trained([0, 1])
     assert found.hamming == [[1.0, 1.0, 1.0]]
     assert found.epochs == [0]
-    return found.validation_hamming[0]
+    return found.values[0]
 
 
 def equal_epochs() -> int:

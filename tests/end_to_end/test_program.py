@@ -95,11 +95,12 @@ def test_results_are_byte_identical_alone_or_in_parallel(finished: Path, tmp_pat
         assert first == second
 
 
-def test_another_protocol_in_the_same_folder_stops(finished: Path) -> None:
-    done = bench("run", "--methods", "BCE", "--epochs", "3", cwd=finished)
-    assert done.returncode == 2
-    assert "another protocol 'small' (epochs 2 -> 3)" in done.stderr
-    assert "--fresh" in done.stderr
+def test_another_protocol_in_the_same_folder_is_told(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "results", tmp_path / "results")
+    done = bench("run", "--methods", "BCE", "--epochs", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "stale: protocol (epochs 2 -> 3) changed; they run again, the old records are set aside." in done.stdout
+    assert "Not comparable with the rest, by 2 epochs: " in bench("table", "--metric", "hamming", cwd=tmp_path).stdout
 
 
 def test_fresh_runs_again_and_sets_the_old_aside(finished: Path, tmp_path: Path) -> None:
@@ -191,14 +192,15 @@ def test_bce_on_yeast_ranks_clearly_better_than_label_frequency(tmp_path: Path) 
     import torch
 
     from bench.datasets.readers import yeast
-    from bench.metrics.classification import ranking_loss
+    from bench.metrics.classification import evaluate
 
     done = bench("run", "--methods", "BCE", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     splits = yeast.load("yeast").splits
     truth = torch.from_numpy(splits["test"].y)
     frequency = torch.from_numpy(splits["train"].y.mean(0)).expand(len(truth), -1)
-    by_frequency = ranking_loss(truth, frequency)
+    by_frequency = evaluate(truth, frequency, 0.0)["ranking"]
+    assert by_frequency is not None
     assert by_frequency > 0.205
     assert result_of(tmp_path / "results/runs", "yeast@mulan", "BCE")["test"]["ranking"] < 0.19
 

@@ -342,5 +342,5 @@ def test_stale_records_and_lost_scores_are_named(ran: Path, tmp_path: Path) -> N
     assert "2 lack what --keep asks for; they run again" in asked.stdout
     assert len(list((tmp_path / "results/runs/yeast@mulan/BCE").glob("seed-*.scores.npz"))) == 2
     other = bench("run", "--methods", "BCE", "--epochs", "3", "--dry-run", cwd=tmp_path)
-    assert other.returncode == 2
-    assert "were made under another protocol 'small' (epochs 2 -> 3)" in other.stderr
+    assert other.returncode == 0
+    assert "stale (protocol)\tyeast@mulan BCE seed 0" in other.stdout

@@ -74,13 +74,6 @@ GRADIENT = ("FL", "BCE", "FLEM-D")
     [
         ("methods/focal.py", ").mean()", ").mean() * 1.001", ["FL"], "method"),
         ("bench/training/optimiser.py", "eps=self.eps", "eps=10 * self.eps", GRADIENT, "loop"),
-        (
-            "bench/metrics/classification.py",
-            "right=True)\n        counts",
-            "right=False)\n        counts",
-            ROWS,
-            "metrics",
-        ),
         ("bench/job/selection.py", 'values["ranking"], position', "0.0, position", ["FLEM-D"], "loop"),
         ("bench/datasets/readers/npz.py", "x[rows], y[rows]", "2 * x[rows], y[rows]", ROWS, "data"),
         ("methods/bce.py", "import torch", "RESULTS_VERSION = 2\nimport torch", ["BCE"], "method, versions"),
@@ -94,11 +87,17 @@ def test_another_meaning_is_seen_and_named(
     assert stale(changed) == dict.fromkeys(rows, f"{parts} changed since")
 
 
+def test_another_metric_is_seen_where_it_may_select_epochs_and_where_it_evaluates(changed: Path) -> None:
+    replaced(changed, "bench/metrics/passes.py", "right=True)\n        counts", "right=False)\n        counts")
+    parts = {row: "loop, metrics" if row in GRADIENT else "metrics" for row in ROWS}
+    assert stale(changed) == {row: f"{changes} changed since" for row, changes in parts.items()}
+
+
 def test_tidying_leaves_records_current_and_is_said_once(changed: Path) -> None:
     for file in ("losses", "focal", "distribution_balanced", "rebalanced_focal"):
         replaced(changed, f"methods/{file}.py", "focal_modulation", "modulation_by_focus")
     replaced(changed, "bench/datasets/readers/npz.py", "numbering", "row_numbers")
-    replaced(changed, "bench/metrics/classification.py", "import torch", "import json\nimport torch")
+    replaced(changed, "bench/metrics/passes.py", "import torch", "import json\nimport torch")
     replaced(changed, "bench/training/optimiser.py", "import torch", "import json\nimport torch")
     (changed / "bench/training/clipping.py").rename(changed / "bench/norm_queue.py")
     replaced(changed, "bench/training/step.py", "bench.training.clipping", "bench.norm_queue")

@@ -115,6 +115,11 @@ def test_glle_gradient_and_value() -> None:
             if i != j and (j in near[i] or i in near[j]):
                 graph[i, j] = math.exp(-(float(pairwise[i, j]) ** 2) / 200)
     torch.testing.assert_close(laplacian.to_dense(), torch.diag(graph.sum(1)) - graph, atol=1e-9, rtol=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "is_cuda", True)
+        _, dense = method.kernel_and_laplacian(x)
+    assert not dense.is_sparse
+    torch.testing.assert_close(dense, laplacian.to_dense(), atol=1e-12, rtol=0)
     degrees = (phi @ weight).detach()
     edges = sum(
         float(graph[i, j]) * float((degrees[i] - degrees[j]).square().sum()) / 2 for i in range(30) for j in range(30)

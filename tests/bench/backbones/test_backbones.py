@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
+from sklearn import metrics
 from torch import Tensor, nn
 
 import bench
 from bench import config, methods
-from bench.backbones import BACKBONES, options_of
+from bench.backbones import BACKBONES, built, options_of
 from bench.config import LINEAR, Backbone, Variant
 from bench.errors import UsageError
 from bench.job.evaluation import artifacts_of
@@ -25,6 +27,7 @@ from bench.job.recipe import recipe
 from bench.job.selection import Fitted
 from bench.methods.api import Batch, LinearMethod, Split
 from bench.plan.tracks import CLASSIFICATION
+from bench.plan.variants import departures
 from bench.protocol import Protocol
 from bench.training import loop
 from bench.training import stack as stacking
@@ -112,7 +115,7 @@ def test_the_loop_equals_plain_pytorch(name: str, tolerance: float, dropout: flo
     trained = loop.train(models(name, data, mlp(dropout), 2), data, validation, OPTIONS, seed=4)
     kept, epoch, hamming = plain_training(models(name, data, mlp(dropout), 1)[0], data, validation, dropout)
     for k in range(2):
-        assert (trained.epochs[k], trained.validation_hamming[k]) == (epoch, hamming)
+        assert (trained.epochs[k], trained.values[k]) == (epoch, hamming)
         for key, value in kept.items():
             torch.testing.assert_close(trained.parameters[f"classifier.{key}"][k], value, atol=tolerance, rtol=0)
 
@@ -176,6 +179,42 @@ def test_steps_with_dropout_are_recorded_and_their_replays_draw_anew(monkeypatch
         assert torch.equal(value, plain.parameters[key]), key
 
 
+@pytest.mark.parametrize("criteria", [("ranking", "micro-f1"), ("micro-f1", "hamming", "ranking")])
+def test_epochs_are_chosen_by_any_metric_of_the_network_in_evaluation_mode(criteria: tuple[str, ...]) -> None:
+    data, validation = random_split(100, 8, 6, 0), random_split(40, 8, 6, 1)
+    options = replace(OPTIONS, criteria=criteria, learning_rate=0.05)
+    trained = loop.train(models("FL", data, mlp(), 2), data, validation, options, seed=4)
+    y = validation.y.numpy()
+    rules: dict[str, Any] = {
+        "hamming": lambda scores: metrics.hamming_loss(y, scores > 0),
+        "ranking": lambda scores: metrics.label_ranking_loss(y, scores),
+        "micro-f1": lambda scores: metrics.f1_score(y, scores > 0, average="micro"),
+    }
+    network = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 6)).double().eval()
+    for option in criteria:
+        kept = trained.also.get(option, trained)
+        for k in range(2):
+            own = {name: kept.parameters[f"classifier.{name}"][k] for name in network.state_dict()}
+            network.load_state_dict(own)
+            with torch.no_grad():
+                scores = network(validation.x).numpy()
+            assert kept.values[k] == pytest.approx(rules[option](scores), abs=1e-9), option
+
+
+@pytest.mark.parametrize("name", ["BCE", "FLEM-D"])
+def test_models_of_a_stack_may_differ_in_settings_of_training(name: str) -> None:
+    training: list[dict[str, Any]] = [{"learning_rate": 1e-3}, {"learning_rate": 0.03, "weight_decay": 0.1}]
+    points = [defaults(name)] * 2
+    together = fit_linear(name, points, prepared(), PROTOCOL, 0, training=training, backbone=mlp())
+    assert together.stacks == [2]
+    x = prepared().splits["test"].x
+    for one, own in zip(together.candidates, training, strict=True):
+        protocol = msgspec.structs.replace(PROTOCOL, **own)
+        alone = fit_linear(name, points[:1], prepared(), protocol, 0, backbone=mlp()).candidates[0]
+        assert one.epoch == alone.epoch
+        torch.testing.assert_close(one.scores(x), alone.scores(x), atol=1e-9, rtol=0)
+
+
 def test_a_stopped_training_goes_on_to_the_same_model(tmp_path: Path) -> None:
     class Stopped(Exception):
         pass
@@ -193,8 +232,8 @@ def test_a_stopped_training_goes_on_to_the_same_model(tmp_path: Path) -> None:
 
     points = [defaults("FLEM-D")] * 2
     with pytest.raises(Stopped):
-        fit_linear("FLEM-D", points, prepared(), PROTOCOL, 0, progress, 1, checkpoints(), mlp())
-    again = fit_linear("FLEM-D", points, prepared(), PROTOCOL, 0, None, 1, checkpoints(), mlp())
+        fit_linear("FLEM-D", points, prepared(), PROTOCOL, 0, progress, 1, checkpoints(), backbone=mlp())
+    again = fit_linear("FLEM-D", points, prepared(), PROTOCOL, 0, None, 1, checkpoints(), backbone=mlp())
     for one, other in zip(whole.candidates, again.candidates, strict=True):
         assert (one.epoch, one.losses, one.hamming) == (other.epoch, other.losses, other.hamming)
         assert all(torch.equal(value, other.parameters[key]) for key, value in one.parameters.items())
@@ -238,7 +277,7 @@ def test_a_table_of_bench_toml_names_a_backbone(tmp_path: Path) -> None:
     (tmp_path / "bench.toml").write_text(text)
     variant = config.load(tmp_path).variants["Deep"]
     assert recipe(variant).backbone == Backbone("mlp", {"width": 16, "dropout": 0.5})
-    assert str(recipe(variant).backbone) == "mlp (width 16, dropout 0.5)"
+    assert departures(variant) == ["the classifier mlp (width 16, dropout 0.5)"]
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -248,7 +287,7 @@ def test_a_kept_model_says_its_backbone() -> None:
     for backbone, about in ((mlp(), {"name": "mlp", "options": mlp().options}), (LINEAR, None)):
         chosen = fit("BCE", [{}], backbone).candidates[0]
         data = prepared()
-        files = artifacts_of(["model"], None, data, torch.zeros(0), 0.0, chosen)  # type: ignore[arg-type]
+        files = artifacts_of(["model"], None, data, None, chosen)  # type: ignore[arg-type]
         length = int.from_bytes(files["model.safetensors"][:8], "little")
         header = msgspec.json.decode(files["model.safetensors"][8 : 8 + length])
         found = header.get("__metadata__", {}).get("classifier")
@@ -297,7 +336,7 @@ def test_a_faulty_file_is_told_in_a_sentence(name: str, tmp_path: Path, monkeypa
     (tmp_path / f"backbones/{name}.py").write_text(source)
     monkeypatch.setattr(methods, "_folders", [tmp_path])
     with pytest.raises(UsageError) as caught:
-        loop.built(Backbone(name), 5, 4)
+        built(Backbone(name), 5, 4)
     assert FAULTY[name][1] in str(caught.value)
 
 

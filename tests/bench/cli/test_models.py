@@ -63,7 +63,7 @@ def test_what_fit_prints_is_what_a_run_records(tmp_path: Path, capsys: pytest.Ca
     prepared = prepare(source.load(), "none", "official", torch.device("cpu"), torch.float32)
     result, scores, _ = evaluated([{}], (), fit_linear("BCE", [{}], prepared, Protocol(), 0), prepared)
     test = prepared.splits["test"]
-    tied = evaluate(test.y, scores.double().sigmoid(), 0.5)
+    tied = evaluate(test.y, scores["test"].double().sigmoid(), 0.5)
     assert abs(tied["ranking"] - result.test["ranking"]) > 0.01  # type: ignore[operator]
     for metric in PAPER_METRICS:
         value = result.val[metric.key], result.test[metric.key]

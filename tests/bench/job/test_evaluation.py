@@ -41,7 +41,7 @@ def test_the_point_is_chosen_on_validation_data_and_each_split_has_its_own_value
         (4 / 8, 0), (1 / 8, 6 / 8), (2 / 8, 3 / 8)
     ]  # fmt: skip
     assert chosen is fitted.candidates[1]
-    assert torch.equal(scores, chosen.scores(SPLITS["test"].x))
+    assert torch.equal(scores["test"], chosen.scores(SPLITS["test"].x))
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn import metrics as reference
 
-from bench.metrics import classification
-from bench.metrics.catalogue import METRICS
+from bench.metrics import classification, passes
+from bench.metrics.catalogue import RESULT_METRICS
 
 
 def test_golden(golden: dict) -> None:
@@ -39,7 +39,7 @@ def random_case(seed: int, dtype: torch.dtype, levels: int | None, rows: int = 6
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learn(seed: int, levels: int | None, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classification, "ELEMENTS_AT_ONCE", 50)  # many blocks
+    monkeypatch.setattr(passes, "ELEMENTS_AT_ONCE", 50)  # many blocks
     y, scores = random_case(seed, dtype, levels)
     ours = classification.evaluate(y, scores, 0.25)
     truth, values = y.numpy().astype(int), scores.numpy()
@@ -58,29 +58,24 @@ def test_scikit_learn(seed: int, levels: int | None, dtype: torch.dtype, monkeyp
         "example_average_precision": reference.label_ranking_average_precision_score(truth, values),
         "one_error": np.mean([(truth[i][values[i] == values[i].max()] == 0).any() for i in range(len(truth))]),
     }
-    assert set(ours) == set(expected) == {metric.key for metric in METRICS}
+    assert set(ours) == set(expected) == {metric.key for metric in RESULT_METRICS}
     for key, value in expected.items():
         assert ours[key] == pytest.approx(value, abs=1e-9), key
-
-
-def test_single_functions_agree_with_evaluate() -> None:
-    y, scores = random_case(0, torch.float64, 2)
-    everything = classification.evaluate(y, scores, 0.0)
-    assert classification.hamming_loss(y, scores, 0.0) == everything["hamming"]
-    assert classification.ranking_loss(y, scores) == everything["ranking"]
-    assert classification.coverage(y, scores) == everything["coverage"]
-    assert classification.average_precision(y, scores) == everything["average_precision"]
 
 
 def test_edges(golden: dict) -> None:
     """A row without positives has coverage -1/c, one with all (c-1)/c; a class positive everywhere has AP 1."""
     scores = torch.tensor([[0.1, 0.2, 0.3, 0.4]])
-    assert classification.coverage(torch.zeros(1, 4), scores) == -0.25
-    assert classification.coverage(torch.ones(1, 4), scores) == 0.75
-    assert classification.ranking_loss(torch.ones(1, 4), scores) == 0
-    assert classification.average_precision(torch.ones(3, 1), torch.rand(3, 1)) == 1
-    assert classification.average_precision(torch.zeros(3, 2), torch.rand(3, 2)) is None
-    assert classification.ranking_loss(torch.tensor([[1, 0]]), torch.tensor([[0.5, 0.5]])) == 1  # a tie is a full error
+
+    def value(metric: str, y: torch.Tensor, scores: torch.Tensor) -> float | None:
+        return classification.evaluate(y, scores, 0.0)[metric]
+
+    assert value("coverage", torch.zeros(1, 4), scores) == -0.25
+    assert value("coverage", torch.ones(1, 4), scores) == 0.75
+    assert value("ranking", torch.ones(1, 4), scores) == 0
+    assert value("average_precision", torch.ones(3, 1), torch.rand(3, 1)) == 1
+    assert value("average_precision", torch.zeros(3, 2), torch.rand(3, 2)) is None
+    assert value("ranking", torch.tensor([[1, 0]]), torch.tensor([[0.5, 0.5]])) == 1  # a tie is a full error
     assert golden["metrics_edge"]["coverage_error all-positive row alone"] == 3.0 == (0.75 * 4)
 
 
@@ -89,3 +84,18 @@ def test_bad_scores_are_refused() -> None:
         classification.evaluate(torch.ones(1, 2), torch.tensor([[0.0, float("nan")]]), 0.0)
     with pytest.raises(ValueError, match="two equal matrices"):
         classification.evaluate(torch.ones(1, 2), torch.ones(1, 3), 0.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_average_precision_of_all_classes_at_once_is_that_of_each(seed: int) -> None:
+    """As on a GPU; many ties, and classes without positives."""
+    generator = torch.Generator().manual_seed(seed)
+    rows, labels = 1 + 3 * seed, 1 + seed % 7
+    y = (torch.rand(rows, labels, generator=generator) < 0.3).to(torch.int8)
+    scores = torch.randint(0, 6, (rows, labels), generator=generator).float() / 3
+    found = passes._by_sorting(y, scores)
+    known = [j for j in range(labels) if y[:, j].any()]
+    assert list(found) == known
+    for j in known:
+        expected = reference.average_precision_score(y[:, j].numpy(), scores[:, j].numpy())
+        assert float(found[j]) == pytest.approx(expected, abs=1e-12)

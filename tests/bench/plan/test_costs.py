@@ -172,3 +172,22 @@ def test_time_left_is_divided_among_processes_not_jobs() -> None:
     assert time_left([], missing, in_turns, expected) == 4 * 50 + 2 * 100
     side_by_side = [running(seed, seed) for seed in range(4)]
     assert time_left([], missing, side_by_side, expected) == (4 * 50 + 2 * 100) / 4
+
+
+def test_points_of_different_lengths_add_up() -> None:
+    (bce,) = planned(["BCE"])
+    bce = replace(bce, protocol=Protocol(epochs=10))
+
+    def seconds(*training: dict[str, Any]) -> float:
+        job = replace(bce, points=({},) * len(training), training=training)
+        return CostModel([], gpu=False, typical=TYPICAL).forecast(job, SHAPE).seconds
+
+    alone = [seconds({"epochs": 10}), seconds({"epochs": 40})]
+    assert seconds({"epochs": 10}, {"epochs": 40}) == pytest.approx(sum(alone))
+    rates = seconds({"learning_rate": 0.1}, {"learning_rate": 0.2})
+    assert rates == seconds({}, {})  # one stack
+    assert rates < 2 * alone[0]
+    made = record(replace(bce, points=({},) * 2), Cost(seconds=5 * sum(alone)))
+    key = {**made.key, "hyperparameters": {"training_grid": {"epochs": [10, 40]}}}
+    model = CostModel([msgspec.structs.replace(made, key=key)], gpu=False, typical=TYPICAL)
+    assert model.forecast(bce, SHAPE).seconds == pytest.approx(5 * alone[0])

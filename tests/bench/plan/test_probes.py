@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -181,16 +182,16 @@ CHANGES = [
     ),
     Change("bench/job/inputs.py", "np.clip((x - low) / spread, 0, 1)", "((x - low) / spread)", ("BCE", "ML-KNN"), ()),
     Change(
-        "bench/metrics/classification.py",
+        "bench/metrics/passes.py",
         "right=True)\n        counts",
         "right=False)\n        counts",
         ("BCE", "ML-KNN"),
         (),
     ),
     Change(
-        "bench/metrics/classification.py",
-        "scores[block] > threshold",
-        "scores[block] >= threshold",
+        "bench/metrics/evaluation.py",
+        "self.scores[rows] > self.threshold",
+        "self.scores[rows] >= self.threshold",
         ("BCE", "RAKEL"),
         (),
     ),
@@ -236,3 +237,16 @@ def test_a_change_of_meaning_is_seen_in_the_rows_that_it_touches(
     file.write_text(source.replace(change.before, change.after), encoding="utf-8")
     found = numbers_in(tmp_path, [*change.changed, *change.same])
     assert [row for row in found if not probes.equal(found[row], today[row])] == list(change.changed)
+
+
+def test_a_set_with_transforms_is_probed_with_unknown_labels_too() -> None:
+    plain, partly = request("BCE", dataset="yeast"), request("BCE", dataset="yeast[observed=1]")
+    assert partly.dataset == "yeast"
+    assert msgspec.to_builtins(partly) == {**msgspec.to_builtins(plain), "transformed": True}
+    found, more = numbers(plain), numbers(partly)
+    assert found.items() < more.items()
+    assert {name.partition(":")[0] for name in more.keys() - found.keys()} == {"partly known"}
+    splits = probe.tiny_dataset("", probe.PARTLY_KNOWN).splits
+    assert splits["train"].observed is not None
+    assert not splits["train"].observed.all()
+    assert not splits["train"].y[~splits["train"].observed].any()

@@ -18,6 +18,7 @@ from bench.records.artifacts import (
     SCORES,
     KeptFile,
     KeptScores,
+    Scored,
     encode_distribution,
     encode_scores,
     read_distribution,
@@ -45,6 +46,21 @@ def test_what_was_kept_is_read(tmp_path: Path, digest: bool) -> None:
     np.testing.assert_array_equal(found.scores, KEPT.scores)
     np.testing.assert_array_equal(found.y, KEPT.y)
     assert (found.threshold, found.label_names) == (0.0, KEPT.label_names)
+
+
+def test_validation_scores_are_kept_beside_them(tmp_path: Path) -> None:
+    val = Scored(np.zeros((7, 3), dtype=np.float32), np.ones((7, 3), dtype=np.int8))
+    path = tmp_path / "seed-0.scores.npz"
+    path.write_bytes(encode_scores(replace(KEPT, val=val)))
+    found = read_scores(KeptFile(path)).val
+    assert found is not None
+    np.testing.assert_array_equal(found.scores, val.scores)
+    np.testing.assert_array_equal(found.y, val.y)
+    path.write_bytes(encode_scores(replace(KEPT, val=Scored(val.scores, val.y[:6]))))
+    with pytest.raises(UsageError, match="do not belong together"):
+        read_scores(KeptFile(path))
+    path.write_bytes(encode_scores(KEPT))
+    assert read_scores(KeptFile(path)).val is None
 
 
 CHANGES: dict[str, Callable[[], bytes]] = {

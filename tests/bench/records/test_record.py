@@ -11,7 +11,10 @@ import pytest
 from bench.records import record
 
 README = (Path(__file__).resolve().parents[3] / "results/README.md").read_text(encoding="utf-8")
-SHAPES = ("Record", "Result", "RecoveryResult", "GridPoint", "Selected", "Curves", "Failure", "Cost")
+SHAPES = (
+    "Record", "Result", "Further", "RecoveryResult", "GridPoint", "Selected", "AlsoSelected", "Curves", "Failure",
+    "Cost", "Decided", "Decisions", "Provenance",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -51,12 +54,17 @@ RESULTS = {
         selected=record.Selected(0, 2, {"alpha": 0.1}),
         val=METRICS,
         test=METRICS,
-        grid=[record.GridPoint({"alpha": 0.1}, 2, 3, METRICS, None, record.Curves([0.5, None], [0.3, 0.25]))],
+        grid=[
+            record.GridPoint(
+                {"alpha": 0.1}, 2, 3, METRICS, None, record.Curves([0.5, None], [0.3, 0.25]), 3, {"ranking": 1}
+            )
+        ],
         epochs=3,
         stacks=[1],
         n_samples={"train": 3, "val": 1, "test": 1},
         n_features=2,
         n_labels=4,
+        also_selected={"micro-f1": record.AlsoSelected(0, 1, {"alpha": 0.1}, METRICS, METRICS)},
     ),
     "recovered": record.RecoveryResult(
         measures=METRICS, epochs=None, n_samples=5, n_features=2, n_labels=4, logical_labels="the authors'"

@@ -113,7 +113,7 @@ def test_loop_equals_plain_pytorch(name: str, data: Split, validation: Split) ->
     for k, module in enumerate(models(name, data, [{}, {}])):
         plain = plain_training(module, data, validation, OPTIONS, seed=4, extra=extra)
         assert trained.epochs[k] == plain["epoch"]
-        assert trained.validation_hamming[k] == plain["hamming"]
+        assert trained.values[k] == plain["hamming"]
         for key in ("classifier.weight", "classifier.bias"):
             torch.testing.assert_close(trained.parameters[key][k], plain["parameters"][key], atol=tolerance, rtol=0)
 

@@ -1,0 +1,1 @@
+"""Built-in transforms of data sets, one file each."""

@@ -1,0 +1,1 @@
+"""Decision rules: which labels are predicted, chosen on validation scores after training."""

@@ -1,0 +1,1 @@
+"""The built-in decision rules, one file each."""

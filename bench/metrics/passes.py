@@ -1,0 +1,154 @@
+"""Passes over labels and scores that several metrics share: exact, on any device, in bounded memory.
+
+``y`` [N, c] is positive where > 0. Scores are compared as they are given, in their own precision: ties count, and are
+not broken by rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.system.blocks import rows_at_once
+
+ELEMENTS_AT_ONCE = 1 << 22
+"""Comparisons held at once by the ranking metrics: about 4 MiB."""
+
+
+def average_precisions(y: Tensor, scores: Tensor) -> dict[int, Tensor]:
+    """{label: its step-wise average precision, 0-d float64}, of the labels that have positives; ties grouped.
+
+    The average over a label's positives i of (positives scoring >= s_i) / (rows scoring >= s_i), which is
+    sum_k (R_k - R_{k-1}) P_k over the distinct scores.
+    """
+    if scores.is_cuda:
+        return _by_sorting(y, scores)
+    precisions = {}
+    for j in range(y.shape[1]):
+        column = scores[:, j].contiguous()
+        positive = column[y[:, j] > 0].sort().values
+        if not len(positive):
+            continue
+        # Only the positives are sorted: each row is counted between two of them.
+        not_above = torch.searchsorted(positive, column, right=True)
+        counts = torch.bincount(not_above, minlength=len(positive) + 1)
+        at_or_above = counts.flip(0).cumsum(0).flip(0)
+        rows = at_or_above[torch.searchsorted(positive, positive, right=True)]
+        hits = len(positive) - torch.searchsorted(positive, positive)
+        precisions[j] = (hits.double() / rows).mean()
+    return precisions
+
+
+def _by_sorting(y: Tensor, scores: Tensor) -> dict[int, Tensor]:
+    """The same with all rows of many labels sorted at once, for devices on which each operation has to be launched."""
+    rows, labels = y.shape
+    precisions: dict[int, Tensor] = {}
+    for block in blocks(labels, rows):
+        ascending, order = scores[:, block].T.contiguous().sort(1)
+        truth = (y[:, block].T > 0).gather(1, order)
+        below = torch.searchsorted(ascending, ascending)  # rows that score less
+        positives = truth.sum(1)
+        up_to = torch.nn.functional.pad(truth.cumsum(1), (1, 0))
+        hits = positives[:, None] - up_to.gather(1, below)
+        means = torch.where(truth, hits.double() / (rows - below), 0).sum(1) / positives
+        precisions |= {block.start + j: means[j] for j in positives.nonzero().squeeze(1).tolist()}
+    return precisions
+
+
+def roc_auc(positive: Tensor, scores: Tensor) -> float | None:
+    """Area under the ROC curve: the share of (positive, negative) pairs in order, a tie counting half.
+
+    ``scores`` [n] are those of all rows, ``positive`` [p] of the positives among them; None without either kind.
+    """
+    positives = len(positive)
+    negatives = len(scores) - positives
+    if not positives or not negatives:
+        return None
+    ordered = scores.sort().values
+    # Twice the number of rows below each positive, a tie counting one; the positives among themselves give p^2.
+    below = torch.searchsorted(ordered, positive) + torch.searchsorted(ordered, positive, right=True)
+    in_order = int(below.sum()) - positives**2
+    return in_order / (2 * positives * negatives)
+
+
+@dataclass(frozen=True)
+class DecisionCounts:
+    wrong: int
+    exact_rows: int
+    true_positives: Tensor
+    """[c]"""
+    false_positives: Tensor
+    false_negatives: Tensor
+
+
+def f1(true_positives: Tensor, false_positives: Tensor, false_negatives: Tensor) -> Tensor:
+    """2 TP / (2 TP + FP + FN), float64; 0 where there are neither positives nor predictions."""
+    denominator = 2 * true_positives + false_positives + false_negatives
+    return 2 * true_positives.double() / denominator.clamp(min=1)
+
+
+def decision_counts(y: Tensor, decided: Callable[[slice], Tensor]) -> DecisionCounts:
+    """Counts of right and wrong decisions; ``decided``: rows -> their decisions [rows, c], boolean."""
+    labels = y.shape[1]
+    exact = torch.zeros((), dtype=torch.int64, device=y.device)
+    counts = torch.zeros(3, labels, dtype=torch.int64, device=y.device)
+    for block in blocks(y.shape[0], labels):
+        truth, predicted = y[block] > 0, decided(block)
+        exact += (truth == predicted).all(1).sum()
+        counts += torch.stack([(truth & predicted).sum(0), (~truth & predicted).sum(0), (truth & ~predicted).sum(0)])
+    return DecisionCounts(int(counts[1:].sum()), int(exact), counts[0], counts[1], counts[2])
+
+
+@dataclass(frozen=True)
+class RankingSums:
+    """Sums over rows; divide by N."""
+
+    ranking_loss: float
+    coverage_depth: float
+    """Sum of coverage errors: the largest rank of a row's positives, 0 without positives."""
+    one_errors: float
+    precision: float
+
+
+def ranking_sums(y: Tensor, scores: Tensor) -> RankingSums:
+    """Every row-wise ranking metric from one pass over the positives.
+
+    For each positive it counts the labels, and the positives, that score at least as high: #positives * c comparisons.
+    """
+    rows, labels = y.shape
+    totals = torch.zeros(4, dtype=torch.float64, device=y.device)
+    for block in blocks(rows, labels):
+        truth, values = y[block] > 0, scores[block]
+        positives = truth.sum(1)
+        negatives = labels - positives
+        misranked = torch.zeros(len(values), dtype=torch.int64, device=y.device)
+        depth = torch.zeros_like(misranked)
+        precision = torch.zeros(len(values), dtype=torch.float64, device=y.device)
+        row_of, label_of = truth.nonzero(as_tuple=True)
+        for part in blocks(len(row_of), labels):
+            row, label = row_of[part], label_of[part]
+            at_least = values[row] >= values[row, label].unsqueeze(1)
+            rank = at_least.sum(1)
+            hits = (at_least & truth[row]).sum(1)
+            misranked.index_add_(0, row, rank - hits)
+            depth.scatter_reduce_(0, row, rank, "amax")
+            precision.index_add_(0, row, hits.double() / rank)
+        pairs = positives * negatives
+        totals[0] += (misranked.double() / pairs.clamp(min=1)).sum()
+        totals[1] += depth.sum()
+        # The top label: an error unless every label with the highest score is a positive.
+        top = values == values.amax(1, keepdim=True)
+        totals[2] += (top & ~truth).any(1).sum()
+        # scikit-learn's label_ranking_average_precision_score: rows without positives or negatives score 1.
+        totals[3] += torch.where(pairs > 0, precision / positives.clamp(min=1), 1.0).sum()
+    return RankingSums(*totals.tolist())
+
+
+def blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Rows in blocks of at most ``ELEMENTS_AT_ONCE`` elements."""
+    step = rows_at_once(ELEMENTS_AT_ONCE, columns)
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))

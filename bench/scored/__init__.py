@@ -1,0 +1,1 @@
+"""Records from scores, without training: decision rules, and scores of models trained elsewhere."""
