@@ -24,11 +24,13 @@ def estimator(
     seed: int = 0,
     device: str = "cpu",
     dataset: str = "",
+    classifier: str = "linear",
+    classifier_options: dict[str, Any] | None = None,
 ) -> MultiLabelClassifier:
     """A method as a scikit-learn classifier; the parameters are those of ``bench.classifier.MultiLabelClassifier``."""
     from bench.classifier import MultiLabelClassifier
 
-    return MultiLabelClassifier(method, options, protocol, seed, device, dataset)
+    return MultiLabelClassifier(method, options, protocol, seed, device, dataset, classifier, classifier_options)
 
 
 def load(path: str | Path) -> MultiLabelClassifier:

@@ -21,15 +21,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from bench import config, methods, model_file
-from bench.config import Variant, with_settings
+from bench.config import LINEAR, Variant, with_settings
 from bench.job.evaluation import choice, scored
 from bench.job.fit_direct import fit_method
-from bench.job.fit_linear import fit_linear, linear_scores
+from bench.job.fit_linear import backbone_scores, fit_linear
 from bench.job.inputs import Prepared, minmax_scaled, problem_of
-from bench.job.recipe import recipe
+from bench.job.recipe import Recipe, recipe
 from bench.job.selection import Candidate, Fitted
 from bench.methods.api import Method, Split
-from bench.model_file import BIAS, RANGE, TRAINING_X, TRAINING_Y, WEIGHT
+from bench.model_file import RANGE, TRAINING_X, TRAINING_Y, WEIGHT
 from bench.protocol import Protocol
 from bench.records.record import Metrics
 from bench.system import hardware, reading
@@ -63,6 +63,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
     device: auto, cpu, cuda or cuda:N.
     dataset: the data set's name, where it is one that a method has published constants for (R-FL and DB; otherwise
         nothing depends on it).
+    classifier: the network that a gradient-trained method trains: "linear", "mlp", or another backbone.
+    classifier_options: {option: value} over the backbone's defaults.
 
     Attributes
     ----------
@@ -83,6 +85,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         seed: int = 0,
         device: str = "cpu",
         dataset: str = "",
+        classifier: str = LINEAR.name,
+        classifier_options: dict[str, Any] | None = None,
     ) -> None:
         self.method = method
         self.options = options
@@ -90,6 +94,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
         self.device = device
         self.dataset = dataset
+        self.classifier = classifier
+        self.classifier_options = classifier_options
 
     def fit(
         self, X: Any, y: Any, validation: float | tuple[Any, Any] | None = None, label_names: list[str] | None = None
@@ -154,6 +160,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
     def save(self, path: str | Path) -> None:
         """Write the fitted model as one safetensors file: arrays and a description, nothing that is executed."""
         check_is_fitted(self)
+        other = self._backbone != LINEAR
         about = model_file.Description(
             version=version("flem-bench") or "",
             parameters=model_file.Parameters(**self.get_params()),
@@ -165,6 +172,9 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             one_label=self.one_label_,
             label_names=list(self.label_names_),
             feature_names=[str(name) for name in getattr(self, "feature_names_in_", [])],
+            layout=model_file.LAYOUT if other else 1,
+            backbone=self._backbone if other else msgspec.UNSET,
+            n_features=self.n_features_in_ if other else msgspec.UNSET,
         )
         model_file.save(Path(path), about, self._tensors)
 
@@ -198,11 +208,20 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             for split, (x, y) in splits.items()
         }
         options = dict(self.options or {})
-        made = recipe(Variant(name=self.method, base=self.method, options=options))
+        made = recipe(
+            Variant(
+                name=self.method,
+                base=self.method,
+                options=options,
+                classifier=self.classifier,
+                classifier_options=dict(self.classifier_options or {}),
+            )
+        )
+        self._backbone = made.backbone
         protocol = with_settings(protocol, made.settings)
         points = made.points if validation else [made.options]
         inputs = Prepared(problem_of(self.dataset, prepared["train"], protocol.fidelity), prepared)
-        fitted = _fitted(self.method, points, inputs, protocol, self.seed, made.info.gradient)
+        fitted = _fitted(made, points, inputs, protocol, self.seed)
         chosen, self.validation_ = 0, {}
         if validation:
             chosen, found = choice(fitted, inputs)
@@ -210,7 +229,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         best = fitted.candidates[chosen]
         self.options_, self.epoch_, self.threshold_ = points[chosen], best.epoch, fitted.threshold
         if made.info.gradient:
-            tensors |= {key: best.parameters[key].detach().cpu() for key in (WEIGHT, BIAS)}
+            own = {name: value for name, value in best.parameters.items() if name.startswith(model_file.PREFIX)}
+            tensors |= {name: value.detach().cpu() for name, value in own.items()}
         else:
             tensors |= {TRAINING_X: prepared["train"].x, TRAINING_Y: prepared["train"].y}  # where the model is
         self._tensors = tensors
@@ -228,14 +248,15 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def _main(self) -> Tensor:
-        """The matrix that the model consists of: it has the model's precision and device."""
-        return self._tensors[WEIGHT if WEIGHT in self._tensors else TRAINING_X]
+        """An array that the model consists of: it has the model's precision and device."""
+        return next(value for name, value in self._tensors.items() if name.startswith((model_file.PREFIX, TRAINING_X)))
 
     def _scores_of(self, x: Tensor) -> Tensor:
         """[N, c] scores of scaled rows, in their precision."""
         if self._scorer is not None:
             return self._scorer(x)
-        return linear_scores({name: self._tensors[name].to(x) for name in (WEIGHT, BIAS)}, x)
+        own = {name: value.to(x) for name, value in self._tensors.items() if name != RANGE}
+        return backbone_scores(self._backbone, len(self.label_names_), own, x)
 
     def _scaled(self, x: np.ndarray) -> Tensor:
         return _by_range(x, self._tensors.get(RANGE))
@@ -290,20 +311,22 @@ def load(path: str | Path) -> MultiLabelClassifier:
     if about.feature_names:
         model.feature_names_in_ = np.array(about.feature_names, dtype=object)
     model._tensors, model._scorer = tensors, None
-    model.n_features_in_ = model._main.shape[1]
+    model._backbone = LINEAR if about.backbone is msgspec.UNSET else about.backbone
+    if about.n_features is msgspec.UNSET:
+        model.n_features_in_ = tensors[WEIGHT if WEIGHT in tensors else TRAINING_X].shape[1]
+    else:
+        model.n_features_in_ = about.n_features
     if TRAINING_X in tensors:
         with reading.reading(path, "a model", model_file.ADVICE):
             model._fit_again()
     return model
 
 
-def _fitted(
-    name: str, points: list[dict[str, Any]], prepared: Prepared, protocol: Protocol, seed: int, gradient: bool
-) -> Fitted:
+def _fitted(made: Recipe, points: list[dict[str, Any]], prepared: Prepared, protocol: Protocol, seed: int) -> Fitted:
     with threads(protocol.threads):
-        if gradient:
-            return fit_linear(name, points, prepared, protocol, seed)
-        return fit_method(name, points, prepared, seed, protocol.criteria)
+        if made.info.gradient:
+            return fit_linear(made.info.name, points, prepared, protocol, seed, backbone=made.backbone)
+        return fit_method(made.info.name, points, prepared, seed, protocol.criteria)
 
 
 def _two_values(y: np.ndarray) -> np.ndarray:

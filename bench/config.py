@@ -22,6 +22,20 @@ Normalisation = Literal["sum", "softmax"]
 """Normalisation of recovered degrees to a distribution: divided by their row's sum, or by a softmax over the row."""
 
 
+class Backbone(msgspec.Struct, frozen=True):
+    """A network from features to logits (``bench.backbones``), with all its options."""
+
+    name: str = "linear"
+    options: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        options = ", ".join(f"{name} {value}" for name, value in self.options.items())
+        return f"{self.name} ({options})" if options else self.name
+
+
+LINEAR = Backbone()
+
+
 class Variant(msgspec.Struct, frozen=True):
     """One line of a table: a registered method with named options."""
 
@@ -41,6 +55,9 @@ class Variant(msgspec.Struct, frozen=True):
     """Instead of the protocol's."""
     normalisation: Normalisation | None = None
     """Of recovered degrees, instead of the recovery recipe's."""
+    classifier: str = LINEAR.name
+    """The backbone that a gradient-trained method trains."""
+    classifier_options: dict[str, Any] = {}
 
 
 class DatasetEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -260,7 +277,10 @@ def _inherited(name: Any, tables: dict[str, Any], path: Path, seen: tuple[str, .
 
 MOST_POINTS = 10_000
 """Of a grid: each is trained."""
-VARIANT_SETTINGS = ("base", "grid", "training", "training_grid", "clip", "fidelity", "minimum_steps", "normalisation")
+VARIANT_SETTINGS = (
+    "base", "grid", "training", "training_grid", "clip", "fidelity", "minimum_steps", "normalisation",
+    "classifier", "classifier_options",
+)  # fmt: skip
 
 
 def _variant(name: str, table: Any, path: Path) -> Variant:

@@ -10,15 +10,19 @@ import msgspec
 from torch import Tensor
 
 from bench import methods
+from bench.backbones import built, options_of
+from bench.config import LINEAR, Backbone
 from bench.errors import UsageError, did_you_mean
 from bench.protocol import TRAINING_SETTINGS, Protocol
 from bench.system import reading
 from bench.system.writing import write
 
+PREFIX = "classifier."
+"""Of the names of the classifier's parameters."""
 KEY = "flem-bench"
 """Of the description among the file's metadata."""
-LAYOUT = 1
-"""Raised where a file can no longer be read as one of the layout before."""
+LAYOUT = 2
+"""Raised where a file can no longer be read as one of the layout before; 2 is that of models with a backbone."""
 ADVICE = "give a file that `bench fit` or `save` wrote, or fit it anew"
 WEIGHT, BIAS, RANGE, TRAINING_X, TRAINING_Y = (
     "classifier.weight",
@@ -30,7 +34,7 @@ WEIGHT, BIAS, RANGE, TRAINING_X, TRAINING_Y = (
 Value = bool | int | float | str
 
 
-class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Parameters that the classifier was made with."""
 
     method: str
@@ -39,6 +43,8 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int
     device: str
     dataset: str
+    classifier: str = LINEAR.name
+    classifier_options: dict[str, Any] | None = None
 
 
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +61,11 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one_label: bool = msgspec.field(name="one label")
     label_names: list[str]
     feature_names: list[str]
-    layout: int = LAYOUT
+    layout: int = 1
+    backbone: Backbone | msgspec.UnsetType = msgspec.UNSET
+    """Of a network that is not linear, all its options."""
+    n_features: int | msgspec.UnsetType = msgspec.UNSET
+    """Of such a network."""
 
 
 class _Layout(msgspec.Struct):
@@ -125,6 +135,9 @@ def _check_description(about: Description) -> None:
 def _check_arrays(about: Description, tensors: Mapping[str, Tensor], protocols: Mapping[str, Protocol]) -> None:
     if (protocol := about.parameters.protocol) not in protocols:
         raise ValueError(f"there is no protocol {protocol!r}; bench.toml has {', '.join(protocols)}")
+    if about.backbone is not msgspec.UNSET:
+        _check_backbone(about, about.backbone, tensors, protocols[protocol].scaling)
+        return
     linear = methods.info(about.parameters.method).gradient
     main = WEIGHT if linear else TRAINING_X
     if main not in tensors or tensors[main].ndim != 2:
@@ -137,6 +150,27 @@ def _check_arrays(about: Description, tensors: Mapping[str, Tensor], protocols: 
     )
     if protocols[protocol].scaling == "minmax":
         shapes[RANGE] = (2, features)
+    _check_shapes(about, tensors, shapes, features)
+
+
+def _check_backbone(about: Description, backbone: Backbone, tensors: Mapping[str, Tensor], scaling: str) -> None:
+    """Check arrays that are the parameters of a network which is not linear."""
+    features = about.n_features
+    if features is msgspec.UNSET or features < 1:
+        raise ValueError("it does not say how many features there are")
+    try:
+        if options_of(backbone.name, backbone.options) != backbone.options:
+            raise ValueError(f"it does not give all options of the backbone {backbone.name!r}")
+        network = built(backbone, features, len(about.label_names))
+    except UsageError as error:
+        raise ValueError(str(error).rstrip(".")) from error
+    shapes = {PREFIX + name: tuple(value.shape) for name, value in network.named_parameters()}
+    _check_shapes(about, tensors, shapes | ({RANGE: (2, features)} if scaling == "minmax" else {}), features)
+
+
+def _check_shapes(
+    about: Description, tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], features: int
+) -> None:
     if different := sorted(shapes.keys() ^ tensors.keys()):
         states = " and ".join(f"{'no' if name in shapes else 'an unknown'} array {name!r}" for name in different)
         raise ValueError(f"it has {states}")

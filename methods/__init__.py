@@ -186,7 +186,7 @@ def _import_file(path: str) -> None:
         raise
 
 
-def options(name: str, defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def options(name: str, defaults: dict[str, Any], given: dict[str, Any], kind: str = "method") -> dict[str, Any]:
     """``given`` laid over ``defaults``; an unknown option is an error with a suggestion.
 
     An integer given for a real-valued option becomes real, so that ``gamma = 2`` means 2.0.
@@ -195,11 +195,11 @@ def options(name: str, defaults: dict[str, Any], given: dict[str, Any]) -> dict[
         if option not in defaults:
             near = difflib.get_close_matches(option, list(defaults), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(defaults)) or 'none'}."
-            raise ValueError(f"the method {name!r} has no option {option!r}; {hint}")
+            raise ValueError(f"the {kind} {name!r} has no option {option!r}; {hint}")
         default = defaults[option]
         if default is not None and not _same_kind(default, value):
             raise ValueError(
-                f"the option {option!r} of the method {name!r} must be like its default {default!r}, not {value!r}"
+                f"the option {option!r} of the {kind} {name!r} must be like its default {default!r}, not {value!r}"
             )
     merged = {**defaults, **given}
     return {option: _real(defaults[option], value) for option, value in merged.items()}

@@ -61,7 +61,7 @@ class Batch:
     y: Tensor
     """[B, c], 0.0 or 1.0."""
     z: Tensor
-    """[B, c]: logits of the shared linear classifier."""
+    """[B, c]: logits of the shared classifier, a linear one or another backbone."""
     extra: Mapping[str, Tensor] = field(default_factory=dict)
     """Rows of the per-sample tensors that ``prepare`` returned: {name: [B, ...]}."""
     epoch: Tensor = field(default_factory=lambda: torch.ones(()))
@@ -141,7 +141,7 @@ class LinearMethod(nn.Module):
                 self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
             else:
                 setattr(self, name, value)
-        self.classifier = nn.Linear(problem.n_features, problem.n_labels)
+        self.classifier: nn.Module = nn.Linear(problem.n_features, problem.n_labels)
 
     def prepare(self, train: Split, fit: Fit) -> dict[str, Tensor]:
         """Per-sample tensors {name: [N, ...]} computed once per job; the loop serves them as ``batch.extra[name]``."""

@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "system", "registry", "metrics", "decisions", "records", "training", "datasets", "job", "model_file", "classifier",
-    "plan", "scored", "run", "tables", "analysis", "report", "cli",
+    "system", "registry", "backbones", "metrics", "decisions", "records", "training", "datasets", "job", "model_file",
+    "classifier", "plan", "scored", "run", "tables", "analysis", "report", "cli",
 )  # fmt: skip
 """Packages of bench, and two modules of it: each imports only from those before it."""
 SHARED = ("config", "protocol", "errors", "text", "dataset_name")
@@ -187,7 +187,11 @@ def test_light_modules_bring_nothing_heavy_along(module: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], *(["list", what] for what in ("methods", "metrics", "datasets", "transforms")), ["run", "--help"]],
+    [
+        ["--help"],
+        *(["list", what] for what in ("methods", "metrics", "datasets", "decisions", "transforms", "backbones")),
+        ["run", "--help"],
+    ],
 )
 def test_answers_come_without_torch(arguments: list[str]) -> None:
     program = (

@@ -1,4 +1,4 @@
-"""Verb that lists: methods, datasets, metrics, decision rules, transforms."""
+"""Verb that lists: methods, datasets, metrics, decision rules, transforms, backbones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal
 
 from bench import config as configuration
 from bench import methods
+from bench.backbones import BACKBONES
 from bench.cli.options import DataFolder, Switch
 from bench.metrics.catalogue import METRIC_FILES, metrics
 from bench.plan.variants import departures
@@ -16,12 +17,12 @@ from bench.text import shown
 
 
 def list_(
-    what: Literal["methods", "datasets", "metrics", "decisions", "transforms"],
+    what: Literal["methods", "datasets", "metrics", "decisions", "transforms", "backbones"],
     *,
     check: Switch = False,
     data: DataFolder = None,
 ) -> int:
-    """Show what there is: methods, datasets, metrics, decision rules or transforms of data sets.
+    """Show what there is: methods, datasets, metrics, decision rules, transforms of data sets or backbones.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def list_(
         return _transforms()
     if what == "decisions":
         return _decisions()
+    if what == "backbones":
+        return _backbones()
     return _datasets(data)
 
 
@@ -93,6 +96,14 @@ def _decisions() -> int:
     for rule in RULES.components().values():
         origin = "" if rule.built_in else f" [{rule.path}]"
         print(shown(f"{rule.name:<12} {rule.summary}{origin}"))
+    return 0
+
+
+def _backbones() -> int:
+    for name, found in BACKBONES.components().items():
+        options = ", ".join(f"{option}={value}" for option, value in found.settings.get("OPTIONS", {}).items())
+        origin = "" if found.built_in else f" [{found.path}]"
+        print(shown(f"{name:<12} {found.summary}{f' Options: {options}.' if options else ''}{origin}"))
     return 0
 
 

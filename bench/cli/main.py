@@ -23,7 +23,7 @@ VERBS = {
     ),
     "list": (
         "bench.cli.listing:list_",
-        "Show what there is: methods, datasets, metrics, decision rules or transforms of data sets.",
+        "Show what there is: methods, datasets, metrics, decision rules, transforms of data sets or backbones.",
     ),
     "run": ("bench.cli.run:run", "Run data sets x methods x seeds; what is done already is not done again."),
     "recover": (

@@ -66,7 +66,14 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
         raise UsageError(f"{loaded.full_name} has labels that are not known, which `bench fit` would take for absent.")
     options = dict(variant.options) or None
     classifier = bench.estimator(
-        variant.base, options, protocol=source.protocol, seed=seed, device=device, dataset=source.parts.base
+        variant.base,
+        options,
+        protocol=source.protocol,
+        seed=seed,
+        device=device,
+        dataset=source.parts.base,
+        classifier=variant.classifier,
+        classifier_options=dict(variant.classifier_options) or None,
     )
     parts = {split: (_with_names(arrays.x, source), arrays.y) for split, arrays in loaded.splits.items()}
     try:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 from torch import Tensor
 
+from bench.config import LINEAR
 from bench.datasets.dataset import Dataset
 from bench.errors import UsageError
 from bench.job.inputs import Prepared
@@ -166,7 +168,10 @@ def artifacts_of(
     if "model" in keep and chosen.parameters:
         from safetensors.torch import save
 
-        files["model.safetensors"] = save({name: value.cpu().contiguous() for name, value in chosen.parameters.items()})
+        # Of a linear classifier the parameters say it all.
+        about = {"classifier": msgspec.json.encode(chosen.backbone).decode()} if chosen.backbone != LINEAR else None
+        tensors = {name: value.cpu().contiguous() for name, value in chosen.parameters.items()}
+        files["model.safetensors"] = save(tensors, about)
     if "distributions" in keep and (degrees := chosen.distribution()) is not None:
         train = prepared.splits["train"]
         files[artifacts.DISTRIBUTIONS] = artifacts.encode_distribution(

@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 from msgspec.structs import replace as with_changes
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench import methods
+from bench.backbones import built
+from bench.config import LINEAR, Backbone
 from bench.job.build import OpenCheckpoint, Progress, linear_module, loop_options, per_sample_tensors
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted
@@ -21,6 +23,7 @@ from bench.protocol import Protocol
 from bench.system.processes import side_by_side
 from bench.training.checkpoint import Checkpoint
 from bench.training.loop import DivergedError, Hooks, Kept, Trained, initialise_classifier, train
+from bench.training.stack import single_logits
 from bench.training.step import LoopOptions
 
 
@@ -34,6 +37,7 @@ def fit_linear(
     processes: int = 1,
     checkpoints: OpenCheckpoint | None = None,
     training: Sequence[Mapping[str, Any]] = (),
+    backbone: Backbone = LINEAR,
 ) -> Fitted:
     """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
 
@@ -67,7 +71,7 @@ def fit_linear(
         kept = checkpoints(f"stack of {positions[0]} to {positions[-1]}") if checkpoints else None
         options = stack_options([protocols[position] for position in positions], rows)
         stacks.append(_StackJob(number, part, options, once[read], kept))
-    train_one = partial(_train_stack, name, prepared, seed)
+    train_one = partial(_train_stack, name, prepared, seed, backbone)
     if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
         one_of = partial(_train_one_of, train_one, stacks, protocol.threads)
         outcomes = side_by_side(one_of, len(parts), processes, forked=protocol.threads == 1)
@@ -78,16 +82,18 @@ def fit_linear(
     if len(failures) == len(outcomes):
         raise failures[0]
     selection, *others = protocol.criteria if "val" in prepared.splits else protocol.criteria[:1]
+    labels = prepared.problem.n_labels
     candidates: dict[str, dict[int, Candidate]] = {criterion: {} for criterion in (selection, *others)}
     for positions, outcome, stack in zip(parts, outcomes, stacks, strict=True):
         for k, position in enumerate(positions):
-            recovered = partial(_distribution, name, points[position], prepared, seed, stack.extra)
+            recovered = partial(_distribution, name, points[position], prepared, seed, backbone, stack.extra)
             epochs = stack.options.epochs
             for criterion, found in candidates.items():
                 if isinstance(outcome, DivergedError):
                     found[position] = Candidate(scores=_no_scores, diverged=epochs, epochs=epochs)
                 else:
-                    found[position] = _candidate(outcome, outcome.also.get(criterion, outcome), k, epochs, recovered)
+                    best = outcome.also.get(criterion, outcome)
+                    found[position] = _candidate(outcome, best, k, epochs, backbone, labels, recovered)
     in_order = {criterion: [found[i] for i in range(len(points))] for criterion, found in candidates.items()}
     return Fitted(
         in_order[selection],
@@ -114,12 +120,13 @@ def _train_stack(
     name: str,
     prepared: Prepared,
     seed: int,
+    backbone: Backbone,
     stack: _StackJob,
     report: Callable[[int], None] | None = None,
 ) -> Trained | DivergedError:
     modules = [linear_module(name, point, prepared, seed) for point in stack.points]
     for module in modules:  # the classifier starts from a stream that all variants share
-        initialise_classifier(module, seed)
+        initialise_classifier(module, seed, backbone)
     training, validation = prepared.splits["train"], prepared.splits.get("val")
     hooks = Hooks(report, stack.checkpoint)
     try:
@@ -184,11 +191,17 @@ def _read_by_prepare(cls: type[LinearMethod], point: dict[str, Any]) -> str:
 
 
 def _candidate(
-    trained: Trained, kept: Kept, k: int, epochs: int, recovered: Callable[[dict[str, Tensor]], Tensor | None]
+    trained: Trained,
+    kept: Kept,
+    k: int,
+    epochs: int,
+    backbone: Backbone,
+    labels: int,
+    recovered: Callable[[dict[str, Tensor]], Tensor | None],
 ) -> Candidate:
     parameters = {name: value[k] for name, value in kept.parameters.items()}
     return Candidate(
-        scores=partial(linear_scores, parameters),
+        scores=partial(backbone_scores, backbone, labels, parameters),
         distribution=partial(recovered, parameters),
         parameters=parameters,
         epoch=kept.epochs[k],
@@ -197,12 +210,15 @@ def _candidate(
         stopped=trained.stopped[k],
         losses=trained.losses[k],
         hamming=trained.hamming[k],
+        backbone=backbone,
     )
 
 
-def linear_scores(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """[N, c] logits of the shared linear classifier."""
-    return nn.functional.linear(x, parameters["classifier.weight"], parameters["classifier.bias"])
+def backbone_scores(backbone: Backbone, labels: int, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """[N, c] logits of a trained backbone in evaluation mode."""
+    network = None if backbone == LINEAR else built(backbone, x.shape[1], labels).to(x).eval()
+    with torch.no_grad():
+        return single_logits(network, parameters, x)
 
 
 def _distribution(
@@ -210,12 +226,16 @@ def _distribution(
     point: dict[str, Any],
     prepared: Prepared,
     seed: int,
+    backbone: Backbone,
     extra: dict[str, Tensor],
     parameters: dict[str, Tensor],
 ) -> Tensor | None:
     """The degrees that the model with these parameters recovers for the training rows."""
     train = prepared.splits["train"]
-    module = linear_module(name, point, prepared, seed).to(train.x).eval()
+    module = linear_module(name, point, prepared, seed)
+    if backbone != LINEAR:
+        initialise_classifier(module, seed, backbone)
+    module = module.to(train.x).eval()
     module.load_state_dict(parameters, strict=False)
     with torch.no_grad():
         return module.distribution(train, extra)

@@ -134,7 +134,9 @@ def _classification(request: ProbeRequest, training: Training, asked: list[bool]
     loaded = prepare(tiny_dataset(request.dataset, training), protocol.scaling, protocol.fidelity, cpu, torch.float64)
     prepared = Prepared(_noted(loaded.problem, asked), loaded.splits)
     if request.gradient:
-        fitted = fit_linear(request.base, points, prepared, protocol, seed=0, training=request.training)
+        fitted = fit_linear(
+            request.base, points, prepared, protocol, 0, training=request.training, backbone=request.backbone
+        )
     else:
         fitted = fit_method(request.base, points, prepared, 0, protocol.criteria)
     result, scores, best = evaluated(points, (), fitted, prepared)
@@ -176,7 +178,14 @@ def _recovery(request: ProbeRequest, training: Training, asked: list[bool]) -> d
     loaded = prepare_recovery(dataset, protocol, torch.device("cpu"))
     prepared = Prepared(_noted(loaded.problem, asked), loaded.splits)
     result, distribution = recover(
-        request.base, dict(request.points[0]), dataset, prepared, protocol, 0, request.normalisation
+        request.base,
+        dict(request.points[0]),
+        dataset,
+        prepared,
+        protocol,
+        0,
+        request.normalisation,
+        request.backbone,
     )
     values = {f"measure {name}": value for name, value in result.measures.items()}
     return {**values, **_projections("degrees", distribution)}

@@ -8,7 +8,8 @@ from itertools import product
 from typing import Any
 
 from bench import methods
-from bench.config import Normalisation, Variant, with_settings
+from bench.backbones import options_of
+from bench.config import LINEAR, Backbone, Normalisation, Variant, with_settings
 from bench.errors import UsageError, did_you_mean
 from bench.protocol import TRAINING_SETTINGS, Protocol
 
@@ -31,6 +32,7 @@ class Recipe:
     """Of all points."""
     settings_grid: dict[str, list[Any]] = field(default_factory=dict)
     """The settings of training that are searched, each with every point of ``grid``."""
+    backbone: Backbone = LINEAR
 
     @property
     def training(self) -> tuple[Settings, ...]:
@@ -65,7 +67,7 @@ def recipe(variant: Variant) -> Recipe:
     Raises
     ------
     UsageError
-        For a method, an option or a setting that does not exist, or a value that it cannot have.
+        For a method, a backbone, an option or a setting that does not exist, or a value that it cannot have.
     """
     try:
         info = methods.info(variant.base)
@@ -90,9 +92,21 @@ def recipe(variant: Variant) -> Recipe:
             variant.normalisation or "sum",
             {name: getattr(checked, name) for name in settings},
             settings_grid,
+            _backbone(variant, info),
         )
     except ValueError as error:
         raise UsageError(f"variant {variant.name!r}: {error}") from error
+
+
+def _backbone(variant: Variant, info: methods.MethodInfo) -> Backbone:
+    if variant.classifier == LINEAR.name and not variant.classifier_options:
+        return LINEAR
+    if not info.gradient:
+        raise ValueError(f"{info.name} is not trained by gradients and has no classifier to exchange; leave it out.")
+    try:
+        return Backbone(variant.classifier, options_of(variant.classifier, variant.classifier_options))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def _divided(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench import methods
+from bench.config import LINEAR, Backbone
 from bench.datasets.readers.ldl import DistributionSet
 from bench.job.build import per_sample_tensors
 from bench.job.fit_linear import fit_linear
@@ -41,6 +42,7 @@ def recover(
     protocol: Protocol,
     seed: int,
     normalisation: Literal["sum", "softmax"] = "sum",
+    backbone: Backbone = LINEAR,
 ) -> tuple[RecoveryResult, Tensor]:
     """The record's result and the recovered distribution [N, c] of one method (or trivial baseline) on one set.
 
@@ -48,7 +50,7 @@ def recover(
     ------
     ValueError: when the method recovers no label distribution.
     """
-    degrees, epochs = _degrees(name, options, prepared, protocol, seed)
+    degrees, epochs = _degrees(name, options, prepared, protocol, seed, backbone)
     distribution = normalised(degrees, normalisation).cpu()
     result = RecoveryResult(
         measures=dict(measures(torch.from_numpy(dataset.degrees), distribution)),
@@ -62,14 +64,14 @@ def recover(
 
 
 def _degrees(
-    name: str, options: dict[str, Any], prepared: Prepared, protocol: Protocol, seed: int
+    name: str, options: dict[str, Any], prepared: Prepared, protocol: Protocol, seed: int, backbone: Backbone
 ) -> tuple[Tensor, int | None]:
     """Recovered degrees [N, c], and the classifier's epochs where one had to be trained for them."""
     if name in TRIVIAL_BASELINES:
         return TRIVIAL_BASELINES[name](prepared.splits["train"].y), None
     if issubclass(methods.method_class(name), TwoStage):
         return per_sample_tensors(name, options, prepared, protocol, seed)["degrees"], None
-    fitted = fit_linear(name, [options], prepared, protocol, seed)
+    fitted = fit_linear(name, [options], prepared, protocol, seed, backbone=backbone)
     found = fitted.candidates[0].distribution()
     if found is None:
         raise ValueError(f"{name} recovers no label distribution")

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from bench.config import LINEAR, Backbone
 from bench.metrics.catalogue import as_loss, metric_named
 
 
@@ -28,6 +29,7 @@ class Candidate:
     """The epoch in which it ran out of patience."""
     losses: list[float] = field(default_factory=list)
     hamming: list[float] = field(default_factory=list)
+    backbone: Backbone = LINEAR
 
     @property
     def usable(self) -> bool:

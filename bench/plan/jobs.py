@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.config import Config, Normalisation, with_epochs
+from bench.config import LINEAR, Backbone, Config, Normalisation, with_epochs
 from bench.datasets.catalog import Missing, Source
 from bench.datasets.transforming import TransformError, components_of
 from bench.errors import UsageError
@@ -45,6 +45,8 @@ class Job:
         """Each point's options and settings of training, as the record names them."""
         return described(self.points, self.training)
 
+    backbone: Backbone = LINEAR
+
     @property
     def probe_request(self) -> ProbeRequest:
         """The probe that says whether changed code still computes the job's numbers."""
@@ -57,6 +59,7 @@ class Job:
             self.name.dataset,
             self.normalisation,
             self.training,
+            self.backbone,
         )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from bench import methods
+from bench.backbones import BACKBONES
+from bench.config import Backbone
 from bench.metrics.catalogue import METRIC_FILES, metrics
 from bench.plan import digests
 from bench.protocol import Protocol
@@ -35,6 +37,13 @@ def selection_part(protocol: Protocol) -> dict[str, dict[str, str]]:
     files = {option: components[option] for option in protocol.criteria if option != "hamming" and option in components}
     digest = {option: digests.code_digest(one.module, one.path) for option, one in files.items()}
     return {"selection": digest} if digest else {}
+
+
+def backbone_part(backbone: Backbone) -> dict[str, Any]:
+    """A backbone as keys hold it, its code included."""
+    component = BACKBONES.component(backbone.name)
+    code = digests.code_digest(component.module, component.path)
+    return {"name": backbone.name, "options": backbone.options, "code": code}
 
 
 def code_parts(info: methods.MethodInfo, loop: str, metrics: str) -> dict[str, Any]:

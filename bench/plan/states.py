@@ -206,6 +206,7 @@ class _Now:
             record.job.dataset,
             recipe.normalisation,
             recipe.training,
+            recipe.backbone,
         )
         own = {"seed": record.job.seed, "data": data or record.key.get("data")}
         return Expected(record.job, path, record, {**key, **own}, request, shared)

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bench import methods
-from bench.config import Config, RecoveryRecipe, Variant, effective_protocol, with_epochs
+from bench.config import LINEAR, Config, RecoveryRecipe, Variant, effective_protocol, with_epochs
 from bench.dataset_name import dataset_name
 from bench.datasets.catalog import Missing, Source, present, resolve
 from bench.datasets.readers import ldl
@@ -22,7 +22,7 @@ from bench.errors import UsageError
 from bench.job.recipe import Recipe, recipe
 from bench.metrics.trivial_baselines import TRIVIAL_BASELINES
 from bench.plan.jobs import Job, Plan, data_part
-from bench.plan.keys import code_parts, protocol_part, selection_part, stored_form
+from bench.plan.keys import backbone_part, code_parts, protocol_part, selection_part, stored_form
 from bench.plan.variants import named_variants, variant_folder, variants_of
 from bench.protocol import Protocol
 from bench.records.record import JobName, TrackName
@@ -55,6 +55,8 @@ class Track:
             hyperparameters["training_grid"] = made.settings_grid
         if made.normalisation != "sum":
             hyperparameters["normalisation"] = made.normalisation
+        if made.backbone != LINEAR:
+            hyperparameters["classifier"] = backbone_part(made.backbone)
         selection = selection_part(protocol) if self.name == "classification" else {}
         return (
             self.code(made.info)
@@ -248,6 +250,7 @@ def planned(
                         track=track.name,
                         normalisation=made.normalisation,
                         training=made.training,
+                        backbone=made.backbone,
                     )
                 )
     return jobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench import methods
-from bench.config import Config, Variant
+from bench.config import LINEAR, Config, Variant
 from bench.errors import UsageError, did_you_mean
 from bench.job.recipe import Recipe, recipe
 from bench.metrics.catalogue import check_criteria
@@ -92,6 +92,8 @@ def departures(variant: Variant) -> list[str]:
         return [f"{key} {value}" for key, value in {**variant.options, **own}.items() if value is not None]
     options = {name: value for name, value in variant.options.items() if name in made.info.defaults}
     parts = [f"{key} {value}" for key, value in {**options, **own}.items() if value is not None]
+    if made.backbone != LINEAR:
+        parts.append(f"the classifier {made.backbone}")
     for name, value in made.settings.items():
         parts.append(_of_training(name, made) + setting_in_words(name, value))
     if variant.grid is not None and (made.grid or not made.settings_grid):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench.config import Normalisation
+from bench.config import LINEAR, Backbone, Normalisation
 from bench.dataset_name import dataset_name
 from bench.protocol import Protocol
 from bench.records.record import Probe, TrackName
@@ -36,6 +36,7 @@ class ProbeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Settings of the protocol's training that these points have for themselves."""
     metrics_alone: bool = False
     """True where nothing is trained: the metrics of fixed scores."""
+    backbone: Backbone = LINEAR
 
 
 METRICS_ALONE = ProbeRequest("classification", "", False, (), Protocol(), "", metrics_alone=True)
@@ -53,6 +54,7 @@ def probe_request(
     dataset: str,
     normalisation: Normalisation = "sum",
     training: Sequence[dict[str, Any]] = (),
+    backbone: Backbone = LINEAR,
 ) -> ProbeRequest:
     """The probe of a variant on a data set; how long it trains is the probe's own."""
     short = [
@@ -77,6 +79,7 @@ def probe_request(
         normalisation,
         bool(parts.transforms),
         _ends([{name: value for name, value in own.items() if name not in OWN} for own in training]),
+        backbone=backbone,
     )
 
 

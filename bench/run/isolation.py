@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench import methods
+from bench.backbones import BACKBONES
 from bench.plan.jobs import Job
 
 SHIPPED = {
@@ -20,5 +21,5 @@ def is_shipped(base: str) -> bool:
 
 
 def own_process(job: Job) -> bool:
-    """True of a job whose process is not to run others: the method may leave global settings changed, or end it."""
-    return not is_shipped(job.base)
+    """True of a job whose process is not to run others: foreign code may leave global settings changed, or end it."""
+    return not (is_shipped(job.base) and BACKBONES.component(job.backbone.name).built_in)

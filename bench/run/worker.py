@@ -228,6 +228,7 @@ class JobRun:
                 self.options.processes,
                 checkpoints.of,
                 training=job.training,
+                backbone=job.backbone,
             )
         else:
             fitted = fit_method(job.base, points, self.prepared, seed, protocol.criteria)
@@ -289,7 +290,14 @@ class RecoveryRun(JobRun):
         prepared = prepare_recovery(dataset, job.protocol, device)
         writes = prepared.writes()
         self.recovered, distribution = recover(
-            job.base, dict(job.points[0]), dataset, prepared, job.protocol, job.name.seed, job.normalisation
+            job.base,
+            dict(job.points[0]),
+            dataset,
+            prepared,
+            job.protocol,
+            job.name.seed,
+            job.normalisation,
+            job.backbone,
         )
         check_unwritten(job, prepared, writes)
         self.stop("fit_seconds")

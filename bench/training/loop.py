@@ -6,6 +6,7 @@ It trains side networks alone too (``train_module``), which is what ``prepare`` 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,13 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.backbones import built
+from bench.config import LINEAR, Backbone
 from bench.methods.api import Batch, LinearMethod, Split
 from bench.metrics.catalogue import metric_named
 from bench.metrics.evaluation import TrainingLabels
 from bench.system.blocks import rows_at_once
 from bench.training.checkpoint import Checkpoint
-from bench.training.seeding import Streams, generator
-from bench.training.stack import Stack, stacked_linear, stacked_losses
+from bench.training.seeding import Streams, stream_seed
+from bench.training.stack import Stack, stacked_logits, stacked_losses
 from bench.training.step import LoopOptions, Step
 
 LOGIT_BYTES_AT_ONCE = 64 * 2**20
@@ -73,15 +76,11 @@ class Trained(Kept):
     """[K] the epoch in which a model ran out of patience; it is not considered from then on."""
 
 
-def initialise_classifier(module: LinearMethod, seed: int) -> None:
-    """Kaiming normal weights (fan-in, gain sqrt 2) from the seed's own stream, bias 0: equal for all rows of a seed."""
-    linear = module.classifier
-    with torch.no_grad():
-        noise = torch.randn(
-            linear.weight.shape, generator=generator(seed, "classifier", "initialisation"), dtype=torch.float64
-        )
-        linear.weight.copy_(noise * math.sqrt(2 / linear.in_features))
-        linear.bias.zero_()
+def initialise_classifier(module: LinearMethod, seed: int, backbone: Backbone = LINEAR) -> None:
+    """Give a model its backbone, initialised from the seed's own stream: equal for all rows of a seed."""
+    start = stream_seed(seed, "classifier", "initialisation")
+    made = built(backbone, module.problem.n_features, module.problem.n_labels, start)
+    module.classifier = made.to(next(module.parameters()).dtype)
 
 
 def train(
@@ -115,7 +114,10 @@ def train(
     stack = Stack(modules, linear=True, stackable=modules[0].stackable, device=device, dtype=dtype)
     step = Step(stack, options, training, extra or {})
     known = TrainingLabels(training.y.sum(0, dtype=torch.float64), training.y.shape[0])
-    evaluation = None if validation is None else _Validation(validation, modules[0].decision_threshold, known, options)
+    evaluation = None
+    if validation is not None:
+        classifier = copy.deepcopy(modules[0].classifier).eval()
+        evaluation = _Validation(validation, modules[0].decision_threshold, known, options, classifier)
     return _Training(step, evaluation, Streams(seed, "classifier")).run(options, batches, hooks)
 
 
@@ -168,13 +170,18 @@ class _Validation:
     threshold: float
     training: TrainingLabels
     options: LoopOptions
+    classifier: nn.Module
+    """One like those of the stack, in evaluation mode."""
 
     def losses(self, parameters: dict[str, Tensor], alive: Tensor, epoch: int) -> dict[str, Tensor]:
         """{metric: [K] float64}, lower is better, of Hamming loss and of the others that are due in this epoch."""
-        found = {HAMMING: stacked_hamming(parameters, split=self.split, threshold=self.threshold)}
+        found = {HAMMING: stacked_hamming(parameters, self.split, self.threshold, self.classifier)}
         others = [option for option in self.options.criteria if option != HAMMING]
         if others and (epoch % self.options.select_every == 0 or epoch == self.options.epochs):
-            found |= stacked_losses(parameters, self.split, self.threshold, others, alive.tolist(), self.training)
+            considered = alive.tolist()
+            found |= stacked_losses(
+                parameters, self.split, self.threshold, others, considered, self.training, self.classifier
+            )
         return {option: losses.masked_fill(~alive, torch.inf) for option, losses in found.items()}
 
 
@@ -351,12 +358,17 @@ def _products_in(tf32: bool) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32 = False  # metrics, the validation Hamming loss among them
 
 
-def stacked_hamming(parameters: dict[str, Tensor], split: Split, threshold: float) -> Tensor:
-    """[K] float64 Hamming losses of K linear classifiers, in blocks of rows."""
-    weight, bias = parameters["classifier.weight"].detach(), parameters["classifier.bias"].detach()
-    step = rows_at_once(LOGIT_BYTES_AT_ONCE, bias.numel() * split.x.element_size())
-    wrong = torch.zeros(bias.shape[0], dtype=torch.int64, device=bias.device)
+def stacked_hamming(
+    parameters: dict[str, Tensor], split: Split, threshold: float, classifier: nn.Module | None = None
+) -> Tensor:
+    """[K] float64 Hamming losses of K classifiers (linear ones where none is given), in blocks of rows."""
+    own = {name: value.detach() for name, value in parameters.items() if name.startswith("classifier.")}
+    example = next(iter(own.values()))
+    # Of the layers' outputs, which take the memory.
+    widest = max(value.shape[1] for value in own.values() if value.dim() > 1)
+    step = rows_at_once(LOGIT_BYTES_AT_ONCE, len(example) * widest * split.x.element_size())
+    wrong = torch.zeros(len(example), dtype=torch.int64, device=example.device)
     for start in range(0, split.x.shape[0], step):
-        predicted = stacked_linear(weight, bias, split.x[start : start + step]) > threshold
+        predicted = stacked_logits(classifier, own, split.x[start : start + step]) > threshold
         wrong += (predicted != (split.y[start : start + step] > 0)).sum((1, 2))
     return wrong.double() / split.y.numel()

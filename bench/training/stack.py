@@ -12,7 +12,7 @@ one model; ``torch.vmap`` evaluates it for all K. Two things make that fast with
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -35,6 +35,9 @@ REPLAYS_THAT_MAY_DIFFER = 2
 """The first ones, none of which is used without being compared: a training may go on without its recording."""
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 """Of the largest value; linear algebra may differ in last bits where somebody listens."""
+
+ROWS_AT_ONCE = 4096
+"""Of which one backbone computes its logits; hidden layers take memory."""
 
 Gradients = Sequence[Tensor]
 Clock = tuple[Tensor, Tensor]
@@ -94,6 +97,30 @@ def stacked_linear(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
     return out.view(models, outputs, x.shape[0]).transpose(1, 2)
 
 
+def stacked_logits(classifier: nn.Module | None, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """[K, B, c] logits of K classifiers like ``classifier``, in its mode (training or evaluation), on ``x`` [B, D].
+
+    ``parameters``: {"classifier.NAME": [K, ...]}, among others. Without a classifier they are a linear one's.
+    """
+    if classifier is None or _is_linear(classifier):
+        return stacked_linear(parameters["classifier.weight"], parameters["classifier.bias"], x)
+    own = {name: parameters[f"classifier.{name}"] for name, _ in classifier.named_parameters()}
+    with FoldLinears():
+        return vmap(lambda values: functional_call(classifier, values, (x,)), randomness="same")(own)
+
+
+def single_logits(classifier: nn.Module | None, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """[N, c] logits of one classifier like ``classifier``, in its mode; without one, of a linear one."""
+    if classifier is None or _is_linear(classifier):
+        return F.linear(x, parameters["classifier.weight"], parameters["classifier.bias"])
+    own = {name: parameters[f"classifier.{name}"] for name, _ in classifier.named_parameters()}
+    return torch.cat([functional_call(classifier, own, (part,)) for part in x.split(ROWS_AT_ONCE)])
+
+
+def _is_linear(classifier: nn.Module) -> bool:
+    return type(classifier) is nn.Linear and classifier.bias is not None
+
+
 def stacked_losses(
     parameters: dict[str, Tensor],
     split: Split,
@@ -101,9 +128,11 @@ def stacked_losses(
     options: Sequence[str],
     considered: Sequence[bool],
     training: TrainingLabels | None = None,
+    classifier: nn.Module | None = None,
 ) -> dict[str, Tensor]:
-    """{metric: [K] float64} of K linear classifiers, lower is better: the numbers that a record has of them, from the
-    scores [N, c] of one model at a time. Infinite where a score is, and of models not ``considered``.
+    """{metric: [K] float64} of K classifiers (linear ones where none is given), lower is better: the numbers that a
+    record has of them, from the scores [N, c] of one model at a time. Infinite where a score is, and of models not
+    ``considered``.
 
     Raises
     ------
@@ -112,8 +141,8 @@ def stacked_losses(
     metrics = [metric_named(option) for option in options]
     found = torch.full((len(metrics), len(considered)), torch.inf, dtype=torch.float64)
     for k in (k for k, wanted in enumerate(considered) if wanted):
-        weight, bias = parameters["classifier.weight"][k].detach(), parameters["classifier.bias"][k].detach()
-        scores = F.linear(split.x, weight, bias)
+        own = {name: value[k].detach() for name, value in parameters.items() if name.startswith("classifier.")}
+        scores = single_logits(classifier, own, split.x)
         if scores.isfinite().all():
             values = measured(Evaluation(split.y, scores, threshold, training=training), metrics)
             losses = [as_loss(metric, values[metric.key]) for metric in metrics]
@@ -121,8 +150,20 @@ def stacked_losses(
     return dict(zip(options, found.to(split.x.device), strict=True))
 
 
+def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """``F.dropout`` whose mask is drawn once for all models of a stack, as one model on its own draws it.
+
+    Torch's own would draw in the order in which the stack lies in memory.
+    """
+    if not training or p == 0:
+        return x
+    mask = torch.empty(x.shape, dtype=x.dtype, device=x.device).bernoulli_(1 - p)
+    return x * mask.div_(1 - p)
+
+
 class FoldLinears(TorchFunctionMode):
-    """Sends every ``F.linear`` (and so every ``nn.Linear``) through :class:`FoldedLinear`."""
+    """Sends every ``F.linear`` (and so every ``nn.Linear``) through :class:`FoldedLinear`, and every ``F.dropout``
+    through :func:`dropout`."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -130,6 +171,8 @@ class FoldLinears(TorchFunctionMode):
         if func is F.linear:
             x, weight, bias = (*args, *(kwargs or {}).values(), None)[:3]
             return FoldedLinear.apply(x, weight, bias)
+        if func is F.dropout:
+            return dropout(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
 
@@ -260,7 +303,7 @@ class Stack:
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         parameters, buffers = self.parameters, self.buffers
         if self.linear:
-            z = stacked_linear(parameters["classifier.weight"], parameters["classifier.bias"], x)
+            z = stacked_logits(self.template.classifier, parameters, x)  # type: ignore[arg-type]
         else:
             z = x.new_zeros(self.size, x.shape[0], 0)
         if self.stackable:

@@ -107,9 +107,9 @@ def test_a_data_sets_published_constants_are_used_under_its_name() -> None:
 def test_fitting_keeps_to_the_protocols_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def counted(*given: Any) -> Any:
+    def counted(*given: Any, **named: Any) -> Any:
         seen.append(torch.get_num_threads())
-        return fit_linear(*given)
+        return fit_linear(*given, **named)
 
     monkeypatch.setattr(classifier, "fit_linear", counted)
     before = torch.get_num_threads()

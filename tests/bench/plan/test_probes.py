@@ -174,7 +174,7 @@ CHANGES = [
     Change("bench/training/optimiser.py", "beta2=self.betas[1]", "beta2=self.betas[0]", ("BCE", "FLEM-D"), ("ML-KNN",)),
     Change("bench/training/clipping.py", "QUEUE_LENGTH = 5", "QUEUE_LENGTH = 6", ("BCE", "FLEM-T"), ("ML-KNN",)),
     Change("bench/training/clipping.py", "FACTOR = 5.0", "FACTOR = 4.0", ("BCE", "FLEM-T"), ("ML-KNN",)),
-    Change("bench/training/loop.py", "math.sqrt(2 / linear", "math.sqrt(1.9 / linear", ("BCE", "FL"), ("ML-KNN",)),
+    Change("bench/backbones/linear.py", "math.sqrt(2 / n", "math.sqrt(1.9 / n", ("BCE", "FL"), ("ML-KNN",)),
     Change("bench/training/loop.py", "now < self.best", "now <= self.best", ("BCE", "FLEM-D"), ("ML-KNN",)),
     Change("bench/training/seeding.py", "batches[-1].numel() == 1", "batches[-1].numel() <= 3", ("BCE",), ("ML-KNN",)),
     Change(

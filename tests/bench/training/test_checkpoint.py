@@ -146,11 +146,11 @@ def test_memory_that_runs_out_is_met_with_smaller_stacks(tmp_path: Path, monkeyp
     stacks = []
     real = linear._train_stack
 
-    def limited(name: str, prepared: Any, seed: int, stack: Any, *report: Any) -> Any:
+    def limited(name: str, prepared: Any, seed: int, backbone: Any, stack: Any, *report: Any) -> Any:
         stacks.append(len(stack.points))
         if len(stack.points) > 2:
             raise torch.OutOfMemoryError("out of memory")
-        return real(name, prepared, seed, stack, *report)
+        return real(name, prepared, seed, backbone, stack, *report)
 
     monkeypatch.setattr(linear, "_train_stack", limited)
     outcome = worker.run_job(replace(job, points=job.points * 8), Store(tmp_path), OPTIONS)
