@@ -187,7 +187,8 @@ def _choose(name: str, extractor: str, sets: Sequence[Source]) -> Source:
     if not extractor and len(extractors) > 1:
         choices = " or ".join(f"{name}@{known}" for known in extractors)
         raise UsageError(f"{name} has features of {len(extractors)} extractors; choose {choices}.")
-    chosen = [source for source in sets if source.extractor == (extractor or extractors[0])]
+    wanted = [source for source in sets if source.extractor == (extractor or extractors[0])]
+    chosen = list({source.files: source for source in wanted}.values())  # a folder may be named beside one that holds it
     if len(chosen) > 1:
         raise UsageError(
             f"{chosen[0].full_name} lies in {len(chosen)} folders: "
