@@ -188,7 +188,8 @@ def _choose(name: str, extractor: str, sets: Sequence[Source]) -> Source:
         choices = " or ".join(f"{name}@{known}" for known in extractors)
         raise UsageError(f"{name} has features of {len(extractors)} extractors; choose {choices}.")
     wanted = [source for source in sets if source.extractor == (extractor or extractors[0])]
-    chosen = list({source.files: source for source in wanted}.values())  # a folder may be named beside one that holds it
+    # A folder may be named beside one that holds it.
+    chosen = list({source.files: source for source in wanted}.values())
     if len(chosen) > 1:
         raise UsageError(
             f"{chosen[0].full_name} lies in {len(chosen)} folders: "

@@ -112,6 +112,17 @@ def test_several_extractors_must_be_chosen_among(tmp_path: Path, settings: confi
         resolve("Tiny@e3", settings, [tmp_path])
 
 
+def test_a_folder_inside_another_that_is_named_too_gives_its_sets_once(tmp_path: Path, settings: config.Config) -> None:
+    (tmp_path / "inside").mkdir()
+    write_npz(tmp_path / "inside/own.npz")
+    source = resolve("own", settings, [tmp_path, tmp_path / "inside"])
+    assert isinstance(source, Source)
+    (tmp_path / "beside").mkdir()
+    write_npz(tmp_path / "beside/own.npz")
+    with pytest.raises(UsageError, match="own@npz lies in 2 folders"):
+        resolve("own", settings, [tmp_path])
+
+
 def test_a_registered_set_without_stems_is_found_by_its_name(tmp_path: Path, settings: config.Config) -> None:
     write(tmp_path)
     entries = {**settings.datasets, "Tiny": config.DatasetEntry(protocol="small")}
