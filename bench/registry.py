@@ -140,16 +140,9 @@ def _imported(component: Component, kind: str) -> ModuleType:
     try:
         if component.built_in:
             return importlib.import_module(component.module)
-        if component.module not in sys.modules:
-            spec = importlib.util.spec_from_file_location(component.module, component.path)
-            assert spec is not None
-            assert spec.loader is not None
-            sys.modules[component.module] = importlib.util.module_from_spec(spec)
-            try:
-                spec.loader.exec_module(sys.modules[component.module])
-            except BaseException:
-                del sys.modules[component.module]
-                raise
+        from bench import methods  # here, as above
+
+        methods.import_file(component.module)
         return sys.modules[component.module]
     except (Exception, SystemExit) as error:
         why = reading.in_short(error) if isinstance(error, Exception) else repr(error)

@@ -159,7 +159,7 @@ def _imported(info: MethodInfo) -> Registration:
 
     try:
         if info.module == str(info.file):
-            _import_file(info.module)
+            import_file(info.module)
         else:
             importlib.import_module(info.module)
     except (Exception, SystemExit) as error:
@@ -171,7 +171,7 @@ def _imported(info: MethodInfo) -> Registration:
     return api.REGISTERED[info.module, info.name]
 
 
-def _import_file(path: str) -> None:
+def import_file(path: str) -> None:
     """Import a plain file as the module of the name ``path``, which is no other module's."""
     if path in sys.modules:
         return

@@ -32,7 +32,7 @@ class TransformError(UsageError):
 
 @dataclass(frozen=True)
 class Value:
-    """What stands after a transform's "=": the word that says how much, and options."""
+    """Value of a transform, after its "=": the word that says how much, and options."""
 
     transform: str
     word: str

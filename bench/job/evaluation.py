@@ -109,7 +109,7 @@ def _also_selected(
     known: Mapping[str, Sequence[Scored | None]],
     hyperparameters: Sequence[dict[str, Any]],
 ) -> AlsoSelected:
-    """What a further metric selects, as a job that selects by it would record it; ``known`` are the metrics of the
+    """Selection by a further metric, as a job that selects by it would record it; ``known`` are the metrics of the
     candidates kept by the first metric, of whose epochs some are the same."""
 
     def of(position: int, split: str) -> Scored | None:

@@ -56,7 +56,7 @@ class Training(NamedTuple):
     epochs: int
     batch_size: int
     partly_known: bool = False
-    """Whether some negative labels of training rows are not known."""
+    """True where some negative labels of training rows are not known."""
 
 
 TRAININGS = (

@@ -42,7 +42,7 @@ class Recipe:
 
     @property
     def grid_names(self) -> tuple[str, ...]:
-        """What is searched, as ``described`` names it."""
+        """Searched settings, as ``described`` names them."""
         return (*self.grid, *(setting_name(name, self.options) for name in self.settings_grid))
 
 

@@ -31,7 +31,7 @@ class ProbeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     normalisation: Normalisation = "sum"
     """Of the recovery track."""
     transformed: bool = False
-    """Whether the data set has transforms, which may leave labels unknown."""
+    """True where the data set has transforms, which may leave labels unknown."""
     training: tuple[dict[str, Any], ...] = ()
     """Settings of the protocol's training that these points have for themselves."""
     metrics_alone: bool = False

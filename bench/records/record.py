@@ -131,12 +131,12 @@ class RecoveryResult(msgspec.Struct, frozen=True):
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """What a decision rule came to for one target."""
+    """Result of a decision rule for one target."""
 
     test: Metrics
     """The metrics that depend on decisions."""
     parameters: dict[str, Any]
-    """What it chose on validation data; of several thresholds the lowest, the median and the highest."""
+    """Parameters chosen on validation data; of several thresholds the lowest, the median and the highest."""
 
 
 class Decisions(msgspec.Struct, frozen=True):

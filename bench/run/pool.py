@@ -97,7 +97,7 @@ def fan_out(
     done: Callable[[Job], Any | None],
     look: Callable[[], None],
 ) -> Iterator[Any]:
-    """What ``call(job, device=device)`` returns, as jobs are done, or a :class:`Lost`.
+    """Results of ``call(job, device=device)``, as jobs are done, or a :class:`Lost`.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def _by_rule(state: JobState, rule: str, code: str, target: Target | None) -> Jo
 
 
 def _current(record: Record, rule: str, code: str) -> dict[str, Decided] | str:
-    """What a record holds of a rule; a sentence where that is nothing, or of other code."""
+    """A record's decisions by a rule; a sentence where there are none, or of other code."""
     again = "`python -m bench decide` computes them from kept scores"
     if record.decisions is UNSET or rule not in record.decisions.code:
         return f"no decisions by {rule}; {again}"

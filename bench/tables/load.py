@@ -47,7 +47,7 @@ class Selection:
     decision: str | None = None
     """The decision rule whose decisions are measured; None: the method's own threshold."""
     target: Target | None = None
-    """What the rule maximises; None: each metric for itself."""
+    """Metric that the rule maximises; None: each metric for itself."""
 
     selected_by: Metric | None = None
     """The metric that chose epochs and grid points; None: whichever the protocol selects by."""
