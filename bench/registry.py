@@ -45,9 +45,10 @@ class Registry:
     """The components of one kind.
 
     Parameters
-    ------
+    ----------
     kind: in the singular, for sentences: "metric".
-    package: the import name of the package that holds the built-in ones, in a folder named like users' sub-folders.
+    package: the import name of the package whose modules are the built-in ones.
+    folder: the sub-folder of users' files.
     """
 
     def __init__(self, kind: str, package: str, folder: str) -> None:
@@ -69,10 +70,11 @@ class Registry:
         return _components(self.kind, self.package, self.folder, ())
 
     def component(self, name: str) -> Component:
-        """
+        """The component of that name.
+
         Raises
         ------
-        UsageError: for an unknown name, with the known ones.
+        UsageError: for an unknown one, with a suggestion or the known ones.
         """
         found = self.components()
         if name not in found:
