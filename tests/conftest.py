@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 import torch
 
+from bench import methods
 from bench.methods.api import Problem, Split
 
+if "BENCH_METHOD_FOLDERS" in os.environ:  # the contracts then hold for one's own components, too
+    methods.add_folders(os.environ["BENCH_METHOD_FOLDERS"].split(os.pathsep))
 ROOT = Path(__file__).parent.parent
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -78,3 +80,24 @@ def test_modules_that_fail_or_lack_something_are_refused(folder: Path) -> None:
         METRICS.module("empty", "metric")
     with pytest.raises(UsageError, match="there is no metric 'hammning'; did you mean 'hamming'"):
         METRICS.module("hammning")
+
+
+def test_contracts_are_collected_for_ones_own_components(tmp_path: Path) -> None:
+    """As docs/decision-rules.md, transforms.md and backbones.md say."""
+    for kind in ("decisions", "transforms", "backbones"):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / f"own_{kind[:-1]}.py").write_text(
+            '"""Own."""\n\nTITLE = "Own"\nLOWER_IS_BETTER = True\nEXAMPLES = ("1",)\n'
+        )
+    places = ["decisions", "datasets/transforms", "backbones"]
+    command = ["-m", "pytest", "--collect-only", "-q", *(f"tests/bench/{place}" for place in places)]
+    found = subprocess.run(
+        [sys.executable, *command],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "BENCH_METHOD_FOLDERS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stdout[-2000:]
+    for name in ("own-decision", "own-transform", "own-backbone"):
+        assert name in found.stdout, name

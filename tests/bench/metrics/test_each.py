@@ -11,7 +11,7 @@ import torch
 from sklearn import metrics as reference
 
 from bench.metrics import passes
-from bench.metrics.catalogue import METRICS, metric_named
+from bench.metrics.catalogue import metric_named, metrics
 from bench.metrics.evaluation import Evaluation, TrainingLabels
 from bench.metrics.frequency import third_of
 from bench.metrics.measuring import decision_metrics, measured
@@ -34,7 +34,7 @@ def case(seed: int, dtype: torch.dtype = torch.float64, threshold: float = 0.0) 
 
 
 def everything(evaluation: Evaluation) -> dict[str, float | None]:
-    return measured(evaluation, METRICS)
+    return measured(evaluation, metrics())
 
 
 def same(one: dict[str, float | None], other: dict[str, float | None]) -> None:
@@ -160,7 +160,7 @@ def test_values_are_in_range_and_the_truth_scores_best(seed: int) -> None:
     perfect = Evaluation(evaluation.y, evaluation.y * 40.0 - 20, 0.0, training=evaluation.training)
     inverted = Evaluation(evaluation.y, 20 - evaluation.y * 40.0, 0.0, training=evaluation.training)
     worst = everything(inverted)
-    for metric in METRICS:
+    for metric in metrics():
         for value in (everything(evaluation)[metric.key], worst[metric.key]):
             assert value is None or (-1 if metric.key == "coverage" else 0) <= value <= 1 + 1e-12, metric
         best = everything(perfect)[metric.key]
@@ -188,7 +188,7 @@ def test_metrics_of_decisions_are_those_that_decisions_change() -> None:
         evaluation.y, evaluation.scores, 0.0, decisions=evaluation.scores > 0.5, training=evaluation.training
     )
     before, after = everything(evaluation), everything(other)
-    declared = {metric.key for metric in METRICS if metric.decision}
+    declared = {metric.key for metric in metrics() if metric.decision}
     assert {key for key in before if before[key] != after[key]} <= declared == set(decision_metrics(other))
     assert decision_metrics(other) == {key: after[key] for key in declared}
     moved = Evaluation(evaluation.y, evaluation.scores, 0.5, training=evaluation.training)
