@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench.dataset_name import dataset_name
+from bench.dataset_name import dataset_name, plain_name
 from bench.errors import UsageError, did_you_mean
 from bench.records.record import Manifest
 
@@ -35,16 +35,17 @@ def chosen(states: list[JobState], manifest: Manifest, choice: Choice) -> tuple[
     """
     if choice == Choice():
         return states, manifest
-    if choice.datasets is not None:
-        choice = replace(choice, datasets=[str(dataset_name(name)) for name in choice.datasets])
     variants = {*manifest.variants, *(state.job.variant for state in states)}
     full = {*manifest.datasets, *(state.job.full_dataset for state in states)}
     names = {*full, *(name.partition("@")[0] for name in full), *manifest.missing}
     seeds = {*manifest.seeds, *(state.job.seed for state in states)}
+    if choice.datasets is not None:
+        given_names = [str(dataset_name(name)) for name in choice.datasets]
+        choice = replace(choice, datasets=[name for given in given_names for name in _standing_for(given, names)])
     for given, there, what in ((choice.variants, variants, "variant"), (choice.datasets, names, "data set")):
         for name in given or ():
             if name not in there:
-                raise UsageError(f"there is no record of the {what} {name!r}; {did_you_mean(name, there)}")
+                raise UsageError(f"there is no record of the {what} {name!r}; {did_you_mean(name, sorted(there))}")
     for seed in choice.seeds or ():
         if seed not in seeds:
             raise UsageError(f"there is no record of seed {seed}; there are {', '.join(map(str, sorted(seeds)))}.")
@@ -67,6 +68,12 @@ def chosen(states: list[JobState], manifest: Manifest, choice: Choice) -> tuple[
         missing={name: how for name, how in manifest.missing.items() if takes(name)},
     )
     return kept, asked
+
+
+def _standing_for(given: str, names: Iterable[str]) -> list[str]:
+    """The name, or where there is no such set every set with transforms of it: ``yeast`` for its folds."""
+    transformed = sorted(name for name in names if given in (dataset_name(name).base, plain_name(name)))
+    return [given] if given in names or not transformed else transformed
 
 
 def _in(given: Sequence | None, value: str | int) -> bool:
