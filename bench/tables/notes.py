@@ -214,7 +214,7 @@ def _lacking_note(table: MetricTable, states: list[JobState]) -> list[str]:
     if without := faults.count(""):
         notes.append(
             f"Gaps: {counted(without, 'record')} from before {table.metric.title} was computed as it is now; "
-            "`python -m bench run --fresh` makes them again."
+            "`python -m bench run --fresh` makes them again, `bench score` those of external scores."
         )
     return notes
 
