@@ -142,8 +142,8 @@ def table(
 def _labels(dataset: str, others: tuple[object, ...], selection: Selection, form: str, digits: int) -> int:
     if any(other is not None for other in others):
         raise UsageError(
-            "--per-label shows one data set by the methods' own thresholds and selection; it excludes --number, --metric, "
-            "--datasets, --decision and --selected-by."
+            "--per-label shows one data set by the methods' own thresholds and the protocol's selection; it excludes "
+            "--number, --metric, --datasets, --decision and --selected-by."
         )
     if selection.origin == "paper":
         raise UsageError("the paper prints no values of labels; --from paper excludes --per-label.")
