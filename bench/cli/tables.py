@@ -117,7 +117,7 @@ def table(
     selecting = None if selected_by is None else metric_named(selected_by)
     if per_label is not None:
         chosen = Selection(origin, results, data, methods, [per_label], seeds, *rule, selected_by=selecting)
-        return _labels(per_label, (number, metric, datasets), chosen, form, digits)
+        return _labels(per_label, (number, metric, datasets, decision, selected_by), chosen, form, digits)
     selection = Selection(origin, results, data, methods, datasets, seeds, *rule, selected_by=selecting)
     if number == 1:
         print(render_datasets(dataset_frame(selection.config, selection.data_folders), form), end="")
@@ -141,7 +141,10 @@ def table(
 
 def _labels(dataset: str, others: tuple[object, ...], selection: Selection, form: str, digits: int) -> int:
     if any(other is not None for other in others):
-        raise UsageError("--per-label names one data set, and excludes --number, --metric and --datasets.")
+        raise UsageError(
+            "--per-label shows one data set by the methods' own thresholds and the protocol's selection; it excludes "
+            "--number, --metric, --datasets, --decision and --selected-by."
+        )
     if selection.origin == "paper":
         raise UsageError("the paper prints no values of labels; --from paper excludes --per-label.")
     if form not in ("terminal", "markdown", "csv", "json"):

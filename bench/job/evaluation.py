@@ -77,10 +77,14 @@ def further(result: Result, prepared: Prepared, scores: Tensor, threshold: float
 
     A metric that fails takes no training with it: the record says why it has no value.
     """
-    problem = prepared.problem
-    training = TrainingLabels(problem.positives, problem.n_samples)
+    training = TrainingLabels(prepared.problem.positives, prepared.problem.n_samples)
     # On the CPU, as many look at one label after another, which a GPU is slow at.
     evaluation = Evaluation(prepared.splits["test"].y.cpu(), scores.cpu(), threshold, training=training)
+    return further_of(result, evaluation, code)
+
+
+def further_of(result: Result, evaluation: Evaluation, code: dict[str, str]) -> Further:
+    """As :func:`further`, of an evaluation of the test split."""
     values: Metrics = {}
     faults: dict[str, str] = {}
     for metric in metrics():

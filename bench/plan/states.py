@@ -59,6 +59,8 @@ class JobState:
         now = metric_digests()
         if self.state != "done" or record is None or metric not in now or metric in {one.key for one in RESULT_METRICS}:
             return False
+        if metric.replace("_", "-") in record.key.get("selection", {}):
+            return False  # selected by: in the result, and its code in the key
         code = record.further.code if isinstance(record.further, Further) else {}
         return code.get(metric) != now[metric]
 

@@ -16,10 +16,12 @@ from bench.datasets.readers import npz
 from bench.datasets.source import Source
 from bench.datasets.validation import REAL, checked_array, checked_features
 from bench.errors import UsageError
+from bench.job.evaluation import further_of
 from bench.job.probe import probes
 from bench.metrics.classification import evaluate
+from bench.metrics.evaluation import Evaluation, TrainingLabels
 from bench.plan.digests import DIGEST_LENGTH
-from bench.plan.keys import external_key
+from bench.plan.keys import external_key, metric_digests
 from bench.plan.probes import current_probes
 from bench.records.artifacts import SCORES, KeptScores, Scored, encode_scores
 from bench.records.locks import claimed, manifest_locked
@@ -68,6 +70,9 @@ def score(path: Path, source: Source, name: str, seed: int, threshold: float, st
         n_features=dataset.splits["test"].x.shape[1],
         n_labels=kept.y.shape[1],
     )
+    labels = dataset.splits["train"].y
+    training = TrainingLabels(torch.from_numpy(labels.sum(0, dtype=np.float64)), len(labels))
+    evaluation = Evaluation(*_tensors(Scored(kept.scores, kept.y)), threshold, training=training)
     content = encode_scores(kept)
     record = Record(
         job=JobName(source.name, source.extractor, name, seed),
@@ -82,6 +87,7 @@ def score(path: Path, source: Source, name: str, seed: int, threshold: float, st
         artifact_sha256={SCORES: hashlib.sha256(content).hexdigest()},
         asked=["scores"],
         probe=current_probes([(METRICS_ALONE, key)], probes)[0],
+        further=further_of(result, evaluation, metric_digests()),
         decisions=decisions_of(kept),
         provenance=provenance,
     )
@@ -145,8 +151,12 @@ def _check_names(path: Path, names: np.ndarray, dataset: Dataset) -> None:
 
 
 def _metrics(part: Scored, threshold: float) -> Metrics:
-    # In float64, in which the threshold is given.
-    return evaluate(torch.from_numpy(part.y), torch.from_numpy(part.scores).double(), threshold)
+    return evaluate(*_tensors(part), threshold)
+
+
+def _tensors(part: Scored) -> tuple[torch.Tensor, torch.Tensor]:
+    """Labels and scores [N, c]; in float64, in which the threshold is given."""
+    return torch.from_numpy(part.y), torch.from_numpy(part.scores).double()
 
 
 def _commit(record: Record, scores: bytes, source: Source, store: Store) -> None:

@@ -16,11 +16,11 @@ from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.decisions.rule import Target
 from bench.errors import UsageError
-from bench.metrics.catalogue import Metric
+from bench.metrics.catalogue import Metric, metrics
 from bench.plan.filters import Choice, chosen
 from bench.plan.states import JobState, code_note, collect
 from bench.plan.variants import variants_of
-from bench.records.record import Manifest, Selected
+from bench.records.record import Further, Manifest, Selected
 from bench.records.store import DEFAULT_RESULTS, Store
 from bench.scored.rules import by_rule, own_target
 from bench.tables.comparison import comparison, paper_table
@@ -195,4 +195,13 @@ def _state_selected_by(option: str, state: JobState) -> JobState | None:
         return None
     selected = Selected(also.point, also.epoch, also.hyperparameters)
     made = struct_with(result, selected=selected, val=also.val, test=also.test)
-    return replace(state, record=struct_with(state.record, result=made))
+    # Further metrics were computed for what the protocol selects alone.
+    further = Further({}, {}, {one.key: _not_computed(one, option) for one in metrics() if one.key not in also.test})
+    return replace(state, record=struct_with(state.record, result=made, further=further))
+
+
+def _not_computed(metric: Metric, option: str) -> str:
+    return (
+        f"{metric.title} is not computed for what {option} selects unless it is selected by as well; "
+        f"`bench run --also-select {option} {metric.option}` does both."
+    )

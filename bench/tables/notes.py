@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench.config import Config, describe_protocol
+from bench.config import Backbone, Config, describe_protocol
 from bench.dataset_name import plain_name
-from bench.protocol import Protocol, setting_in_words
+from bench.protocol import TRAINING_SETTINGS, Protocol, setting_in_words
 from bench.records.convergence import cut_short_note
 from bench.records.independent_sets import copies_notes, counting_notes
 from bench.records.record import Manifest, Provenance, Record
@@ -66,7 +66,7 @@ def recovery_notes(
     for state in states:
         record = state.record
         if record is not None and record.recovered and state.state == "done":
-            options[state.job.variant] = ", ".join(_recipe(record, manifest))
+            options[state.job.variant] = ", ".join(_recipe(record, manifest, state.protocol))
             binarised[labels[state.job.full_dataset]] = record.recovered.logical_labels
             if published := config.recovery.recipes.get(record.base):
                 sources.setdefault(published.source, {})[record.base] = None
@@ -93,16 +93,24 @@ def recovery_notes(
 
 SECOND_STAGE = ("mix", "predictor", "penalty", "tolerance")
 """Options of the classifier that follows label enhancement; they do not touch the recovered degrees."""
+OWN_SETTINGS = [name for name in TRAINING_SETTINGS if name not in ("clip", "patience")]
+"""Settings of a variant's own that recovery goes by and that keys hold as they were asked for."""
 
 
-def _recipe(record: Record, manifest: Manifest) -> Iterator[str]:
-    """Options of a record of the recovery track, and where it departs from the folder's protocol and from sums."""
+def _recipe(record: Record, manifest: Manifest, asked: Protocol | None) -> Iterator[str]:
+    """Options of a record of the recovery track, and where it departs from its run's protocol and from sums."""
     hyperparameters, protocol = record.key["hyperparameters"], record.key["protocol"]
+    shared = manifest.protocols.get(record.protocol, protocol)
+    if asked is not None:
+        shared = msgspec.json.decode(msgspec.json.encode(asked))  # as keys have it: tuples as lists
     for name, value in hyperparameters["options"].items():
         if name not in SECOND_STAGE:
             yield f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-    if protocol["minimum_steps"] != manifest.protocols.get(record.protocol, protocol)["minimum_steps"]:
-        yield f"at least {protocol['minimum_steps']} steps" if protocol["minimum_steps"] else "no minimum of steps"
+    for name in OWN_SETTINGS:
+        if name in protocol and protocol[name] != shared[name]:
+            yield setting_in_words(name, protocol[name])
+    if network := hyperparameters.get("classifier"):
+        yield f"classifier {Backbone(network['name'], network['options'])}"
     if "normalisation" in hyperparameters:
         yield f"normalised by {hyperparameters['normalisation']}"
 
@@ -214,7 +222,7 @@ def _lacking_note(table: MetricTable, states: list[JobState]) -> list[str]:
     if without := faults.count(""):
         notes.append(
             f"Gaps: {counted(without, 'record')} from before {table.metric.title} was computed as it is now; "
-            "`python -m bench run --fresh` makes them again."
+            "`python -m bench run --fresh` makes them again, `bench score` those of external scores."
         )
     return notes
 

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 from bench import config
 from bench.analysis.recovery import against_trivial_baselines, baseline_counts, sets_and_families
 from bench.metrics.catalogue import RECOVERY_METRICS
+from bench.plan.keys import stored_form
 from bench.plan.states import JobState
+from bench.protocol import Protocol
 from bench.records.record import JobName, Manifest, RecoveryResult
 from bench.tables.comparison import comparison
 from bench.tables.table import MetricTable
@@ -46,6 +48,27 @@ def table(values: dict[str, dict[str, list[float]]] = VALUES) -> MetricTable:
     settings = config.load(Path("/nonexistent"))
     metric = next(metric for metric in RECOVERY_METRICS if metric.key == "chebyshev")
     return comparison(states, metric, settings, manifest, list(values))
+
+
+def test_what_a_variant_has_for_itself_stands_among_its_options() -> None:
+    shared = Protocol(epochs=2)
+    own = replace(shared, learning_rate=0.1, epochs=7)
+    network = {"classifier": {"name": "mlp", "options": {"width": 8}, "code": "0"}}
+    states = []
+    for name, protocol, more in (("FLEM-D", shared, {}), ("fast", own, {}), ("deep", shared, network)):
+        job = JobName("Movie", "npz", name, 0)
+        key = stored_form(hyperparameters={"options": {"alpha": 0.5}, **more}, protocol=protocol)
+        measures = dict.fromkeys((metric.key for metric in RECOVERY_METRICS), 0.5)
+        found = RecoveryResult(measures, None, n_samples=9, n_features=2, n_labels=3, logical_labels="given")
+        made = replace(record(job, key=key), recovered=found, track="recovery")
+        states.append(JobState(job, "done", record=made, protocol=shared))
+    names = [state.job.variant for state in states]
+    manifest = Manifest(datasets=["Movie@npz"], variants=names, track="recovery")
+    notes = comparison(states, RECOVERY_METRICS[0], config.load(Path("/nonexistent")), manifest, names).notes
+    assert (
+        "Options: FLEM-D: alpha 0.5; fast: alpha 0.5, 7 epochs, learning rate 0.1; "
+        "deep: alpha 0.5, classifier mlp (width 8)."
+    ) in notes
 
 
 def naive(variant: str) -> dict[str, int]:

@@ -190,6 +190,32 @@ def test_a_metric_of_ones_own_selects_and_its_code_is_part_of_the_key(
     assert "same numbers on the probe" in shown(capsys, "--methods-dir", "own", "table", "--metric", "ranking")
 
 
+def test_the_metrics_that_select_are_shown_and_others_are_not_taken_from_another_selection(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    common = ("run", "--datasets", "data.npz", "--methods", "BCE", "--epochs", "3", "--also-select", "micro-f1")
+    assert main([*common, "ndcg-at-3"]) == 0
+    found = result("results/runs/data@npz/BCE/seed-0.json")
+    for option, metrics in (("hamming", found["test"]), ("micro-f1", found["also_selected"]["micro-f1"]["test"])):
+        words = ("table", "--metric", "ndcg-at-3", "--include", "extra", "--selected-by", option)
+        assert f"{metrics['ndcg_at_3']:.4f}" in (printed := shown(capsys, *words))
+        assert "Gaps" not in printed
+    other = ("table", "--metric", "precision-at-1", "--include", "extra", "--selected-by")
+    assert "Gaps" not in shown(capsys, *other, "hamming")
+    assert (
+        "Gaps: Precision@1 is not computed for what micro-f1 selects unless it is selected by as well; `bench run "
+        "--also-select micro-f1 precision-at-1` does both.\n"
+    ) in shown(capsys, *other, "micro-f1")
+
+
+@pytest.mark.parametrize("words", [("--selected-by", "ranking"), ("--decision", "top-k")])
+def test_values_of_labels_are_of_one_selection_and_threshold(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, str]
+) -> None:
+    assert main(["table", "--per-label", "data", *words]) == 2
+    assert "excludes --number, --metric, --datasets, --decision and --selected-by." in capsys.readouterr().err
+
+
 SIZE = '''
 """Mean absolute score."""
 

@@ -43,6 +43,9 @@ def test_scores_become_a_record(arrays: dict[str, Any], capsys: pytest.CaptureFi
     assert trained.result
     for metric, value in trained.result.test.items():  # a sigmoid changes no order, but it may round
         assert record.result.test[metric] == pytest.approx(value, abs=1e-4)
+    assert record.further_metrics["ndcg_at_3"] == pytest.approx(trained.further_metrics["ndcg_at_3"], abs=1e-4)
+    assert record.further_metrics["psp_at_1"] == pytest.approx(trained.further_metrics["psp_at_1"], abs=1e-4)
+    assert record.further_metrics.keys() == trained.further_metrics.keys()
     assert isinstance(record.decisions, Decisions)
     assert record.decisions.rules["fixed"]["hamming"].test["hamming"] == record.result.test["hamming"]
     capsys.readouterr()
