@@ -106,5 +106,7 @@ def counting_notes(sets: Sequence[IndependentSet]) -> list[str]:
             )
     if notes:
         columns = sum(len(one.columns) for one in sets)
-        notes.append(f"So {counted(len(sets), 'data set')} of {columns} columns: averages and tests are over these.")
+        notes.append(
+            f"So {counted(len(sets), 'data set')} of {columns} columns; averages and tests are over those without gaps."
+        )
     return notes

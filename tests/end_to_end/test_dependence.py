@@ -26,7 +26,7 @@ def test_five_identical_copies_of_a_file_count_as_one(tmp_path: Path) -> None:
     said = bench("stats", *compared, cwd=tmp_path).stdout
     flat = " ".join(said.split())
     assert "b, c, d, e have the same arrays as a; they count once, by the values of a." in flat
-    assert "So 2 data sets of 6 columns: averages and tests are over these." in flat
+    assert "So 2 data sets of 6 columns; averages and tests are over those without gaps." in flat
     assert "Mean ranks over 2 data sets" in flat
     table = " ".join(bench("table", "--metric", "hamming", cwd=tmp_path).stdout.split())
     assert "b, c, d, e have the same arrays as a" in table

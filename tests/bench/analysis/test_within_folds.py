@@ -114,9 +114,9 @@ def test_fifteen_folds_of_three_sets_are_three_sets() -> None:
     assert values.to_numpy() == pytest.approx(np.tile([0.33, 0.2, 0.122], (3, 1)))
     text = as_text(significance(made, METHODS, "FLEM-D"))
     assert "Mean ranks over 3 data sets" in text
-    assert "So 3 data sets of 15 columns: averages and tests are over these." in text
+    assert "So 3 data sets of 15 columns; averages and tests are over those without gaps." in text
     assert "With 3 data sets the smallest p that Wilcoxon's test can give is 0.25" in text
-    assert "So 3 data sets of 15 columns: averages and tests are over these." in made.notes
+    assert "So 3 data sets of 15 columns; averages and tests are over those without gaps." in made.notes
 
 
 def test_the_grid_over_folds_is_the_test_of_the_means_over_seeds() -> None:

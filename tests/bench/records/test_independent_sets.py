@@ -32,7 +32,7 @@ def test_folds_extractors_families_and_equal_arrays_are_one_set_each() -> None:
         "yeast counts as one data set, by the mean over its 2 columns: yeast[fold=1of2], yeast[fold=2of2].",
         "emotions counts as one data set, by the mean over its 2 columns: emotions@a, emotions@b.",
         "RCV1 counts as one data set, by the mean over its 2 columns: rcv1_s1, rcv1_s2.",
-        "So 4 data sets of 8 columns: averages and tests are over these.",
+        "So 4 data sets of 8 columns; averages and tests are over those without gaps.",
     ]
 
 
