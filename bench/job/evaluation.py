@@ -15,8 +15,8 @@ from bench.errors import UsageError
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted, select
 from bench.methods.api import Split
+from bench.metrics import classification
 from bench.metrics.catalogue import PAPER_METRICS, metric_named, metrics
-from bench.metrics.classification import evaluate
 from bench.metrics.evaluation import Evaluation, TrainingLabels
 from bench.metrics.measuring import measured
 from bench.records import artifacts
@@ -139,17 +139,18 @@ def scored(candidate: Candidate, part: Split, threshold: float) -> Scored | None
     if not candidate.usable:
         return None
     scores = candidate.scores(part.x)
-    return evaluate(part.y, scores, threshold), scores
+    return classification.evaluate(part.y, scores, threshold), scores
 
 
 def _scored(candidate: Candidate, split: str, fitted: Fitted, prepared: Prepared) -> Scored | None:
     """As :func:`scored`, with the metrics that the job selects by."""
-    if (found := scored(candidate, prepared.splits[split], fitted.threshold)) is None:
+    if not candidate.usable:
         return None
-    values, scores = found
-    further = [metric for metric in map(metric_named, fitted.criteria) if metric.key not in values]
+    scores = candidate.scores(prepared.splits[split].x)
     training = TrainingLabels(prepared.problem.positives, prepared.problem.n_samples)
     evaluation = Evaluation(prepared.splits[split].y, scores, fitted.threshold, training=training)
+    values = classification.evaluated(evaluation)
+    further = [metric for metric in map(metric_named, fitted.criteria) if metric.key not in values]
     return values | measured(evaluation, further), scores
 
 

@@ -25,7 +25,8 @@ def measured(evaluation: Evaluation, wanted: Iterable[Metric]) -> Values:
 
 
 def value_of(metric: Metric, evaluation: Evaluation) -> float | None:
-    """
+    """One metric's value.
+
     Raises
     ------
     UsageError: where the metric cannot be imported, fails, or gives no finite number.

@@ -130,7 +130,7 @@ def test_every_rule_keeps_the_contract(name: str, target: Target) -> None:
 
 
 def test_thresholds_lie_between_adjacent_numbers() -> None:
-    """Where no float64 lies between two scores, the lower one separates them."""
+    """The lower of two scores separates them where no float64 lies between."""
     low = 1.0
     high = float(np.nextafter(low, 2))
     found = cuts(np.array([0, 1]), np.array([low, high]))

@@ -1,4 +1,4 @@
-"""What a job selects by one metric, it selects besides when another comes first; and records are else as before."""
+"""Selection by several metrics: each chooses as it does alone, and records are else as before."""
 
 from __future__ import annotations
 

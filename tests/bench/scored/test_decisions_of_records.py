@@ -61,7 +61,7 @@ def test_a_job_leaves_the_decisions_of_every_rule(work: Path) -> None:
 
 
 def test_the_result_itself_is_that_of_before(work: Path) -> None:
-    """What was there before the rules came has its bytes."""
+    """Fields from before the rules came have their bytes."""
     fields = set(json.loads(RECORD.read_text()))
     assert "decisions" in fields
     without_decisions(read_record(RECORD))

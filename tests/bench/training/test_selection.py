@@ -225,7 +225,7 @@ def test_divergence_after_a_model_has_stopped_is_none_of_its_own(data: Split, va
 
 
 def test_curves_of_a_model_that_diverged_hold_numbers_alone(data: Split, validation: Split) -> None:
-    """What follows is nothing: a record that held an infinite Hamming loss could not be read again."""
+    """Nothing follows: a record that held an infinite Hamming loss could not be read again."""
     limit = late(data, validation, [0.0]).losses[0][30]
     trained = late(data, validation, [limit, 0.0])
     assert trained.diverged[0] is not None
