@@ -220,7 +220,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         self._backbone = made.backbone
         protocol = with_settings(protocol, made.settings)
         points = made.points if validation else [made.options]
-        inputs = Prepared(problem_of(self.dataset, prepared["train"], protocol.fidelity), prepared)
+        inputs = Prepared(problem_of(self.dataset, prepared, protocol.fidelity), prepared)
         fitted = _fitted(made, points, inputs, protocol, self.seed)
         chosen, self.validation_ = 0, {}
         if validation:
@@ -264,7 +264,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
     def _fit_again(self) -> None:
         """The model of a method that is no linear classifier, from its training rows: the same as before."""
         train = Split(self._tensors[TRAINING_X], self._tensors[TRAINING_Y])
-        problem = problem_of(self.dataset, train, self._protocol().fidelity)
+        problem = problem_of(self.dataset, {"train": train}, self._protocol().fidelity)
         model = methods.create(self.method, problem, **self.options_)
         assert isinstance(model, Method)
         with threads(self._protocol().threads):

@@ -142,9 +142,9 @@ def _imported(component: Component, kind: str) -> ModuleType:
     try:
         if component.built_in:
             return importlib.import_module(component.module)
-        from bench import methods  # here, as above
+        from bench.methods import declarations  # here, as above
 
-        methods.import_file(component.module)
+        declarations.import_file(component.module)
         return sys.modules[component.module]
     except (Exception, SystemExit) as error:
         why = reading.in_short(error) if isinstance(error, Exception) else repr(error)

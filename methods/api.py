@@ -10,7 +10,7 @@ Of this project, a method's file here imports ``bench.methods.api``, ``.losses``
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
@@ -38,6 +38,8 @@ class Problem:
     """[c] float64: n_j, training rows that carry label j."""
     fidelity: Fidelity = "official"
     """As the released code does, or as the paper's text says, where the two differ."""
+    labels_per_row: float | None = None
+    """Mean number of labels of the validation rows, of those that are wholly known; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -197,14 +199,21 @@ Class = TypeVar("Class", bound="type[Method] | type[LinearMethod]")
 
 
 def register(
-    name: str, *, family: str, paper: str, grid: Mapping[str, Any] | None = None, **defaults: Any
+    name: str,
+    *,
+    family: str,
+    paper: str,
+    aliases: Sequence[str] = (),
+    grid: Mapping[str, Any] | None = None,
+    **defaults: Any,
 ) -> Callable[[Class], Class]:
     """Register a class under ``name``. All arguments must be literals: the listing reads them without importing.
 
     Parameters
     ----------
-    family: the group the method is listed under.
-    paper: where it was published.
+    family: the group the method is listed under, and named by: ``--methods @losses``.
+    paper: where it was published, with the year.
+    aliases: other names of the same formula, by which it may be asked for.
     grid: {option: values} searched on validation data; the product of all options is one job's grid.
     defaults: the method's options and their default values.
     """

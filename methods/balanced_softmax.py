@@ -8,7 +8,12 @@ from torch import Tensor
 from bench.methods.api import Batch, LinearMethod, register
 
 
-@register("BS", family="re-weighting", paper="Zhang et al., Document-level Relation Extraction ..., IJCAI 2021")
+@register(
+    "BS",
+    family="losses",
+    paper="Zhang et al., Document-level Relation Extraction ..., IJCAI 2021",
+    aliases=["ZLPR"],
+)
 class BalancedSoftmax(LinearMethod):
     """Mean over rows of log(1 + sum_{y=0} e^z) + log(1 + sum_{y=1} e^-z); the threshold at 0 is built in."""
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from bench.methods.api import Batch, LinearMethod, register
 
 
-@register("BCE", family="baseline", paper="binary relevance with the logistic loss")
+@register("BCE", family="losses", paper="binary relevance with the logistic loss", aliases=["AN"])
 class BinaryCrossEntropy(LinearMethod):
     """Mean over the batch and the labels of -y log p - (1-y) log (1-p)."""
 

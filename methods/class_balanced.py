@@ -12,7 +12,7 @@ from bench.methods.losses import class_balanced_weight, cross_entropy, focal_mod
 
 @register(
     "CB",
-    family="re-weighting",
+    family="losses",
     paper="Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019",
     beta=0.9999,
     gamma=2.0,

@@ -22,7 +22,7 @@ from bench.methods.losses import (
 
 @register(
     "DB",
-    family="re-weighting",
+    family="losses",
     paper="Wu et al., Distribution-Balanced Loss, ECCV 2020",
     alpha=0.1,
     beta=10.0,

@@ -11,7 +11,7 @@ from bench.methods.losses import cross_entropy, focal_modulation
 
 @register(
     "FL",
-    family="re-weighting",
+    family="losses",
     paper="Lin et al., Focal Loss for Dense Object Detection, TPAMI 2020",
     gamma=2.0,
     positive_weight=0.5,

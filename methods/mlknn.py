@@ -11,7 +11,7 @@ from bench.methods.enhancement.neighbours import ROWS_PER_BLOCK, nearest_rows
 
 @register(
     "ML-KNN",
-    family="traditional",
+    family="neighbours",
     paper="Zhang and Zhou, ML-KNN: A lazy learning approach to multi-label learning, 2007",
     k=10,
     smoothing=1.0,

@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 4096
 
 @register(
     "RAKEL",
-    family="traditional",
+    family="transformation",
     paper="Tsoumakas et al., Random k-Labelsets for Multilabel Classification, 2011",
     k=3,
     variant="disjoint",
@@ -34,7 +34,7 @@ ROWS_AT_ONCE = 4096
 )
 @register(
     "RAkELo",
-    family="traditional",
+    family="transformation",
     paper="Tsoumakas et al., 2011: overlapping label sets, with logistic regression",
     k=3,
     variant="overlapping",

@@ -12,7 +12,7 @@ from bench.methods.losses import DEFAULT_MU, PUBLISHED_MU, cross_entropy, focal_
 
 @register(
     "R-FL",
-    family="re-weighting",
+    family="losses",
     paper="Wu et al., Distribution-Balanced Loss, ECCV 2020",
     alpha=0.1,
     beta=10.0,

@@ -147,6 +147,30 @@ DEFAULTS = [
     Default("GLLE", "heat_width", 10.0, f"{GLLE}: sigma of the heat kernel"),
     Default("GLLE", "iterations", 300, GLLE),
     *[Default(name, *row) for name in TWO_STAGE for row in SECOND_STAGE],
+    # Losses on wholly known labels, which the paper does not compare.
+    #
+    #
+    # Two-way loss, label smoothing, assume negative, expected positives.
+    #
+    #
+    # ROLE, large loss.
+    #
+    #
+    # Entropy maximisation.
+    #
+    #
+    # Problem transformation.
+    #
+    #
+    # Trees, neighbours, prototypes.
+    #
+    #
+    # LIBLE, ConLE.
+    #
+    #
+    # LEIC, SMILE.
+    #
+    #
 ]
 
 GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {

@@ -15,11 +15,14 @@ from bench.plan.variants import departures
 from bench.tables.paper import printed_size
 from bench.text import shown
 
+NAME_WIDTH = 10
+
 
 def list_(
     what: Literal["methods", "datasets", "metrics", "decisions", "transforms", "backbones"],
     *,
     check: Switch = False,
+    options: Switch = False,
     data: DataFolder = None,
 ) -> int:
     """Show what there is: methods, datasets, metrics, decision rules, transforms of data sets or backbones.
@@ -28,11 +31,13 @@ def list_(
     ----------
     check
         Import every method and say what fails.
+    options
+        Show every method's options with their defaults, and its grid.
     data
         The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
     if what == "methods":
-        return _methods(check)
+        return _methods(check, options)
     if what == "metrics":
         return _metrics()
     if what == "transforms":
@@ -44,29 +49,44 @@ def list_(
     return _datasets(data)
 
 
-def _methods(check: bool) -> int:
-    """Print names, families, options and origins, read without importing; with ``check`` every method is tried."""
+def _methods(check: bool, options: bool) -> int:
+    """Print names, years and publications by family, read without importing; with ``check`` every method is tried."""
     config = configuration.load()
     broken = 0
-    by_family = sorted(methods.infos().items(), key=lambda found: (found[1].family, found[0].casefold()))
-    for name, info in by_family:
-        problem = info.problems[0] if info.problems else ""
-        if check and not problem:
-            from bench.job.method_check import fault  # here, because it imports torch
+    infos = methods.infos()
+    for family in sorted({info.family for info in infos.values()}, key=_place_of_family):
+        words = methods.FAMILIES.get(family, "")
+        print(shown(f"{methods.family_word(family)}{f'  {words}' if words else ''}"))
+        for name in sorted((name for name, info in infos.items() if info.family == family), key=str.casefold):
+            info = infos[name]
+            problem = info.problems[0] if info.problems else ""
+            if check and not problem:
+                from bench.job.method_check import fault  # here, because it imports torch
 
-            problem = fault(name) or ""
-        origin = "" if info.origin == "built-in" else f" [{info.origin}]"
-        state = f"  cannot be used: {problem}" if problem else "  ok" if check else ""
-        broken += bool(problem)
-        print(shown(f"{name:<9} {info.family:<18} {info.paper}{origin}{state}"))
-        points = math.prod(len(values) for values in info.grid.values())
-        options = ", ".join(f"{option}={value}" for option, value in info.defaults.items())
-        grid = f"; grid of {points} over {', '.join(info.grid)}" if info.grid else ""
-        if options:
-            print(textwrap.indent(textwrap.fill(f"{options}{grid}", 108), " " * 10))
+                problem = fault(name) or ""
+            origin = "" if info.origin == "built-in" else f" [{info.origin}]"
+            state = f"  cannot be used: {problem}" if problem else "  ok" if check else ""
+            broken += bool(problem)
+            also = f" (also called {', '.join(info.aliases)})" if info.aliases else ""
+            print(shown(f"  {name:<{NAME_WIDTH}} {info.year:<4}  {info.paper}{also}{origin}{state}"))
+            if options and info.defaults:
+                print(textwrap.indent(textwrap.fill(_options(info), 100), " " * (NAME_WIDTH + 9)))
+    if config.variants:
+        print(f"rows of {config.path}")
     for name, row in config.variants.items():
-        print(f"{name:<9} row of bench.toml  {row.base} with {', '.join(departures(row)) or 'its own options'}")
+        print(f"  {name:<{NAME_WIDTH}}       {row.base} with {', '.join(departures(row)) or 'its own options'}")
     return 1 if check and broken else 0
+
+
+def _place_of_family(family: str) -> tuple[int, str]:
+    known = list(methods.FAMILIES)
+    return (known.index(family) if family in known else len(known)), family
+
+
+def _options(info: methods.MethodInfo) -> str:
+    points = math.prod(len(values) for values in info.grid.values())
+    grid = f"; grid of {points} over {', '.join(info.grid)}" if info.grid else ""
+    return ", ".join(f"{option}={value}" for option, value in info.defaults.items()) + grid
 
 
 def _metrics() -> int:

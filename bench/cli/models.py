@@ -52,7 +52,7 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
     path = Path(model)
     config = configuration.load()
     source = present(dataset, config, data_folders(config, data))
-    chosen = named_variants(variants_of(config), [method])
+    chosen = named_variants(config, variants_of(config), [method])
     if len(chosen) != 1:
         raise UsageError(f"{method!r} stands for {len(chosen)} methods; a model is of one.")
     variant = chosen[0]

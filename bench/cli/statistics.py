@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from bench import config as configuration
 from bench.analysis.over_datasets import REGION, significance
 from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
 from bench.analysis.within_folds import folded_columns, folds_in_words
@@ -21,6 +22,7 @@ from bench.cli.options import (
 )
 from bench.errors import UsageError, did_you_mean
 from bench.plan.states import unusable
+from bench.plan.variants import spelled_out
 from bench.records.store import DEFAULT_RESULTS
 from bench.tables.load import Selection, load
 from bench.tables.table import MetricTable
@@ -107,7 +109,7 @@ def stats(
 def _compared(table: MetricTable, methods: list[str] | None, control: str) -> list[str]:
     """Variants to compare, the control among them; prints which of the table's are left out because unranked."""
     there = (*table.ranked, *table.extra)
-    given = table.ranked if methods is None else methods
+    given = table.ranked if methods is None else spelled_out(configuration.load(), methods, there)
     for row in given:
         known(row, there, "variant")
     if control not in there:

@@ -40,11 +40,12 @@ def prepare(dataset: Dataset, scaling: str, fidelity: str, device: torch.device,
         )
         for split, x in arrays.items()
     }
-    return Prepared(problem_of(dataset_name(dataset.name).base, splits["train"], fidelity), splits)
+    return Prepared(problem_of(dataset_name(dataset.name).base, splits, fidelity), splits)
 
 
-def problem_of(dataset: str, train: Split, fidelity: str) -> Problem:
-    """The problem as a method may know it from a training split."""
+def problem_of(dataset: str, splits: Mapping[str, Split], fidelity: str) -> Problem:
+    """The problem as a method may know it: its training rows' sizes, and how many labels a validation row has."""
+    train = splits["train"]
     return Problem(
         dataset=dataset,
         n_samples=train.x.shape[0],
@@ -52,7 +53,14 @@ def problem_of(dataset: str, train: Split, fidelity: str) -> Problem:
         n_labels=train.y.shape[1],
         positives=train.y.sum(0, dtype=torch.float64).cpu(),
         fidelity="official" if fidelity == "official" else "paper",
+        labels_per_row=_labels_per_row(splits["val"]) if "val" in splits else None,
     )
+
+
+def _labels_per_row(split: Split) -> float | None:
+    """Mean number of labels of the rows that are wholly known."""
+    y = split.y if split.observed is None else split.y[split.observed.all(1)]
+    return float(y.sum(1).double().mean()) if len(y) else None
 
 
 def minmax_scaled(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

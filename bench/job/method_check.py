@@ -89,7 +89,8 @@ def _few_rows() -> Prepared:
     y = (torch.rand(ROWS, LABELS) < 0.5).to(torch.int8)
     y[0], y[1] = 1, 0
     train = Split(torch.rand(ROWS, FEATURES), y)
-    return Prepared(problem_of("", train, "official"), {"train": train})
+    splits = {"train": train, "val": train}
+    return Prepared(problem_of("", splits, "official"), splits)
 
 
 def _linear(name: str, cls: type[LinearMethod], options: dict[str, Any], prepared: Prepared) -> str | None:

@@ -31,7 +31,7 @@ def prepare_recovery(dataset: DistributionSet, protocol: Protocol, device: torch
     train = Split(torch.from_numpy(x).to(device), torch.from_numpy(dataset.y).to(device))
     if protocol.precision == "float64":
         train = Split(train.x.double(), train.y)
-    return Prepared(problem_of(dataset.name, train, protocol.fidelity), {"train": train})
+    return Prepared(problem_of(dataset.name, {"train": train}, protocol.fidelity), {"train": train})
 
 
 def recover(

@@ -200,7 +200,7 @@ def make_recovery_plan(
     unable = [name for name in names or [] if name != "all" and name in methods.names() and name not in able]
     if unable:
         raise UsageError(f"{unable[0]} recovers no label distribution; those that do: {', '.join(able)}.")
-    variants = named_variants(able, names)
+    variants = named_variants(config, able, names)
     if datasets is None or datasets == ["all"]:
         found = ldl.find(folders)
         order = {name: place for place, name in enumerate(config.recovery.datasets)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from bench import methods
 from bench.config import LINEAR, Config, Variant
@@ -45,7 +45,7 @@ def _refuse_unknown(config: Config) -> None:
         "recovery.recipes": config.recovery.recipes,
     }
     for where, names in lists.items():
-        if unknown := [name for name in names if name not in there]:
+        if unknown := [name for name in spelled_out(config, names, there) if name not in there]:
             hint = did_you_mean(unknown[0], sorted(there))
             raise UsageError(f"{config.path}: {where} names {unknown[0]!r}, which is no method or variant; {hint}")
 
@@ -54,15 +54,46 @@ def chosen_variants(config: Config, names: Iterable[str] | None) -> list[Variant
     """The variants that are named; without names all but those that bench.toml keeps for when they are named."""
     variants = variants_of(config)
     if names is None:
-        return [variant for variant in variants.values() if variant.name not in config.run.only_when_named]
-    return named_variants(variants, names)
+        left_out = spelled_out(config, config.run.only_when_named, variants)
+        return [variant for variant in variants.values() if variant.name not in left_out]
+    return named_variants(config, variants, names)
 
 
-def named_variants(variants: dict[str, Variant], names: Iterable[str] | None) -> list[Variant]:
+PAPER = "@paper"
+"""The rows of the paper's tables: bench.toml's ``tables.ranked`` and ``tables.extra``."""
+
+
+def spelled_out(config: Config, names: Iterable[str], there: Collection[str]) -> list[str]:
+    """Names of methods and variants, where ``@losses`` stands for those of the family that are ``there``, and an alias
+    for its method.
+
+    Raises
+    ------
+    UsageError
+        For a family that there is not, or that none of those there belongs to.
+    """
+    families: dict[str, list[str]] = {PAPER: [*config.tables.ranked, *config.tables.extra]}
+    for name, info in methods.infos().items():
+        families.setdefault(methods.family_word(info.family), []).append(name)
+    found: list[str] = []
+    for name in names:
+        members = families.get(name.casefold(), [])
+        if not name.startswith("@"):
+            found.append(name if name in there else methods.called(name))
+        elif chosen := [member for member in members if member in there]:
+            found += chosen
+        elif members:
+            raise UsageError(f"of {name} there is nothing here; it stands for {', '.join(members)}.")
+        else:
+            raise UsageError(f"there is no family of methods {name!r}; {did_you_mean(name, families)}")
+    return list(dict.fromkeys(found))
+
+
+def named_variants(config: Config, variants: dict[str, Variant], names: Iterable[str] | None) -> list[Variant]:
     if names is None or list(names) == ["all"]:
         return list(variants.values())
     chosen = {}
-    for name in names:
+    for name in spelled_out(config, names, variants):
         match = (
             name
             if name in variants

@@ -7,9 +7,12 @@ from bench.backbones import BACKBONES
 from bench.plan.jobs import Job
 
 SHIPPED = {
-    "balanced_softmax", "bce", "class_balanced", "distribution_balanced", "flem", "focal", "fuzzy_clustering",
-    "glle", "kernel_membership", "label_propagation", "levi", "manifold_learning", "mlknn", "rakel",
-    "rebalanced_focal", "valen",
+    "assume_negative", "asymmetric", "asymmetric_polynomial", "balanced_softmax", "bce", "binary_relevance", "brknn",
+    "class_balanced", "classifier_chains", "conle", "distribution_balanced", "entropy_maximisation",
+    "expected_positives", "flem", "focal", "fuzzy_clustering", "glle", "gradient_boosting", "hill",
+    "kernel_membership", "label_propagation", "label_smoothing", "large_loss", "leic", "levi", "lible", "linear_svm",
+    "manifold_learning", "masked_bce", "mlknn", "prototypes", "rakel", "random_forest", "rebalanced_focal", "role",
+    "smile", "splc", "two_way", "valen",
 }  # fmt: skip
 """Files of ``methods/`` that come with the harness; others have a process of their own."""
 

@@ -19,7 +19,7 @@ from bench.errors import UsageError
 from bench.metrics.catalogue import Metric, metrics
 from bench.plan.filters import Choice, chosen
 from bench.plan.states import JobState, code_note, collect
-from bench.plan.variants import variants_of
+from bench.plan.variants import spelled_out, variants_of
 from bench.records.record import Further, Manifest, Selected
 from bench.records.store import DEFAULT_RESULTS, Store
 from bench.scored.rules import by_rule, own_target
@@ -155,6 +155,9 @@ def load(selection: Selection) -> Records:
         raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
     if selection.decision is not None:
         states = by_rule(states, selection.decision, selection.target)
+    if selection.variants is not None:
+        there = {*store.manifest().variants, *(state.job.variant for state in states)}
+        selection = replace(selection, variants=spelled_out(selection.config, selection.variants, there))
     choice = Choice(selection.variants, selection.datasets, selection.seeds)
     states, manifest = chosen(states, store.manifest(), choice)
     if selection.selected_by is None:

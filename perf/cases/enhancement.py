@@ -29,8 +29,8 @@ def run(full: bool) -> dict[str, object]:
         x = torch.rand(rows, FEATURES, generator=generator)
         return Split(x, (torch.rand(rows, LABELS, generator=generator) < 0.08).to(torch.int8))
 
-    train = split(ROWS)
-    prepared = Prepared(problem_of("simulated", train, "official"), {"train": train, "val": split(VALIDATION_ROWS)})
+    splits = {"train": split(ROWS), "val": split(VALIDATION_ROWS)}
+    prepared = Prepared(problem_of("simulated", splits, "official"), splits)
     protocol = Protocol(epochs=EPOCHS)
 
     def recovery(name: str) -> None:

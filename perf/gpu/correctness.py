@@ -80,7 +80,7 @@ def problem(device: str | torch.device, dtype: torch.dtype) -> Prepared:
     y[y.sum(1) == 0, 0] = 1
     split = Split(x.to(device, dtype), y.to(device))
     splits = {"train": split, "val": Split(split.x[:30], split.y[:30])}
-    return Prepared(problem_of("simulated", split, "official"), splits)
+    return Prepared(problem_of("simulated", splits, "official"), splits)
 
 
 def trained(name: str, prepared: Prepared, points: int = 3) -> Fitted:

@@ -64,7 +64,7 @@ class Setting:
             return Split(x, (score > threshold * score.std()).to(torch.int8))
 
         splits = {part: split(int(facts[f"N_{part}"])) for part in ("train", "val")}
-        return Prepared(problem_of(name, splits["train"], "official"), splits)
+        return Prepared(problem_of(name, splits, "official"), splits)
 
 
 def gradient_methods() -> Iterator[str]:

@@ -15,6 +15,7 @@ from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
 from bench.job.method_check import fault
+from bench.methods import declarations
 from bench.methods.api import LinearMethod
 from bench.protocol import Protocol
 from bench.system.processes import side_by_side
@@ -184,7 +185,7 @@ def test_two_files_may_register_a_name_and_the_first_has_it(only: Only, tmp_path
     assert other.problems == (
         f"other.py: the name 'Mine' is already taken ({tmp_path / 'mine.py'}); give the method another one",
     )
-    methods._imported(other)
+    declarations.imported(other)
     agrees(info, True)
     assert methods.method_class("BCE").__module__ == "bench.methods.bce"
 

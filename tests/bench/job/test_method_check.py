@@ -10,7 +10,7 @@ import torch
 from bench import methods
 from bench.job.inputs import problem_of
 from bench.job.method_check import explained, fault
-from bench.methods import api
+from bench.methods import api, declarations
 from bench.methods.api import Split
 
 METHOD = """
@@ -46,7 +46,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(api, "REGISTERED", dict(registered))
         path = tmp_path / f"{module}.py"
         path.write_text(text.replace("{body}", body))
-        (info,) = methods._read(path, module, "test")
+        (info,) = declarations.read(path, module, "test")
         monkeypatch.setattr(methods, "infos", lambda: {"Mine": info})
 
     return write
@@ -94,7 +94,7 @@ def test_a_grid_over_what_is_no_option_is_told(written) -> None:
 def test_a_jobs_error_is_told_as_it_was_where_it_names_the_method() -> None:
     """Not as the trial on a few rows would: k = 30 is too many there, whatever the job's rows were."""
     train = Split(torch.rand(20, 3), torch.zeros(20, 2, dtype=torch.int8))
-    model = methods.create("ML-KNN", problem_of("", train, "official"), k=30)
+    model = methods.create("ML-KNN", problem_of("", {"train": train}, "official"), k=30)
     with pytest.raises(ValueError, match="there are 20") as raised:
         model.fit(train, 0)
     assert "more than k = 30 training rows; there are 20" in explained(raised.value, "ML-KNN", {"k": 30})
