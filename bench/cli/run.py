@@ -44,6 +44,7 @@ from bench.run.cluster import Cluster
 from bench.run.options import RunOptions
 from bench.run.runner import run as run_plan
 from bench.run.runner import show_plan
+from bench.system import terminal
 from bench.text import shown
 
 DEFAULT_RECOVERY = "results/recovery"
@@ -243,13 +244,13 @@ def _recovery_tables(store: Store, config: Config, folders: list[Path], form: st
     # Here, because they bring pandas along, which `run` of the same module does without.
     from bench.analysis.recovery import against_trivial_baselines
     from bench.tables.comparison import comparison
-    from bench.tables.render import render_all
+    from bench.tables.render import Look, render_all
 
     states = collect(store, config, folders)
     manifest = store.manifest()
     order = list(recovery_variants(config))
     tables = [comparison(states, metric, config, manifest, order) for metric in RECOVERY_METRICS]
-    print(render_all(tables, form), end="")
+    print(render_all(tables, form, Look(width=terminal.width())), end="")
     if form in ("terminal", "markdown"):
         print("\n" + against_trivial_baselines(tables, "pipe" if form == "markdown" else "simple"), end="")
     return 1 if any(state.state == "corrupt" for state in states) else 0
