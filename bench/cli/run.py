@@ -30,7 +30,7 @@ from bench.cli.options import (
     whole_in,
 )
 from bench.config import Config
-from bench.datasets.catalog import data_folders
+from bench.datasets.catalog import data_folders, notes_of_files
 from bench.datasets.transforming import in_folds
 from bench.errors import UsageError
 from bench.methods import infos
@@ -93,8 +93,9 @@ def run(
     Parameters
     ----------
     datasets
-        Names, NAME@extractor, paths of .npz files, or "all" for every registered set; each with transforms, such as
-        'yeast[noise=10%]' (see `list transforms`). Default: bench.toml's.
+        Names, NAME@extractor, patterns ('rcv1_*'), paths of files (.npz, .csv, .tsv, .parquet, .arff, .mat, .svm), or
+        "all" for every set, registered or in the data folders; each with transforms, such as 'yeast[noise=10%]' (see
+        `list transforms`). Default: bench.toml's.
     methods
         Methods or rows of bench.toml, or "all". Default: all but those that bench.toml's run.only_when_named
         keeps for when they are named.
@@ -159,6 +160,8 @@ def run(
             print(shown(f"left out: {broken.problems[0]}."), flush=True)
     names = _in_folds(datasets or config.run.datasets, folds, repeats, stratified)
     plan = make_plan(config, folders, names, rows, chosen_seeds, epochs)
+    for note in notes_of_files(names, config):
+        print(shown(note), flush=True)
     store = Store(Path(results))
     options = RunOptions(
         device=device,
