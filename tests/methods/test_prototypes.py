@@ -54,6 +54,19 @@ def test_naive(unknown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(scores(train, x).numpy(), naive(train, x), atol=1e-12)
 
 
+def test_rows_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, normalize = [], torch.nn.functional.normalize
+
+    def spy(rows: Tensor) -> Tensor:
+        sizes.append(len(rows))
+        return normalize(rows)
+
+    monkeypatch.setattr(torch.nn.functional, "normalize", spy)
+    monkeypatch.setattr("bench.methods.prototypes.ROWS_AT_ONCE", 7)
+    scores(random_split(45, 4, 3, seed=0), random_split(20, 4, 3, seed=1).x)
+    assert (max(sizes), sum(sizes)) == (7, 2 * 45 + 20)
+
+
 def test_the_nearer_prototype_is_scikit_learns() -> None:
     train, x = random_split(80, 5, 7, seed=0), random_split(50, 5, 7, seed=1).x
     centre = train.x.mean(0).numpy()

@@ -78,9 +78,8 @@ def test_labels_of_one_class(name: str) -> None:
     train.y[:, 1], train.y[:, 2] = 0, 1
     found = scores(name, train)
     assert set(found[:, 1].tolist()) == {0.0}
-    assert found[:, 2].tolist() == pytest.approx([1.0] * 20)
-    assert ((found >= 0) & (found <= 1 + 1e-12)).all()
-    assert set((found[:, 2] > methods.method_class(name).decision_threshold).tolist()) == {True}
+    assert set(found[:, 2].tolist()) == {1.0}
+    assert ((found >= 0) & (found <= 1)).all()  # not beyond by rounding: the calibration error takes them for chances
 
 
 def test_unknown_labels_are_left_out_by_the_label_and_absent_for_all_at_once() -> None:
