@@ -48,6 +48,7 @@ PYLDL = "PyLDL 0.1.2"
 AMSVR = "palm-ml/LEVI, amsvr.m"
 OURS = "ours: no source gives one"
 DEMSAR = "Demšar, JMLR 2006"
+SCIKIT = "scikit-learn 1.9.1's default"
 
 GRID_OF_FOUR = [0.0001, 0.001, 0.01, 0.1]
 MIX_GRID = [0.1, 0.3, 0.5, 1.0]
@@ -66,9 +67,10 @@ FLEM_OPTIONS = [
     ("hidden", 128, FLEM_CODE),
 ]
 TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN")
+FORESTS = ("RF", "BR-RF")
 FLEM_NAMES = ("FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I", "FLEM-II")
 
-WITHOUT_OPTIONS = ("BCE", "BS")
+WITHOUT_OPTIONS = ("BCE", "BS", "Prototypes")
 
 DEFAULTS = [
     Default("FL", "gamma", 2.0, FOCAL),
@@ -163,8 +165,15 @@ DEFAULTS = [
     #
     #
     # Trees, neighbours, prototypes.
-    #
-    #
+    Default("RF", "trees", 200, "ours: no source gives one for a forest of all labels"),
+    *[Default(name, "min_samples_leaf", 2, "ours: leaves of one row give many equal scores") for name in FORESTS],
+    Default("BR-RF", "trees", 100, SCIKIT),
+    Default("HGB", "learning_rate", 0.1, SCIKIT),
+    Default("HGB", "iterations", 100, SCIKIT),
+    Default("HGB", "leaves", 31, f"{SCIKIT}; LightGBM's (Ke et al., NeurIPS 2017)"),
+    Default("HGB", "min_samples_leaf", 20, f"{SCIKIT}; LightGBM's (Ke et al., NeurIPS 2017)"),
+    Default("HGB", "l2", 0.0, SCIKIT),
+    Default("BRkNN", "k", 10, "tsoumakas/mulan, BRkNN.java"),
     # LIBLE, ConLE.
     #
     #
@@ -240,6 +249,13 @@ CONSTANTS = [
     Constant("VALEN", "addition in the cross-entropy's logarithm", 1e-12, VALEN),
     Constant("VALEN", "width of the decoder at 600 features", 512, OURS),
     Constant("KM", "addition to the largest squared distance", 1e-7, PYLDL),
+    Constant("RF and BR-RF", "features tried at each split of 100", 10, f"{SCIKIT}: the root"),
+    Constant("RF and BR-RF", "threshold of the score", 0.5, "Breiman, Machine Learning 2001: the majority"),
+    Constant("HGB", "share of the rows held out of 10001", 0.0, "ours: all rows train; scikit-learn's is .1"),
+    Constant("HGB", "bins of a feature", 255, SCIKIT),
+    Constant("BRkNN", "threshold of the share", 0.5, "Spyromitros et al., SETN 2008: the majority"),
+    Constant("Prototypes", "threshold of the logit", 0.0, "Snell et al., NeurIPS 2017, eq. 2: the nearer prototype"),
+    Constant("Prototypes", "score of a label without positives", -4.0, "ours: the bound of the score"),
     Constant("GLLE", "kernel at the mean distance", 0.6065306597126334, f"{GLLE}: exp(-1/2)"),
     *MU,
     *LAMBDA,

@@ -219,6 +219,29 @@ def glle_kernel() -> float:
     return float(method.kernel_and_laplacian(split.x)[0][0, 1])
 
 
+def threshold_of(*names: str) -> float:
+    (threshold,) = {methods.method_class(name).decision_threshold for name in names}
+    return threshold
+
+
+def forest_features() -> int:
+    split = random_split(40, 100, 3, seed=0)
+    forests = [fitted("RF", split, trees=1).forest, *fitted("BR-RF", split, trees=1).forests.learners]
+    (found,) = {forest.estimators_[0].max_features_ for forest in forests}
+    return found
+
+
+def boosted(rows: int) -> Any:
+    """The ensemble of one of two labels."""
+    return fitted("HGB", random_split(rows, 2, 2, seed=0), iterations=1).ensembles.learners[0]
+
+
+def lowest_prototype_score() -> float:
+    split = random_split(80, 5, 7, seed=0)
+    split.y[:, 2] = 0
+    return float(fitted("Prototypes", split).scores(split.x)[0, 2])
+
+
 def published_mu(dataset: str) -> float:
     (mu,) = {methods.create(name, problem([1.0, 2.0], dataset)).mu.item() for name in ("R-FL", "DB")}  # type: ignore[union-attr]
     return mu
@@ -281,6 +304,13 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ),
     ("KM", "addition to the largest squared distance"): kernel_membership_floor,
     ("GLLE", "kernel at the mean distance"): glle_kernel,
+    ("RF and BR-RF", "features tried at each split of 100"): forest_features,
+    ("RF and BR-RF", "threshold of the score"): lambda: threshold_of("RF", "BR-RF"),
+    ("HGB", "share of the rows held out of 10001"): lambda: float(boosted(10001).do_early_stopping_),
+    ("HGB", "bins of a feature"): lambda: boosted(80).max_bins,
+    ("BRkNN", "threshold of the share"): lambda: threshold_of("BRkNN"),
+    ("Prototypes", "threshold of the logit"): lambda: threshold_of("Prototypes"),
+    ("Prototypes", "score of a label without positives"): lowest_prototype_score,
 }
 
 
