@@ -73,6 +73,14 @@ ASYMMETRIC_OPTIONS = [
     ("gamma_negative", 4.0, ASL),
     ("probability_margin", 0.05, ASL),
 ]
+POLYNOMIAL_OPTIONS = [
+    ("gamma_positive", 0.0, APL),
+    ("gamma_negative", 4.0, APL),
+    ("probability_margin", 0.05, APL),
+    ("positive_linear", 1.0, f"{APL}: the first epsilon of the positives"),
+    ("positive_quadratic", -2.5, f"{APL}: the second epsilon of the positives"),
+    ("negative_linear", 0.0, f"{APL}: the epsilon of the negatives"),
+]
 TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN")
 FLEM_NAMES = ("FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I", "FLEM-II")
 
@@ -157,12 +165,7 @@ DEFAULTS = [
     *[Default(name, *row) for name in TWO_STAGE for row in SECOND_STAGE],
     # Losses on wholly known labels, which the paper does not compare.
     *[Default(name, *row) for name in ("ASL", "ASL .8") for row in ASYMMETRIC_OPTIONS],
-    Default("APL", "gamma_positive", 0.0, APL),
-    Default("APL", "gamma_negative", 4.0, APL),
-    Default("APL", "probability_margin", 0.05, APL),
-    Default("APL", "positive_linear", 1.0, f"{APL}: the first epsilon of the positives"),
-    Default("APL", "positive_quadratic", -2.5, f"{APL}: the second epsilon of the positives"),
-    Default("APL", "negative_linear", 0.0, f"{APL}: the epsilon of the negatives"),
+    *[Default(name, *row) for name in ("APL", "APL .8") for row in POLYNOMIAL_OPTIONS],
     Default("Hill", "gamma", 2.0, HILL),
     Default("Hill", "margin", 1.0, HILL),
     Default("Hill", "negative_offset", 1.5, f"{HILL}: lambda"),
@@ -199,9 +202,12 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
         ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     ),
     "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
-    "APL": (
-        {"positive_linear": [0.0, 1.0], "positive_quadratic": [-2.5, 0.0]},
-        "ours: with and without each term; the paper sets them by task",
+    **dict.fromkeys(
+        ("APL", "APL .8"),
+        (
+            {"positive_linear": [0.0, 1.0], "positive_quadratic": [-2.5, 0.0]},
+            "ours: with and without each term, which the paper sets by task",
+        ),
     ),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
@@ -234,6 +240,7 @@ CONSTANTS = [
     Constant("every linear classifier", "initial bias", 0.0, FLEM_TEMPLATE),
     Constant("every linear classifier", "threshold of its logits", 0.0, "ailearn-ml/FLEM, utils/metrics.py"),
     Constant("ASL .8", "threshold of its logits", 1.3862943611198906, f"{ASL}: --thre .8, of probabilities"),
+    Constant("APL .8", "threshold of its logits", 1.3862943611198906, "ours: ASL's"),
     Constant("ASL and APL", "least probability in the logarithm", 1e-8, f"{ASL}; {APL}"),
     Constant("CB", "mean of the weights", 1.0, f"{CUI}, section 4"),
     Constant("CB", "least n_j", 1, "ours: n_j = 0 divides by zero"),

@@ -27,9 +27,11 @@ def test_negatives_below_the_margin_have_no_gradient_at_all() -> None:
     assert (gradient[0, 2:] > 0).all()
 
 
-def test_the_second_name_differs_in_its_threshold_alone() -> None:
-    at_half, higher = methods.method_class("ASL"), methods.method_class("ASL .8")
-    assert at_half.decision_threshold == 0
+@pytest.mark.parametrize("name", ["ASL", "APL"])
+def test_the_second_name_differs_in_its_threshold_alone(name: str) -> None:
+    plain, higher = methods.method_class(name), methods.method_class(f"{name} .8")
+    assert plain.decision_threshold == 0
     assert torch.sigmoid(double(higher.decision_threshold)).item() == pytest.approx(0.8, abs=1e-15)
-    assert methods.info("ASL").defaults == methods.info("ASL .8").defaults
-    assert higher.objective is at_half.objective  # type: ignore[union-attr]
+    assert methods.info(name).defaults == methods.info(f"{name} .8").defaults
+    assert methods.info(name).grid == methods.info(f"{name} .8").grid
+    assert issubclass(higher, plain)

@@ -145,6 +145,7 @@ GRADIENTS: dict[str, Callable[[Given, SimpleNamespace], Array]] = {
     "ASL": asymmetric,
     "ASL .8": asymmetric,
     "APL": asymmetric_polynomial,
+    "APL .8": asymmetric_polynomial,
     "Hill": hill,
     "SPLC": self_paced_correction,
 }

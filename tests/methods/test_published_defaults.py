@@ -246,6 +246,7 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("every linear classifier", "initial bias"): lambda: float(classifier().bias.detach().abs().max()),
     ("every linear classifier", "threshold of its logits"): thresholds_of_logits,
     ("ASL .8", "threshold of its logits"): lambda: methods.method_class("ASL .8").decision_threshold,
+    ("APL .8", "threshold of its logits"): lambda: methods.method_class("APL .8").decision_threshold,
     ("ASL and APL", "least probability in the logarithm"): least_probability,
     ("CB", "mean of the weights"): lambda: methods.create("CB", problem([1.0, 5.0, 100.0])).weight.mean().item(),  # type: ignore[union-attr]
     ("CB", "least n_j"): lambda: class_balanced_count(0.0),
