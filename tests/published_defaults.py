@@ -198,17 +198,17 @@ DEFAULTS = [
 
 GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
     **dict.fromkeys(
-        ("FLEM-S", "FLEM-T", "FLEM-D"),
-        ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
-    ),
-    "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
-    **dict.fromkeys(
         ("APL", "APL .8"),
         (
             {"positive_linear": [0.0, 1.0], "positive_quadratic": [-2.5, 0.0]},
             "ours: with and without each term, which the paper sets by task",
         ),
     ),
+    **dict.fromkeys(
+        ("FLEM-S", "FLEM-T", "FLEM-D"),
+        ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
+    ),
+    "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
 """Grids searched on validation data; methods that are not named have one point."""
