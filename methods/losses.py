@@ -51,3 +51,17 @@ def negative_tolerant_bias(positives: Tensor, rows: int, kappa: Tensor) -> Tenso
     """[c] nu_j = -kappa log(N/n_j - 1) (Wu et al. 2020, eq. 9); n_j is kept within [1, N-1]."""
     n = positives.clamp(1, rows - 1)
     return -kappa * torch.log((rows - n) / n)
+
+
+def shifted_probability(z: Tensor, y: Tensor, margin: Tensor) -> Tensor:
+    """Probability given to the truth, to a negative with a margin: p where y=1, min(1 - p + m, 1) where y=0.
+
+    The asymmetric probability shifting of Ridnik et al. 2021; at least 1e-8, as their release has it in its logarithms.
+    """
+    p_t = torch.sigmoid(torch.where(y > 0, z, -z))  # 1 - p without cancellation
+    return (p_t + margin * (1 - y)).clamp(1e-8, 1)
+
+
+def asymmetric_weight(p_t: Tensor, y: Tensor, gamma_positive: Tensor, gamma_negative: Tensor) -> Tensor:
+    """(1 - p_t)^gamma with a gamma of the positives and one of the negatives; a constant, as the release has it."""
+    return (1 - p_t.detach()).pow(torch.where(y > 0, gamma_positive, gamma_negative))

@@ -46,6 +46,9 @@ TSOUMAKAS = "Tsoumakas et al., TKDE 2011"
 GLLE = "Xu, Tao, Geng, IJCAI 2018 (palm-ml/GLLE)"
 PYLDL = "PyLDL 0.1.2"
 AMSVR = "palm-ml/LEVI, amsvr.m"
+ASL = "Ridnik et al., ICCV 2021 (Alibaba-MIIL/ASL)"
+APL = "Huang et al., ICASSP 2023 (LUMIA-Group/APL)"
+HILL = "Zhang et al., arXiv 2021 (xinyu1205/robust-loss-mlml)"
 OURS = "ours: no source gives one"
 DEMSAR = "Demšar, JMLR 2006"
 SCIKIT = "scikit-learn 1.9.1's default"
@@ -65,6 +68,19 @@ FLEM_OPTIONS = [
     ("threshold", 0.0, f"{FLEM_CODE}; epsilon of eq. 5"),
     ("interaction", "official", f"{FLEM_CODE} since June 2022"),
     ("hidden", 128, FLEM_CODE),
+]
+ASYMMETRIC_OPTIONS = [
+    ("gamma_positive", 0.0, f"{ASL}, train.py; its class has 1"),
+    ("gamma_negative", 4.0, ASL),
+    ("probability_margin", 0.05, ASL),
+]
+POLYNOMIAL_OPTIONS = [
+    ("gamma_positive", 0.0, APL),
+    ("gamma_negative", 4.0, APL),
+    ("probability_margin", 0.05, APL),
+    ("positive_linear", 1.0, f"{APL}: the first epsilon of the positives"),
+    ("positive_quadratic", -2.5, f"{APL}: the second epsilon of the positives"),
+    ("negative_linear", 0.0, f"{APL}: the epsilon of the negatives"),
 ]
 TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN")
 FORESTS = ("RF", "BR-RF")
@@ -150,8 +166,15 @@ DEFAULTS = [
     Default("GLLE", "iterations", 300, GLLE),
     *[Default(name, *row) for name in TWO_STAGE for row in SECOND_STAGE],
     # Losses on wholly known labels, which the paper does not compare.
-    #
-    #
+    *[Default(name, *row) for name in ("ASL", "ASL .8") for row in ASYMMETRIC_OPTIONS],
+    *[Default(name, *row) for name in ("APL", "APL .8") for row in POLYNOMIAL_OPTIONS],
+    Default("Hill", "gamma", 2.0, HILL),
+    Default("Hill", "margin", 1.0, HILL),
+    Default("Hill", "negative_offset", 1.5, f"{HILL}: lambda"),
+    Default("SPLC", "gamma", 2.0, HILL),
+    Default("SPLC", "margin", 1.0, HILL),
+    Default("SPLC", "threshold", 0.6, f"{HILL}: tau"),
+    Default("SPLC", "change_epoch", 2, f"{HILL}: 1, of epochs that count from 0"),
     # Two-way loss, label smoothing, assume negative, expected positives.
     #
     #
@@ -183,6 +206,13 @@ DEFAULTS = [
 ]
 
 GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
+    **dict.fromkeys(
+        ("APL", "APL .8"),
+        (
+            {"positive_linear": [0.0, 1.0], "positive_quadratic": [-2.5, 0.0]},
+            "ours: with and without each term, which the paper sets by task",
+        ),
+    ),
     **dict.fromkeys(
         ("FLEM-S", "FLEM-T", "FLEM-D"),
         ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
@@ -218,6 +248,9 @@ CONSTANTS = [
     ),
     Constant("every linear classifier", "initial bias", 0.0, FLEM_TEMPLATE),
     Constant("every linear classifier", "threshold of its logits", 0.0, "ailearn-ml/FLEM, utils/metrics.py"),
+    Constant("ASL .8", "threshold of its logits", 1.3862943611198906, f"{ASL}: --thre .8, of probabilities"),
+    Constant("APL .8", "threshold of its logits", 1.3862943611198906, "ours: ASL's"),
+    Constant("ASL and APL", "least probability in the logarithm", 1e-8, f"{ASL}; {APL}"),
     Constant("CB", "mean of the weights", 1.0, f"{CUI}, section 4"),
     Constant("CB", "least n_j", 1, "ours: n_j = 0 divides by zero"),
     Constant("CB", "weight of a row without positives, average_w", 1.0, "ours: the released code has NaN"),

@@ -84,7 +84,10 @@ def test_learns_something(name: str) -> None:
     data = Prepared(problem_of(splits["train"]), splits)
     points = recipe(Variant(name=name, base=name)).points[:4]
     if methods.info(name).gradient:
-        fitted = fit_linear(name, points, data, Protocol(epochs=60, batch_size=16, stack=16, precision="float64"), 0)
+        protocol = Protocol(
+            epochs=60, batch_size=16, stack=16, precision="float64", selection="ranking", select_every=10
+        )
+        fitted = fit_linear(name, points, data, protocol, 0)
     else:
         fitted = fit_method(name, points, data, 0)
     validation = splits["val"]

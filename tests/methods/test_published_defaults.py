@@ -75,8 +75,18 @@ def classifier() -> nn.Linear:
 
 
 def thresholds_of_logits() -> float:
-    (threshold,) = {methods.method_class(name).decision_threshold for name in BUILT_IN if methods.info(name).gradient}
+    own = {row.where for row in CONSTANTS if row.name == "threshold of its logits"}
+    others = [name for name in BUILT_IN if methods.info(name).gradient and name not in own]
+    (threshold,) = {methods.method_class(name).decision_threshold for name in others}
     return threshold
+
+
+def least_probability() -> float:
+    """From the loss on a positive whose probability is nearly 0."""
+    batch = Batch(double([0.0]), double([1.0]), double([-1e3]))
+    plain = made("APL", positive_linear=0.0, positive_quadratic=0.0)
+    (loss,) = {float(method.double().objective(batch)) for method in (made("ASL"), plain)}
+    return math.exp(-loss)
 
 
 def class_balanced_count(n: float) -> float:
@@ -258,6 +268,9 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ),
     ("every linear classifier", "initial bias"): lambda: float(classifier().bias.detach().abs().max()),
     ("every linear classifier", "threshold of its logits"): thresholds_of_logits,
+    ("ASL .8", "threshold of its logits"): lambda: methods.method_class("ASL .8").decision_threshold,
+    ("APL .8", "threshold of its logits"): lambda: methods.method_class("APL .8").decision_threshold,
+    ("ASL and APL", "least probability in the logarithm"): least_probability,
     ("CB", "mean of the weights"): lambda: methods.create("CB", problem([1.0, 5.0, 100.0])).weight.mean().item(),  # type: ignore[union-attr]
     ("CB", "least n_j"): lambda: class_balanced_count(0.0),
     ("CB", "weight of a row without positives, average_w"): weight_of_an_empty_row,
