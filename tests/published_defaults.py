@@ -68,6 +68,10 @@ FLEM_OPTIONS = [
 TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN")
 FLEM_NAMES = ("FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I", "FLEM-II")
 
+KOBAYASHI = "Kobayashi, CVPR 2023 (tk1980/TwoWayMultiLabelLoss, utils/criterion.py)"
+COLE = "Cole et al., CVPR 2021 (elijahcole/single-positive-multi-label, losses.py)"
+SMOOTHING_GRID = [0.05, 0.1]
+
 WITHOUT_OPTIONS = ("BCE", "BS")
 
 DEFAULTS = [
@@ -151,8 +155,11 @@ DEFAULTS = [
     #
     #
     # Two-way loss, label smoothing, assume negative, expected positives.
-    #
-    #
+    Default("Two-way", "positive_temperature", 4.0, KOBAYASHI),
+    Default("Two-way", "negative_temperature", 1.0, KOBAYASHI),
+    *[Default(name, "smoothing", 0.1, COLE) for name in ("BCE-LS", "AN-LS")],
+    *[Default(name, "epsilon", 1e-5, COLE) for name in ("BCE-LS", "AN-LS", "WAN", "IU", "EPR")],
+    Default("EPR", "positives_per_row", None, "ours: validation's; Cole et al. count the training rows' whole labels"),
     # ROLE, large loss.
     #
     #
@@ -179,6 +186,9 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
         ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     ),
     "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
+    **dict.fromkeys(
+        ("BCE-LS", "AN-LS"), ({"smoothing": SMOOTHING_GRID}, f"{COLE} has .1, which its paper halves for two classes")
+    ),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
 """Grids searched on validation data; methods that are not named have one point."""
@@ -241,6 +251,10 @@ CONSTANTS = [
     Constant("VALEN", "width of the decoder at 600 features", 512, OURS),
     Constant("KM", "addition to the largest squared distance", 1e-7, PYLDL),
     Constant("GLLE", "kernel at the mean distance", 0.6065306597126334, f"{GLLE}: exp(-1/2)"),
+    Constant("WAN", "weight of a negative label among 5", 0.25, f"{COLE}: 1 / (c - 1)"),
+    Constant("WAN", "weight of the negatives of a single label", 1.0, "ours: 1 / (c - 1) has no value"),
+    Constant("Two-way", "loss of a batch without positives", 0.0, "ours: the released code has NaN"),
+    Constant("Two-way", "loss of a full row", 0.0, f"{KOBAYASHI}: a sum of none, there e^-100"),
     *MU,
     *LAMBDA,
 ]

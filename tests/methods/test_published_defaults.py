@@ -219,6 +219,21 @@ def glle_kernel() -> float:
     return float(method.kernel_and_laplacian(split.x)[0][0, 1])
 
 
+def weight_of_negatives(labels: int) -> float:
+    """Loss at one label's probability .5 without a positive, over that with positives alone."""
+    method = methods.create("WAN", problem([1.0] * labels), epsilon=0.0)
+    assert isinstance(method, methods.method_class("WAN"))
+    z, y = torch.zeros(1, labels).double(), torch.ones(1, labels).double()
+    return float(method.objective(Batch(z, 0 * y, z)) / method.objective(Batch(z, y, z)))
+
+
+def two_way_loss(row: list[float]) -> float:
+    method = methods.create("Two-way", problem([1.0] * len(row)))
+    assert isinstance(method, methods.method_class("Two-way"))
+    y = double(row, row)
+    return float(method.double().objective(Batch(y, y, 3 * y)))
+
+
 def published_mu(dataset: str) -> float:
     (mu,) = {methods.create(name, problem([1.0, 2.0], dataset)).mu.item() for name in ("R-FL", "DB")}  # type: ignore[union-attr]
     return mu
@@ -281,6 +296,10 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ),
     ("KM", "addition to the largest squared distance"): kernel_membership_floor,
     ("GLLE", "kernel at the mean distance"): glle_kernel,
+    ("WAN", "weight of a negative label among 5"): lambda: weight_of_negatives(5),
+    ("WAN", "weight of the negatives of a single label"): lambda: weight_of_negatives(1),
+    ("Two-way", "loss of a batch without positives"): lambda: two_way_loss([0.0, 0.0]),
+    ("Two-way", "loss of a full row"): lambda: two_way_loss([1.0, 1.0]),
 }
 
 
