@@ -173,10 +173,11 @@ def artifacts_of(
     if "model" in keep and chosen.parameters:
         from safetensors.torch import save
 
-        # Of a linear classifier the parameters say it all.
-        about = {"classifier": msgspec.json.encode(chosen.backbone).decode()} if chosen.backbone != LINEAR else None
+        # Of a linear classifier that decides at 0 the parameters say it all.
+        about = {"classifier": msgspec.json.encode(chosen.backbone).decode()} if chosen.backbone != LINEAR else {}
+        about |= {"threshold": repr(chosen.threshold)} if chosen.threshold else {}
         tensors = {name: value.cpu().contiguous() for name, value in chosen.parameters.items()}
-        files["model.safetensors"] = save(tensors, about)
+        files["model.safetensors"] = save(tensors, about or None)
     if "distributions" in keep and (degrees := chosen.distribution()) is not None:
         train = prepared.splits["train"]
         files[artifacts.DISTRIBUTIONS] = artifacts.encode_distribution(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import ClassVar
 
@@ -176,7 +177,9 @@ def test_a_record_has_one_threshold_throughout() -> None:
     assert kept.val is not None
     decide = rule_named("global")(kept.val.y, kept.val.scores, "micro-f1", 0.0)
     assert np.array_equal(decide(kept.scores), kept.scores > kept.threshold)
-    assert artifacts_of(["scores"], dataset, data, kept, chosen)
+    file = artifacts_of(["model"], dataset, data, kept, chosen)["model.safetensors"]
+    about = json.loads(file[8 : 8 + int.from_bytes(file[:8], "little")])["__metadata__"]
+    assert float(about["threshold"]) == chosen.threshold
 
 
 @pytest.mark.parametrize("validation", [None, 0.25])
