@@ -41,11 +41,13 @@ class AssumeNegativeSmoothed(LinearMethod):
     epsilon=1e-5,
 )
 class WeakAssumeNegative(LinearMethod):
-    """Mean of -y log(p + epsilon) - (1-y) log(1 - p + epsilon) / (c - 1): as if each row had one positive label.
+    """Mean of w [-y log(p + epsilon) - (1-y) log(1 - p + epsilon)], w = 1 / (c - 1) of unknown labels, 1 of known ones.
 
-    "Negative" are negative and unknown labels alike; of one label the weight is 1. The gradient at the logits is
-    p (1-p) [(1-y) / ((c - 1)(1 - p + epsilon)) - y / (p + epsilon)], divided by their number. Options: ``epsilon``, 0
-    for the logarithms as they are.
+    So the unknown labels of a row weigh as much as its one known label; where all are known this is IU. The gradient at
+    a logit is w p (1-p) [(1-y) / (1 - p + epsilon) - y / (p + epsilon)], divided by the number of labels. Options:
+    ``epsilon``, 0 for the logarithms as they are.
+
+    Departs from the release: it takes a known negative label for an unknown one.
     """
 
     epsilon: Tensor
@@ -55,5 +57,7 @@ class WeakAssumeNegative(LinearMethod):
         self.weight = 1 / max(1, problem.n_labels - 1)
 
     def objective(self, batch: Batch) -> Tensor:
-        true = torch.sigmoid(torch.where(batch.y > 0, batch.z, -batch.z))
-        return ((batch.y + self.weight * (1 - batch.y)) * negative_log(true, self.epsilon)).mean()
+        losses = negative_log(torch.sigmoid(torch.where(batch.y > 0, batch.z, -batch.z)), self.epsilon)
+        if batch.observed is not None:
+            losses = (batch.observed + self.weight * (1 - batch.observed)) * losses
+        return losses.mean()

@@ -26,8 +26,8 @@ class ExpectedPositives(LinearMethod):
     for the logarithms as they are. The gradient of the second term at a logit is 2 (mean row sum of p - k) p (1-p) /
     (B c^2), that of the first one is binary cross-entropy's.
 
-    Departs from the release: it takes k from the training rows' whole labels, and known negative labels for unknown
-    ones.
+    Departs from the release: it takes k from the training rows' whole labels, and a known negative label for an unknown
+    one.
     """
 
     positives_per_row: Tensor

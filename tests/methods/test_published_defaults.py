@@ -219,12 +219,13 @@ def glle_kernel() -> float:
     return float(method.kernel_and_laplacian(split.x)[0][0, 1])
 
 
-def weight_of_negatives(labels: int) -> float:
-    """Loss at one label's probability .5 without a positive, over that with positives alone."""
+def weight_of_unknown(labels: int) -> float:
+    """Loss at probabilities of .5 where nothing is known, over that where all is."""
     method = methods.create("WAN", problem([1.0] * labels), epsilon=0.0)
     assert isinstance(method, methods.method_class("WAN"))
-    z, y = torch.zeros(1, labels).double(), torch.ones(1, labels).double()
-    return float(method.objective(Batch(z, 0 * y, z)) / method.objective(Batch(z, y, z)))
+    zeros = torch.zeros(1, labels).double()
+    unknown = Batch(zeros, zeros, zeros, {"observed": zeros})
+    return float(method.objective(unknown) / method.objective(Batch(zeros, zeros, zeros)))
 
 
 def two_way_loss(row: list[float]) -> float:
@@ -296,8 +297,8 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ),
     ("KM", "addition to the largest squared distance"): kernel_membership_floor,
     ("GLLE", "kernel at the mean distance"): glle_kernel,
-    ("WAN", "weight of a negative label among 5"): lambda: weight_of_negatives(5),
-    ("WAN", "weight of the negatives of a single label"): lambda: weight_of_negatives(1),
+    ("WAN", "weight of an unknown label among 5"): lambda: weight_of_unknown(5),
+    ("WAN", "weight of an unknown label where there is one"): lambda: weight_of_unknown(1),
     ("Two-way", "loss of a batch without positives"): lambda: two_way_loss([0.0, 0.0]),
     ("Two-way", "loss of a full row"): lambda: two_way_loss([1.0, 1.0]),
 }
