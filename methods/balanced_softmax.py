@@ -17,7 +17,8 @@ from bench.methods.api import Batch, LinearMethod, register
 class BalancedSoftmax(LinearMethod):
     """Mean over rows of log(1 + sum_{y=0} e^z) + log(1 + sum_{y=1} e^-z); the threshold at 0 is built in.
 
-    Labels that are not known are in neither sum.
+    Labels that are not known are in neither sum; where positive ones alone are known, nothing is learnt but to predict
+    every label.
     """
 
     def objective(self, batch: Batch) -> Tensor:

@@ -27,10 +27,14 @@ class TwoWay(LinearMethod):
     l = softplus(P + Q), P = T_p log sum_{y=1} e^{-z / T_p}, Q = T_n log sum_{y=0} e^{z / T_n}, sums over the row or
     column: no positive's logit is to be lower than a negative's. A constant added to all logits changes nothing, so
     that one threshold for all labels is fitted on validation data. Unknown labels are in neither sum, and a row
-    or column without negatives has l = 0. Options: ``positive_temperature``, T_p; ``negative_temperature``, T_n.
+    or column without negatives has l = 0: where positive labels alone are known, nothing is learnt. Options:
+    ``positive_temperature``, T_p; ``negative_temperature``, T_n.
 
     The gradient of one l is sigmoid(P + Q) times -softmax(-z / T_p) on the positives and softmax(z / T_n) on the
     negatives; they sum to 0.
+
+    Departs from the release: it takes unknown labels for negative ones, and has no value for a batch without
+    positives, which is 0 here.
     """
 
     positive_temperature: Tensor
