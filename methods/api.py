@@ -128,6 +128,9 @@ class LinearMethod(nn.Module):
 
     decision_threshold: float = 0.0
     """A label is predicted where its score exceeds this."""
+    fits_threshold: ClassVar[bool] = False
+    """True: one threshold for all labels, the one of largest micro-F1 on the validation rows (on the training rows
+    where there are none), in place of ``decision_threshold``; of equally good ones the nearest to that is taken."""
     stackable: bool = True
     """False: train the models of a grid one by one, without vmap."""
     shared_defaults: ClassVar[Mapping[str, Any]] = {}

@@ -22,6 +22,23 @@ def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(z, y, reduction="none")
 
 
+def negative_log(p: Tensor, epsilon: Tensor | float) -> Tensor:
+    """-log(p + epsilon), elementwise: bounded by -log(epsilon), and its gradient in p by 1 / epsilon.
+
+    Finite at epsilon = 0 too: below the dtype's smallest normal number it is constant.
+    """
+    return -torch.log((p + epsilon).clamp(min=torch.finfo(p.dtype).tiny))
+
+
+def smoothed_cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor, epsilon: Tensor) -> Tensor:
+    """-t log(p + epsilon) - (1-t) log(1 - p + epsilon), t = 1 - smoothing of positives and smoothing of others.
+
+    Elementwise. Its gradient in z is p (1-p) [(1-t) / (1 - p + epsilon) - t / (p + epsilon)].
+    """
+    target = torch.where(y > 0, 1 - smoothing, smoothing)
+    return target * negative_log(z.sigmoid(), epsilon) + (1 - target) * negative_log((-z).sigmoid(), epsilon)
+
+
 def focal_modulation(z: Tensor, y: Tensor, gamma: Tensor) -> Tensor:
     """(1 - p_t)^gamma with p_t the probability given to the truth; gradients flow through it (Lin et al., eq. 4)."""
     miss = torch.sigmoid(torch.where(y > 0, -z, z))  # 1 - p_t without cancellation

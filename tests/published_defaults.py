@@ -87,6 +87,10 @@ FORESTS = ("RF", "BR-RF")
 FLEM_NAMES = ("FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I", "FLEM-II")
 
 WITHOUT_OPTIONS = ("BCE", "BS", "Prototypes")
+KOBAYASHI = "Kobayashi, CVPR 2023 (tk1980/TwoWayMultiLabelLoss, utils/criterion.py)"
+COLE = "Cole et al., CVPR 2021 (elijahcole/single-positive-multi-label, losses.py)"
+SMOOTHING_GRID = [0.05, 0.1]
+
 
 DEFAULTS = [
     Default("FL", "gamma", 2.0, FOCAL),
@@ -176,8 +180,11 @@ DEFAULTS = [
     Default("SPLC", "threshold", 0.6, f"{HILL}: tau"),
     Default("SPLC", "change_epoch", 2, f"{HILL}: 1, of epochs that count from 0"),
     # Two-way loss, label smoothing, assume negative, expected positives.
-    #
-    #
+    Default("Two-way", "positive_temperature", 4.0, KOBAYASHI),
+    Default("Two-way", "negative_temperature", 1.0, KOBAYASHI),
+    *[Default(name, "smoothing", 0.1, COLE) for name in ("BCE-LS", "AN-LS")],
+    *[Default(name, "epsilon", 1e-5, COLE) for name in ("BCE-LS", "AN-LS", "WAN", "IU", "EPR")],
+    Default("EPR", "positives_per_row", None, "ours: validation's; Cole et al. count the training rows' whole labels"),
     # ROLE, large loss.
     #
     #
@@ -218,6 +225,9 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
         ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     ),
     "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
+    **dict.fromkeys(
+        ("BCE-LS", "AN-LS"), ({"smoothing": SMOOTHING_GRID}, f"{COLE} has .1, which its paper halves for two classes")
+    ),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
 """Grids searched on validation data; methods that are not named have one point."""
@@ -290,6 +300,10 @@ CONSTANTS = [
     Constant("Prototypes", "threshold of the logit", 0.0, "Snell et al., NeurIPS 2017, eq. 2: the nearer prototype"),
     Constant("Prototypes", "score of a label without positives", -4.0, "ours: the bound of the score"),
     Constant("GLLE", "kernel at the mean distance", 0.6065306597126334, f"{GLLE}: exp(-1/2)"),
+    Constant("WAN", "weight of an unknown label among 5", 0.25, f"{COLE}: 1 / (c - 1)"),
+    Constant("WAN", "weight of an unknown label where there is one", 1.0, "ours: 1 / (c - 1) has no value"),
+    Constant("Two-way", "loss of a batch without positives", 0.0, "ours: the released code has NaN"),
+    Constant("Two-way", "loss of a full row", 0.0, f"{KOBAYASHI}: a sum of none, there e^-100"),
     *MU,
     *LAMBDA,
 ]

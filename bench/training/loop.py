@@ -117,7 +117,8 @@ def train(
     evaluation = None
     if validation is not None:
         classifier = copy.deepcopy(modules[0].classifier).eval()
-        evaluation = _Validation(validation, modules[0].decision_threshold, known, options, classifier)
+        threshold, fitted = modules[0].decision_threshold, modules[0].fits_threshold
+        evaluation = _Validation(validation, threshold, known, options, classifier, fitted)
     return _Training(step, evaluation, Streams(seed, "classifier")).run(options, batches, hooks)
 
 
@@ -172,15 +173,22 @@ class _Validation:
     options: LoopOptions
     classifier: nn.Module
     """One like those of the stack, in evaluation mode."""
+    fitted: bool
+    """True: each model's threshold is fitted on these rows, anew in every epoch."""
 
     def losses(self, parameters: dict[str, Tensor], alive: Tensor, epoch: int) -> dict[str, Tensor]:
         """{metric: [K] float64}, lower is better, of Hamming loss and of the others that are due in this epoch."""
-        found = {HAMMING: stacked_hamming(parameters, self.split, self.threshold, self.classifier)}
-        others = [option for option in self.options.criteria if option != HAMMING]
-        if others and (epoch % self.options.select_every == 0 or epoch == self.options.epochs):
+        due = epoch % self.options.select_every == 0 or epoch == self.options.epochs
+        wanted = [option for option in self.options.criteria if option != HAMMING] if due else []
+        found = {}
+        if self.fitted:
+            wanted = [HAMMING, *wanted]
+        else:
+            found = {HAMMING: stacked_hamming(parameters, self.split, self.threshold, self.classifier)}
+        if wanted:
             considered = alive.tolist()
             found |= stacked_losses(
-                parameters, self.split, self.threshold, others, considered, self.training, self.classifier
+                parameters, self.split, self.threshold, wanted, considered, self.training, self.classifier, self.fitted
             )
         return {option: losses.masked_fill(~alive, torch.inf) for option, losses in found.items()}
 

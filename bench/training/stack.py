@@ -28,6 +28,7 @@ from bench.metrics.catalogue import as_loss, metric_named
 from bench.metrics.evaluation import Evaluation, TrainingLabels
 from bench.metrics.measuring import measured
 from bench.training.recording import record
+from bench.training.threshold import fitted_threshold
 
 CALLS_BEFORE_RECORDING = 3
 """Recording costs as much as five to fifteen steps: the smaller they are, the more."""
@@ -129,10 +130,11 @@ def stacked_losses(
     considered: Sequence[bool],
     training: TrainingLabels | None = None,
     classifier: nn.Module | None = None,
+    fitted: bool = False,
 ) -> dict[str, Tensor]:
     """{metric: [K] float64} of K classifiers (linear ones where none is given), lower is better: the numbers that a
     record has of them, from the scores [N, c] of one model at a time. Infinite where a score is, and of models not
-    ``considered``.
+    ``considered``. ``fitted``: each model decides at the threshold fitted on these rows.
 
     Raises
     ------
@@ -144,7 +146,8 @@ def stacked_losses(
         own = {name: value[k].detach() for name, value in parameters.items() if name.startswith("classifier.")}
         scores = single_logits(classifier, own, split.x)
         if scores.isfinite().all():
-            values = measured(Evaluation(split.y, scores, threshold, training=training), metrics)
+            cut = fitted_threshold(split.y, scores, threshold) if fitted else threshold
+            values = measured(Evaluation(split.y, scores, cut, training=training), metrics)
             losses = [as_loss(metric, values[metric.key]) for metric in metrics]
             found[:, k] = torch.tensor(losses, dtype=torch.float64)
     return dict(zip(options, found.to(split.x.device), strict=True))

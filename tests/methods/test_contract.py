@@ -74,7 +74,7 @@ def test_scores_are_finite_of_the_right_shape_and_repeatable(name: str) -> None:
     assert scores.shape == (20, 5)
     assert torch.isfinite(scores).all()
     assert torch.equal(scores, second.candidates[0].scores(data.splits["test"].x))
-    assert isinstance(first.threshold, float)
+    assert isinstance(first.candidates[0].threshold, float)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -92,7 +92,7 @@ def test_learns_something(name: str) -> None:
         fitted = fit_method(name, points, data, 0)
     validation = splits["val"]
     chosen = select(
-        [evaluate(validation.y, candidate.scores(validation.x), fitted.threshold) for candidate in fitted.candidates],
+        [evaluate(validation.y, one.scores(validation.x), one.threshold) for one in fitted.candidates],
         [True] * len(points),
     )
     test = splits["test"]

@@ -97,8 +97,8 @@ def distribution_balanced(given: Given, o: SimpleNamespace) -> Array:
 
 
 def balanced_softmax(given: Given, o: SimpleNamespace) -> Array:
-    """e^z / (1 + sum_{y=0} e^z) where y = 0, -e^-z / (1 + sum_{y=1} e^-z) where y = 1."""
-    negative, positive = (1 - given.y) * np.exp(given.z), given.y * np.exp(-given.z)
+    """e^z / (1 + sum_{y=0} e^z) where y = 0, -e^-z / (1 + sum_{y=1} e^-z) where y = 1, 0 where y is not known."""
+    negative, positive = (given.m - given.y) * np.exp(given.z), given.y * np.exp(-given.z)
     share = negative / (1 + negative.sum(1, keepdims=True)) - positive / (1 + positive.sum(1, keepdims=True))
     return share / len(given.y)
 
@@ -135,6 +135,36 @@ def self_paced_correction(given: Given, o: SimpleNamespace) -> Array:
     return focal(given.z - o.margin * given.y, np.where(turned, 1.0, given.y), o.gamma) / given.y.size
 
 
+def smoothed(given: Given, o: SimpleNamespace) -> Array:
+    """p (1 - p) ((1 - t) / (1 - p + epsilon) - t / (p + epsilon)), t the smoothed label."""
+    t = np.where(given.y == 1, 1 - o.smoothing, o.smoothing)
+    p = given.p
+    return p * (1 - p) * ((1 - t) / (1 - p + o.epsilon) - t / (p + o.epsilon)) / given.y.size
+
+
+def two_way(given: Given, o: SimpleNamespace) -> Array:
+    """sigmoid(P + Q) times -softmax(-z / T_p) over a set's positives and softmax(z / T_n) over its known negatives.
+
+    The sets are the rows with a positive and the columns with one; each kind's terms are averaged over its sets.
+    """
+    found = np.zeros_like(given.z)
+    for turn in (np.asarray, np.transpose):
+        z, y, m, gradient = map(turn, (given.z, given.y, given.m, found))
+        sets = [i for i, row in enumerate(y) if row.any()]
+        for i in sets:
+            positive = y[i] * np.exp(-z[i] / o.positive_temperature)
+            negative = (m[i] - y[i]) * np.exp(z[i] / o.negative_temperature)
+            if negative.any():
+                of_positives = o.positive_temperature * np.log(positive.sum())
+                of_negatives = o.negative_temperature * np.log(negative.sum())
+                gradient[i] += (
+                    sigmoid(of_positives + of_negatives)
+                    * (negative / negative.sum() - positive / positive.sum())
+                    / len(sets)
+                )
+    return found
+
+
 GRADIENTS: dict[str, Callable[[Given, SimpleNamespace], Array]] = {
     "BCE": binary_cross_entropy,
     "FL": focal_loss,
@@ -148,6 +178,8 @@ GRADIENTS: dict[str, Callable[[Given, SimpleNamespace], Array]] = {
     "APL .8": asymmetric_polynomial,
     "Hill": hill,
     "SPLC": self_paced_correction,
+    "BCE-LS": smoothed,
+    "Two-way": two_way,
 }
 """{method: [B, c] its gradient at the logits}."""
 FURTHER: dict[str, list[dict[str, Any]]] = {

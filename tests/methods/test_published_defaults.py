@@ -252,6 +252,22 @@ def lowest_prototype_score() -> float:
     return float(fitted("Prototypes", split).scores(split.x)[0, 2])
 
 
+def weight_of_unknown(labels: int) -> float:
+    """Loss at probabilities of .5 where nothing is known, over that where all is."""
+    method = methods.create("WAN", problem([1.0] * labels), epsilon=0.0)
+    assert isinstance(method, methods.method_class("WAN"))
+    zeros = torch.zeros(1, labels).double()
+    unknown = Batch(zeros, zeros, zeros, {"observed": zeros})
+    return float(method.objective(unknown) / method.objective(Batch(zeros, zeros, zeros)))
+
+
+def two_way_loss(row: list[float]) -> float:
+    method = methods.create("Two-way", problem([1.0] * len(row)))
+    assert isinstance(method, methods.method_class("Two-way"))
+    y = double(row, row)
+    return float(method.double().objective(Batch(y, y, 3 * y)))
+
+
 def published_mu(dataset: str) -> float:
     (mu,) = {methods.create(name, problem([1.0, 2.0], dataset)).mu.item() for name in ("R-FL", "DB")}  # type: ignore[union-attr]
     return mu
@@ -324,6 +340,10 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("BRkNN", "threshold of the share"): lambda: threshold_of("BRkNN"),
     ("Prototypes", "threshold of the logit"): lambda: threshold_of("Prototypes"),
     ("Prototypes", "score of a label without positives"): lowest_prototype_score,
+    ("WAN", "weight of an unknown label among 5"): lambda: weight_of_unknown(5),
+    ("WAN", "weight of an unknown label where there is one"): lambda: weight_of_unknown(1),
+    ("Two-way", "loss of a batch without positives"): lambda: two_way_loss([0.0, 0.0]),
+    ("Two-way", "loss of a full row"): lambda: two_way_loss([1.0, 1.0]),
 }
 
 
