@@ -75,7 +75,9 @@ def classifier() -> nn.Linear:
 
 
 def thresholds_of_logits() -> float:
-    (threshold,) = {methods.method_class(name).decision_threshold for name in BUILT_IN if methods.info(name).gradient}
+    of_its_own = {row.where for row in CONSTANTS if row.name == "threshold of its logits"}
+    names = [name for name in BUILT_IN if methods.info(name).gradient and name not in of_its_own]
+    (threshold,) = {methods.method_class(name).decision_threshold for name in names}
     return threshold
 
 
@@ -228,6 +230,12 @@ def published_lambda(dataset: str) -> float:
     return methods.create("DB", problem([1.0, 2.0], dataset)).negative_scale.item()  # type: ignore[union-attr]
 
 
+def published_of_entropy(option: str, dataset: str) -> float:
+    names = ("EM", "EM+APL") if option == "alpha" else ("EM+APL",)
+    (value,) = {float(getattr(methods.create(name, problem([1.0], dataset)), option)) for name in names}
+    return value
+
+
 MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("every linear classifier", "initial standard deviation times sqrt(D)"): lambda: scaled_std([classifier()], fan_in),
     ("every linear classifier", "share of initial weights beyond two deviations"): lambda: far_out(
@@ -281,6 +289,8 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ),
     ("KM", "addition to the largest squared distance"): kernel_membership_floor,
     ("GLLE", "kernel at the mean distance"): glle_kernel,
+    ("EM", "threshold of its logits"): lambda: methods.method_class("EM").decision_threshold,
+    ("EM+APL", "threshold of its logits"): lambda: methods.method_class("EM+APL").decision_threshold,
 }
 
 
@@ -294,6 +304,8 @@ def test_constant_is_the_published_one(row: Constant) -> None:
         found = published_mu(row.name.removeprefix("mu on "))
     elif row.name.startswith("lambda on "):
         found = published_lambda(row.name.removeprefix("lambda on "))
+    elif row.where.startswith("EM") and " on " in row.name:
+        found = published_of_entropy(*row.name.split(" on "))
     else:
         found = MEASURED[row.where, row.name]()
     assert found == pytest.approx(row.value, rel=DRAWN if "deviation" in row.name and "initial" in row.name else 1e-6)
