@@ -187,6 +187,10 @@ def test_pseudo_labels_of_a_probability_that_rounds_to_zero_stay() -> None:
     assert isinstance(method, AsymmetricPseudoLabels)
     method.pseudo_labels = method.after_epoch(train, {}, torch.full((10, 1), -200.0), 1, 3)["pseudo_labels"]
     assert method.pseudo_labels.flatten().tolist() == [0.0] * 3 + [-1.0] * 7
+    zeros = torch.zeros(10, 1)
+    gradient = value_and_gradient(method, zeros, zeros, observed=zeros)[1]
+    assert (gradient[:3] > 0).all()  # down, as a negative
+    assert (gradient[3:] == 0).all()
     method.pseudo_labels = method.after_epoch(train, {}, torch.full((10, 1), -1.0), 2, 3)["pseudo_labels"]
     assert (method.pseudo_labels >= 0).sum() == 6
     assert (method.pseudo_labels[:3] == 0).all()
