@@ -159,6 +159,22 @@ class LinearMethod(nn.Module):
         """
         return None
 
+    def after_epoch(
+        self, train: Split, extra: Mapping[str, Tensor], logits: Tensor, epoch: int, epochs: int
+    ) -> dict[str, Tensor]:
+        """New values of registered buffers, {name: tensor}, after an epoch's training and before its validation.
+
+        Called for one model at a time, outside of ``torch.vmap`` and of recordings, and only where it is overridden;
+        no more once the model has diverged or run out of patience. Checkpoints keep the buffers.
+
+        Parameters
+        ----------
+        extra: what ``prepare`` returned.
+        logits: [N, c] of all training rows by the parameters of now, the classifier in evaluation mode.
+        epoch, epochs: this one, from 1, and how many there are to be.
+        """
+        return {}
+
     def objective(self, batch: Batch) -> Tensor:
         """The scalar to minimise on one batch."""
         raise NotImplementedError(f"{type(self).__name__} has no objective")

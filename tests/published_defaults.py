@@ -50,6 +50,7 @@ ASL = "Ridnik et al., ICCV 2021 (Alibaba-MIIL/ASL)"
 APL = "Huang et al., ICASSP 2023 (LUMIA-Group/APL)"
 HILL = "Zhang et al., arXiv 2021 (xinyu1205/robust-loss-mlml)"
 OURS = "ours: no source gives one"
+ZHOU_CODE = "Zhou et al., ECCV 2022 (Correr-Zhou/SPML-AckTheUnknown)"
 DEMSAR = "Demšar, JMLR 2006"
 SCIKIT = "scikit-learn 1.9.1's default"
 
@@ -189,8 +190,11 @@ DEFAULTS = [
     #
     #
     # Entropy maximisation.
-    #
-    #
+    *[Default(name, "alpha", None, "by data set: see alpha below") for name in ("EM", "EM+APL")],
+    *[Default(name, "epsilon", 1e-5, ZHOU_CODE) for name in ("EM", "EM+APL")],
+    Default("EM+APL", "beta", None, "by data set: see beta below"),
+    Default("EM+APL", "warm_up", None, "by data set: see warm_up below"),
+    Default("EM+APL", "negative_share", 0.9, f"{ZHOU_CODE}: theta"),
     # Problem transformation.
     #
     #
@@ -248,6 +252,24 @@ LAMBDA = [
     Constant("DB", "lambda on Reuters", 2.0, REUTERS),
     *[Constant("DB", f"lambda on {name}", 2.0, OURS) for name in ("AAPD", "CUB", "NUS", "yeast")],
 ]
+ENTROPY = [
+    *[Constant("EM", f"alpha on {name}", 0.2, ZHOU_CODE) for name in ("VOC07", "VOC12")],
+    *[Constant("EM", f"alpha on {name}", 0.1, ZHOU_CODE) for name in ("COCO14", "COCO17", "NUS")],
+    Constant("EM", "alpha on CUB", 0.01, ZHOU_CODE),
+    Constant("EM", "alpha on yeast", 0.1, f"{OURS}; COCO's and NUS's"),
+    *[Constant("EM+APL", f"beta on {name}", 0.02, ZHOU_CODE) for name in ("VOC07", "VOC12")],
+    *[Constant("EM+APL", f"beta on {name}", 0.9, ZHOU_CODE) for name in ("COCO14", "COCO17")],
+    Constant("EM+APL", "beta on NUS", 0.2, ZHOU_CODE),
+    Constant("EM+APL", "beta on CUB", 0.4, ZHOU_CODE),
+    Constant("EM+APL", "beta on yeast", 0.2, f"{OURS}; NUS's"),
+    *[
+        Constant("EM+APL", f"warm_up on {name}", 0.5, f"{ZHOU_CODE}: five epochs of ten")
+        for name in ("VOC07", "VOC12", "COCO14", "COCO17")
+    ],
+    Constant("EM+APL", "warm_up on NUS", 0.4, f"{ZHOU_CODE}: four epochs of ten"),
+    Constant("EM+APL", "warm_up on CUB", 0.3, f"{ZHOU_CODE}: three epochs of ten"),
+    Constant("EM+APL", "warm_up on yeast", 0.5, f"{OURS}; VOC's and COCO's"),
+]
 
 CONSTANTS = [
     Constant(
@@ -304,8 +326,11 @@ CONSTANTS = [
     Constant("WAN", "weight of an unknown label where there is one", 1.0, "ours: 1 / (c - 1) has no value"),
     Constant("Two-way", "loss of a batch without positives", 0.0, "ours: the released code has NaN"),
     Constant("Two-way", "loss of a full row", 0.0, f"{KOBAYASHI}: a sum of none, there e^-100"),
+    Constant("EM", "threshold of its logits", 1.0986122886681098, f"{ZHOU_CODE}: a probability of .75"),
+    Constant("EM+APL", "threshold of its logits", 1.0986122886681098, f"{ZHOU_CODE}: a probability of .75"),
     *MU,
     *LAMBDA,
+    *ENTROPY,
 ]
 
 PROTOCOLS: dict[str, dict[str, tuple[Any, str]]] = {

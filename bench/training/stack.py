@@ -11,6 +11,7 @@ one model; ``torch.vmap`` evaluates it for all K. Two things make that fast with
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -23,7 +24,7 @@ from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from bench.methods.api import Batch, Split
+from bench.methods.api import Batch, LinearMethod, Split
 from bench.metrics.catalogue import as_loss, metric_named
 from bench.metrics.evaluation import Evaluation, TrainingLabels
 from bench.metrics.measuring import measured
@@ -207,6 +208,9 @@ class Stack:
             name: _cast(torch.stack([dict(module.named_buffers())[name] for module in modules]), device, dtype)
             for name in dict(modules[0].named_buffers())
         }
+        hook = getattr(type(self.template), "after_epoch", None)
+        self.renews = hook not in (None, LinearMethod.after_epoch)
+        """True where the method has a hook that renews buffers, each in its place."""
         self.records = stackable
         """False once the objective has shown state that a recording would freeze."""
         self._calls: dict[int, int] = {}
@@ -232,6 +236,33 @@ class Stack:
         if due:
             return self._compared(x, y, extra, clock)
         return self._replayed(x, y, extra)
+
+    def after_epoch(
+        self, train: Split, extra: Mapping[str, Tensor], considered: Tensor, epoch: int, epochs: int
+    ) -> None:
+        """Let the method renew the buffers of each model that is ``considered`` [K], where it has such a hook.
+
+        Raises
+        ------
+        ValueError: for a tensor that is not one of the method's buffers, or of another shape.
+        """
+        if not self.renews:
+            return
+        hook = _AfterEpoch(self.template)
+        classifier = copy.deepcopy(self.template.classifier).eval()  # type: ignore[union-attr]
+        for k in considered.nonzero().flatten().tolist():
+            own = {name: value[k].detach() for name, value in (self.parameters | self.buffers).items()}
+            with torch.no_grad():
+                logits = single_logits(classifier, own, train.x)
+                given = {f"method.{name}": value for name, value in own.items()}
+                renewed = functional_call(hook, given, (train, extra, logits, epoch, epochs))
+            for name, value in renewed.items():
+                if name not in self.buffers or value.shape != own[name].shape:
+                    raise ValueError(
+                        f"{type(self.template).__name__}.after_epoch gave {name!r} {tuple(value.shape)}, which is no "
+                        "buffer of that name and shape; register one in __init__"
+                    )
+                own[name].copy_(value)
 
     def is_recorded(self, rows: int) -> bool:
         """True where the next batch of so many rows runs as a recording alone."""
@@ -259,7 +290,8 @@ class Stack:
             return (losses, *gradients)
 
         before = self._state()
-        (losses, *gradients), replay = record(flat, [x, y, *extra.values()], [*self.parameters.values(), *clock])
+        changing = [*self.parameters.values(), *clock, *(self.buffers.values() if self.renews else ())]
+        (losses, *gradients), replay = record(flat, [x, y, *extra.values()], changing)
         if self._state() == before:
             self._recorded[x.shape[0]] = replay
         else:
@@ -334,6 +366,17 @@ class Stack:
     ) -> Tensor:
         batch = Batch(x=x, y=y, z=z, extra=extra, epoch=clock[0], step=clock[1])
         return functional_call(self.template, {**parameters, **buffers}, (batch,))
+
+
+class _AfterEpoch(nn.Module):
+    """A method's hook as a forward pass, so that ``functional_call`` gives it one model's parameters and buffers."""
+
+    def __init__(self, method: nn.Module) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, *given: Any) -> dict[str, Tensor]:
+        return self.method.after_epoch(*given)  # type: ignore[operator]
 
 
 ADVICE = "use batch.epoch and batch.step for schedules, or set stackable = False"

@@ -277,6 +277,12 @@ def published_lambda(dataset: str) -> float:
     return methods.create("DB", problem([1.0, 2.0], dataset)).negative_scale.item()  # type: ignore[union-attr]
 
 
+def published_of_entropy(option: str, dataset: str) -> float:
+    names = ("EM", "EM+APL") if option == "alpha" else ("EM+APL",)
+    (value,) = {float(getattr(methods.create(name, problem([1.0], dataset)), option)) for name in names}
+    return value
+
+
 MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("every linear classifier", "initial standard deviation times sqrt(D)"): lambda: scaled_std([classifier()], fan_in),
     ("every linear classifier", "share of initial weights beyond two deviations"): lambda: far_out(
@@ -344,6 +350,8 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("WAN", "weight of an unknown label where there is one"): lambda: weight_of_unknown(1),
     ("Two-way", "loss of a batch without positives"): lambda: two_way_loss([0.0, 0.0]),
     ("Two-way", "loss of a full row"): lambda: two_way_loss([1.0, 1.0]),
+    ("EM", "threshold of its logits"): lambda: methods.method_class("EM").decision_threshold,
+    ("EM+APL", "threshold of its logits"): lambda: methods.method_class("EM+APL").decision_threshold,
 }
 
 
@@ -357,6 +365,8 @@ def test_constant_is_the_published_one(row: Constant) -> None:
         found = published_mu(row.name.removeprefix("mu on "))
     elif row.name.startswith("lambda on "):
         found = published_lambda(row.name.removeprefix("lambda on "))
+    elif row.where.startswith("EM") and " on " in row.name:
+        found = published_of_entropy(*row.name.split(" on "))
     else:
         found = MEASURED[row.where, row.name]()
     assert found == pytest.approx(row.value, rel=DRAWN if "deviation" in row.name and "initial" in row.name else 1e-6)
