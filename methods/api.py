@@ -77,6 +77,10 @@ class Batch:
         return self.extra.get(OBSERVED)
 
 
+Schedule = Callable[[Tensor, Tensor], Tensor]
+"""(epoch from 1, optimiser steps taken), 0-d each -> 0-d factor of the learning rate, by operations of torch alone."""
+
+
 class Fit(Protocol):
     """The shared loop for any module, given to :meth:`LinearMethod.prepare`."""
 
@@ -89,6 +93,8 @@ class Fit(Protocol):
         batch_size: int,
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
+        learning_rate: float | None = None,
+        schedule: Schedule | None = None,
         extra: Mapping[str, Tensor] | None = None,
         records: bool = False,
     ) -> None:
@@ -100,7 +106,8 @@ class Fit(Protocol):
         objective: a scalar; ``batch.z`` is empty. Random operations draw from the loop's noise stream.
         epochs: at least as many; more where the protocol asks for a minimum of steps.
         optimiser: "adamw" is the protocol's AMSGrad-AdamW with its decay of weights and biases; "adam" is Adam without
-            AMSGrad and with ``weight_decay`` in the gradient (L2). Both use the protocol's learning rate; no clipping.
+            AMSGrad and with ``weight_decay`` in the gradient (L2). No clipping.
+        learning_rate: the protocol's where None, times what the ``schedule`` gives for each step.
         extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
         records: the objective depends on the batch, the parameters and random operations of torch alone, and reads no
             tensor's value: on a GPU its steps are recorded and captured, as those of a stackable method are.

@@ -45,6 +45,8 @@ ZHANG = "Zhang and Zhou, Pattern Recognition 2007"
 TSOUMAKAS = "Tsoumakas et al., TKDE 2011"
 GLLE = "Xu, Tao, Geng, IJCAI 2018 (palm-ml/GLLE)"
 PYLDL = "PyLDL 0.1.2"
+PYLDL_CONLE = "SpriteMisaka/PyLDL, ConLE; the authors' code was not found"
+LIBLE = "Zheng et al., CVPR 2023 (qinghai-zheng/LIBLE)"
 AMSVR = "palm-ml/LEVI, amsvr.m"
 ASL = "Ridnik et al., ICCV 2021 (Alibaba-MIIL/ASL)"
 APL = "Huang et al., ICASSP 2023 (LUMIA-Group/APL)"
@@ -83,8 +85,8 @@ POLYNOMIAL_OPTIONS = [
     ("positive_quadratic", -2.5, f"{APL}: the second epsilon of the positives"),
     ("negative_linear", 0.0, f"{APL}: the epsilon of the negatives"),
 ]
-TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN")
 FORESTS = ("RF", "BR-RF")
+TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "LIBLE", "ConLE")
 FLEM_NAMES = ("FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I", "FLEM-II")
 
 WITHOUT_OPTIONS = ("BCE", "BS", "Prototypes")
@@ -209,8 +211,22 @@ DEFAULTS = [
     Default("HGB", "l2", 0.0, SCIKIT),
     Default("BRkNN", "k", 10, "tsoumakas/mulan, BRkNN.java"),
     # LIBLE, ConLE.
-    #
-    #
+    Default("LIBLE", "hidden", 256, LIBLE),
+    Default("LIBLE", "kl_weight", 1.0, f"{LIBLE}: kappa_1 of SJAFFE; 10 on Yeast_alpha"),
+    Default("LIBLE", "gap_weight", 0.001, f"{LIBLE}: kappa_2 of SJAFFE; 1 on Yeast_alpha"),
+    Default("LIBLE", "pretraining_epochs", 200, LIBLE),
+    Default("LIBLE", "pretraining_rate", 0.005, LIBLE),
+    Default("LIBLE", "epochs", 100, LIBLE),
+    Default("LIBLE", "rate", 0.001, LIBLE),
+    Default("LIBLE", "batch_size", 128, LIBLE),
+    Default("LIBLE", "official", False, "ours: the release's z leaves sigma out, and its degrees are a random draw"),
+    Default("ConLE", "hidden", 64, PYLDL_CONLE),
+    Default("ConLE", "temperature", 0.5, PYLDL_CONLE),
+    Default("ConLE", "distance_weight", 0.001, f"{PYLDL_CONLE}: alpha, of a sum over the rows there"),
+    Default("ConLE", "margin_weight", 0.001, f"{PYLDL_CONLE}: beta"),
+    Default("ConLE", "margin", 0.05, PYLDL_CONLE),
+    Default("ConLE", "epochs", 30, "ours: the protocol's; PyLDL trains for 1000 full batches"),
+    Default("ConLE", "batch_size", 128, "ours: as LEVI's and LIBLE's; PyLDL trains on full batches"),
     # LEIC, SMILE.
     #
     #
@@ -313,6 +329,11 @@ CONSTANTS = [
     Constant("VALEN", "addition to the sampling concentration", 0.01, VALEN),
     Constant("VALEN", "addition in the cross-entropy's logarithm", 1e-12, VALEN),
     Constant("VALEN", "width of the decoder at 600 features", 512, OURS),
+    Constant("LIBLE", "width before the outputs of the degrees and the gap", 128, LIBLE),
+    Constant("LIBLE", "decay of the learning rate, and epochs to the next", (0.9, 20), f"{LIBLE}: batches there"),
+    Constant("LIBLE", "least |g|", 0.01, "ours: log |g| has no minimum"),
+    Constant("ConLE", "slope of the leaky units", 0.01, PYLDL_CONLE),
+    Constant("ConLE", "least norm in the cosine", 1e-12, "ours: a zero vector is 0/0"),
     Constant("KM", "addition to the largest squared distance", 1e-7, PYLDL),
     Constant("RF and BR-RF", "features tried at each split of 100", 10, f"{SCIKIT}: the root"),
     Constant("RF and BR-RF", "threshold of the score", 0.5, "Breiman, Machine Learning 2001: the majority"),

@@ -67,8 +67,9 @@ class Adam:
                     Group(rate, decay, models, positions, chosen, moments[0], moments[1], (*moments, [])[2])
                 )
 
-    def step(self, gradients: list[Tensor]) -> None:
-        """Update the parameters in place by their gradients, given in the parameters' order and layout."""
+    def step(self, gradients: list[Tensor], factor: Tensor | None = None) -> None:
+        """Update the parameters in place by their gradients, given in the parameters' order and layout, the learning
+        rates times the ``factor`` (0-d)."""
         self.steps += 1
         for group in self.groups:
             self.update(
@@ -78,7 +79,7 @@ class Adam:
                 group.squares,
                 group.largest_squares,
                 [self.steps] * len(group.parameters),
-                lr=group.learning_rate,
+                lr=group.learning_rate if factor is None else group.learning_rate * factor,
                 beta1=self.betas[0],
                 beta2=self.betas[1],
                 weight_decay=group.weight_decay,

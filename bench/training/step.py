@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench.methods.api import OBSERVED, Split
+from bench.methods.api import OBSERVED, Schedule, Split
 from bench.training.clipping import NormQueue
 from bench.training.cuda_graph import CapturedFunction
 from bench.training.optimiser import Adam, PerModel
@@ -25,6 +25,8 @@ class LoopOptions:
     epochs: int = 30
     batch_size: int = 64
     learning_rate: PerModel = 1e-3
+    schedule: Schedule | None = None
+    """Factor of the learning rate at each step, which some recovery networks ask for."""
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: PerModel = 1e-4
@@ -53,6 +55,7 @@ class Step:
     def __init__(self, stack: Stack, options: LoopOptions, training: Split, extra: Mapping[str, Tensor]) -> None:
         self.stack = stack
         self.training = training
+        self.schedule = options.schedule
         # Which labels are known travels with the per-sample tensors: there is nothing to carry where all are.
         known = {} if training.observed is None else {OBSERVED: training.observed.to(training.x.dtype)}
         self.extra = {**known, **extra}
@@ -102,7 +105,8 @@ class Step:
                 if factor.is_cuda or bool((factor < 1).any()):
                     for gradient in group:
                         gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
-            self.optimiser.step(gradients)
+            rate = self.schedule(self.epoch, self.optimiser.steps) if self.schedule else None
+            self.optimiser.step(gradients, rate)
         return losses
 
 

@@ -39,7 +39,12 @@ def fit(name: str, points: list[dict], data: Prepared, seed: int = 0, stack: int
     return fit_method(name, points, data, seed)
 
 
-SMALL_NETWORK = {"LEVI": {"hidden": 12, "epochs": 2}, "VALEN": {"epochs": 2}}
+SMALL_NETWORK = {
+    "LEVI": {"hidden": 12, "epochs": 2},
+    "VALEN": {"epochs": 2},
+    "LIBLE": {"hidden": 12, "pretraining_epochs": 2, "epochs": 2},
+    "ConLE": {"epochs": 2},
+}
 """Where a contract is not about how well a method learns, its recovery network need not be large."""
 
 

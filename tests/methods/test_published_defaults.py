@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import methods
-from bench.methods import flem, levi, losses, valen
+from bench.methods import conle, flem, levi, lible, losses, valen
 from bench.methods.api import Batch, Method, Problem, Split
 from bench.methods.class_balanced import ClassBalanced
 from bench.methods.enhancement.networks import BatchNorm, ResidualBlock
@@ -211,6 +211,17 @@ def cross_entropy_floor() -> float:
     return math.exp(-float(valen.cross_entropy_to(double([0.0, 1.0]), double([2000.0, -2000.0]))))
 
 
+def lible_decay() -> tuple[float, int]:
+    rates = [float(lible.by_epoch(double(epoch), double(0.0))) for epoch in range(1, 50)]
+    after = next(epoch for epoch, rate in enumerate(rates) if rate < 1)
+    return rates[after], after
+
+
+def conle_norm_floor() -> float:
+    """One row: -cos / t of a vector of norm 1e-15, whose cosine with a unit vector is 1e-15 / floor."""
+    return -2e-15 / float(conle.contrastive_loss(double([1e-15, 0.0]), double([1.0, 0.0]), double(0.5)))
+
+
 def kernel_membership_floor() -> float:
     """Two rows with one label, both at the largest squared distance s = (1 - exp(-1/2)) / 2 from their centre."""
     split = Split(double([0.0], [1.0]), torch.tensor([[1, 0], [1, 0]], dtype=torch.int8))
@@ -337,6 +348,13 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("VALEN", "width of the decoder at 600 features"): lambda: (
         valen.DirichletNetwork(600, 5, methods.info("VALEN").defaults["hidden"]).decoder[0].out_features
     ),
+    ("LIBLE", "width before the outputs of the degrees and the gap"): lambda: (
+        lible.GapNetwork(lible.Bottleneck(6, 5, 256), 5, methods.info("LIBLE").defaults["hidden"]).gap[-1].in_features
+    ),
+    ("LIBLE", "decay of the learning rate, and epochs to the next"): lible_decay,
+    ("LIBLE", "least |g|"): lambda: math.exp(float(lible.gap_loss(double(1.0), double(0.0), double(1.0)))),
+    ("ConLE", "slope of the leaky units"): lambda: -float(conle.leaky_layers(1, 1, 1)[1](torch.tensor(-1.0))),
+    ("ConLE", "least norm in the cosine"): conle_norm_floor,
     ("KM", "addition to the largest squared distance"): kernel_membership_floor,
     ("GLLE", "kernel at the mean distance"): glle_kernel,
     ("RF and BR-RF", "features tried at each split of 100"): forest_features,

@@ -244,6 +244,50 @@ def test_the_fit_that_methods_get_is_torchs_optimiser_without_clipping(optimiser
         torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("counted", ["epochs", "steps"])
+def test_the_fits_learning_rate_and_its_schedule_are_torchs(counted: str, data: Split) -> None:
+    """A rate of the network's own, which falls every 3 epochs, or every 3 of the 2 steps an epoch has."""
+    from bench.job.build import shared_fit
+    from bench.protocol import Protocol
+
+    torch.manual_seed(0)
+    network, plain = (torch.nn.Linear(data.x.shape[1], 3).double() for _ in range(2))
+    plain.load_state_dict(network.state_dict())
+    reference = torch.optim.Adam(plain.parameters(), lr=0.02)
+    decay = torch.optim.lr_scheduler.StepLR(reference, 3, 0.5)
+    half = (len(data.x) + 1) // 2
+    steps = 0
+
+    def objective(batch: Batch) -> torch.Tensor:
+        """As a side effect, the same step of torch's optimiser on the same rows."""
+        nonlocal steps
+        reference.zero_grad()
+        plain(batch.x).square().mean().backward()
+        reference.step()
+        steps += 1
+        if counted == "steps" or steps % 2 == 0:
+            decay.step()
+        return network(batch.x).square().mean()
+
+    def schedule(epoch: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        return 0.5 ** ((epoch - 1 if counted == "epochs" else step) / 3).floor()
+
+    fit = shared_fit(data, Protocol(precision="float64"), 0)
+    fit(
+        network,
+        objective,
+        epochs=9,
+        batch_size=half,
+        optimiser="adam",
+        weight_decay=0.0,
+        learning_rate=0.02,
+        schedule=schedule,
+    )
+    assert steps == 18
+    for one, other in zip(network.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-7, rtol=0)  # the rate is a float32 times a power of .5
+
+
 def test_the_fit_keeps_the_methods_batch_size_and_the_protocols_minimum_of_steps(data: Split) -> None:
     from bench.job.build import shared_fit
     from bench.protocol import Protocol
