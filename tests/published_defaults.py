@@ -45,6 +45,8 @@ ZHANG = "Zhang and Zhou, Pattern Recognition 2007"
 TSOUMAKAS = "Tsoumakas et al., TKDE 2011"
 GLLE = "Xu, Tao, Geng, IJCAI 2018 (palm-ml/GLLE)"
 PYLDL = "PyLDL 0.1.2"
+LEIC = "Lu et al., IJCAI 2023 (Yunan-Lu/LEIC)"
+SMILE = "Xu et al., NeurIPS 2022 (palm-ml/smile)"
 AMSVR = "palm-ml/LEVI, amsvr.m"
 OURS = "ours: no source gives one"
 DEMSAR = "Demšar, JMLR 2006"
@@ -169,8 +171,17 @@ DEFAULTS = [
     #
     #
     # LEIC, SMILE.
-    #
-    #
+    Default("LEIC", "strength", 4.0, f"{LEIC}: lambda; 0 to 10 by data set"),
+    Default("LEIC", "latent", 64, f"{LEIC}; 64, 128 or 256 by data set"),
+    Default("LEIC", "neighbours", 20, LEIC),
+    Default("LEIC", "epochs", 100, "ours: the authors choose 10 to 480 steps by data set"),
+    Default("SMILE", "neighbours", 3, SMILE),
+    Default("SMILE", "reconstruction_weight", 0.001, f"{SMILE}: gamma"),
+    Default("SMILE", "kl_weight", 1.0, f"{SMILE}: delta"),
+    Default("SMILE", "official", False, "ours: the release's divergence is none"),
+    Default("SMILE", "epochs", 25, f"{SMILE}; its README's commands have 10"),
+    Default("SMILE", "batch_size", 16, SMILE),
+    *[Default(name, *row) for name in ("LEIC", "SMILE") for row in SECOND_STAGE],
 ]
 
 GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
@@ -180,6 +191,7 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
     ),
     "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
+    **dict.fromkeys(("LEIC", "SMILE"), ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
 """Grids searched on validation data; methods that are not named have one point."""
 
@@ -239,6 +251,12 @@ CONSTANTS = [
     Constant("VALEN", "addition to the sampling concentration", 0.01, VALEN),
     Constant("VALEN", "addition in the cross-entropy's logarithm", 1e-12, VALEN),
     Constant("VALEN", "width of the decoder at 600 features", 512, OURS),
+    Constant("LEIC", "clusters of 4 labels", 5, f"{LEIC}: c + 1"),
+    Constant("LEIC", "least standard deviation and least concentration", 1e-4, LEIC),
+    Constant("LEIC", "initial standard deviation of a graph convolution times sqrt(3 outputs)", 1.0, LEIC),
+    Constant("LEIC", "rows at most", 10_000, "ours: several matrices of all pairs of rows"),
+    Constant("SMILE", "addition to the probability in the logarithms", 1e-5, SMILE),
+    Constant("SMILE", "addition to both parameters of the divergence", 1e-6, SMILE),
     Constant("KM", "addition to the largest squared distance", 1e-7, PYLDL),
     Constant("GLLE", "kernel at the mean distance", 0.6065306597126334, f"{GLLE}: exp(-1/2)"),
     *MU,

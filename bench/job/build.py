@@ -94,6 +94,7 @@ def shared_fit(
         *,
         epochs: int,
         batch_size: int,
+        exact: bool = False,
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
         extra: Mapping[str, Tensor] | None = None,
@@ -103,7 +104,7 @@ def shared_fit(
         adam = optimiser == "adam"
         options = replace(
             base,
-            epochs=protocol.epochs_for(training.x.shape[0], epochs, batch_size),
+            epochs=epochs if exact else protocol.epochs_for(training.x.shape[0], epochs, batch_size),
             batch_size=batch_size,
             weight_decay=decay,
             bias_weight_decay=decay if adam else base.bias_weight_decay,
