@@ -91,6 +91,7 @@ class Fit(Protocol):
         *,
         epochs: int,
         batch_size: int,
+        exact: bool = False,
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
         learning_rate: float | None = None,
@@ -104,7 +105,7 @@ class Fit(Protocol):
         ----------
         module: any module with parameters. It is in training mode while it is fitted and in evaluation mode after.
         objective: a scalar; ``batch.z`` is empty. Random operations draw from the loop's noise stream.
-        epochs: at least as many; more where the protocol asks for a minimum of steps.
+        epochs: at least as many; more where the protocol asks for a minimum of steps, unless they are ``exact``.
         optimiser: "adamw" is the protocol's AMSGrad-AdamW with its decay of weights and biases; "adam" is Adam without
             AMSGrad and with ``weight_decay`` in the gradient (L2). No clipping.
         learning_rate: the protocol's where None, times what the ``schedule`` gives for each step.

@@ -47,6 +47,8 @@ GLLE = "Xu, Tao, Geng, IJCAI 2018 (palm-ml/GLLE)"
 PYLDL = "PyLDL 0.1.2"
 PYLDL_CONLE = "SpriteMisaka/PyLDL, ConLE; the authors' code was not found"
 LIBLE = "Zheng et al., CVPR 2023 (qinghai-zheng/LIBLE)"
+LEIC = "Lu et al., IJCAI 2023 (Yunan-Lu/LEIC)"
+SMILE = "Xu et al., NeurIPS 2022 (palm-ml/smile)"
 AMSVR = "palm-ml/LEVI, amsvr.m"
 ASL = "Ridnik et al., ICCV 2021 (Alibaba-MIIL/ASL)"
 APL = "Huang et al., ICASSP 2023 (LUMIA-Group/APL)"
@@ -228,8 +230,17 @@ DEFAULTS = [
     Default("ConLE", "epochs", 30, "ours: the protocol's; PyLDL trains for 1000 full batches"),
     Default("ConLE", "batch_size", 128, "ours: as LEVI's and LIBLE's; PyLDL trains on full batches"),
     # LEIC, SMILE.
-    #
-    #
+    Default("LEIC", "strength", 4.0, f"{LEIC}: lambda; 0 to 10 by data set"),
+    Default("LEIC", "latent", 64, f"{LEIC}; 64, 128 or 256 by data set"),
+    Default("LEIC", "neighbours", 20, LEIC),
+    Default("LEIC", "epochs", 100, "ours: the authors choose 10 to 480 steps by data set"),
+    Default("SMILE", "neighbours", 3, SMILE),
+    Default("SMILE", "reconstruction_weight", 0.001, f"{SMILE}: gamma"),
+    Default("SMILE", "kl_weight", 1.0, f"{SMILE}: delta"),
+    Default("SMILE", "official", False, "ours: the release's divergence is none"),
+    Default("SMILE", "epochs", 25, f"{SMILE}; its README's commands have 10"),
+    Default("SMILE", "batch_size", 16, SMILE),
+    *[Default(name, *row) for name in ("LEIC", "SMILE") for row in SECOND_STAGE],
 ]
 
 GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
@@ -249,6 +260,7 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
         ("BCE-LS", "AN-LS"), ({"smoothing": SMOOTHING_GRID}, f"{COLE} has .1, which its paper halves for two classes")
     ),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
+    **dict.fromkeys(("LEIC", "SMILE"), ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
 """Grids searched on validation data; methods that are not named have one point."""
 
@@ -334,6 +346,12 @@ CONSTANTS = [
     Constant("LIBLE", "least |g|", 0.01, "ours: log |g| has no minimum"),
     Constant("ConLE", "slope of the leaky units", 0.01, PYLDL_CONLE),
     Constant("ConLE", "least norm in the cosine", 1e-12, "ours: a zero vector is 0/0"),
+    Constant("LEIC", "clusters of 4 labels", 5, f"{LEIC}: c + 1"),
+    Constant("LEIC", "least standard deviation and least concentration", 1e-4, LEIC),
+    Constant("LEIC", "initial standard deviation of a graph convolution times sqrt(3 outputs)", 1.0, LEIC),
+    Constant("LEIC", "rows at most", 10_000, "ours: several matrices of all pairs of rows"),
+    Constant("SMILE", "addition to the probability in the logarithms", 1e-5, SMILE),
+    Constant("SMILE", "addition to both parameters of the divergence", 1e-6, SMILE),
     Constant("KM", "addition to the largest squared distance", 1e-7, PYLDL),
     Constant("RF and BR-RF", "features tried at each split of 100", 10, f"{SCIKIT}: the root"),
     Constant("RF and BR-RF", "threshold of the score", 0.5, "Breiman, Machine Learning 2001: the majority"),

@@ -94,6 +94,7 @@ def shared_fit(
         *,
         epochs: int,
         batch_size: int,
+        exact: bool = False,
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
         learning_rate: float | None = None,
@@ -105,7 +106,7 @@ def shared_fit(
         adam = optimiser == "adam"
         options = replace(
             base,
-            epochs=protocol.epochs_for(training.x.shape[0], epochs, batch_size),
+            epochs=epochs if exact else protocol.epochs_for(training.x.shape[0], epochs, batch_size),
             batch_size=batch_size,
             learning_rate=base.learning_rate if learning_rate is None else learning_rate,
             schedule=schedule,

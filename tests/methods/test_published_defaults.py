@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import methods
-from bench.methods import conle, flem, levi, lible, losses, valen
+from bench.methods import conle, flem, leic, levi, lible, losses, smile, valen
 from bench.methods.api import Batch, Method, Problem, Split
 from bench.methods.class_balanced import ClassBalanced
 from bench.methods.enhancement.networks import BatchNorm, ResidualBlock
@@ -222,6 +222,15 @@ def conle_norm_floor() -> float:
     return -2e-15 / float(conle.contrastive_loss(double([1e-15, 0.0]), double([1.0, 0.0]), double(0.5)))
 
 
+def beta_addition() -> float:
+    """The a whose released divergence from d = 0 is the one found: 1 / a and what is small beside it, by iteration."""
+    found, a = float(smile.beta_kl(double(0.0), official=True)), 1e-3
+    for _ in range(4):
+        terms = math.lgamma(a) + (a - 1) * float(torch.special.digamma(double(a)))
+        a = 1 / (found - (terms - 1 / a))
+    return a
+
+
 def kernel_membership_floor() -> float:
     """Two rows with one label, both at the largest squared distance s = (1 - exp(-1/2)) / 2 from their centre."""
     split = Split(double([0.0], [1.0]), torch.tensor([[1, 0], [1, 0]], dtype=torch.int8))
@@ -355,6 +364,16 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("LIBLE", "least |g|"): lambda: math.exp(float(lible.gap_loss(double(1.0), double(0.0), double(1.0)))),
     ("ConLE", "slope of the leaky units"): lambda: -float(conle.leaky_layers(1, 1, 1)[1](torch.tensor(-1.0))),
     ("ConLE", "least norm in the cosine"): conle_norm_floor,
+    ("LEIC", "clusters of 4 labels"): lambda: leic.ClusteringNetwork(3, 4, 2).clusters,
+    ("LEIC", "least standard deviation and least concentration"): lambda: float(leic.positive(double(-1e3))),
+    ("LEIC", "initial standard deviation of a graph convolution times sqrt(3 outputs)"): lambda: (
+        float(leic.graph_convolution(400, 64).weight.detach().std()) * math.sqrt(3 * 64)
+    ),
+    ("LEIC", "rows at most"): lambda: leic.LARGEST,
+    ("SMILE", "addition to the probability in the logarithms"): lambda: math.exp(
+        -float(smile.assume_negative(double(0.0), double(1.0)))
+    ),
+    ("SMILE", "addition to both parameters of the divergence"): beta_addition,
     ("KM", "addition to the largest squared distance"): kernel_membership_floor,
     ("GLLE", "kernel at the mean distance"): glle_kernel,
     ("RF and BR-RF", "features tried at each split of 100"): forest_features,

@@ -306,6 +306,9 @@ def test_the_fit_keeps_the_methods_batch_size_and_the_protocols_minimum_of_steps
     sizes.clear()
     shared_fit(data, Protocol(minimum_steps=100), 0)(network, objective, epochs=2, batch_size=10)
     assert len(sizes) >= 100
+    sizes.clear()
+    shared_fit(data, Protocol(minimum_steps=100), 0)(network, objective, epochs=2, batch_size=rows, exact=True)
+    assert sizes == [rows] * 2
 
 
 class Noisy(LinearMethod):
