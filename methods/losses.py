@@ -22,6 +22,11 @@ def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(z, y, reduction="none")
 
 
+def negative_log(p: Tensor, epsilon: Tensor | float) -> Tensor:
+    """-log(p + epsilon), elementwise: bounded by -log(epsilon), and its gradient by 1 / epsilon."""
+    return -torch.log(p + epsilon)
+
+
 def focal_modulation(z: Tensor, y: Tensor, gamma: Tensor) -> Tensor:
     """(1 - p_t)^gamma with p_t the probability given to the truth; gradients flow through it (Lin et al., eq. 4)."""
     miss = torch.sigmoid(torch.where(y > 0, -z, z))  # 1 - p_t without cancellation
