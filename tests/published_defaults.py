@@ -45,6 +45,9 @@ ZHANG = "Zhang and Zhou, Pattern Recognition 2007"
 TSOUMAKAS = "Tsoumakas et al., TKDE 2011"
 GLLE = "Xu, Tao, Geng, IJCAI 2018 (palm-ml/GLLE)"
 PYLDL = "PyLDL 0.1.2"
+COLE = "Cole et al., CVPR 2021 (elijahcole/single-positive-multi-label)"
+KIM = "Kim et al., CVPR 2022 (snucml/LargeLossMatters)"
+LARGE_LOSS = ("LL-R", "LL-Ct", "LL-Cp")
 AMSVR = "palm-ml/LEVI, amsvr.m"
 OURS = "ours: no source gives one"
 DEMSAR = "Demšar, JMLR 2006"
@@ -154,8 +157,9 @@ DEFAULTS = [
     #
     #
     # ROLE, large loss.
-    #
-    #
+    Default("ROLE", "epsilon", 1e-5, f"{COLE}, losses.py"),
+    Default("ROLE", "positives_per_row", None, f"{COLE}: labels per row, here of the validation rows"),
+    *[Default(name, "delta", 0.002, f"{KIM}: of .1 to .5 percent") for name in LARGE_LOSS],
     # Entropy maximisation.
     #
     #
@@ -179,6 +183,7 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
         ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     ),
     "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
+    **dict.fromkeys(LARGE_LOSS, ({"delta": [0.001, 0.002, 0.003, 0.004, 0.005]}, f"{KIM}: .1 to .5 percent")),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
 """Grids searched on validation data; methods that are not named have one point."""
@@ -224,6 +229,10 @@ CONSTANTS = [
     Constant("FLEM", "epsilon of g's batch normalisation", 1e-5, f"{FLEM_CODE}: torch's default"),
     Constant("ML-KNN", "threshold of the posterior", 0.5, f"{ZHANG}, section 3"),
     Constant("ML-KNN", "prior of 3 positives in 11 rows", (1 + 3) / (2 + 11), f"{ZHANG}, section 3"),
+    Constant("ROLE", "first estimates of known labels", (0.005, 0.995), f"{COLE}, models.py"),
+    Constant("ROLE", "bounds of the first estimates of unknown labels", (0.4, 0.6), f"{COLE}, section 4.3"),
+    Constant("ROLE", "learning rate of the estimates, to the classifier's", 10.0, f"{COLE}, appendix"),
+    Constant("large loss", "epochs that delta is given for", 10, f"{KIM}: its trainings' length"),
     Constant("RAKEL", "threshold of the score", 0.5, f"{TSOUMAKAS}, section 3"),
     Constant("RAKEL", "overlapping sets of 7 labels", 14, f"{TSOUMAKAS}, section 4: 2c"),
     Constant("RAKEL", "variance added by naive Bayes", 1e-9, "scikit-learn's default"),
