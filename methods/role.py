@@ -32,13 +32,14 @@ class Role(LinearMethod):
     p are the classifier's probabilities, e = sigmoid(estimate) those of a matrix [N, c] that is learned beside it; y
     and n are 1 on known positives and negatives, nl(a) = -log(a + ``epsilon``), and R(a) = ((sum over the labels of a,
     mean over the batch) - k)^2 / c^2. The matrix starts at random between .4 and .6 where a label is unknown, at .995
-    or .005 where it is known, and learns ten times as fast as the classifier. It takes 20 N c bytes a model.
+    or .005 where it is known, and learns ten times as fast as the classifier. It takes 20 N c bytes a
+    model: itself, its gradient and three moments.
 
     Options: ``epsilon``; ``positives_per_row``, the k: without it the mean number of labels of validation rows that
     are wholly known.
 
     Departs from the release: known negatives are in the loss, as known positives are (it has no term for them); k is
-    counted on validation rows, where the release gives the wholly labelled training set's.
+    counted on validation rows, where the release is given that of all labels of the data set.
     """
 
     epsilon: Tensor
