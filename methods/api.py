@@ -70,6 +70,8 @@ class Batch:
     """0-d: the epoch, from 1."""
     step: Tensor = field(default_factory=lambda: torch.zeros(()))
     """0-d: optimiser steps taken before this one. Schedules are computed of these two, not of Python's counters."""
+    epochs: int = 1
+    """Epochs of the whole training, for schedules that end with it."""
 
     @property
     def observed(self) -> Tensor | None:
@@ -143,6 +145,8 @@ class LinearMethod(nn.Module):
     """False: train the models of a grid one by one, without vmap."""
     shared_defaults: ClassVar[Mapping[str, Any]] = {}
     """Options that every name registered for the class has, with their defaults; a literal."""
+    per_sample: ClassVar[tuple[str, ...]] = ()
+    """Parameters [N, ...] that belong to the training rows: neither clipped nor decayed, no part of a kept model."""
     prepare_ignores: ClassVar[tuple[str, ...]] = ()
     """Options that ``prepare`` does not read: grid points that differ in these alone share what it returns."""
 

@@ -49,6 +49,8 @@ PYLDL_CONLE = "SpriteMisaka/PyLDL, ConLE; the authors' code was not found"
 LIBLE = "Zheng et al., CVPR 2023 (qinghai-zheng/LIBLE)"
 LEIC = "Lu et al., IJCAI 2023 (Yunan-Lu/LEIC)"
 SMILE = "Xu et al., NeurIPS 2022 (palm-ml/smile)"
+KIM = "Kim et al., CVPR 2022 (snucml/LargeLossMatters)"
+LARGE_LOSS = ("LL-R", "LL-Ct", "LL-Cp")
 AMSVR = "palm-ml/LEVI, amsvr.m"
 ASL = "Ridnik et al., ICCV 2021 (Alibaba-MIIL/ASL)"
 APL = "Huang et al., ICASSP 2023 (LUMIA-Group/APL)"
@@ -191,8 +193,9 @@ DEFAULTS = [
     *[Default(name, "epsilon", 1e-5, COLE) for name in ("BCE-LS", "AN-LS", "WAN", "IU", "EPR")],
     Default("EPR", "positives_per_row", None, "ours: validation's; Cole et al. count the training rows' whole labels"),
     # ROLE, large loss.
-    #
-    #
+    Default("ROLE", "epsilon", 1e-5, COLE),
+    Default("ROLE", "positives_per_row", None, f"{COLE}: labels per row, here of the validation rows"),
+    *[Default(name, "delta", 0.002, f"{KIM}: of .1 to .5 percent") for name in LARGE_LOSS],
     # Entropy maximisation.
     *[Default(name, "alpha", None, "by data set: see alpha below") for name in ("EM", "EM+APL")],
     *[Default(name, "epsilon", 1e-5, ZHOU_CODE) for name in ("EM", "EM+APL")],
@@ -259,6 +262,7 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
     **dict.fromkeys(
         ("BCE-LS", "AN-LS"), ({"smoothing": SMOOTHING_GRID}, f"{COLE} has .1, which its paper halves for two classes")
     ),
+    **dict.fromkeys(LARGE_LOSS, ({"delta": [0.001, 0.002, 0.003, 0.004, 0.005]}, f"{KIM}: .1 to .5 percent")),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
     **dict.fromkeys(("LEIC", "SMILE"), ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
@@ -326,6 +330,10 @@ CONSTANTS = [
     Constant("FLEM", "epsilon of g's batch normalisation", 1e-5, f"{FLEM_CODE}: torch's default"),
     Constant("ML-KNN", "threshold of the posterior", 0.5, f"{ZHANG}, section 3"),
     Constant("ML-KNN", "prior of 3 positives in 11 rows", (1 + 3) / (2 + 11), f"{ZHANG}, section 3"),
+    Constant("ROLE", "first estimates of known labels", (0.005, 0.995), f"{COLE}, models.py"),
+    Constant("ROLE", "bounds of the first estimates of unknown labels", (0.4, 0.6), f"{COLE}, models.py"),
+    Constant("ROLE", "learning rate of the estimates, to the classifier's", 10.0, f"{COLE}, train.py: lr_mult"),
+    Constant("large loss", "epochs that delta is given for", 10, f"{KIM}: its trainings' length"),
     Constant("RAKEL", "threshold of the score", 0.5, f"{TSOUMAKAS}, section 3"),
     Constant("RAKEL", "overlapping sets of 7 labels", 14, f"{TSOUMAKAS}, section 4: 2c"),
     Constant("RAKEL", "variance added by naive Bayes", 1e-9, "scikit-learn's default"),

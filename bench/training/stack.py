@@ -187,10 +187,18 @@ class Stack:
     ----------
     modules: the K modules; ``module(batch)`` is the scalar loss. Their first is used as the template.
     linear: whether the module owns a ``classifier`` whose logits the batch carries.
+    epochs: of the whole training, which the batch says.
     """
 
     def __init__(
-        self, modules: Sequence[nn.Module], *, linear: bool, stackable: bool, device: torch.device, dtype: torch.dtype
+        self,
+        modules: Sequence[nn.Module],
+        *,
+        linear: bool,
+        stackable: bool,
+        device: torch.device,
+        dtype: torch.dtype,
+        epochs: int = 1,
     ) -> None:
         if not stackable and len(modules) > 1:
             raise ValueError(f"{type(modules[0]).__name__} cannot be stacked; train its models one at a time")
@@ -198,6 +206,9 @@ class Stack:
         self.linear = linear
         self.stackable = stackable
         self.template = modules[0]
+        self.epochs = epochs
+        self.per_sample = self.template.per_sample if isinstance(self.template, LinearMethod) else ()
+        """Names of the parameters that belong to the training rows."""
         self.parameters = {
             name: torch.stack([dict(module.named_parameters())[name].detach() for module in modules])
             .to(device=device, dtype=dtype)
@@ -364,7 +375,7 @@ class Stack:
         extra: dict[str, Tensor],
         clock: Clock,
     ) -> Tensor:
-        batch = Batch(x=x, y=y, z=z, extra=extra, epoch=clock[0], step=clock[1])
+        batch = Batch(x=x, y=y, z=z, extra=extra, epoch=clock[0], step=clock[1], epochs=self.epochs)
         return functional_call(self.template, {**parameters, **buffers}, (batch,))
 
 

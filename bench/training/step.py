@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,11 +71,12 @@ class Step:
             bias_weight_decay=options.bias_weight_decay,
             amsgrad=options.amsgrad,
             decoupled=options.decoupled_decay,
+            undecayed=stack.per_sample,
         )
         example = next(iter(stack.parameters.values()))
         self.clip_groups = [
             (positions, NormQueue(stack.size, example.device, example.dtype))
-            for positions in clip_groups(list(stack.parameters), options.clip)
+            for positions in clip_groups(list(stack.parameters), options.clip, stack.per_sample)
         ]
 
     def __call__(self, index: Tensor) -> Tensor:
@@ -110,12 +111,14 @@ class Step:
         return losses
 
 
-def clip_groups(names: list[str], clip: Clip) -> list[list[int]]:
-    """Positions of the parameters that share one norm: all ("joint"), classifier and the rest ("separate"), or none."""
+def clip_groups(names: list[str], clip: Clip, unclipped: Collection[str] = ()) -> list[list[int]]:
+    """Positions of the parameters that share one norm: all ("joint"), classifier and the rest ("separate"), or none.
+    Those named ``unclipped`` are in no group."""
     if clip == "none":
         return []
+    clipped = [i for i, name in enumerate(names) if name not in unclipped]
     if clip == "joint":
-        return [list(range(len(names)))]
-    own = [i for i, name in enumerate(names) if name.startswith("classifier.")]
-    rest = [i for i in range(len(names)) if i not in own]
+        return [clipped]
+    own = [i for i in clipped if names[i].startswith("classifier.")]
+    rest = [i for i in clipped if i not in own]
     return [group for group in (own, rest) if group]

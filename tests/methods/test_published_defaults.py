@@ -17,6 +17,7 @@ from bench.methods.class_balanced import ClassBalanced
 from bench.methods.enhancement.networks import BatchNorm, ResidualBlock
 from bench.methods.glle import GLLE
 from bench.methods.kernel_membership import KernelMembership
+from bench.methods.large_loss import taken
 from bench.training.loop import initialise_classifier
 from tests.conftest import problem_of, random_split
 from tests.published_defaults import CONSTANTS, DEFAULTS, GRIDS, WITHOUT_OPTIONS, Constant, Default
@@ -303,6 +304,39 @@ def published_of_entropy(option: str, dataset: str) -> float:
     return value
 
 
+def first_estimates(observed: bool, draws: int = 1) -> Tensor:
+    split = random_split(20, 6, 5, seed=0)
+    known = torch.full(split.y.shape, observed)
+    method = made("ROLE", split)
+    given = [method.prepare(Split(split.x, split.y, known), None)["start"] for _ in range(draws)]
+    return torch.cat(given).double().sigmoid()
+
+
+def first_known_estimates() -> tuple[float, ...]:
+    return tuple(first_estimates(True).unique().tolist())
+
+
+def bounds_of_first_estimates() -> tuple[float, float]:
+    drawn = first_estimates(False, draws=1000)
+    return round(float(drawn.min()), 3), round(float(drawn.max()), 3)
+
+
+def rate_of_the_estimates() -> float:
+    """Of the movement of a logit to that of its parameter, by the gradient of both: here the logit starts at its value
+    from the parameter, or from the start."""
+    method = made("ROLE", positives_per_row=1.0).double()
+    start = torch.zeros(20, 5, dtype=torch.float64, requires_grad=True)
+    zeros = torch.zeros(20, 5, dtype=torch.float64)
+    method.objective(Batch(zeros, zeros, zeros, {"row": torch.arange(20), "start": start})).backward()
+    return float((method.estimate.grad / start.grad).mean())
+
+
+def epochs_of_delta() -> int:
+    """The number of epochs E with which epoch 2 takes just the delta: for 9 / (E - 1) is 1 then."""
+    one = torch.tensor(1.0)
+    return next(e for e in range(2, 99) if int(taken(torch.tensor(0.002), 10**6, e, one)) == 2000)
+
+
 MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("every linear classifier", "initial standard deviation times sqrt(D)"): lambda: scaled_std([classifier()], fan_in),
     ("every linear classifier", "share of initial weights beyond two deviations"): lambda: far_out(
@@ -334,6 +368,10 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("FLEM", "epsilon of g's batch normalisation"): epsilon_of_batch_normalisation,
     ("ML-KNN", "threshold of the posterior"): lambda: methods.method_class("ML-KNN").decision_threshold,
     ("ML-KNN", "prior of 3 positives in 11 rows"): prior,
+    ("ROLE", "first estimates of known labels"): first_known_estimates,
+    ("ROLE", "bounds of the first estimates of unknown labels"): bounds_of_first_estimates,
+    ("ROLE", "learning rate of the estimates, to the classifier's"): rate_of_the_estimates,
+    ("large loss", "epochs that delta is given for"): epochs_of_delta,
     ("RAKEL", "threshold of the score"): lambda: methods.method_class("RAKEL").decision_threshold,
     ("RAKEL", "overlapping sets of 7 labels"): lambda: len(rakel(variant="overlapping")),
     ("RAKEL", "variance added by naive Bayes"): lambda: rakel()[0][1].model.var_smoothing,

@@ -139,7 +139,8 @@ def test_one_step_of_a_stack_is_autograd_on_each_module(
     y = data.y.double()
     # what a method's prepare would return
     noise = torch.Generator().manual_seed(4)
-    extra = {name: torch.rand(y.shape, generator=noise, dtype=y.dtype) for name in ("target", "weight")}
+    names = ("target", "weight", "start")
+    extra = {name: torch.rand(y.shape, generator=noise, dtype=y.dtype) for name in names}
     extra["row"] = torch.arange(len(y))
     losses, gradients = stack.losses_and_gradients(data.x, y, extra, CLOCK)
     for k, module in enumerate(made):
@@ -409,6 +410,14 @@ def test_joint_clip_couples_the_networks(data: Split) -> None:
     bce = loop.train(models("BCE", data, [{}]), data, None, options, seed=0)
     flem = loop.train(models("FLEM-T", data, [point]), data, None, options, seed=0)
     assert not torch.equal(bce.parameters["classifier.weight"], flem.parameters["classifier.weight"])
+
+
+def test_parameters_of_training_rows_are_in_no_group_of_the_clip() -> None:
+    names = ["estimate", "classifier.weight", "classifier.bias", "side.weight"]
+    assert training_step.clip_groups(names, "joint", ("estimate",)) == [[1, 2, 3]]
+    assert training_step.clip_groups(names, "separate", ("estimate",)) == [[1, 2], [3]]
+    assert training_step.clip_groups(names, "none", ("estimate",)) == []
+    assert training_step.clip_groups(names, "joint") == [[0, 1, 2, 3]]
 
 
 def test_last_batch_of_one_row_is_dropped() -> None:
