@@ -23,8 +23,11 @@ def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
 
 
 def negative_log(p: Tensor, epsilon: Tensor | float) -> Tensor:
-    """-log(p + epsilon), elementwise: bounded by -log(epsilon), and its gradient by 1 / epsilon."""
-    return -torch.log(p + epsilon)
+    """-log(p + epsilon), elementwise: bounded by -log(epsilon), and its gradient in p by 1 / epsilon.
+
+    Finite at epsilon = 0 too: below the dtype's smallest normal number it is constant.
+    """
+    return -torch.log((p + epsilon).clamp(min=torch.finfo(p.dtype).tiny))
 
 
 def focal_modulation(z: Tensor, y: Tensor, gamma: Tensor) -> Tensor:
