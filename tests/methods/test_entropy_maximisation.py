@@ -130,7 +130,8 @@ def test_a_known_negative_is_no_pseudo_label_of_a_positive() -> None:
 @pytest.mark.parametrize("rows", [1, 4])
 @pytest.mark.parametrize("known", ["all", "none", "some"])
 @pytest.mark.parametrize("label", [0.0, 1.0])
-def test_loss_is_finite_on_every_kind_of_row(name: str, rows: int, known: str, label: float) -> None:
+@pytest.mark.parametrize("epsilon", [0.0, 1e-5])
+def test_loss_is_finite_on_every_kind_of_row(name: str, rows: int, known: str, label: float, epsilon: float) -> None:
     """For three models at once, in single precision, with logits beyond what a probability can tell."""
     z = torch.tensor([-1e4, -90.0, 0.0, 90.0, 1e4]).expand(3, rows, 5).clone().requires_grad_()
     observed = {
@@ -139,7 +140,7 @@ def test_loss_is_finite_on_every_kind_of_row(name: str, rows: int, known: str, l
         "some": (torch.arange(5) % 2 * 1.0).expand(rows, 5),
     }
     y = label * observed[known]
-    method = made(name, y).float()
+    method = made(name, y, epsilon=epsilon).float()
     losses = torch.vmap(lambda one: method.objective(batch_of(one, y, observed[known])))(z)
     (gradient,) = torch.autograd.grad(losses.sum(), z)
     assert losses.isfinite().all()
