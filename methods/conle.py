@@ -1,4 +1,7 @@
-"""ConLE: label enhancement by contrastive learning of features and labels (Wang et al., IJCAI 2023)."""
+"""ConLE: label enhancement by contrastive learning of features and labels (Wang et al., IJCAI 2023).
+
+Its decoder sees the labels that its degrees are compared with, so that trained long enough they come near y / sum(y).
+"""
 
 from __future__ import annotations
 

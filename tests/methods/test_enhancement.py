@@ -22,7 +22,7 @@ from bench.methods.glle import GLLE, objective, standardised
 from bench.protocol import Protocol
 from tests.conftest import problem_of, random_split
 
-TWO_STAGE = ["FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "LEIC", "SMILE"]
+TWO_STAGE = ["FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "LIBLE", "ConLE", "LEIC", "SMILE"]
 
 
 def no_fit(*arguments: Any, **options: Any) -> None:
@@ -174,7 +174,9 @@ def test_awkward_data_give_finite_degrees(name: str, case: str) -> None:
     if case == "a label without rows":
         y[:, 3] = 0
     split = Split(x, y)
-    point = methods.options(name, methods.info(name).defaults, {"epochs": 2} if name in ("LEVI", "VALEN") else {})
+    point = methods.options(
+        name, methods.info(name).defaults, {"epochs": 2} if "epochs" in methods.info(name).defaults else {}
+    )
     fitted = fit_linear(
         name, [point], Prepared(problem_of(split), {"train": split}), Protocol(epochs=2, precision="float64"), 0
     )

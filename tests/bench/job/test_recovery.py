@@ -222,10 +222,14 @@ def recovered(name: str, options: dict, data: ldl.DistributionSet) -> tuple[Reco
 def options_of(name: str) -> dict:
     from bench import methods
 
-    return methods.options(name, methods.info(name).defaults, {"epochs": 2} if name in ("LEVI", "VALEN") else {})
+    return methods.options(
+        name, methods.info(name).defaults, {"epochs": 2} if "epochs" in methods.info(name).defaults else {}
+    )
 
 
-@pytest.mark.parametrize("name", ["FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D"])
+@pytest.mark.parametrize(
+    "name", ["FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "LIBLE", "ConLE", "FLEM-S", "FLEM-T", "FLEM-D"]
+)
 def test_the_true_distribution_never_reaches_a_method(name: str, tmp_path: Path) -> None:
     """With other true degrees but the same logical labels the recovered distribution is the same, bit for bit."""
     data = small_set(tmp_path)
