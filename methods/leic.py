@@ -2,8 +2,8 @@
 
 A latent z of features and labels, a cluster, and the label distribution d of each row explain its features, its labels
 and which rows have similar labels. Networks, constants and initial weights are those of the released code
-(Yunan-Lu/LEIC). The graph is checked against that code's output; the evidence lower bound is written from the published
-description of the model and is not checked against the authors' numbers.
+(Yunan-Lu/LEIC), and its output checks the graph. The evidence lower bound is written from the published description of
+the model and has a derivation of its own for a test: it is not checked against numbers of the authors.
 """
 
 from __future__ import annotations
@@ -98,8 +98,9 @@ class LEIC(TwoStage):
     ``epochs``, each one step of Adam on all rows, whatever minimum of steps the protocol has. Memory: matrices of
     N x N; at most 10 000 rows. A label that is not known counts as absent. A label without positives has degree 0.
 
-    Departs from the release: 100 steps, where it has 10 to 480 by data set; a row is always among its own neighbours,
-    and of equally similar rows the first are taken.
+    Departs from the release: its default ``strength`` and 100 steps for every data set, where it has a strength of 0 to
+    10 and 10 to 480 steps by data set; a row is always among its own neighbours, and of equally similar rows the first
+    are taken.
     """
 
     strength: Tensor
