@@ -244,5 +244,5 @@ def test_it_ranks_better_than_assuming_negative_where_one_positive_a_row_is_know
     for name in ("BCE", "ROLE"):
         fitted = fit_linear(name, [dict(methods.info(name).defaults)], known, protocol, 0)
         scores = fitted.candidates[0].scores(validation.x)
-        precision[name] = evaluate(validation.y, scores, fitted.threshold)["average_precision"]
+        precision[name] = evaluate(validation.y, scores, fitted.candidates[0].threshold)["average_precision"]
     assert precision["ROLE"] > precision["BCE"] + 0.1  # type: ignore[operator]
