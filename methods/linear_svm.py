@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench.methods.api import Method, Split, register
 from bench.methods.per_label import (
+    Ceiling,
     OneClass,
     PerLabel,
     Standardiser,
@@ -29,6 +30,12 @@ STREAM = 4711
 """Folds are drawn from NumPy's default_rng([seed, STREAM])."""
 TIE = 1e-9
 """Objectives that differ by no more are equally good; rounding does that."""
+
+ROWS_A_FEATURE = 10
+"""With fewer rows than so many a feature the dual is solved. Newton's method on the primal, which scikit-learn takes
+from one row a feature on, needs up to thousands of steps where rows are about as many as features, and few where they
+are many more."""
+WORK = Ceiling(1e10, "rows x features x fits", "0.2 to 9 us each on one core, so that it would be hours")
 
 FoldScores = Callable[[int, np.ndarray, np.ndarray], np.ndarray | None]
 """(label, rows to fit on, rows of the fold) -> [fold] scores; None where no learner can be fitted on the rows."""
@@ -73,10 +80,11 @@ class LinearSVM(Method):
         if self.thresholds not in ("none", "micromacro"):
             raise ValueError(f"thresholds of SVM are 'none' or 'micromacro', not {self.thresholds!r}")
         x, y, observed = arrays(train)
-        check_linear("SVM", train.x, y.shape[1] * (1 if self.thresholds == "none" else 1 + FOLDS))
+        check_linear("SVM", train.x, y.shape[1] * (1 if self.thresholds == "none" else FOLDS), WORK)
         self.standardised = Standardiser(x)
         x = self.standardised(x)
-        learner = partial(LinearSVC, C=self.cost, max_iter=10_000, random_state=seed)
+        dual = x.shape[0] < ROWS_A_FEATURE * x.shape[1]
+        learner = partial(LinearSVC, C=self.cost, dual=dual, max_iter=10_000, random_state=seed)
         self.model = PerLabel(learner, "margin").fit(x, y, observed)
         self.cuts = np.zeros(y.shape[1])
         if self.thresholds == "none":

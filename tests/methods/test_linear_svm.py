@@ -38,6 +38,12 @@ def test_scores_are_decision_values_of_one_against_the_rest(options: dict) -> No
     assert np.array_equal(scores > method.decision_threshold, reference.predict(scaler.transform(test.x.numpy())) > 0)
 
 
+@pytest.mark.parametrize(("rows", "dual"), [(49, True), (50, False)])
+def test_the_dual_is_solved_where_rows_are_few(rows: int, dual: bool) -> None:
+    method = fitted("SVM", random_split(rows, 5, 3, seed=0))
+    assert [learner.dual for learner in method.model.learners] == [dual] * 3
+
+
 @pytest.mark.parametrize(("number", "seed"), [(0, 11), (1, 3)])
 def test_golden_thresholds(golden_2026: dict, number: int, seed: int) -> None:
     """Training replaced by given scores; ties of frequency go to the last label, and one label has no positives."""
