@@ -105,7 +105,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
         ``validation`` is a pair (X, y), or the share of the rows that is held out at random: epoch and grid point are
         chosen on it, by Hamming loss where the protocol has no other ``selection``. Without it the method's default
-        options are trained to the last epoch.
+        options are trained to the last epoch. A threshold that a method has fitted is fitted on the same rows, without
+        them on the training rows.
         """
         X, y = validate_data(self, X, y, multi_output=True, dtype=np.float32, order="C")
         values = _two_values(y)
@@ -126,16 +127,18 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
     @available_if(_has_logits)
     def decision_function(self, X: Any) -> np.ndarray:
-        """[N, c] logits of a linear classifier: a label is predicted where they are positive."""
-        return self._as_given(self._scores(X))
+        """[N, c] logits of a linear classifier, less its threshold: a label is predicted where they are positive."""
+        return self._as_given(self._scores(X) - self.threshold_)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """[N, c] in [0, 1]: posteriors where a method's scores are that, else the sigmoid of its logits, uncalibrated.
+        """[N, c] in [0, 1]: posteriors where a method's scores are that, else the sigmoid of its logits less its
+        threshold, uncalibrated.
 
         [N, 2] for one label given as a vector: of lacking and of having it.
         """
         scores = self._scores(X)
-        having = scores if self.threshold_ else expit(scores)
+        posteriors = self._scorer is not None and self.threshold_ != 0
+        having = scores if posteriors else expit(scores - self.threshold_)
         return np.hstack([1 - having, having]) if self.one_label_ else having
 
     def predict(self, X: Any) -> np.ndarray:
@@ -153,7 +156,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
         y = torch.from_numpy(self._labels_like(y, len(X), len(self.label_names_), self._values))
         rows = Split(self._scaled(X).to(self._main), y.to(self._main.device))
-        found = scored(Candidate(self._scores_of), rows, self.threshold_)
+        found = scored(Candidate(self._scores_of, self.threshold_), rows)
         assert found is not None
         return found[0]
 
@@ -227,7 +230,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             chosen, found = choice(fitted, inputs)
             self.validation_ = (found[chosen] or ({},))[0]
         best = fitted.candidates[chosen]
-        self.options_, self.epoch_, self.threshold_ = points[chosen], best.epoch, fitted.threshold
+        self.options_, self.epoch_, self.threshold_ = points[chosen], best.epoch, best.threshold
         if made.info.gradient:
             own = {name: value for name, value in best.parameters.items() if name.startswith(model_file.PREFIX)}
             tensors |= {name: value.detach().cpu() for name, value in own.items()}

@@ -71,11 +71,17 @@ class Batch:
     """0-d: the epoch, from 1."""
     step: Tensor = field(default_factory=lambda: torch.zeros(()))
     """0-d: optimiser steps taken before this one. Schedules are computed of these two, not of Python's counters."""
+    epochs: int = 1
+    """Epochs of the whole training, for schedules that end with it."""
 
     @property
     def observed(self) -> Tensor | None:
         """[B, c]: 1.0 where the label is known, 0.0 where it is not, and ``y`` is 0; None where all are known."""
         return self.extra.get(OBSERVED)
+
+
+Schedule = Callable[[Tensor, Tensor], Tensor]
+"""(epoch from 1, optimiser steps taken), 0-d each -> 0-d factor of the learning rate, by operations of torch alone."""
 
 
 class Fit(Protocol):
@@ -88,8 +94,11 @@ class Fit(Protocol):
         *,
         epochs: int,
         batch_size: int,
+        exact: bool = False,
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
+        learning_rate: float | None = None,
+        schedule: Schedule | None = None,
         extra: Mapping[str, Tensor] | None = None,
         records: bool = False,
     ) -> None:
@@ -99,9 +108,10 @@ class Fit(Protocol):
         ----------
         module: any module with parameters. It is in training mode while it is fitted and in evaluation mode after.
         objective: a scalar; ``batch.z`` is empty. Random operations draw from the loop's noise stream.
-        epochs: at least as many; more where the protocol asks for a minimum of steps.
+        epochs: at least as many; more where the protocol asks for a minimum of steps, unless they are ``exact``.
         optimiser: "adamw" is the protocol's AMSGrad-AdamW with its decay of weights and biases; "adam" is Adam without
-            AMSGrad and with ``weight_decay`` in the gradient (L2). Both use the protocol's learning rate; no clipping.
+            AMSGrad and with ``weight_decay`` in the gradient (L2). No clipping.
+        learning_rate: the protocol's where None, times what the ``schedule`` gives for each step.
         extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
         records: the objective depends on the batch, the parameters and random operations of torch alone, and reads no
             tensor's value: on a GPU its steps are recorded and captured, as those of a stackable method are.
@@ -129,10 +139,15 @@ class LinearMethod(nn.Module):
 
     decision_threshold: float = 0.0
     """A label is predicted where its score exceeds this."""
+    fits_threshold: ClassVar[bool] = False
+    """True: one threshold for all labels, the one of largest micro-F1 on the validation rows (on the training rows
+    where there are none), in place of ``decision_threshold``; of equally good ones the nearest to that is taken."""
     stackable: bool = True
     """False: train the models of a grid one by one, without vmap."""
     shared_defaults: ClassVar[Mapping[str, Any]] = {}
     """Options that every name registered for the class has, with their defaults; a literal."""
+    per_sample: ClassVar[tuple[str, ...]] = ()
+    """Parameters [N, ...] that belong to the training rows: neither clipped nor decayed, no part of a kept model."""
     prepare_ignores: ClassVar[tuple[str, ...]] = ()
     """Options that ``prepare`` does not read: grid points that differ in these alone share what it returns."""
 
@@ -156,6 +171,22 @@ class LinearMethod(nn.Module):
         Called with the kept epoch's parameters; ``extra`` is what ``prepare`` returned. None: it recovers none.
         """
         return None
+
+    def after_epoch(
+        self, train: Split, extra: Mapping[str, Tensor], logits: Tensor, epoch: int, epochs: int
+    ) -> dict[str, Tensor]:
+        """New values of registered buffers, {name: tensor}, after an epoch's training and before its validation.
+
+        Called for one model at a time, outside of ``torch.vmap`` and of recordings, and only where it is overridden;
+        no more once the model has diverged or run out of patience. Checkpoints keep the buffers.
+
+        Parameters
+        ----------
+        extra: what ``prepare`` returned.
+        logits: [N, c] of all training rows by the parameters of now, the classifier in evaluation mode.
+        epoch, epochs: this one, from 1, and how many there are to be.
+        """
+        return {}
 
     def objective(self, batch: Batch) -> Tensor:
         """The scalar to minimise on one batch."""

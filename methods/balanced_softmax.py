@@ -15,10 +15,16 @@ from bench.methods.api import Batch, LinearMethod, register
     aliases=["ZLPR"],
 )
 class BalancedSoftmax(LinearMethod):
-    """Mean over rows of log(1 + sum_{y=0} e^z) + log(1 + sum_{y=1} e^-z); the threshold at 0 is built in."""
+    """Mean over rows of log(1 + sum_{y=0} e^z) + log(1 + sum_{y=1} e^-z); the threshold at 0 is built in.
+
+    Labels that are not known are in neither sum; where positive ones alone are known, nothing is learnt but to predict
+    every label.
+    """
 
     def objective(self, batch: Batch) -> Tensor:
         negatives = batch.z.masked_fill(batch.y > 0, -torch.inf)
+        if batch.observed is not None:
+            negatives = negatives.masked_fill(batch.observed == 0, -torch.inf)
         positives = (-batch.z).masked_fill(batch.y == 0, -torch.inf)
         return (log_one_plus_sum_exp(negatives) + log_one_plus_sum_exp(positives)).mean()
 

@@ -22,6 +22,23 @@ def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(z, y, reduction="none")
 
 
+def negative_log(p: Tensor, epsilon: Tensor | float) -> Tensor:
+    """-log(p + epsilon), elementwise: bounded by -log(epsilon), and its gradient in p by 1 / epsilon.
+
+    Finite at epsilon = 0 too: below the dtype's smallest normal number it is constant.
+    """
+    return -torch.log((p + epsilon).clamp(min=torch.finfo(p.dtype).tiny))
+
+
+def smoothed_cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor, epsilon: Tensor) -> Tensor:
+    """-t log(p + epsilon) - (1-t) log(1 - p + epsilon), t = 1 - smoothing of positives and smoothing of others.
+
+    Elementwise. Its gradient in z is p (1-p) [(1-t) / (1 - p + epsilon) - t / (p + epsilon)].
+    """
+    target = torch.where(y > 0, 1 - smoothing, smoothing)
+    return target * negative_log(z.sigmoid(), epsilon) + (1 - target) * negative_log((-z).sigmoid(), epsilon)
+
+
 def focal_modulation(z: Tensor, y: Tensor, gamma: Tensor) -> Tensor:
     """(1 - p_t)^gamma with p_t the probability given to the truth; gradients flow through it (Lin et al., eq. 4)."""
     miss = torch.sigmoid(torch.where(y > 0, -z, z))  # 1 - p_t without cancellation
@@ -51,3 +68,17 @@ def negative_tolerant_bias(positives: Tensor, rows: int, kappa: Tensor) -> Tenso
     """[c] nu_j = -kappa log(N/n_j - 1) (Wu et al. 2020, eq. 9); n_j is kept within [1, N-1]."""
     n = positives.clamp(1, rows - 1)
     return -kappa * torch.log((rows - n) / n)
+
+
+def shifted_probability(z: Tensor, y: Tensor, margin: Tensor) -> Tensor:
+    """Probability given to the truth, to a negative with a margin: p where y=1, min(1 - p + m, 1) where y=0.
+
+    The asymmetric probability shifting of Ridnik et al. 2021; at least 1e-8, as their release has it in its logarithms.
+    """
+    p_t = torch.sigmoid(torch.where(y > 0, z, -z))  # 1 - p without cancellation
+    return (p_t + margin * (1 - y)).clamp(1e-8, 1)
+
+
+def asymmetric_weight(p_t: Tensor, y: Tensor, gamma_positive: Tensor, gamma_negative: Tensor) -> Tensor:
+    """(1 - p_t)^gamma with a gamma of the positives and one of the negatives; a constant, as the release has it."""
+    return (1 - p_t.detach()).pow(torch.where(y > 0, gamma_positive, gamma_negative))

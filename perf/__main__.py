@@ -22,7 +22,7 @@ from bench.system import reading, writing
 from bench.system.environment import environment
 
 NAMES = (
-    "startup", "steps", "selection", "ranking_metrics", "mlknn", "memory", "large_data", "enhancement", "runner",
+    "startup", "steps", "selection", "ranking_metrics", "mlknn", "memory", "large_data", "methods", "runner",
     "grid",
 )  # fmt: skip
 NOISE = 1.4

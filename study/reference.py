@@ -40,7 +40,7 @@ from bench.records.record import Manifest, Record, Result
 from bench.records.store import Store
 from bench.system import writing
 from bench.tables.comparison import comparison
-from bench.tables.render import render_all
+from bench.tables.render import Look, render_all
 from study.findings import LIKE_THE_PAPER
 
 ROOT = Path(__file__).parent.parent
@@ -141,7 +141,7 @@ def write(results: Path) -> None:
     states = committed(Store(FOLDER), config)
     tables = [comparison(states, metric, config, manifest, list(variants_of(config))) for metric in PAPER_METRICS]
     for form, suffix in (("markdown", "md"), ("latex", "tex")):
-        writing.write(FOLDER / f"tables.{suffix}", render_all(tables, form, "page").encode())
+        writing.write(FOLDER / f"tables.{suffix}", render_all(tables, form, Look("page")).encode())
     variants = [*tables[0].ranked, "BCE"]
     writing.write(FOLDER / MEASURED, (json.dumps(measured(store), indent=1, sort_keys=True) + "\n").encode())
     within = resampled(committed(store, config), variants, CONTROL, RESAMPLED)

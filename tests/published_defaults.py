@@ -45,11 +45,22 @@ ZHANG = "Zhang and Zhou, Pattern Recognition 2007"
 TSOUMAKAS = "Tsoumakas et al., TKDE 2011"
 GLLE = "Xu, Tao, Geng, IJCAI 2018 (palm-ml/GLLE)"
 PYLDL = "PyLDL 0.1.2"
+PYLDL_CONLE = "SpriteMisaka/PyLDL, ConLE; the authors' code was not found"
+LIBLE = "Zheng et al., CVPR 2023 (qinghai-zheng/LIBLE)"
+LEIC = "Lu et al., IJCAI 2023 (Yunan-Lu/LEIC)"
+SMILE = "Xu et al., NeurIPS 2022 (palm-ml/smile)"
+KIM = "Kim et al., CVPR 2022 (snucml/LargeLossMatters)"
+LARGE_LOSS = ("LL-R", "LL-Ct", "LL-Cp")
 AMSVR = "palm-ml/LEVI, amsvr.m"
+ASL = "Ridnik et al., ICCV 2021 (Alibaba-MIIL/ASL)"
+APL = "Huang et al., ICASSP 2023 (LUMIA-Group/APL)"
+HILL = "Zhang et al., arXiv 2021 (xinyu1205/robust-loss-mlml)"
 OURS = "ours: no source gives one"
 READ = "Read et al., Machine Learning 2011"
 LIN = "Lin and Lin, CIKM 2023 (ASUS-AICS/LibMultiLabel, train_thresholding)"
+ZHOU_CODE = "Zhou et al., ECCV 2022 (Correr-Zhou/SPML-AckTheUnknown)"
 DEMSAR = "Demšar, JMLR 2006"
+SCIKIT = "scikit-learn 1.9.1's default"
 
 GRID_OF_FOUR = [0.0001, 0.001, 0.01, 0.1]
 MIX_GRID = [0.1, 0.3, 0.5, 1.0]
@@ -68,10 +79,28 @@ FLEM_OPTIONS = [
     ("hidden", 128, FLEM_CODE),
 ]
 CHAINS = ("CC", "ECC")
-TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN")
+ASYMMETRIC_OPTIONS = [
+    ("gamma_positive", 0.0, f"{ASL}, train.py; its class has 1"),
+    ("gamma_negative", 4.0, ASL),
+    ("probability_margin", 0.05, ASL),
+]
+POLYNOMIAL_OPTIONS = [
+    ("gamma_positive", 0.0, APL),
+    ("gamma_negative", 4.0, APL),
+    ("probability_margin", 0.05, APL),
+    ("positive_linear", 1.0, f"{APL}: the first epsilon of the positives"),
+    ("positive_quadratic", -2.5, f"{APL}: the second epsilon of the positives"),
+    ("negative_linear", 0.0, f"{APL}: the epsilon of the negatives"),
+]
+FORESTS = ("RF", "BR-RF")
+TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "LIBLE", "ConLE")
 FLEM_NAMES = ("FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I", "FLEM-II")
 
-WITHOUT_OPTIONS = ("BCE", "BS")
+WITHOUT_OPTIONS = ("BCE", "BS", "Prototypes")
+KOBAYASHI = "Kobayashi, CVPR 2023 (tk1980/TwoWayMultiLabelLoss, utils/criterion.py)"
+COLE = "Cole et al., CVPR 2021 (elijahcole/single-positive-multi-label, losses.py)"
+SMOOTHING_GRID = [0.05, 0.1]
+
 
 DEFAULTS = [
     Default("FL", "gamma", 2.0, FOCAL),
@@ -151,17 +180,31 @@ DEFAULTS = [
     Default("GLLE", "iterations", 300, GLLE),
     *[Default(name, *row) for name in TWO_STAGE for row in SECOND_STAGE],
     # Losses on wholly known labels, which the paper does not compare.
-    #
-    #
+    *[Default(name, *row) for name in ("ASL", "ASL .8") for row in ASYMMETRIC_OPTIONS],
+    *[Default(name, *row) for name in ("APL", "APL .8") for row in POLYNOMIAL_OPTIONS],
+    Default("Hill", "gamma", 2.0, HILL),
+    Default("Hill", "margin", 1.0, HILL),
+    Default("Hill", "negative_offset", 1.5, f"{HILL}: lambda"),
+    Default("SPLC", "gamma", 2.0, HILL),
+    Default("SPLC", "margin", 1.0, HILL),
+    Default("SPLC", "threshold", 0.6, f"{HILL}: tau"),
+    Default("SPLC", "change_epoch", 2, f"{HILL}: 1, of epochs that count from 0"),
     # Two-way loss, label smoothing, assume negative, expected positives.
-    #
-    #
+    Default("Two-way", "positive_temperature", 4.0, KOBAYASHI),
+    Default("Two-way", "negative_temperature", 1.0, KOBAYASHI),
+    *[Default(name, "smoothing", 0.1, COLE) for name in ("BCE-LS", "AN-LS")],
+    *[Default(name, "epsilon", 1e-5, COLE) for name in ("BCE-LS", "AN-LS", "WAN", "IU", "EPR")],
+    Default("EPR", "positives_per_row", None, "ours: validation's; Cole et al. count the training rows' whole labels"),
     # ROLE, large loss.
-    #
-    #
+    Default("ROLE", "epsilon", 1e-5, COLE),
+    Default("ROLE", "positives_per_row", None, f"{COLE}: labels per row, here of the validation rows"),
+    *[Default(name, "delta", 0.002, f"{KIM}: of .1 to .5 percent") for name in LARGE_LOSS],
     # Entropy maximisation.
-    #
-    #
+    *[Default(name, "alpha", None, "by data set: see alpha below") for name in ("EM", "EM+APL")],
+    *[Default(name, "epsilon", 1e-5, ZHOU_CODE) for name in ("EM", "EM+APL")],
+    Default("EM+APL", "beta", None, "by data set: see beta below"),
+    Default("EM+APL", "warm_up", None, "by data set: see warm_up below"),
+    Default("EM+APL", "negative_share", 0.9, f"{ZHOU_CODE}: theta"),
     # Problem transformation.
     Default("BR", "base", "logistic", "ours: the usual base learner; Boutell et al. have support vector machines"),
     *[Default(name, "base", "logistic", "ours: as BR; Read et al. have support vector machines") for name in CHAINS],
@@ -177,24 +220,66 @@ DEFAULTS = [
     Default("SVM", "thresholds", "none", "LIBLINEAR predicts where the decision value exceeds 0"),
     Default("SVM micromacro", "thresholds", "micromacro", LIN),
     # Trees, neighbours, prototypes.
-    #
-    #
+    Default("RF", "trees", 200, "ours: no source gives one for a forest of all labels"),
+    *[Default(name, "min_samples_leaf", 2, "ours: leaves of one row give many equal scores") for name in FORESTS],
+    Default("BR-RF", "trees", 100, SCIKIT),
+    Default("HGB", "learning_rate", 0.1, SCIKIT),
+    Default("HGB", "iterations", 100, SCIKIT),
+    Default("HGB", "leaves", 31, f"{SCIKIT}; LightGBM's (Ke et al., NeurIPS 2017)"),
+    Default("HGB", "min_samples_leaf", 20, f"{SCIKIT}; LightGBM's (Ke et al., NeurIPS 2017)"),
+    Default("HGB", "l2", 0.0, SCIKIT),
+    Default("BRkNN", "k", 10, "tsoumakas/mulan, BRkNN.java"),
     # LIBLE, ConLE.
-    #
-    #
+    Default("LIBLE", "hidden", 256, LIBLE),
+    Default("LIBLE", "kl_weight", 1.0, f"{LIBLE}: kappa_1 of SJAFFE; 10 on Yeast_alpha"),
+    Default("LIBLE", "gap_weight", 0.001, f"{LIBLE}: kappa_2 of SJAFFE; 1 on Yeast_alpha"),
+    Default("LIBLE", "pretraining_epochs", 200, LIBLE),
+    Default("LIBLE", "pretraining_rate", 0.005, LIBLE),
+    Default("LIBLE", "epochs", 100, LIBLE),
+    Default("LIBLE", "rate", 0.001, LIBLE),
+    Default("LIBLE", "batch_size", 128, LIBLE),
+    Default("LIBLE", "official", False, "ours: the release's z leaves sigma out, and its degrees are a random draw"),
+    Default("ConLE", "hidden", 64, PYLDL_CONLE),
+    Default("ConLE", "temperature", 0.5, PYLDL_CONLE),
+    Default("ConLE", "distance_weight", 0.001, f"{PYLDL_CONLE}: alpha, of a sum over the rows there"),
+    Default("ConLE", "margin_weight", 0.001, f"{PYLDL_CONLE}: beta"),
+    Default("ConLE", "margin", 0.05, PYLDL_CONLE),
+    Default("ConLE", "epochs", 30, "ours: the protocol's; PyLDL trains for 1000 full batches"),
+    Default("ConLE", "batch_size", 128, "ours: as LEVI's and LIBLE's; PyLDL trains on full batches"),
     # LEIC, SMILE.
-    #
-    #
+    Default("LEIC", "strength", 4.0, f"{LEIC}: lambda; 0 to 10 by data set"),
+    Default("LEIC", "latent", 64, f"{LEIC}; 64, 128 or 256 by data set"),
+    Default("LEIC", "neighbours", 20, LEIC),
+    Default("LEIC", "epochs", 100, "ours: the authors choose 10 to 480 steps by data set"),
+    Default("SMILE", "neighbours", 3, SMILE),
+    Default("SMILE", "reconstruction_weight", 0.001, f"{SMILE}: gamma"),
+    Default("SMILE", "kl_weight", 1.0, f"{SMILE}: delta"),
+    Default("SMILE", "official", False, "ours: the release's divergence is none"),
+    Default("SMILE", "epochs", 25, f"{SMILE}; its README's commands have 10"),
+    Default("SMILE", "batch_size", 16, SMILE),
+    *[Default(name, *row) for name in ("LEIC", "SMILE") for row in SECOND_STAGE],
 ]
 
 GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
+    **dict.fromkeys(
+        ("APL", "APL .8"),
+        (
+            {"positive_linear": [0.0, 1.0], "positive_quadratic": [-2.5, 0.0]},
+            "ours: with and without each term, which the paper sets by task",
+        ),
+    ),
     **dict.fromkeys(
         ("FLEM-S", "FLEM-T", "FLEM-D"),
         ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     ),
     "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     "SVM": ({"cost": [0.1, 1.0, 10.0]}, "ours: a decade either side of the package's"),
+    **dict.fromkeys(
+        ("BCE-LS", "AN-LS"), ({"smoothing": SMOOTHING_GRID}, f"{COLE} has .1, which its paper halves for two classes")
+    ),
+    **dict.fromkeys(LARGE_LOSS, ({"delta": [0.001, 0.002, 0.003, 0.004, 0.005]}, f"{KIM}: .1 to .5 percent")),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
+    **dict.fromkeys(("LEIC", "SMILE"), ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
 """Grids searched on validation data; methods that are not named have one point."""
 
@@ -214,6 +299,24 @@ LAMBDA = [
     Constant("DB", "lambda on Reuters", 2.0, REUTERS),
     *[Constant("DB", f"lambda on {name}", 2.0, OURS) for name in ("AAPD", "CUB", "NUS", "yeast")],
 ]
+ENTROPY = [
+    *[Constant("EM", f"alpha on {name}", 0.2, ZHOU_CODE) for name in ("VOC07", "VOC12")],
+    *[Constant("EM", f"alpha on {name}", 0.1, ZHOU_CODE) for name in ("COCO14", "COCO17", "NUS")],
+    Constant("EM", "alpha on CUB", 0.01, ZHOU_CODE),
+    Constant("EM", "alpha on yeast", 0.1, f"{OURS}; COCO's and NUS's"),
+    *[Constant("EM+APL", f"beta on {name}", 0.02, ZHOU_CODE) for name in ("VOC07", "VOC12")],
+    *[Constant("EM+APL", f"beta on {name}", 0.9, ZHOU_CODE) for name in ("COCO14", "COCO17")],
+    Constant("EM+APL", "beta on NUS", 0.2, ZHOU_CODE),
+    Constant("EM+APL", "beta on CUB", 0.4, ZHOU_CODE),
+    Constant("EM+APL", "beta on yeast", 0.2, f"{OURS}; NUS's"),
+    *[
+        Constant("EM+APL", f"warm_up on {name}", 0.5, f"{ZHOU_CODE}: five epochs of ten")
+        for name in ("VOC07", "VOC12", "COCO14", "COCO17")
+    ],
+    Constant("EM+APL", "warm_up on NUS", 0.4, f"{ZHOU_CODE}: four epochs of ten"),
+    Constant("EM+APL", "warm_up on CUB", 0.3, f"{ZHOU_CODE}: three epochs of ten"),
+    Constant("EM+APL", "warm_up on yeast", 0.5, f"{OURS}; VOC's and COCO's"),
+]
 
 CONSTANTS = [
     Constant(
@@ -224,6 +327,9 @@ CONSTANTS = [
     ),
     Constant("every linear classifier", "initial bias", 0.0, FLEM_TEMPLATE),
     Constant("every linear classifier", "threshold of its logits", 0.0, "ailearn-ml/FLEM, utils/metrics.py"),
+    Constant("ASL .8", "threshold of its logits", 1.3862943611198906, f"{ASL}: --thre .8, of probabilities"),
+    Constant("APL .8", "threshold of its logits", 1.3862943611198906, "ours: ASL's"),
+    Constant("ASL and APL", "least probability in the logarithm", 1e-8, f"{ASL}; {APL}"),
     Constant("CB", "mean of the weights", 1.0, f"{CUI}, section 4"),
     Constant("CB", "least n_j", 1, "ours: n_j = 0 divides by zero"),
     Constant("CB", "weight of a row without positives, average_w", 1.0, "ours: the released code has NaN"),
@@ -239,6 +345,10 @@ CONSTANTS = [
     Constant("FLEM", "epsilon of g's batch normalisation", 1e-5, f"{FLEM_CODE}: torch's default"),
     Constant("ML-KNN", "threshold of the posterior", 0.5, f"{ZHANG}, section 3"),
     Constant("ML-KNN", "prior of 3 positives in 11 rows", (1 + 3) / (2 + 11), f"{ZHANG}, section 3"),
+    Constant("ROLE", "first estimates of known labels", (0.005, 0.995), f"{COLE}, models.py"),
+    Constant("ROLE", "bounds of the first estimates of unknown labels", (0.4, 0.6), f"{COLE}, models.py"),
+    Constant("ROLE", "learning rate of the estimates, to the classifier's", 10.0, f"{COLE}, train.py: lr_mult"),
+    Constant("large loss", "epochs that delta is given for", 10, f"{KIM}: its trainings' length"),
     Constant("RAKEL", "threshold of the score", 0.5, f"{TSOUMAKAS}, section 3"),
     Constant("RAKEL", "overlapping sets of 7 labels", 14, f"{TSOUMAKAS}, section 4: 2c"),
     Constant("RAKEL", "variance added by naive Bayes", 1e-9, "scikit-learn's default"),
@@ -260,10 +370,35 @@ CONSTANTS = [
     Constant("VALEN", "addition to the sampling concentration", 0.01, VALEN),
     Constant("VALEN", "addition in the cross-entropy's logarithm", 1e-12, VALEN),
     Constant("VALEN", "width of the decoder at 600 features", 512, OURS),
+    Constant("LIBLE", "width before the outputs of the degrees and the gap", 128, LIBLE),
+    Constant("LIBLE", "decay of the learning rate, and epochs to the next", (0.9, 20), f"{LIBLE}: batches there"),
+    Constant("LIBLE", "least |g|", 0.01, "ours: log |g| has no minimum"),
+    Constant("ConLE", "slope of the leaky units", 0.01, PYLDL_CONLE),
+    Constant("ConLE", "least norm in the cosine", 1e-12, "ours: a zero vector is 0/0"),
+    Constant("LEIC", "clusters of 4 labels", 5, f"{LEIC}: c + 1"),
+    Constant("LEIC", "least standard deviation and least concentration", 1e-4, LEIC),
+    Constant("LEIC", "initial standard deviation of a graph convolution times sqrt(3 outputs)", 1.0, LEIC),
+    Constant("LEIC", "rows at most", 10_000, "ours: several matrices of all pairs of rows"),
+    Constant("SMILE", "addition to the probability in the logarithms", 1e-5, SMILE),
+    Constant("SMILE", "addition to both parameters of the divergence", 1e-6, SMILE),
     Constant("KM", "addition to the largest squared distance", 1e-7, PYLDL),
+    Constant("RF and BR-RF", "features tried at each split of 100", 10, f"{SCIKIT}: the root"),
+    Constant("RF and BR-RF", "threshold of the score", 0.5, "Breiman, Machine Learning 2001: the majority"),
+    Constant("HGB", "share of the rows held out of 10001", 0.0, "ours: all rows train; scikit-learn's is .1"),
+    Constant("HGB", "bins of a feature", 255, SCIKIT),
+    Constant("BRkNN", "threshold of the share", 0.5, "Spyromitros et al., SETN 2008: the majority"),
+    Constant("Prototypes", "threshold of the logit", 0.0, "Snell et al., NeurIPS 2017, eq. 2: the nearer prototype"),
+    Constant("Prototypes", "score of a label without positives", -4.0, "ours: the bound of the score"),
     Constant("GLLE", "kernel at the mean distance", 0.6065306597126334, f"{GLLE}: exp(-1/2)"),
+    Constant("WAN", "weight of an unknown label among 5", 0.25, f"{COLE}: 1 / (c - 1)"),
+    Constant("WAN", "weight of an unknown label where there is one", 1.0, "ours: 1 / (c - 1) has no value"),
+    Constant("Two-way", "loss of a batch without positives", 0.0, "ours: the released code has NaN"),
+    Constant("Two-way", "loss of a full row", 0.0, f"{KOBAYASHI}: a sum of none, there e^-100"),
+    Constant("EM", "threshold of its logits", 1.0986122886681098, f"{ZHOU_CODE}: a probability of .75"),
+    Constant("EM+APL", "threshold of its logits", 1.0986122886681098, f"{ZHOU_CODE}: a probability of .75"),
     *MU,
     *LAMBDA,
+    *ENTROPY,
 ]
 
 PROTOCOLS: dict[str, dict[str, tuple[Any, str]]] = {

@@ -12,32 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.analysis.hypothesis_tests import ALPHA, CorrectedT, corrected_resampled_t, holm
-from bench.dataset_name import DatasetName, dataset_name
+from bench.tables.folds import folded_columns
 from bench.tables.table import MetricTable
 from bench.text import Block, Grid, counted
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
-
-FOLD = "fold"
-"""The transform that makes folds; its value says which."""
-
-
-def folded_columns(table: MetricTable) -> list[list[str]]:
-    """Columns that are folds of one and the same set (extractor and other transforms alike), where there are two or
-    more; copies are left out."""
-    found: dict[DatasetName, list[str]] = {}
-    for one in table.independent_sets:
-        for column in one.counted:
-            name = dataset_name(column)
-            if any(transform == FOLD for transform, _ in name.transforms):
-                found.setdefault(_without_fold(name), []).append(column)
-    return [columns for columns in found.values() if len(columns) > 1]
-
-
-def _without_fold(name: DatasetName) -> DatasetName:
-    others = tuple(one for one in name.transforms if one[0] != FOLD)
-    return DatasetName(name.base, others, name.extractor)
 
 
 def folds_in_words(
@@ -45,7 +25,7 @@ def folds_in_words(
 ) -> list[Block]:
     """Corrected resampled t-tests of the variants against the control, a grid for each set that has folds."""
     blocks: list[Block] = []
-    for columns in folded_columns(table):
+    for name, columns in folded_columns(table).items():
         ratio = _test_to_train({table.sources.get(column, column) for column in columns}, states)
         differences = {
             variant: np.array([values[variant] - values[control] for column in columns
@@ -55,7 +35,6 @@ def folds_in_words(
         }  # fmt: skip
         if ratio is None:
             continue
-        name = str(_without_fold(dataset_name(columns[0])))
         tests = {
             variant: corrected_resampled_t(of_variant, ratio)
             for variant, of_variant in differences.items()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from cyclopts import App
 
 from bench import config as configuration
-from bench.cli.options import Count, DataFolder
+from bench.cli.options import Count, DataFolder, Names
 from bench.datasets.catalog import Missing, available, data_folders, present
 from bench.datasets.dataset import SPLITS
 from bench.datasets.download import fetch as download
@@ -84,6 +84,7 @@ def prepare(
     network: str | None = None,
     image_size: Count | None = None,
     words: str | None = None,
+    label_columns: Names = None,
     device: str = "auto",
 ) -> int:
     """Make the canonical files of a set: its labels, its splits and its features.
@@ -93,8 +94,8 @@ def prepare(
     name
         A registered set, or a name for your own.
     raw
-        The raw files: a folder or archive of the official format, a .csv of your own, or a Mulan folder.
-        Default: data/raw/NAME.
+        The raw files: a folder or archive of the official format, or a table (.csv, .tsv, .parquet) or .arff of your
+        own. Default: data/raw/NAME.
     to
         The folder of the canonical files. Default: the first data folder of bench.toml.
     ids
@@ -107,6 +108,8 @@ def prepare(
         Photographs: pixels of the square that efficientnet-lite2 sees.
     words
         Texts: a file of word vectors, or random. Default: the installed GloVe package, else random.
+    label_columns
+        Tables: the columns of 0 and 1 that are the labels. Default: the column labels, else those found and said.
     device
         auto, cpu, cuda or cuda:N.
     """
@@ -127,7 +130,7 @@ def prepare(
         how = f"python -m bench data fetch {name}" if name in parsers and parsers[name].files else "--raw PATH"
         raise UsageError(f"there is nothing at {default}; {how} first, or say where the raw files are with --raw.")
     files = default if raw is None else _given("--raw", raw)
-    rows = parse_raw(name, files, None if ids is None else _given("--ids", ids), difficult)
+    rows = parse_raw(name, files, None if ids is None else _given("--ids", ids), difficult, label_columns or ())
     sizes = ", ".join(f"{split} {len(rows.splits[split].y)}" for split in SPLITS)
     print(f"{name}: {sizes}; {len(rows.label_names)} labels; {rows.split_rule}", flush=True)
     for note in rows.notes:

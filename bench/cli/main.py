@@ -39,7 +39,7 @@ VERBS = {
         "Show a results folder's jobs, from any terminal: done, failed, running (by whom), missing.",
     ),
     "converged": (
-        "bench.cli.tables:converged",
+        "bench.cli.statistics:converged",
         "List the jobs whose kept epoch is among their last: their training may have been cut short.",
     ),
     "show": (

@@ -20,7 +20,7 @@ from bench import config as configuration
 from bench.cli.options import DataFolder, Real, Seed, Switch
 from bench.datasets.catalog import Source, card_of, data_folders, present
 from bench.datasets.dataset import identifier_columns
-from bench.datasets.readers import canonical, npz
+from bench.datasets.readers import canonical, npz, raw_file
 from bench.datasets.readers.feature_file import read_features
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
@@ -238,6 +238,8 @@ def _with_names(x: np.ndarray, source: Source) -> Any:
     names: list[str] = []
     if source.extractor == canonical.OWN_NUMBERS:
         names = card_of(source).get("features", {}).get("names", [])
+    elif source.reader == raw_file.__name__:
+        names = raw_file.feature_names(source)
     elif source.reader == npz.__name__:
         names = npz.feature_names(source.files[0])
         if len(names) > x.shape[1]:  # the reader has left out what numbers the rows

@@ -30,7 +30,7 @@ from bench.cli.options import (
     whole_in,
 )
 from bench.config import Config
-from bench.datasets.catalog import data_folders
+from bench.datasets.catalog import data_folders, notes_of_files
 from bench.datasets.transforming import in_folds
 from bench.errors import UsageError
 from bench.methods import infos
@@ -44,6 +44,7 @@ from bench.run.cluster import Cluster
 from bench.run.options import RunOptions
 from bench.run.runner import run as run_plan
 from bench.run.runner import show_plan
+from bench.system import terminal
 from bench.text import shown
 
 DEFAULT_RECOVERY = "results/recovery"
@@ -92,8 +93,9 @@ def run(
     Parameters
     ----------
     datasets
-        Names, NAME@extractor, paths of .npz files, or "all" for every registered set; each with transforms, such as
-        'yeast[noise=10%]' (see `list transforms`). Default: bench.toml's.
+        Names, NAME@extractor, patterns ('rcv1_*'), paths of files (.npz, .csv, .tsv, .parquet, .arff, .mat, .svm), or
+        "all" for every set, registered or in the data folders; each with transforms, such as 'yeast[noise=10%]' (see
+        `list transforms`). Default: bench.toml's.
     methods
         Methods or rows of bench.toml, or "all". Default: all but those that bench.toml's run.only_when_named
         keeps for when they are named.
@@ -158,6 +160,8 @@ def run(
             print(shown(f"left out: {broken.problems[0]}."), flush=True)
     names = _in_folds(datasets or config.run.datasets, folds, repeats, stratified)
     plan = make_plan(config, folders, names, rows, chosen_seeds, epochs)
+    for note in notes_of_files(names, config):
+        print(shown(note), flush=True)
     store = Store(Path(results))
     options = RunOptions(
         device=device,
@@ -243,13 +247,13 @@ def _recovery_tables(store: Store, config: Config, folders: list[Path], form: st
     # Here, because they bring pandas along, which `run` of the same module does without.
     from bench.analysis.recovery import against_trivial_baselines
     from bench.tables.comparison import comparison
-    from bench.tables.render import render_all
+    from bench.tables.render import Look, render_all
 
     states = collect(store, config, folders)
     manifest = store.manifest()
     order = list(recovery_variants(config))
     tables = [comparison(states, metric, config, manifest, order) for metric in RECOVERY_METRICS]
-    print(render_all(tables, form), end="")
+    print(render_all(tables, form, Look(width=terminal.width())), end="")
     if form in ("terminal", "markdown"):
         print("\n" + against_trivial_baselines(tables, "pipe" if form == "markdown" else "simple"), end="")
     return 1 if any(state.state == "corrupt" for state in states) else 0

@@ -1,4 +1,4 @@
-"""Verb that tests differences: stats."""
+"""Verbs that say what numbers are worth: stats, converged."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import math
 from bench import config as configuration
 from bench.analysis.over_datasets import REGION, significance
 from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
-from bench.analysis.within_folds import folded_columns, folds_in_words
+from bench.analysis.within_folds import folds_in_words
 from bench.cli.options import (
     AnyOrigin,
     DataFolder,
     Names,
+    Origin,
     Real,
     Seeds,
     Switch,
@@ -23,10 +24,12 @@ from bench.cli.options import (
 from bench.errors import UsageError, did_you_mean
 from bench.plan.states import unusable
 from bench.plan.variants import spelled_out
+from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.store import DEFAULT_RESULTS
+from bench.tables.folds import folded_columns
 from bench.tables.load import Selection, load
 from bench.tables.table import MetricTable
-from bench.text import as_text
+from bench.text import Grid, as_text, counted
 
 
 def stats(
@@ -90,7 +93,9 @@ def stats(
         # Kept scores are resampled by the fixed threshold.
         able = [table.metric for table in tables if table.metric and not (decision and table.metric.decision)]
         keys = [metric.key for metric in able if metric.key in RESAMPLED]
-        folds = {tables[0].sources.get(column, column) for part in folded_columns(tables[0]) for column in part}
+        folds = {
+            tables[0].sources.get(column, column) for part in folded_columns(tables[0]).values() for column in part
+        }
         alone = [state for state in records.states if state.job.full_dataset not in folds]
         within = resampled(alone, rows, control, keys) if keys else []
     if within:
@@ -120,3 +125,51 @@ def _compared(table: MetricTable, methods: list[str] | None, control: str) -> li
     if left_out := [row for row in there if row not in rows and methods is None]:
         print(f"Not compared, because unranked: {', '.join(left_out)}; --methods names the rows to compare.\n")
     return rows
+
+
+LATE_HEADERS = ("Data set", "Algorithm", "Seed", "Kept epoch", "Last improvements of validation Hamming loss")
+
+
+def converged(
+    *,
+    methods: Names = None,
+    datasets: Names = None,
+    seeds: Seeds = None,
+    origin: Origin = "runs",
+    results: str = DEFAULT_RESULTS,
+    data: DataFolder = None,
+) -> int:
+    """List the jobs whose kept epoch is among their last: their training may have been cut short.
+
+    Parameters
+    ----------
+    methods
+        Rows to look at. Default: all.
+    datasets
+        Columns to look at. Default: all.
+    seeds
+        Seeds to look at. Default: all.
+    origin
+        runs (your own records) or reference (the committed ones, which have no curves).
+    results
+        The folder of your own records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    states = load(Selection(origin, results, data, methods, datasets, seeds)).states
+    kept = kept_epochs(state.record for state in states if state.state == "done" and state.record)
+    late = sorted((one for one in kept if one.is_late), key=lambda one: one.job)
+    if late:
+        print(as_text([Grid(LATE_HEADERS, [_late_row(one) for one in late], numbers=False)]))
+    without = unusable(states)
+    print(
+        f"The kept epoch is among the last {LAST_PERCENT} % in {len(late)} of {counted(len(kept))}"
+        + (f"; without {without}." if without else ".")
+    )
+    return 0
+
+
+def _late_row(one: Kept) -> list[str]:
+    falls = ["no curve"] if one.improvements is None else [f"{epoch}: -{fall:.4g}" for epoch, fall in one.improvements]
+    job = one.job
+    return [job.full_dataset, job.variant, str(job.seed), f"{one.epoch} of {one.epochs}", ", ".join(falls)]

@@ -1,4 +1,4 @@
-"""Verbs that print or write tables: table, compare, converged, export."""
+"""Verbs that print or write tables: table, compare, export."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from bench.analysis.label_table import KEEP, label_frame, render_labels
 from bench.analysis.paper_claims import claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame, not_compared, render_comparison
+from bench.analysis.wins import wins_in_words
 from bench.cli.options import (
     AnyOrigin,
     Count,
@@ -24,6 +25,7 @@ from bench.cli.options import (
     Origin,
     Seeds,
     StandIns,
+    Switch,
     chosen_metrics,
     chosen_rule,
     known,
@@ -35,17 +37,18 @@ from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS, metric_named
 from bench.plan.states import unusable
 from bench.records.artifacts import SCORES
-from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.store import DEFAULT_RESULTS
+from bench.system import terminal
 from bench.tables.comparison import ABLATION, ablation, paper_ablation, paper_table
 from bench.tables.dataset_table import dataset_frame, render_datasets
-from bench.tables.export import check_target, frames
+from bench.tables.export import check_target, frames, wide_frame
 from bench.tables.export import export as write_tables
+from bench.tables.folds import over_folds
 from bench.tables.load import Records, Selection, load
 from bench.tables.ranking import DIGITS
-from bench.tables.render import FORMATS, render_all
-from bench.tables.table import Style, Table
-from bench.text import Grid, as_text, counted
+from bench.tables.render import DATA, FORMATS, Look, render_all
+from bench.tables.table import MetricTable, Style, Table
+from bench.text import as_text, counted, csv_of
 
 
 def table(
@@ -63,6 +66,10 @@ def table(
     include: Literal["extra"] | None = None,
     decision: str | None = None,
     target: str | None = None,
+    each_fold: Switch = False,
+    transpose: Switch = False,
+    against: str | None = None,
+    wide: Switch = False,
     width: Literal["column", "page"] = "column",
     origin: AnyOrigin = "runs",
     results: str = DEFAULT_RESULTS,
@@ -101,8 +108,16 @@ def table(
     target
         What the rule maximises on validation data: hamming, micro-f1 or macro-f1. Default: the metric itself, else
         hamming.
+    each_fold
+        Show a column for each fold of a set, instead of their mean.
+    transpose
+        Show a row for each data set and a column for each method.
+    against
+        A method: count the data sets on which each other is better, equal and worse, instead of showing values.
+    wide
+        Show a row for each record, with all its metrics on test data; csv, json or terminal.
     width
-        Of LaTeX: column, as wide as it is; page, across both columns and shrunk to the page where it is wider.
+        Of LaTeX: column, within a column of text; page, across all of them; either shrunk where the table is wider.
     origin
         runs (your own records), reference (the committed ones) or paper (as printed there, Tables 2-6).
     results
@@ -130,13 +145,49 @@ def table(
         "--decision": decision,
     }
     refuse_beside_paper(origin, choices | {"--digits": None if digits == DIGITS else digits})
+    if wide:
+        return _wide(selection, (number, metric, against), form)
     style = Style(digits, rank_on, rank_extra=include == "extra", show_ranks=number != 6)
     records, tables = _ablation(selection, style) if number == 6 else _ranked(selection, number, metric, style)
     if records.note:
         for made in tables:
             made.notes.append(records.note)
-    print(render_all(tables, form, width), end="")
+    if not each_fold:
+        tables = [over_folds(made, style) if isinstance(made, MetricTable) else made for made in tables]
+    if against is not None:
+        return _against(tables, against, form, digits)
+    if transpose and form in DATA:
+        raise UsageError(f"{form} has a line for each cell; --transpose is of terminal, markdown, latex and html.")
+    print(render_all(tables, form, Look(width, terminal.width(), transpose)), end="")
     return 1 if any(state.state == "corrupt" for state in records.states) else 0
+
+
+def _wide(selection: Selection, others: tuple[object, ...], form: str) -> int:
+    if any(other is not None for other in others) or selection.origin == "paper":
+        raise UsageError(
+            "--wide shows all metrics of records; it excludes --number, --metric, --against, --from paper."
+        )
+    frame = wide_frame(load(selection).states)
+    if form == "csv":
+        print(csv_of(frame), end="")
+    elif form == "json":
+        print(frame.to_json(orient="records", indent=1, double_precision=15, force_ascii=False))
+    elif form == "terminal":
+        print(frame.to_string(index=False, na_rep="", max_colwidth=40))
+    else:
+        raise UsageError(f"--wide writes terminal, csv or json, not {form}.")
+    return 0
+
+
+def _against(tables: Sequence[Table], control: str, form: str, digits: int) -> int:
+    if form not in ("terminal", "markdown"):
+        raise UsageError(f"--against writes terminal or markdown, not {form}.")
+    compared = [made for made in tables if isinstance(made, MetricTable)]
+    if not compared:
+        raise UsageError("Table 6 is of one data set; --against counts data sets.")
+    known(control, tuple(compared[0].variants), "row")
+    print(as_text(wins_in_words(compared, control, digits), "pipe" if form == "markdown" else "simple"), end="")
+    return 0
 
 
 def _labels(dataset: str, others: tuple[object, ...], selection: Selection, form: str, digits: int) -> int:
@@ -239,54 +290,6 @@ def compare(
         if origin == "reference":
             print(f"\n{records.note}")
     return 0
-
-
-LATE_HEADERS = ("Data set", "Algorithm", "Seed", "Kept epoch", "Last improvements of validation Hamming loss")
-
-
-def converged(
-    *,
-    methods: Names = None,
-    datasets: Names = None,
-    seeds: Seeds = None,
-    origin: Origin = "runs",
-    results: str = DEFAULT_RESULTS,
-    data: DataFolder = None,
-) -> int:
-    """List the jobs whose kept epoch is among their last: their training may have been cut short.
-
-    Parameters
-    ----------
-    methods
-        Rows to look at. Default: all.
-    datasets
-        Columns to look at. Default: all.
-    seeds
-        Seeds to look at. Default: all.
-    origin
-        runs (your own records) or reference (the committed ones, which have no curves).
-    results
-        The folder of your own records.
-    data
-        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
-    """
-    states = load(Selection(origin, results, data, methods, datasets, seeds)).states
-    kept = kept_epochs(state.record for state in states if state.state == "done" and state.record)
-    late = sorted((one for one in kept if one.is_late), key=lambda one: one.job)
-    if late:
-        print(as_text([Grid(LATE_HEADERS, [_late_row(one) for one in late], numbers=False)]))
-    without = unusable(states)
-    print(
-        f"The kept epoch is among the last {LAST_PERCENT} % in {len(late)} of {counted(len(kept))}"
-        + (f"; without {without}." if without else ".")
-    )
-    return 0
-
-
-def _late_row(one: Kept) -> list[str]:
-    falls = ["no curve"] if one.improvements is None else [f"{epoch}: -{fall:.4g}" for epoch, fall in one.improvements]
-    job = one.job
-    return [job.full_dataset, job.variant, str(job.seed), f"{one.epoch} of {one.epochs}", ", ".join(falls)]
 
 
 def export(

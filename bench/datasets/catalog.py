@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from bench.text import shown
 
 IN_FOLDERS = {"folder": canonical.find, "npz": npz.find}
 """Finders of the sets of one folder; the first that knows a name has it. Sets of "folder" may be registered."""
+OWN_FILES = (".npz", ".csv", ".tsv", ".parquet", ".arff", ".mat", ".svm", ".libsvm")
+"""Endings by which a name without a folder is that of a file."""
 IN_PACKAGES = {"river": yeast.find}
 """Finders of the set that comes with a package, by the ``source`` of its entry in bench.toml."""
 
@@ -68,7 +71,7 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
         suffix = canonical_name(parts).suffix
         plain = resolve(f"{parts.base}@{parts.extractor}" if parts.extractor else parts.base, config, folders)
         return plain if isinstance(plain, Missing) else replace(plain, name=plain.name + suffix)
-    if spec.endswith(".npz") or os.sep in spec:
+    if Path(spec).suffix.lower() in OWN_FILES or os.sep in spec:
         return _by_path(Path(spec))
     name, _, extractor = shown(spec).partition("@")
     registered = _same(name, config.datasets)
@@ -115,6 +118,32 @@ def available(config: Config, folders: list[Path]) -> list[Source | Unreadable |
         for places in (places for name, places in sets_of.items() if name not in taken):
             listed += _one_each(readable(places))
     return [*listed, *unreadable(folders)]
+
+
+def names_meant(spec: str, config: Config, folders: list[Path]) -> list[str] | None:
+    """Names that ``all`` stands for (every registered set, then every other one in the data folders) or a pattern such
+    as ``rcv1_*`` (those that are here), with the transforms of the spec; None of a name that is neither.
+
+    Raises
+    ------
+    UsageError
+        For a pattern that no set has.
+    """
+    parts = dataset_name(spec)
+    every = parts.base == "all" and not parts.extractor
+    if not every and (os.sep in parts.base or not any(sign in parts.base for sign in "*?")):
+        return None
+    listed = [found for found in available(config, folders) if isinstance(found, Source | Missing)]
+    here = [found.full_name for found in listed if isinstance(found, Source)]
+    if every:
+        names = [found.name if isinstance(found, Missing) or found.name in config.datasets else found.full_name
+                 for found in listed]  # fmt: skip
+    else:
+        pattern = f"{parts.base}@{parts.extractor or '*'}".casefold()
+        names = sorted(name for name in here if fnmatchcase(name.casefold(), pattern))
+        if not names:
+            raise UsageError(f"no data set here is called {parts.base!r}; {did_you_mean(parts.base, here)}")
+    return [str(replace(dataset_name(name), transforms=parts.transforms)) for name in dict.fromkeys(names)]
 
 
 @lru_cache(maxsize=8)
@@ -199,13 +228,34 @@ def _choose(name: str, extractor: str, sets: Sequence[Source]) -> Source:
 
 
 def _by_path(path: Path) -> Source:
-    if path.suffix != ".npz":
+    if path.suffix == ".npz":
+        reading.opened(path).close()
+        return npz.source(path)
+    from bench.datasets.parsers import format_parser  # here, because names of sets need no parser
+    from bench.datasets.readers import raw_file
+
+    if not path.is_dir():
+        reading.opened(path).close()
+    if (parser := format_parser(path)) is None:
         raise UsageError(
-            f"{path} is not a data file that can be read; give a .npz file, or a name with --data FOLDER. "
-            "`bench data prepare NAME --raw FILE` makes data of CSV, ARFF and MATLAB files."
+            f"{path} is no data set that can be read; give a .npz, a table (.csv, .tsv, .parquet), an .arff, a .mat or "
+            "a sparse text file (.svm), or a name with --data FOLDER."
         )
-    reading.opened(path).close()
-    return npz.source(path)
+    return raw_file.source(path, parser)
+
+
+def notes_of_files(specs: Iterable[str], config: Config) -> list[str]:
+    """Sentences of the parsers of files that were named by their paths: which columns are labels, say."""
+    from bench.datasets.readers import raw_file
+
+    found = []
+    for spec in specs:
+        base = dataset_name(spec).base
+        if Path(base).suffix.lower() in OWN_FILES or os.sep in base:
+            source = present(base, config, [])
+            notes = raw_file.notes(source) if source.reader == raw_file.__name__ else ()
+            found += [f"{base}: {note}." for note in notes]
+    return found
 
 
 def _listed(paths: Iterable[Path]) -> str:

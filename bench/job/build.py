@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench import methods
 from bench.job.inputs import Prepared
-from bench.methods.api import OBSERVED, Batch, Fit, LinearMethod, Split
+from bench.methods.api import OBSERVED, Batch, Fit, LinearMethod, Schedule, Split
 from bench.protocol import Protocol
 from bench.training.checkpoint import Checkpoint
 from bench.training.loop import Hooks, train_module
@@ -94,8 +94,11 @@ def shared_fit(
         *,
         epochs: int,
         batch_size: int,
+        exact: bool = False,
         optimiser: Literal["adamw", "adam"] = "adamw",
         weight_decay: float | None = None,
+        learning_rate: float | None = None,
+        schedule: Schedule | None = None,
         extra: Mapping[str, Tensor] | None = None,
         records: bool = False,
     ) -> None:
@@ -103,8 +106,10 @@ def shared_fit(
         adam = optimiser == "adam"
         options = replace(
             base,
-            epochs=protocol.epochs_for(training.x.shape[0], epochs, batch_size),
+            epochs=epochs if exact else protocol.epochs_for(training.x.shape[0], epochs, batch_size),
             batch_size=batch_size,
+            learning_rate=base.learning_rate if learning_rate is None else learning_rate,
+            schedule=schedule,
             weight_decay=decay,
             bias_weight_decay=decay if adam else base.bias_weight_decay,
             amsgrad=base.amsgrad and not adam,

@@ -131,7 +131,7 @@ def _also_selected(
     return AlsoSelected(point, epoch, hyperparameters[point], on_validation[0], on_test[0])
 
 
-def scored(candidate: Candidate, part: Split, threshold: float) -> Scored | None:
+def scored(candidate: Candidate, part: Split) -> Scored | None:
     """Metrics and scores [N, c] on labelled rows, for whoever shows them; None where there is no model to score with.
 
     The metrics are those of the scores as they are: what is done to a score for display (a sigmoid, say) makes ties.
@@ -139,7 +139,7 @@ def scored(candidate: Candidate, part: Split, threshold: float) -> Scored | None
     if not candidate.usable:
         return None
     scores = candidate.scores(part.x)
-    return classification.evaluate(part.y, scores, threshold), scores
+    return classification.evaluate(part.y, scores, candidate.threshold), scores
 
 
 def _scored(candidate: Candidate, split: str, fitted: Fitted, prepared: Prepared) -> Scored | None:
@@ -148,7 +148,7 @@ def _scored(candidate: Candidate, split: str, fitted: Fitted, prepared: Prepared
         return None
     scores = candidate.scores(prepared.splits[split].x)
     training = TrainingLabels(prepared.problem.positives, prepared.problem.n_samples)
-    evaluation = Evaluation(prepared.splits[split].y, scores, fitted.threshold, training=training)
+    evaluation = Evaluation(prepared.splits[split].y, scores, candidate.threshold, training=training)
     values = classification.evaluated(evaluation)
     further = [metric for metric in map(metric_named, fitted.criteria) if metric.key not in values]
     return values | measured(evaluation, further), scores
@@ -173,10 +173,11 @@ def artifacts_of(
     if "model" in keep and chosen.parameters:
         from safetensors.torch import save
 
-        # Of a linear classifier the parameters say it all.
-        about = {"classifier": msgspec.json.encode(chosen.backbone).decode()} if chosen.backbone != LINEAR else None
+        # Of a linear classifier that decides at 0 the parameters say it all.
+        about = {"classifier": msgspec.json.encode(chosen.backbone).decode()} if chosen.backbone != LINEAR else {}
+        about |= {"threshold": repr(chosen.threshold)} if chosen.threshold else {}
         tensors = {name: value.cpu().contiguous() for name, value in chosen.parameters.items()}
-        files["model.safetensors"] = save(tensors, about)
+        files["model.safetensors"] = save(tensors, about or None)
     if "distributions" in keep and (degrees := chosen.distribution()) is not None:
         train = prepared.splits["train"]
         files[artifacts.DISTRIBUTIONS] = artifacts.encode_distribution(

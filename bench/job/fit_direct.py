@@ -34,8 +34,8 @@ def fit_method(
         if not isinstance(method, Method):
             raise TypeError(f"the method {name!r} is a LinearMethod, so fit_linear trains it and not fit_method")
         method.fit(prepared.splits["train"], stream_seed(seed, "fit") % 2**32)
-        candidates.append(Candidate(scores=method.scores))
+        candidates.append(Candidate(method.scores, threshold))
         if on_point:
             on_point(done, len(points))
     also = dict.fromkeys(criteria[1:], candidates)
-    return Fitted(candidates, threshold, None, [1] * len(points), criteria[0], also)
+    return Fitted(candidates, None, [1] * len(points), criteria[0], also)

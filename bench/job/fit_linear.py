@@ -18,13 +18,14 @@ from bench.config import LINEAR, Backbone
 from bench.job.build import OpenCheckpoint, Progress, linear_module, loop_options, per_sample_tensors
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted
-from bench.methods.api import LinearMethod
+from bench.methods.api import LinearMethod, Split
 from bench.protocol import Protocol
 from bench.system.processes import side_by_side
 from bench.training.checkpoint import Checkpoint
 from bench.training.loop import DivergedError, Hooks, Kept, Trained, initialise_classifier, train
 from bench.training.stack import single_logits
 from bench.training.step import LoopOptions
+from bench.training.threshold import fitted_threshold
 
 
 def fit_linear(
@@ -83,6 +84,7 @@ def fit_linear(
         raise failures[0]
     selection, *others = protocol.criteria if "val" in prepared.splits else protocol.criteria[:1]
     labels = prepared.problem.n_labels
+    decided = partial(_threshold, cls, prepared.splits.get("val", prepared.splits["train"]))
     candidates: dict[str, dict[int, Candidate]] = {criterion: {} for criterion in (selection, *others)}
     for positions, outcome, stack in zip(parts, outcomes, stacks, strict=True):
         for k, position in enumerate(positions):
@@ -90,14 +92,13 @@ def fit_linear(
             epochs = stack.options.epochs
             for criterion, found in candidates.items():
                 if isinstance(outcome, DivergedError):
-                    found[position] = Candidate(scores=_no_scores, diverged=epochs, epochs=epochs)
+                    found[position] = Candidate(_no_scores, cls.decision_threshold, diverged=epochs, epochs=epochs)
                 else:
                     best = outcome.also.get(criterion, outcome)
-                    found[position] = _candidate(outcome, best, k, epochs, backbone, labels, recovered)
+                    found[position] = _candidate(outcome, best, k, epochs, backbone, labels, recovered, decided)
     in_order = {criterion: [found[i] for i in range(len(points))] for criterion, found in candidates.items()}
     return Fitted(
         in_order[selection],
-        cls.decision_threshold,
         max(stack.options.epochs for stack in stacks),
         [len(part) for part in parts],
         selection,
@@ -198,10 +199,13 @@ def _candidate(
     backbone: Backbone,
     labels: int,
     recovered: Callable[[dict[str, Tensor]], Tensor | None],
+    decided: Callable[[Callable[[Tensor], Tensor]], float],
 ) -> Candidate:
     parameters = {name: value[k] for name, value in kept.parameters.items()}
+    scores = partial(backbone_scores, backbone, labels, parameters)
     return Candidate(
-        scores=partial(backbone_scores, backbone, labels, parameters),
+        scores=scores,
+        threshold=decided(scores),
         distribution=partial(recovered, parameters),
         parameters=parameters,
         epoch=kept.epochs[k],
@@ -212,6 +216,12 @@ def _candidate(
         hamming=trained.hamming[k],
         backbone=backbone,
     )
+
+
+def _threshold(cls: type[LinearMethod], rows: Split, scores: Callable[[Tensor], Tensor]) -> float:
+    """The method's own threshold, or the one fitted on rows for a model's scores."""
+    own = cls.decision_threshold
+    return fitted_threshold(rows.y, scores(rows.x), own) if cls.fits_threshold else own
 
 
 def backbone_scores(backbone: Backbone, labels: int, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:

@@ -140,7 +140,7 @@ def _classification(request: ProbeRequest, training: Training, asked: list[bool]
     else:
         fitted = fit_method(request.base, points, prepared, 0, protocol.criteria)
     result, scores, best = evaluated(points, (), fitted, prepared)
-    rounded = evaluate(prepared.splits["test"].y, (scores["test"] * ROUNDED).round() / ROUNDED, fitted.threshold)
+    rounded = evaluate(prepared.splits["test"].y, (scores["test"] * ROUNDED).round() / ROUNDED, best.threshold)
     values: dict[str, Any] = {"point": result.selected.point, "epoch": result.selected.epoch}
     for name, metrics in (("val", result.val), ("test", result.test), ("rounded", rounded)):
         values |= {f"{name} {metric}": value for metric, value in metrics.items()}

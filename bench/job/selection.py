@@ -18,6 +18,8 @@ class Candidate:
 
     scores: Callable[[Tensor], Tensor]
     """[N, D] features -> [N, c] scores."""
+    threshold: float
+    """A label is predicted where its score exceeds this: the method's own, or the one fitted for this model."""
     distribution: Callable[[], Tensor | None] = lambda: None
     """[N, c] degrees recovered for the training rows; None where the method recovers none."""
     parameters: dict[str, Tensor] = field(default_factory=dict)
@@ -41,7 +43,6 @@ class Candidate:
 class Fitted:
     candidates: list[Candidate]
     """One for each point, in their order."""
-    threshold: float
     epochs: int | None
     """Of the longest training."""
     stacks: list[int]

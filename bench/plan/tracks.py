@@ -15,8 +15,7 @@ from msgspec.structs import replace
 
 from bench import methods
 from bench.config import LINEAR, Config, RecoveryRecipe, Variant, effective_protocol, with_epochs
-from bench.dataset_name import dataset_name
-from bench.datasets.catalog import Missing, Source, present, resolve
+from bench.datasets.catalog import Missing, Source, names_meant, present, resolve
 from bench.datasets.readers import ldl
 from bench.errors import UsageError
 from bench.job.recipe import Recipe, recipe
@@ -164,8 +163,8 @@ def make_plan(
     seeds: list[int],
     epochs: int | None = None,
 ) -> Plan:
-    """The jobs of a run, by data set, variant and seed; "all" stands for every registered data set, and
-    "all[noise=10%]" for that transform of each.
+    """The jobs of a run, by data set, variant and seed; "all" stands for every data set, registered or in the data
+    folders, and "all[noise=10%]" for that transform of each.
 
     Raises
     ------
@@ -260,10 +259,9 @@ def _sources(config: Config, folders: list[Path], specs: list[str]) -> tuple[lis
     sources: dict[str, Source] = {}
     missing: dict[str, Missing] = {}
     for spec in specs:
-        parts = dataset_name(spec)
-        every = parts.base == "all" and not parts.extractor
-        for name in [base + parts.suffix for base in config.datasets] if every else [spec]:
-            found = resolve(name, config, folders) if every else present(name, config, folders)
+        several = names_meant(spec, config, folders)
+        for name in [spec] if several is None else several:
+            found = present(name, config, folders) if several is None else resolve(name, config, folders)
             if isinstance(found, Source):
                 known = sources.setdefault(found.full_name, found)
                 if known.files != found.files:

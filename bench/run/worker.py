@@ -238,8 +238,8 @@ class JobRun:
     def evaluate(self, fitted: Fitted) -> None:
         self.progress("evaluation", 0, 0)
         self.result, scores, chosen = evaluated(self.job.described_points, self.job.grid_names, fitted, self.prepared)
-        self.further = further(self.result, self.prepared, scores["test"], fitted.threshold, metric_digests())
-        kept = kept_scores(self.dataset, scores, fitted.threshold)
+        self.further = further(self.result, self.prepared, scores["test"], chosen.threshold, metric_digests())
+        kept = kept_scores(self.dataset, scores, chosen.threshold)
         self.decisions = decisions_of(kept)
         self.stop("evaluate_seconds")
         self.artifacts = artifacts_of(self.options.keep, self.dataset, self.prepared, kept, chosen)

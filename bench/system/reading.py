@@ -192,10 +192,10 @@ def toml(path: Path | str) -> dict[str, Any]:
         return tomllib.loads(source)
 
 
-def csv_rows(source: str, where: Path | str) -> Iterator[tuple[int, list[str]]]:
-    """(line, fields) of comma-separated text; fields of any length, quotation marks checked."""
+def csv_rows(source: str, where: Path | str, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """(line, fields) of delimited text; fields of any length, quotation marks checked."""
     csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(io.StringIO(source, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(source, newline=""), strict=True, delimiter=delimiter)
     with reading(where, "CSV", "is a quotation mark missing?"):
         for fields in reader:
             yield reader.line_num, fields

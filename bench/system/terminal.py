@@ -78,6 +78,11 @@ def _settle_width() -> None:
             os.environ["COLUMNS"] = str(NARROWEST)
 
 
+def width() -> int | None:
+    """Columns of the terminal that standard output goes to; None where it goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def output_fault() -> str:
     """The system's reason why standard output was not written whole; empty where it was, or its reader had enough."""
     sys.stdout.flush()

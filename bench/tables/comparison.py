@@ -79,7 +79,7 @@ def comparison(
         for column in columns
     ]
     families = track.families(config)
-    table = _metric_table(
+    table = metric_table(
         metric.heading, metric, columns, families, _arrays(states, labels), ranked, extra, cells, style
     )
     table = replace(table, sources={label: full for full, label in labels.items()})
@@ -129,7 +129,7 @@ def paper_table(metric: Metric, config: Config) -> MetricTable:
     columns = _ordered([cell.dataset for cell in printed_cells], config.tables.datasets)
     cells = [_printed_cell(cell, cell.dataset, metric) for cell in printed_cells]
     families = config.tables.families
-    table = _metric_table(
+    table = metric_table(
         f"{metric.heading}, as printed", metric, columns, families, {}, variants, [], cells, PAPERS_STYLE
     )
     note = f"Printed values of Table {metric.paper_table} of {paper.CITATION}; ranks computed here."
@@ -202,7 +202,7 @@ def _ranks(column: list[Cell], metric: Metric, ranked: Container[str], digits: i
     return competition_ranks(values, metric.lower_is_better)
 
 
-def _metric_table(
+def metric_table(
     title: str,
     metric: Metric,
     columns: list[str],

@@ -51,6 +51,18 @@ def frames(states: list[JobState]) -> dict[str, pd.DataFrame]:
     return {table: pd.DataFrame(content, columns=COLUMNS[table]) for table, content in lines.items()}
 
 
+def wide_frame(states: list[JobState]) -> pd.DataFrame:
+    """A line a record: its job, its state, and every metric on test data that any of the records has."""
+    lines = []
+    for state in states:
+        line = {field: getattr(state.job, field) for field in JOB} | {"state": state.state}
+        record = state.record
+        if record is not None and state.state == "done":
+            line |= (record.result.test | record.further_metrics) if record.result else record.metrics
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
 COLUMNS = {
     "jobs": [
         *JOB, "track", "base", "protocol", "state", "note", "point", "epoch", "hyperparameters", "epochs", "seconds",

@@ -98,14 +98,15 @@ class Table:
         cells = {variant: self.cell(variant, column) for variant in self.variants}
         return {variant: cell.mean for variant, cell in cells.items() if cell is not None and cell.mean is not None}
 
-    def text(self, variant: str, column: str) -> str:
+    def text(self, variant: str, column: str, deviations: bool = True) -> str:
         """A cell as ``value(rank)``, or the state in place of a value."""
         cell = self.cell(variant, column)
         if cell is None or cell.state == "missing":
             return GAP
         if cell.state != "value":
             return cell.state
-        return f"{cell.printed}({cell.rank})" if cell.rank is not None and self.show_ranks else cell.printed
+        printed = cell.printed if deviations else cell.printed.partition("±")[0]
+        return f"{printed}({cell.rank})" if cell.rank is not None and self.show_ranks else printed
 
     def is_best(self, variant: str, column: str) -> bool:
         """True where the cell has the best ranked value of its column (ties are all best)."""

@@ -53,7 +53,8 @@ class Kept:
     """The best snapshot of each model of a stack by one metric on validation data."""
 
     parameters: dict[str, Tensor]
-    """{name: [K, ...]} of each model's best epoch (the last epoch where nothing was selected)."""
+    """{name: [K, ...]} of each model's best epoch (the last epoch where nothing was selected); those that belong to
+    the training rows are left out."""
     epochs: list[int]
     """[K] the epoch of the snapshot, counted from 1; 0 is the initial state."""
     values: list[float]
@@ -111,13 +112,15 @@ def train(
     UsageError: for a metric that the validation rows have no value of.
     """
     device, dtype = training.x.device, training.x.dtype
-    stack = Stack(modules, linear=True, stackable=modules[0].stackable, device=device, dtype=dtype)
+    stackable, epochs = modules[0].stackable, options.epochs
+    stack = Stack(modules, linear=True, stackable=stackable, device=device, dtype=dtype, epochs=epochs)
     step = Step(stack, options, training, extra or {})
     known = TrainingLabels(training.y.sum(0, dtype=torch.float64), training.y.shape[0])
     evaluation = None
     if validation is not None:
         classifier = copy.deepcopy(modules[0].classifier).eval()
-        evaluation = _Validation(validation, modules[0].decision_threshold, known, options, classifier)
+        threshold, fitted = modules[0].decision_threshold, modules[0].fits_threshold
+        evaluation = _Validation(validation, threshold, known, options, classifier, fitted)
     return _Training(step, evaluation, Streams(seed, "classifier")).run(options, batches, hooks)
 
 
@@ -141,7 +144,8 @@ def train_module(
     DivergedError: when the loss is not finite any more; the message names the stage and the epoch.
     """
     holder = _Objective(module.train(), objective)
-    stack = Stack([holder], linear=False, stackable=False, device=training.x.device, dtype=training.x.dtype)
+    device, dtype, epochs = training.x.device, training.x.dtype, options.epochs
+    stack = Stack([holder], linear=False, stackable=False, device=device, dtype=dtype, epochs=epochs)
     stack.records = records and training.x.is_cuda  # on a CPU these large steps gain nothing
     trained = _Training(Step(stack, options, training, extra or {}), None, streams).run(options, None, hooks)
     module.eval()
@@ -172,15 +176,22 @@ class _Validation:
     options: LoopOptions
     classifier: nn.Module
     """One like those of the stack, in evaluation mode."""
+    fitted: bool
+    """True: each model's threshold is fitted on these rows, anew in every epoch."""
 
     def losses(self, parameters: dict[str, Tensor], alive: Tensor, epoch: int) -> dict[str, Tensor]:
         """{metric: [K] float64}, lower is better, of Hamming loss and of the others that are due in this epoch."""
-        found = {HAMMING: stacked_hamming(parameters, self.split, self.threshold, self.classifier)}
-        others = [option for option in self.options.criteria if option != HAMMING]
-        if others and (epoch % self.options.select_every == 0 or epoch == self.options.epochs):
+        due = epoch % self.options.select_every == 0 or epoch == self.options.epochs
+        wanted = [option for option in self.options.criteria if option != HAMMING] if due else []
+        found = {}
+        if self.fitted:
+            wanted = [HAMMING, *wanted]
+        else:
+            found = {HAMMING: stacked_hamming(parameters, self.split, self.threshold, self.classifier)}
+        if wanted:
             considered = alive.tolist()
             found |= stacked_losses(
-                parameters, self.split, self.threshold, others, considered, self.training, self.classifier
+                parameters, self.split, self.threshold, wanted, considered, self.training, self.classifier, self.fitted
             )
         return {option: losses.masked_fill(~alive, torch.inf) for option, losses in found.items()}
 
@@ -193,7 +204,8 @@ class _Best:
         # The authors start from 1.0 and keep strictly better epochs; the initial state stands until then.
         self.best = torch.full((models,), 1.0 if option == HAMMING else torch.inf, dtype=torch.float64, device=device)
         self.epoch = torch.zeros(models, dtype=torch.int64, device=device)
-        self.snapshot = {name: value.detach().clone() for name, value in stack.parameters.items()}
+        kept = {name: value for name, value in stack.parameters.items() if name not in stack.per_sample}
+        self.snapshot = {name: value.detach().clone() for name, value in kept.items()}
 
     def compare(self, now: Tensor, epoch: int, parameters: dict[str, Tensor]) -> None:
         """Take the parameters of the models whose loss [K] is lower than before."""
@@ -204,9 +216,9 @@ class _Best:
     def take(self, better: Tensor, epoch: int, parameters: dict[str, Tensor]) -> None:
         if better.any():
             self.epoch.masked_fill_(better, epoch)
-            for name, value in parameters.items():
-                mask = better.view(-1, *[1] * (value.dim() - 1))
-                torch.where(mask, value.detach(), self.snapshot[name], out=self.snapshot[name])
+            for name, kept in self.snapshot.items():
+                mask = better.view(-1, *[1] * (kept.dim() - 1))
+                torch.where(mask, parameters[name].detach(), kept, out=kept)
 
     def kept(self) -> Kept:
         sign = 1 if metric_named(self.option).lower_is_better else -1
@@ -252,6 +264,7 @@ class _Training:
                         break  # what was kept before stays, as it does beside a model that goes on
                     where = f"in epoch {epoch} of {options.epochs}"
                     raise DivergedError(f"the {self.streams.stage}'s training loss is no longer finite {where}")
+                self.stack.after_epoch(self.step.training, self.step.extra, self.alive, epoch, options.epochs)
                 self.keep_better(last=epoch == options.epochs)
                 if hooks.report:
                     hooks.report(epoch)

@@ -7,7 +7,7 @@ cost more time per step than a small model's update, and 1.4 s of imports per pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -33,7 +33,8 @@ class Group:
 
 
 class Adam:
-    """Two groups, weights and biases, with a weight decay each: ``decoupled`` (AdamW) or in the gradient (Adam, L2).
+    """Two groups, weights and biases, with a weight decay each: ``decoupled`` (AdamW) or in the gradient (Adam, L2);
+    a third, of the parameters named ``undecayed``, has none.
 
     Parameters are stacks [K, ...]. Models may have learning rates and weight decays (of weights) of their own; those
     that differ are updated by operations of their own, on views of the stack.
@@ -52,14 +53,17 @@ class Adam:
         bias_weight_decay: float,
         amsgrad: bool,
         decoupled: bool = True,
+        undecayed: Collection[str] = (),
     ) -> None:
         self.betas, self.eps, self.amsgrad = betas, eps, amsgrad
         self.update = torch._fused_adamw_ if decoupled else torch._fused_adam_
         values = list(parameters.values())
         self.steps = torch.zeros((), dtype=torch.float32, device=values[0].device)
         self.groups = []
-        for decays, is_bias in ((weight_decay, False), (bias_weight_decay, True)):
-            positions = [i for i, name in enumerate(parameters) if ("bias" in name) == is_bias]
+        free = [i for i, name in enumerate(parameters) if name in undecayed]
+        biases = [i for i, name in enumerate(parameters) if "bias" in name and i not in free]
+        weights = [i for i in range(len(values)) if i not in free + biases]
+        for decays, positions in ((weight_decay, weights), (bias_weight_decay, biases), (0.0, free)):
             for models, rate, decay in _runs(learning_rate, decays) if positions else ():
                 chosen = [values[i].detach()[models] for i in positions]
                 moments = [[torch.zeros_like(value) for value in chosen] for _ in range(3 if amsgrad else 2)]
@@ -67,8 +71,9 @@ class Adam:
                     Group(rate, decay, models, positions, chosen, moments[0], moments[1], (*moments, [])[2])
                 )
 
-    def step(self, gradients: list[Tensor]) -> None:
-        """Update the parameters in place by their gradients, given in the parameters' order and layout."""
+    def step(self, gradients: list[Tensor], factor: Tensor | None = None) -> None:
+        """Update the parameters in place by their gradients, given in the parameters' order and layout, the learning
+        rates times the ``factor`` (0-d)."""
         self.steps += 1
         for group in self.groups:
             self.update(
@@ -78,7 +83,7 @@ class Adam:
                 group.squares,
                 group.largest_squares,
                 [self.steps] * len(group.parameters),
-                lr=group.learning_rate,
+                lr=group.learning_rate if factor is None else group.learning_rate * factor,
                 beta1=self.betas[0],
                 beta2=self.betas[1],
                 weight_decay=group.weight_decay,

@@ -11,6 +11,7 @@ one model; ``torch.vmap`` evaluates it for all K. Two things make that fast with
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -23,11 +24,12 @@ from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from bench.methods.api import Batch, Split
+from bench.methods.api import Batch, LinearMethod, Split
 from bench.metrics.catalogue import as_loss, metric_named
 from bench.metrics.evaluation import Evaluation, TrainingLabels
 from bench.metrics.measuring import measured
 from bench.training.recording import record
+from bench.training.threshold import fitted_threshold
 
 CALLS_BEFORE_RECORDING = 3
 """Recording costs as much as five to fifteen steps: the smaller they are, the more."""
@@ -129,10 +131,11 @@ def stacked_losses(
     considered: Sequence[bool],
     training: TrainingLabels | None = None,
     classifier: nn.Module | None = None,
+    fitted: bool = False,
 ) -> dict[str, Tensor]:
     """{metric: [K] float64} of K classifiers (linear ones where none is given), lower is better: the numbers that a
     record has of them, from the scores [N, c] of one model at a time. Infinite where a score is, and of models not
-    ``considered``.
+    ``considered``. ``fitted``: each model decides at the threshold fitted on these rows.
 
     Raises
     ------
@@ -144,7 +147,8 @@ def stacked_losses(
         own = {name: value[k].detach() for name, value in parameters.items() if name.startswith("classifier.")}
         scores = single_logits(classifier, own, split.x)
         if scores.isfinite().all():
-            values = measured(Evaluation(split.y, scores, threshold, training=training), metrics)
+            cut = fitted_threshold(split.y, scores, threshold) if fitted else threshold
+            values = measured(Evaluation(split.y, scores, cut, training=training), metrics)
             losses = [as_loss(metric, values[metric.key]) for metric in metrics]
             found[:, k] = torch.tensor(losses, dtype=torch.float64)
     return dict(zip(options, found.to(split.x.device), strict=True))
@@ -183,10 +187,18 @@ class Stack:
     ----------
     modules: the K modules; ``module(batch)`` is the scalar loss. Their first is used as the template.
     linear: whether the module owns a ``classifier`` whose logits the batch carries.
+    epochs: of the whole training, which the batch says.
     """
 
     def __init__(
-        self, modules: Sequence[nn.Module], *, linear: bool, stackable: bool, device: torch.device, dtype: torch.dtype
+        self,
+        modules: Sequence[nn.Module],
+        *,
+        linear: bool,
+        stackable: bool,
+        device: torch.device,
+        dtype: torch.dtype,
+        epochs: int = 1,
     ) -> None:
         if not stackable and len(modules) > 1:
             raise ValueError(f"{type(modules[0]).__name__} cannot be stacked; train its models one at a time")
@@ -194,6 +206,9 @@ class Stack:
         self.linear = linear
         self.stackable = stackable
         self.template = modules[0]
+        self.epochs = epochs
+        self.per_sample = self.template.per_sample if isinstance(self.template, LinearMethod) else ()
+        """Names of the parameters that belong to the training rows."""
         self.parameters = {
             name: torch.stack([dict(module.named_parameters())[name].detach() for module in modules])
             .to(device=device, dtype=dtype)
@@ -204,6 +219,9 @@ class Stack:
             name: _cast(torch.stack([dict(module.named_buffers())[name] for module in modules]), device, dtype)
             for name in dict(modules[0].named_buffers())
         }
+        hook = getattr(type(self.template), "after_epoch", None)
+        self.renews = hook not in (None, LinearMethod.after_epoch)
+        """True where the method has a hook that renews buffers, each in its place."""
         self.records = stackable
         """False once the objective has shown state that a recording would freeze."""
         self._calls: dict[int, int] = {}
@@ -229,6 +247,33 @@ class Stack:
         if due:
             return self._compared(x, y, extra, clock)
         return self._replayed(x, y, extra)
+
+    def after_epoch(
+        self, train: Split, extra: Mapping[str, Tensor], considered: Tensor, epoch: int, epochs: int
+    ) -> None:
+        """Let the method renew the buffers of each model that is ``considered`` [K], where it has such a hook.
+
+        Raises
+        ------
+        ValueError: for a tensor that is not one of the method's buffers, or of another shape.
+        """
+        if not self.renews:
+            return
+        hook = _AfterEpoch(self.template)
+        classifier = copy.deepcopy(self.template.classifier).eval()  # type: ignore[union-attr]
+        for k in considered.nonzero().flatten().tolist():
+            own = {name: value[k].detach() for name, value in (self.parameters | self.buffers).items()}
+            with torch.no_grad():
+                logits = single_logits(classifier, own, train.x)
+                given = {f"method.{name}": value for name, value in own.items()}
+                renewed = functional_call(hook, given, (train, extra, logits, epoch, epochs))
+            for name, value in renewed.items():
+                if name not in self.buffers or value.shape != own[name].shape:
+                    raise ValueError(
+                        f"{type(self.template).__name__}.after_epoch gave {name!r} {tuple(value.shape)}, which is no "
+                        "buffer of that name and shape; register one in __init__"
+                    )
+                own[name].copy_(value)
 
     def is_recorded(self, rows: int) -> bool:
         """True where the next batch of so many rows runs as a recording alone."""
@@ -256,7 +301,8 @@ class Stack:
             return (losses, *gradients)
 
         before = self._state()
-        (losses, *gradients), replay = record(flat, [x, y, *extra.values()], [*self.parameters.values(), *clock])
+        changing = [*self.parameters.values(), *clock, *(self.buffers.values() if self.renews else ())]
+        (losses, *gradients), replay = record(flat, [x, y, *extra.values()], changing)
         if self._state() == before:
             self._recorded[x.shape[0]] = replay
         else:
@@ -329,8 +375,19 @@ class Stack:
         extra: dict[str, Tensor],
         clock: Clock,
     ) -> Tensor:
-        batch = Batch(x=x, y=y, z=z, extra=extra, epoch=clock[0], step=clock[1])
+        batch = Batch(x=x, y=y, z=z, extra=extra, epoch=clock[0], step=clock[1], epochs=self.epochs)
         return functional_call(self.template, {**parameters, **buffers}, (batch,))
+
+
+class _AfterEpoch(nn.Module):
+    """A method's hook as a forward pass, so that ``functional_call`` gives it one model's parameters and buffers."""
+
+    def __init__(self, method: nn.Module) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, *given: Any) -> dict[str, Tensor]:
+        return self.method.after_epoch(*given)  # type: ignore[operator]
 
 
 ADVICE = "use batch.epoch and batch.step for schedules, or set stackable = False"

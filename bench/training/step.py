@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from bench.methods.api import OBSERVED, Split
+from bench.methods.api import OBSERVED, Schedule, Split
 from bench.training.clipping import NormQueue
 from bench.training.cuda_graph import CapturedFunction
 from bench.training.optimiser import Adam, PerModel
@@ -25,6 +25,8 @@ class LoopOptions:
     epochs: int = 30
     batch_size: int = 64
     learning_rate: PerModel = 1e-3
+    schedule: Schedule | None = None
+    """Factor of the learning rate at each step, which some recovery networks ask for."""
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: PerModel = 1e-4
@@ -53,6 +55,7 @@ class Step:
     def __init__(self, stack: Stack, options: LoopOptions, training: Split, extra: Mapping[str, Tensor]) -> None:
         self.stack = stack
         self.training = training
+        self.schedule = options.schedule
         # Which labels are known travels with the per-sample tensors: there is nothing to carry where all are.
         known = {} if training.observed is None else {OBSERVED: training.observed.to(training.x.dtype)}
         self.extra = {**known, **extra}
@@ -68,11 +71,12 @@ class Step:
             bias_weight_decay=options.bias_weight_decay,
             amsgrad=options.amsgrad,
             decoupled=options.decoupled_decay,
+            undecayed=stack.per_sample,
         )
         example = next(iter(stack.parameters.values()))
         self.clip_groups = [
             (positions, NormQueue(stack.size, example.device, example.dtype))
-            for positions in clip_groups(list(stack.parameters), options.clip)
+            for positions in clip_groups(list(stack.parameters), options.clip, stack.per_sample)
         ]
 
     def __call__(self, index: Tensor) -> Tensor:
@@ -102,16 +106,19 @@ class Step:
                 if factor.is_cuda or bool((factor < 1).any()):
                     for gradient in group:
                         gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
-            self.optimiser.step(gradients)
+            rate = self.schedule(self.epoch, self.optimiser.steps) if self.schedule else None
+            self.optimiser.step(gradients, rate)
         return losses
 
 
-def clip_groups(names: list[str], clip: Clip) -> list[list[int]]:
-    """Positions of the parameters that share one norm: all ("joint"), classifier and the rest ("separate"), or none."""
+def clip_groups(names: list[str], clip: Clip, unclipped: Collection[str] = ()) -> list[list[int]]:
+    """Positions of the parameters that share one norm: all ("joint"), classifier and the rest ("separate"), or none.
+    Those named ``unclipped`` are in no group."""
     if clip == "none":
         return []
+    clipped = [i for i, name in enumerate(names) if name not in unclipped]
     if clip == "joint":
-        return [list(range(len(names)))]
-    own = [i for i, name in enumerate(names) if name.startswith("classifier.")]
-    rest = [i for i in range(len(names)) if i not in own]
+        return [clipped]
+    own = [i for i in clipped if names[i].startswith("classifier.")]
+    rest = [i for i in clipped if i not in own]
     return [group for group in (own, rest) if group]

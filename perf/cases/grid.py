@@ -45,7 +45,8 @@ def simulated(rows: int, seed: int) -> Split:
 
 
 def problem_of(train: Split) -> Problem:
-    return Problem("simulated", ROWS, FEATURES, LABELS, train.y.sum(0, dtype=torch.float64))
+    positives = train.y.sum(0, dtype=torch.float64)
+    return Problem("simulated", ROWS, FEATURES, LABELS, positives, labels_per_row=float(positives.sum()) / len(train.y))
 
 
 def models(train: Split) -> list[LinearMethod]:

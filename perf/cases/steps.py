@@ -18,6 +18,7 @@ from bench import methods
 from bench.job.build import linear_module, loop_options, per_sample_tensors
 from bench.job.inputs import Prepared
 from bench.methods.api import Split
+from bench.methods.enhancement.two_stage import TwoStage
 from bench.protocol import Protocol
 from bench.training import loop
 from bench.training import step as training_step
@@ -26,7 +27,6 @@ from bench.training.stack import Stack
 from perf.cases.grid import GRID, problem_of, simulated
 
 ROWS, BATCH = 2501, 64
-ALONE = ("BCE", "FL", "CB", "R-FL", "DB", "BS", "FLEM-S", "FLEM-T", "FLEM-D")
 STACKED = ("FLEM-S", "FLEM-T", "FLEM-D")
 SIZES = (1, 2, 4, 8, 16)
 STEPS, ROUNDS = 39, 9
@@ -38,8 +38,9 @@ def run(full: bool) -> dict[str, object]:
     torch.set_num_threads(1)
     train = simulated(ROWS, 0)
     prepared = Prepared(problem_of(train), {"train": train})
+    alone = one_loop()
     steps: dict[str, Step] = {"bare": _bare(train)}
-    for name in ALONE:
+    for name in alone:
         steps[name] = _step_of(name, [{}], prepared)
     for name in STACKED:
         steps[f"{name} x 8"] = _step_of(name, GRID[:8], prepared)
@@ -56,8 +57,8 @@ def run(full: bool) -> dict[str, object]:
     milliseconds = {name: median(values) * 1e3 for name, values in times.items()}
     return {
         "milliseconds": milliseconds,
-        "to_bare": {name: median(a / b for a, b in zip(times[name], times["bare"], strict=True)) for name in ALONE},
-        "to_bce": {name: median(a / b for a, b in zip(times[name], times["BCE"], strict=True)) for name in ALONE},
+        "to_bare": {name: median(a / b for a, b in zip(times[name], times["bare"], strict=True)) for name in alone},
+        "to_bce": {name: median(a / b for a, b in zip(times[name], times["BCE"], strict=True)) for name in alone},
         "to_flem_d": {
             name: median(a / b for a, b in zip(times[f"{name} x 8"], times["FLEM-D x 8"], strict=True))
             for name in STACKED
@@ -68,6 +69,12 @@ def run(full: bool) -> dict[str, object]:
             for name, seconds in validation.items()
         },
     }
+
+
+def one_loop() -> list[str]:
+    """BCE, then every other method whose classifier is trained by its own objective alone."""
+    found = [name for name, info in methods.infos().items() if info.origin == "built-in" and info.gradient]
+    return ["BCE", *(name for name in found if name != "BCE" and not issubclass(methods.method_class(name), TwoStage))]
 
 
 def _validation(models: int, split: Split) -> float:
@@ -100,7 +107,7 @@ def _step_of(name: str, points: list[dict], prepared: Prepared) -> Step:
     extra = per_sample_tensors(name, chosen[0], prepared, protocol, 0)
     modules = [linear_module(name, point, prepared, 0) for point in chosen]
     train = prepared.splits["train"]
-    stack = Stack(modules, linear=True, stackable=True, device=train.x.device, dtype=train.x.dtype)
+    stack = Stack(modules, linear=True, stackable=modules[0].stackable, device=train.x.device, dtype=train.x.dtype)
     return training_step.Step(stack, loop_options(protocol, ROWS), train, extra)
 
 

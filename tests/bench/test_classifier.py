@@ -60,6 +60,8 @@ def data(rows: int = 120) -> tuple[np.ndarray, np.ndarray]:
 def test_every_method_is_saved_and_comes_back(name: str, validation: float | None, tmp_path: Path) -> None:
     x, y = data()
     options = {"alpha": 0.01, "beta": 0.01} if name.startswith("FLEM") and name not in ("FLEM-I", "FLEM-II") else None
+    if "positives_per_row" in methods.info(name).defaults:
+        options = {"positives_per_row": 1.5}
     fitted = bench.estimator(name, options, protocol="paper").fit(x, y, validation, ["a", "b", "c", "d"])
     assert bool(fitted.validation_) is (validation is not None)
     fitted.save(tmp_path / "model.safetensors")

@@ -208,10 +208,19 @@ def formats(folder: Path) -> list[Format]:
     attributes = [f"@attribute {name} numeric" for name in "pqrs"] + [f"@attribute {name} {{0,1}}" for name in names]
     rows = [",".join(map(str, [*row, *on])) for row, on in zip(x, y, strict=True)]
     arff = "\n".join(["@relation r", *attributes, "@data", *rows]).encode()
+    columns = table([*"pqrs", *names], [[*map(str, row), *on] for row, on in zip(x, y, strict=True)])
+    svm = "\n".join(
+        ",".join(map(str, np.flatnonzero(on)))
+        + "".join(f" {place}:{value}" for place, value in enumerate(row, start=1))
+        for row, on in zip(x, y, strict=True)
+    ).encode()
     xml = b'<labels xmlns="http://x.org"><label name="a"/><label name="b"/><label name="c"/></labels>'
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("one.txt", "word " * 100)
+
+    def of_own(path: Path) -> Any:
+        return parse_raw("own", path)
 
     def of_arff(path: Path) -> Any:
         (path.parent / "own.xml").write_bytes(xml)
@@ -244,9 +253,12 @@ def formats(folder: Path) -> list[Format]:
         Format("own.npz", npz_set, lambda path: npz.read("own", (path,)), as_arrays),
         Format("distributions.npz", packed(X=x, D=degrees, L=y), ldl.load, as_arrays),
         Format("distributions.mat", matlab(features=x, labelDistribution=degrees), ldl.load, as_bytes),
-        Format("own.mat", matlab(data=x, target=y.T), lambda path: parse_raw("own", path), as_bytes),
-        Format("own.csv", numbers, lambda path: parse_raw("own", path), as_text),
+        Format("own.mat", matlab(data=x, target=y.T), of_own, as_bytes),
+        Format("own.csv", numbers, of_own, as_text),
         Format("own.arff", arff, of_arff, as_text),
+        Format("meka.arff", arff.replace(b"@relation", b"@relation 'r: -C -3' ", 1), of_own, as_text),
+        Format("columns.csv", columns, of_own, as_text),
+        Format("own.svm", svm, of_own, as_text),
         Format("own.xml", xml, of_xml, as_text),
         Format("new.csv", table([*"pqrs"], [list(row) for row in x]), read_features, as_text),
         Format("new.npy", plain(x), read_features, as_bytes),

@@ -84,7 +84,7 @@ def test_tables_show_every_kind_of_cell_in_every_format(ran: Path, form: str) ->
 
 def test_an_average_rank_needs_every_column_and_a_failed_row_has_none(ran: Path) -> None:
     done = without_torch(ran, "table", "--metric", "hamming", "--format", "json")
-    table = json.loads(done.stdout)
+    (table,) = json.loads(done.stdout)
     assert set(table["average_rank"]) == {"FL", "DB", "FLEM-D"}
     cells = {(cell["variant"], cell["dataset"]): cell for cell in table["cells"]}
     assert cells["BS", "yeast"]["state"] == "failed"

@@ -22,7 +22,7 @@ from bench.methods.glle import GLLE, objective, standardised
 from bench.protocol import Protocol
 from tests.conftest import problem_of, random_split
 
-TWO_STAGE = ["FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN"]
+TWO_STAGE = ["FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "LEIC", "SMILE"]
 
 
 def no_fit(*arguments: Any, **options: Any) -> None:

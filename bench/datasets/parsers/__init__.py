@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -61,8 +61,10 @@ class FormatParser:
     """In words, with its article: "a .csv"."""
     accepts: Callable[[Path], bool]
     """True of an existing file or folder of the format, judged by names alone."""
-    parse: Callable[[Path], RawSet]
-    """A UsageError names the file that is missing or broken."""
+    parse: Callable[..., RawSet]
+    """Of the path; a UsageError names the file that is missing or broken."""
+    choices: tuple[Literal["label_columns"], ...] = ()
+    """The options of ``data prepare`` that ``parse`` takes."""
 
 
 @lru_cache(maxsize=1)
@@ -99,7 +101,11 @@ def set_parser(name: str) -> SetParser:
 
 
 def parse_raw(
-    name: str, raw: Path, ids: Path | None = None, difficult: Literal["absent", "present"] = "absent"
+    name: str,
+    raw: Path,
+    ids: Path | None = None,
+    difficult: Literal["absent", "present"] = "absent",
+    label_columns: Sequence[str] = (),
 ) -> RawSet:
     """The raw set of a known name, or a user's own of that name by the format of its files.
 
@@ -115,14 +121,20 @@ def parse_raw(
         given = {"ids": ids, "difficult": difficult}
         with reading.reading(raw, f"the files of {known.name}"):
             return known.parse(raw, **{choice: given[choice] for choice in known.choices})
-    for parser in parsers():
-        if isinstance(parser, FormatParser) and parser.accepts(raw):
-            with reading.reading(raw, parser.form):
-                return replace(parser.parse(raw), stem=name)
+    if (parser := format_parser(raw)) is not None:
+        if label_columns and "label_columns" not in parser.choices:
+            raise UsageError(f"--label-columns is of tables; {raw} is {parser.form}, which says what its labels are.")
+        with reading.reading(raw, parser.form):
+            return replace(parser.parse(raw, **({"label_columns": label_columns} if label_columns else {})), stem=name)
     raise UsageError(
         f"--raw {raw} is not what a set of your own is made from: {_forms()}; "
         f"files of a published set go by the set's name, not {name!r}: {did_you_mean(name, set_parsers())}"
     )
+
+
+def format_parser(raw: Path) -> FormatParser | None:
+    """The parser of a user's own file or folder; None where no format is known."""
+    return next((one for one in parsers() if isinstance(one, FormatParser) and one.accepts(raw)), None)
 
 
 def _forms() -> str:

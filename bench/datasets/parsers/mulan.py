@@ -1,4 +1,5 @@
-"""Mulan's format: ARFF (dense or sparse, gzipped or not) with an XML list of the labels.
+"""Mulan's format: ARFF (dense or sparse, gzipped or not) with an XML list of the labels; and MEKA's, one ARFF whose
+relation says how many attributes are labels: ``-C 6``, the first six, or ``-C -6``, the last.
 
 A file is UTF-8, or Latin-1 where it is not. An attribute is a number (``numeric``, ``real``, ``integer``) or nominal
 (``{a,b}``); values that cannot be one of these are refused. A label's values are 0 and 1, or one of ``PAIRS``.
@@ -25,6 +26,7 @@ PAIRS = (
     *(("present", "absent"), ("positive", "negative"), ("pos", "neg")),
 )
 """Words of a nominal label, in either case and declared in any order: (a row has it, a row has it not)."""
+MEKA = re.compile(r"(?<!\S)-C\s+(-?\d+)")
 NUMERIC = ("numeric", "real", "integer")
 NAME = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}'"][^\s,{}]*""")
 FIELD = re.compile(r"""((?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,'"])*),""")
@@ -58,6 +60,33 @@ def parse(raw: Path) -> RawSet:
     splits = {split: RawSplit([str(row) for row in rows], x[rows], y[rows]) for split, rows in index.items()}
     notes += tuple(note for table in tables for note in table.notes)
     return RawSet(stem, "vector", label_names, splits, rule, f"Mulan files of {stem}", notes)
+
+
+def parse_meka(path: Path) -> RawSet:
+    """One ARFF file of MEKA, 60/20/20 by ``default_rng(0)``.
+
+    Raises
+    ------
+    UsageError: where the relation does not say how many attributes are labels.
+    """
+    content, _ = _decoded(path)
+    lines = _lines(content)
+    relation = next((line for _, line in lines if line.lower().startswith("@relation")), "")
+    names = list(_attributes(path, lines))
+    found = MEKA.search(relation)
+    count = int(found[1]) if found else 0
+    if not 1 < abs(count) < len(names):
+        said = f"says {count}" if found else "does not say"
+        raise UsageError(
+            f"{path}: its @relation {said} how many of the {len(names)} attributes are labels (-C N, the first N; "
+            "-C -N, the last N); a file of Mulan stands in a folder with its .xml."
+        )
+    labels = names[:count] if count > 0 else names[count:]
+    table = read_arff(path, labels)
+    x, _, notes = without_row_numbers(table.x)
+    index, rule = split_rows(len(x), None)
+    splits = {split: RawSplit([str(row) for row in rows], x[rows], table.y[rows]) for split, rows in index.items()}
+    return RawSet(path.stem, "vector", labels, splits, rule, path.name, table.notes + notes)
 
 
 def read_label_names(path: Path) -> list[str]:
@@ -96,12 +125,7 @@ def read_arff(path: Path, label_names: list[str]) -> Table:
     UsageError: with the line, for what is no ARFF, an attribute of text, a value that is missing, not finite, not
         declared or given twice, and for a label that is not among the attributes or whose values are no known pair.
     """
-    content = reading.unpacked(path)
-    notes: tuple[str, ...] = ()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:  # no two bytes of Latin-1 become one character, so nothing merges
-        text, notes = content.decode("latin-1"), (f"{path.name} is not UTF-8 and was read as Latin-1",)
+    text, notes = _decoded(path)
     lines = _lines(text)
     attributes = _attributes(path, lines)
     names = list(attributes)
@@ -113,6 +137,15 @@ def read_arff(path: Path, label_names: list[str]) -> Table:
     features = np.setdiff1d(np.arange(len(names)), labels)
     y = checked_labels(table[:, labels], str(path))
     return Table(attributes, table[:, features].astype(np.float32), y, notes)
+
+
+def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
+    """(text, notes) of a file."""
+    content = reading.unpacked(path)
+    try:
+        return content.decode("utf-8-sig"), ()
+    except UnicodeDecodeError:  # no two bytes of Latin-1 become one character, so nothing merges
+        return content.decode("latin-1"), (f"{path.name} is not UTF-8 and was read as Latin-1",)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -263,4 +296,9 @@ def _accepts(raw: Path) -> bool:
     return raw.is_dir() and any(raw.glob("*.xml")) and (any(raw.glob("*.arff")) or any(raw.glob("*.arff.gz")))
 
 
-PARSERS = (FormatParser("a folder with Mulan's .xml and .arff", _accepts, parse),)
+PARSERS = (
+    FormatParser("a folder with Mulan's .xml and .arff", _accepts, parse),
+    FormatParser(
+        "an .arff of MEKA", lambda raw: raw.name.endswith((".arff", ".arff.gz")) and raw.is_file(), parse_meka
+    ),
+)

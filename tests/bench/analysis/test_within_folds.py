@@ -122,7 +122,7 @@ def test_fifteen_folds_of_three_sets_are_three_sets() -> None:
 def test_the_grid_over_folds_is_the_test_of_the_means_over_seeds() -> None:
     own = {name: value for name, value in FOLDS.items() if name.startswith("yeast")}
     made = table(states(own))
-    assert folded_columns(made) == [[name.partition("@")[0] for name in own]]
+    assert folded_columns(made) == {"yeast": [name.partition("@")[0] for name in own]}
     said, grid = folds_in_words(made, states(own), METHODS, "FLEM-D")
     assert isinstance(grid, Grid)
     assert "yeast, over its 5 folds (corrected resampled t-test, test rows / training rows 0.333; Holm over 2" in str(
@@ -144,7 +144,7 @@ def test_extractors_are_one_set_and_folds_of_each_are_tested_apart() -> None:
     both = {f"yeast[fold={fold}of2]@{extractor}": of(0.3, 0.2, 0.1 * fold) for extractor in "ab" for fold in (1, 2)}
     made = table(states(both))
     assert [one.name for one in made.independent_sets] == ["yeast"]
-    assert [len(columns) for columns in folded_columns(made)] == [2, 2]
+    assert [len(columns) for columns in folded_columns(made).values()] == [2, 2]
 
 
 def test_copies_count_once_with_the_first_ones_values() -> None:

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 import scipy.io
 
+from bench import config
 from bench.datasets import parsers as registry
 from bench.datasets import readers
+from bench.datasets.catalog import resolve
 from bench.datasets.parsers import FormatParser, SetParser, parsers
 from bench.datasets.raw import RawSet
 from bench.datasets.readers import canonical, feature_file, ldl, npz, yeast
@@ -168,6 +170,29 @@ def tabular(folder: Path) -> RawFiles:
     return RawFiles(folder / "set.csv", list(zip(NUMBERS, LABELS, strict=True)), folder / "set.csv")
 
 
+def meka(folder: Path) -> RawFiles:
+    attributes = "".join(f"@attribute {name} {kind}\n" for name, kind in zip("xyabc", KINDS, strict=True))
+    lines = [
+        ",".join(map(str, (*numbers, *(int(name in labels) for name in "abc"))))
+        for numbers, labels in zip(NUMBERS, LABELS, strict=True)
+    ]
+    (folder / "set.arff").write_text("@relation 'r: -C -3'\n" + attributes + "@data\n" + "\n".join(lines) + "\n")
+    return RawFiles(folder / "set.arff", list(zip(NUMBERS, LABELS, strict=True)), folder / "set.arff")
+
+
+def sparse_text(folder: Path) -> RawFiles:
+    lines = [
+        f"{','.join(str('abc'.index(name)) for name in sorted(labels))} 1:{x} 2:{y}"
+        for (x, y), labels in zip(NUMBERS, LABELS, strict=True)
+    ]
+    (folder / "set.svm").write_text("\n".join(lines) + "\n")
+    named: Rows = [
+        (numbers, {f"label {'abc'.index(name)}" for name in labels})
+        for numbers, labels in zip(NUMBERS, LABELS, strict=True)
+    ]
+    return RawFiles(folder / "set.svm", named, folder / "set.svm")
+
+
 IMITATIONS: dict[str, Callable[[Path], RawFiles]] = {
     "AAPD": aapd,
     "Reuters": reuters,
@@ -179,7 +204,9 @@ IMITATIONS: dict[str, Callable[[Path], RawFiles]] = {
     "NUS": nus,
     "a folder with Mulan's .xml and .arff": mulan,
     "a .mat": matlab,
-    "a .csv": tabular,
+    "a table (.csv, .tsv, .parquet)": tabular,
+    "an .arff of MEKA": meka,
+    "sparse text (.svm, .libsvm, or a folder with train and test)": sparse_text,
 }
 """A source in each parser's format, by the parser's name or form."""
 DEFAULTS = {"ids": None, "difficult": "absent"}
@@ -333,12 +360,24 @@ def of_feature_file(folder: Path, patch: pytest.MonkeyPatch) -> DataFiles:
     return DataFiles(lambda: (feature_file.read_features(path)[0], None), path)
 
 
+def of_raw_file(folder: Path, patch: pytest.MonkeyPatch) -> DataFiles:
+    path = folder / "Tiny.csv"
+    splits = [split for split, rows in INDEX.items() for _ in rows]
+    lines = [",".join(map(str, (*x, split, *y))) for x, split, y in zip(X.tolist(), splits, Y.tolist(), strict=True)]
+    path.write_text("\n".join(["p,q,r,split,a,b", *lines]) + "\n")
+    source = resolve(str(path), config.load(Path("/nonexistent")), [])
+    assert isinstance(source, canonical.Source)
+    assert source.full_name == "Tiny@csv"
+    return DataFiles(lambda: loaded(source), path)
+
+
 SOURCES: dict[str, Callable[[Path, pytest.MonkeyPatch], DataFiles]] = {
     "canonical": of_canonical,
     "npz": of_npz,
     "yeast": of_yeast,
     "ldl": of_ldl,
     "feature_file": of_feature_file,
+    "raw_file": of_raw_file,
 }
 EVERY_READER = [module.name for module in pkgutil.iter_modules(readers.__path__)]
 

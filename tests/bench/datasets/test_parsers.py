@@ -551,8 +551,8 @@ def test_csv_of_texts_with_and_without_a_split(tmp_path: Path) -> None:
     [
         ("words,labels\nx,a;b\n", "so its columns are features; in line 2 words is 'x', not a finite number"),
         ("wide,labels\n1,a;b\nnan,b\n", "in line 3 wide is 'nan', not a finite number"),
-        ("labels\na;b\n", "columns of numbers, separated by commas; it has labels"),
-        ("wide,sun,rain\n1,0,1\n", "save features and labels as the arrays X and Y of an .npz file"),
+        ("labels\na;b\n", "or columns of numbers; it has labels"),
+        ("wide,sun,rain\n5,0,2\n", "no two columns of 0 and 1 at its end or its beginning"),
         ("text,labels\nx,a\n", "names 1 labels"),
         ("text,labels\nbread, oven,food\nx,a;b\n", "line 2: 3 fields under 2 columns; text with commas"),
         ("text,labels,split\nx,a;b\n", "line 2: 2 fields under 3 columns"),
@@ -579,10 +579,11 @@ def test_faults_in_csv_are_one_sentence(tmp_path: Path, text: str, message: str)
 def test_a_column_that_numbers_the_rows_is_no_feature(tmp_path: Path) -> None:
     """As pandas writes it, without a name, or with one; in MATLAB files likewise."""
     lines = [f"{row},{row % 7 / 2},{'a;b' if row % 2 else 'b'}" for row in range(120)]
-    for name in ("", "id"):
+    by_name = "no feature by its name, and left out: {!r}; rename what is one"
+    for name, note in (("", by_name), ("id", by_name), ("row", "the feature {!r} numbers the rows; it is left out")):
         (tmp_path / "mine.csv").write_text(f"{name},x,labels\n" + "\n".join(lines) + "\n")
         raw = tabular.parse(tmp_path / "mine.csv")
-        assert raw.notes == (f"the feature {name!r} numbers the rows; it is left out",)
+        assert raw.notes == (note.format(name),)
         assert raw.feature_names == ("x",)
         assert np.asarray(raw.splits["train"].items).shape == (72, 1)
     x = np.array([[float(field) for field in line.split(",")[:2]] for line in lines])
@@ -723,7 +724,7 @@ def test_a_raw_path_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 def test_a_file_of_no_known_format_is_what_the_sentence_is_about(tmp_path: Path) -> None:
     (tmp_path / "news.txt").write_text("x")
     with pytest.raises(
-        UsageError, match=r"^--raw .*news\.txt is not what a set of your own is made from: a \.csv, a \.mat"
+        UsageError, match=r"^--raw .*news\.txt is not what a set of your own is made from: a \.mat, a folder"
     ):
         parse_raw("news", tmp_path / "news.txt")
 
@@ -748,8 +749,10 @@ def test_whatever_a_parser_raises_is_one_sentence_with_the_file(
         raise RecursionError("deep\nin the file")
 
     (tmp_path / "x.csv").write_text("x")
-    monkeypatch.setattr(tabular, "_table", broken)
-    with pytest.raises(UsageError, match=r"x\.csv cannot be read as a \.csv \(it is nested too deeply\)"):
+    monkeypatch.setattr(tabular, "_rows", broken)
+    with pytest.raises(
+        UsageError, match=r"x\.csv cannot be read as a table \(\.csv, \.tsv, \.parquet\) \(it is nested too deeply\)"
+    ):
         parse_raw("mine", tmp_path / "x.csv")
     monkeypatch.setattr(reuters, "members", broken)
     with pytest.raises(UsageError, match=r"cannot be read as the files of Reuters \(it is nested too deeply\)"):

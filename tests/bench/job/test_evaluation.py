@@ -28,11 +28,11 @@ def wrong_in(wrong: dict[int, int]) -> Candidate:
         right[: wrong[int(x[0, 0])]] *= -1
         return right.view(2, 4)
 
-    return Candidate(scores)
+    return Candidate(scores, 0.0)
 
 
 def test_the_point_is_chosen_on_validation_data_and_each_split_has_its_own_values() -> None:
-    fitted = Fitted([wrong_in({1: 4, 2: 0}), wrong_in({1: 1, 2: 6}), wrong_in({1: 2, 2: 3})], 0.0, 1, [3])
+    fitted = Fitted([wrong_in({1: 4, 2: 0}), wrong_in({1: 1, 2: 6}), wrong_in({1: 2, 2: 3})], 1, [3])
     points = [{"a": value} for value in (0.1, 0.2, 0.3)]
     result, scores, chosen = evaluated(points, ["a"], fitted, Prepared(problem_of(SPLITS["train"]), SPLITS))
     assert (result.selected.point, result.selected.hyperparameters) == (1, {"a": 0.2})
@@ -42,6 +42,21 @@ def test_the_point_is_chosen_on_validation_data_and_each_split_has_its_own_value
     ]  # fmt: skip
     assert chosen is fitted.candidates[1]
     assert torch.equal(scores["test"], chosen.scores(SPLITS["test"].x))
+
+
+def test_each_point_decides_at_its_own_threshold() -> None:
+    right = 2.0 * LABELS - 1
+    moved = [
+        Candidate(lambda x, by=by: right + by, threshold) for by, threshold in ((0.0, -1.0), (5.0, 5.0), (5.0, 0.0))
+    ]
+    points = [{"a": value} for value in (0.1, 0.2, 0.3)]
+    result, _, chosen = evaluated(points, ["a"], Fitted(moved, 1, [3]), Prepared(problem_of(SPLITS["train"]), SPLITS))
+    assert [point.val["hamming"] for point in result.grid] == [0, 0, 5 / 8]  # type: ignore[index]
+    assert chosen is moved[0]
+    result, _, chosen = evaluated(
+        points, ["a"], Fitted(moved[::-1], 1, [3]), Prepared(problem_of(SPLITS["train"]), SPLITS)
+    )
+    assert chosen.threshold == 5.0
 
 
 @pytest.fixture

@@ -134,8 +134,8 @@ def test_candidates_of_the_same_epoch_are_scored_once() -> None:
         calls.append(1)
         return torch.tensor([[0.9, 0.1], [0.8, 0.7]])
 
-    one = Candidate(scores)
-    fitted = Fitted([one], 0.5, None, [1], "hamming", {"ranking": [one], "micro-f1": [one]})
+    one = Candidate(scores, 0.5)
+    fitted = Fitted([one], None, [1], "hamming", {"ranking": [one], "micro-f1": [one]})
     evaluated([{}], [], fitted, Prepared(problem_of(splits["train"]), splits))
     assert len(calls) == 2
 

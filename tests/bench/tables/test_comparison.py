@@ -18,7 +18,7 @@ from bench.plan.filters import Choice, chosen
 from bench.plan.states import JobState
 from bench.records.record import JobName, Manifest
 from bench.tables.comparison import ablation, comparison, paper_ablation, paper_table
-from bench.tables.render import FORMATS, latex_escaped, render
+from bench.tables.render import FORMATS, Look, latex_escaped, render
 from bench.tables.table import Style, Table
 from tests.conftest import program, tex_files
 from tests.records import record, result
@@ -133,7 +133,7 @@ def test_html_is_balanced(table: Table) -> None:
 
 
 def test_json_and_csv_hold_exact_values(table: Table) -> None:
-    body = json.loads(render(table, "json"))
+    (body,) = json.loads(render(table, "json"))
     cell = next(one for one in body["cells"] if (one["variant"], one["dataset"]) == ("FL", "a"))
     assert cell["mean"] == pytest.approx(0.15)
     assert (cell["seeds"], cell["rank"], cell["state"]) == (2, 1, "value")
@@ -165,12 +165,22 @@ def test_latex_escapes() -> None:
     assert latex_escaped("a_b & 5% ± {x}") == r"a\_b \& 5\% $\pm$ \{x\}"
 
 
-def test_latex_compiles(table: Table, settings: config.Config, tmp_path: Path) -> None:
+@pytest.mark.parametrize("style", ["onecolumn", "twocolumn"])
+def test_latex_compiles_and_stays_within_its_column(
+    table: Table, settings: config.Config, tmp_path: Path, style: str
+) -> None:
     pdflatex = program("pdflatex", package="texlive-latex-base")
     tex_files("article.cls", package="texlive-latex-base")
     tex_files("booktabs.sty", package="texlive-latex-recommended")
-    body = render(table, "latex") + render(paper_table(HAMMING, settings), "latex")
-    document = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + body + "\\end{document}\n"
+    tables = [table, paper_table(HAMMING, settings)]
+    body = "".join(
+        render(made, "latex", Look(fit, transpose=transpose))
+        for made in tables
+        for fit in ("column", "page")
+        for transpose in (False, True)
+    )
+    packages = "\\usepackage{booktabs,graphicx}\n\\begin{document}\n"
+    document = f"\\documentclass[{style}]{{article}}\n{packages}{body}\\end{{document}}\n"
     (tmp_path / "t.tex").write_text(document, encoding="utf-8")
     done = subprocess.run(
         [pdflatex, "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
@@ -180,6 +190,7 @@ def test_latex_compiles(table: Table, settings: config.Config, tmp_path: Path) -
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
 
 
 # --- what a reader may choose ---------------------------------------------------------------------------------------
@@ -239,7 +250,7 @@ def test_the_papers_ablation_is_as_printed() -> None:
     }
     assert [table.is_best("Ours", column) for column in table.columns] == [True] * 4
     assert "Avg. Rank" not in "".join(render(table, form) for form in FORMATS)
-    assert json.loads(render(table, "json"))["cells"][-1]["metric"] == "average_precision"
+    assert json.loads(render(table, "json"))[0]["cells"][-1]["metric"] == "average_precision"
 
 
 def test_an_ablation_of_records(settings: config.Config) -> None:

@@ -74,9 +74,12 @@ def trained(name: str, points: int, options: training_step.LoopOptions = OPTIONS
     modules = [module.double() for module in made if isinstance(module, LinearMethod)]
     extra = {
         key: torch.rand(75, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-        for key in ("target", "weight")
+        for key in ("target", "weight", "start")
     }
-    return loop.train(modules, data, Split(data.x[:20], data.y[:20]), options, 0, extra=extra)
+    extra["row"] = torch.arange(75)
+    known = torch.rand(75, 5, generator=torch.Generator().manual_seed(2)) < 0.4
+    training = Split(data.x, data.y * known, known) if methods.info(name).family == "partial labels" else data
+    return loop.train(modules, training, Split(data.x[:20], data.y[:20]), options, 0, extra=extra)
 
 
 def test_tf32_is_for_steps_that_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +105,7 @@ def test_tf32_is_for_steps_that_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> N
     assert not torch.backends.cuda.matmul.allow_tf32
 
 
-@pytest.mark.parametrize("name", ["BCE", "R-FL", "VALEN", "FLEM-D", "FLEM-S", "FLEM-T"])
+@pytest.mark.parametrize("name", ["BCE", "R-FL", "VALEN", "FLEM-D", "FLEM-S", "FLEM-T", "EM+APL", "ROLE", "LL-Ct"])
 def test_captured_steps_equal_launched_ones(name: str, captures: list[Capture]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.Tensor, "is_cuda", False)

@@ -94,7 +94,11 @@ def plain_training(
             norm = nn.utils.clip_grad_norm_(parameters, 5 * max(queue))
             queue.append(min(float(norm), 2 * max(queue), 1.0))
             optimiser.step()
-        wrong = ((module.classifier(validation.x) > 0) != (validation.y > 0)).double().mean().item()
+        logits = module.classifier(data.x).detach()
+        for name, renewed in module.after_epoch(data, extra, logits, epoch, options.epochs).items():
+            module.register_buffer(name, renewed)
+        predicted = module.classifier(validation.x) > module.decision_threshold
+        wrong = (predicted != (validation.y > 0)).double().mean().item()
         if wrong < best:
             best, chosen = wrong, epoch
             kept = {name: value.detach().clone() for name, value in module.named_parameters()}
@@ -102,16 +106,20 @@ def plain_training(
     return {"parameters": kept, "epoch": chosen, "hamming": best}
 
 
-@pytest.mark.parametrize("name", ["BCE", "R-FL", "DB", "BS", "FLEM-D", "FLEM-T", "FLEM-S"])
+@pytest.mark.parametrize("name", ["BCE", "R-FL", "DB", "BS", "FLEM-D", "FLEM-T", "FLEM-S", "EM+APL"])
 def test_loop_equals_plain_pytorch(name: str, data: Split, validation: Split) -> None:
     # In g some bias before a batch normalisation can have a gradient of exactly zero, whose rounding Adam blows up to
     # full steps: FLEM's trajectories are compared in the classifier, and less tightly.
     tolerance = 1e-6 if name.startswith("FLEM") else 1e-12
+    observed = {}
+    if methods.info(name).family == "partial labels":
+        known = torch.rand(data.y.shape, generator=torch.Generator().manual_seed(5)) < 0.4
+        data, observed = Split(data.x, data.y * known, known), {"observed": known.double()}
     made = models(name, data, [{}, {}])
     extra = made[0].prepare(data, None)  # type: ignore[arg-type]
     trained = loop.train(made, data, validation, OPTIONS, seed=4, extra=extra)
     for k, module in enumerate(models(name, data, [{}, {}])):
-        plain = plain_training(module, data, validation, OPTIONS, seed=4, extra=extra)
+        plain = plain_training(module, data, validation, OPTIONS, seed=4, extra=extra | observed)
         assert trained.epochs[k] == plain["epoch"]
         assert trained.values[k] == plain["hamming"]
         for key in ("classifier.weight", "classifier.bias"):
@@ -131,7 +139,9 @@ def test_one_step_of_a_stack_is_autograd_on_each_module(
     y = data.y.double()
     # what a method's prepare would return
     noise = torch.Generator().manual_seed(4)
-    extra = {name: torch.rand(y.shape, generator=noise, dtype=y.dtype) for name in ("target", "weight")}
+    names = ("target", "weight", "start")
+    extra = {name: torch.rand(y.shape, generator=noise, dtype=y.dtype) for name in names}
+    extra["row"] = torch.arange(len(y))
     losses, gradients = stack.losses_and_gradients(data.x, y, extra, CLOCK)
     for k, module in enumerate(made):
         module.zero_grad()
@@ -235,6 +245,50 @@ def test_the_fit_that_methods_get_is_torchs_optimiser_without_clipping(optimiser
         torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("counted", ["epochs", "steps"])
+def test_the_fits_learning_rate_and_its_schedule_are_torchs(counted: str, data: Split) -> None:
+    """A rate of the network's own, which falls every 3 epochs, or every 3 of the 2 steps an epoch has."""
+    from bench.job.build import shared_fit
+    from bench.protocol import Protocol
+
+    torch.manual_seed(0)
+    network, plain = (torch.nn.Linear(data.x.shape[1], 3).double() for _ in range(2))
+    plain.load_state_dict(network.state_dict())
+    reference = torch.optim.Adam(plain.parameters(), lr=0.02)
+    decay = torch.optim.lr_scheduler.StepLR(reference, 3, 0.5)
+    half = (len(data.x) + 1) // 2
+    steps = 0
+
+    def objective(batch: Batch) -> torch.Tensor:
+        """As a side effect, the same step of torch's optimiser on the same rows."""
+        nonlocal steps
+        reference.zero_grad()
+        plain(batch.x).square().mean().backward()
+        reference.step()
+        steps += 1
+        if counted == "steps" or steps % 2 == 0:
+            decay.step()
+        return network(batch.x).square().mean()
+
+    def schedule(epoch: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        return 0.5 ** ((epoch - 1 if counted == "epochs" else step) / 3).floor()
+
+    fit = shared_fit(data, Protocol(precision="float64"), 0)
+    fit(
+        network,
+        objective,
+        epochs=9,
+        batch_size=half,
+        optimiser="adam",
+        weight_decay=0.0,
+        learning_rate=0.02,
+        schedule=schedule,
+    )
+    assert steps == 18
+    for one, other in zip(network.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-7, rtol=0)  # the rate is a float32 times a power of .5
+
+
 def test_the_fit_keeps_the_methods_batch_size_and_the_protocols_minimum_of_steps(data: Split) -> None:
     from bench.job.build import shared_fit
     from bench.protocol import Protocol
@@ -253,6 +307,9 @@ def test_the_fit_keeps_the_methods_batch_size_and_the_protocols_minimum_of_steps
     sizes.clear()
     shared_fit(data, Protocol(minimum_steps=100), 0)(network, objective, epochs=2, batch_size=10)
     assert len(sizes) >= 100
+    sizes.clear()
+    shared_fit(data, Protocol(minimum_steps=100), 0)(network, objective, epochs=2, batch_size=rows, exact=True)
+    assert sizes == [rows] * 2
 
 
 class Noisy(LinearMethod):
@@ -353,6 +410,14 @@ def test_joint_clip_couples_the_networks(data: Split) -> None:
     bce = loop.train(models("BCE", data, [{}]), data, None, options, seed=0)
     flem = loop.train(models("FLEM-T", data, [point]), data, None, options, seed=0)
     assert not torch.equal(bce.parameters["classifier.weight"], flem.parameters["classifier.weight"])
+
+
+def test_parameters_of_training_rows_are_in_no_group_of_the_clip() -> None:
+    names = ["estimate", "classifier.weight", "classifier.bias", "side.weight"]
+    assert training_step.clip_groups(names, "joint", ("estimate",)) == [[1, 2, 3]]
+    assert training_step.clip_groups(names, "separate", ("estimate",)) == [[1, 2], [3]]
+    assert training_step.clip_groups(names, "none", ("estimate",)) == []
+    assert training_step.clip_groups(names, "joint") == [[0, 1, 2, 3]]
 
 
 def test_last_batch_of_one_row_is_dropped() -> None:

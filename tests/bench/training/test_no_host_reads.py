@@ -51,7 +51,8 @@ def steps(name: str, points: int, count: int) -> torch.Tensor:
     models = [methods.create(name, problem_of(split)) for _ in range(points)]
     modules = [model.float() for model in models if isinstance(model, LinearMethod)]
     stack = stacking.Stack(modules, linear=True, stackable=True, device=torch.device("cpu"), dtype=torch.float32)
-    extra = {key: torch.rand(40, 5) for key in ("target", "weight")}
+    extra = {key: torch.rand(40, 5) for key in ("target", "weight", "start")}
+    extra["row"] = torch.arange(40)
     step = training_step.Step(stack, training_step.LoopOptions(), split, extra)
     index = torch.arange(16)
     total = torch.zeros(points, dtype=torch.float64)

@@ -160,7 +160,8 @@ def test_every_methods_recorded_step_is_what_autograd_gives(
         dtype=dtype,
     )
     y = split.y.T.to(dtype).contiguous().T
-    extra = {key: torch.rand(y.shape, dtype=dtype) for key in ("target", "weight")}
+    extra = {key: torch.rand(y.shape, dtype=dtype) for key in ("target", "weight", "start")}
+    extra["row"] = torch.arange(40)
     stack.losses_and_gradients(split.x, y, extra, CLOCK)
     (recorded,) = stack._recorded.values()
     with torch.no_grad():

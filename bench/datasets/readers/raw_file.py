@@ -1,0 +1,71 @@
+"""A user's own file or folder read as it is, by the parser of its format: a table, ARFF, MATLAB, sparse text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from bench.datasets.dataset import SPLITS, Dataset, SplitArrays, finished
+from bench.datasets.parsers import FormatParser, format_parser
+from bench.datasets.raw import RawSet
+from bench.datasets.source import Source
+from bench.datasets.validation import checked_features, checked_set_name
+from bench.errors import UsageError
+from bench.system import reading
+
+
+def source(path: Path, parser: FormatParser) -> Source:
+    """The set that the file or folder is, named by it; its extractor is the format's ending.
+
+    Raises
+    ------
+    UsageError: where its name cannot be a set's.
+    """
+    files = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+    name = checked_set_name(path.stem, path)
+    return Source(name, _ending(files), "small", tuple(one.resolve() for one in files), __name__)
+
+
+def notes(source: Source) -> tuple[str, ...]:
+    """Notes of the parser: which columns are labels, say, and which were left out."""
+    return _parsed(source.files, *reading.stamps(source.files))[1].notes
+
+
+def feature_names(source: Source) -> list[str]:
+    """Names of the features, if the file has them."""
+    return list(_parsed(source.files, *reading.stamps(source.files))[1].feature_names)
+
+
+def read(name: str, files: tuple[Path, ...]) -> Dataset:
+    """The set in the files; what its parser notes is among its warnings.
+
+    Raises
+    ------
+    UsageError: for photographs and texts, whose features are made once, by ``data prepare``.
+    """
+    path, raw = _parsed(files, *reading.stamps(files))
+    if raw.kind != "vector":
+        made = f"`bench data prepare {path.stem} --raw {path}` makes its features"
+        raise UsageError(f"{path} holds {raw.kind}s; {made}, and then {path.stem} is a data set.")
+    splits = {
+        split: SplitArrays(checked_features(np.asarray(part.items), str(path), ids=part.ids), part.y)
+        for split, part in ((split, raw.splits[split]) for split in SPLITS)
+    }
+    return finished(name, _ending(files), splits, raw.label_names, raw.split_rule, raw.source, files, raw.notes)
+
+
+def _ending(files: Sequence[Path]) -> str:
+    return next(suffix for one in files if (suffix := one.suffix.lower().removeprefix(".")))
+
+
+@lru_cache(maxsize=1)
+def _parsed(files: tuple[Path, ...], *stamps: tuple[int, ...]) -> tuple[Path, RawSet]:
+    path = files[0] if len(files) == 1 else files[0].parent
+    parser = format_parser(path)
+    if parser is None:
+        raise UsageError(f"{path} is of no format that is read.")
+    with reading.reading(path, parser.form):
+        return path, parser.parse(path)
