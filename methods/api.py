@@ -4,7 +4,8 @@ A gradient-trained method is a :class:`LinearMethod`: an ordinary ``torch.nn.Mod
 to minimise. Stacking many models, the device, the optimiser, clipping, selection and records belong to the training
 loop. A method that is not gradient-trained is a :class:`Method`.
 
-Of this project, a method's file here imports ``bench.methods.api``, ``.losses`` and ``.enhancement`` only.
+Of this project, a method's file here imports ``bench.methods.api``, ``.losses``, ``.per_label`` and ``.enhancement``
+only.
 """
 
 from __future__ import annotations

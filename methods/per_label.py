@@ -10,15 +10,19 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol, Self
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from bench.methods.api import Split
+from bench.methods.enhancement.neighbours import free_memory
 
 Score = Literal["probability", "margin"]
 ROWS_AT_ONCE = 4096
@@ -91,11 +95,20 @@ class Standardiser:
         self.mean = x.mean(0, dtype=np.float64)
         deviation = x.std(0, dtype=np.float64)
         # The deviation of a constant is not 0 but as large as the rounding of its mean.
-        self.deviation = np.where(x.min(0) < x.max(0), deviation, 1.0)
+        self.deviation = np.where((x.min(0) < x.max(0)) & (deviation > 0), deviation, 1.0)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """[n, D] float64."""
         return (x - self.mean) / self.deviation
+
+
+def base_learner(base: str, cost: float) -> Callable[[], Learner]:
+    """Make logistic regressions ("logistic", with the inverse penalty ``cost``) or naive Bayes ("gaussian_nb")."""
+    if base == "gaussian_nb":
+        return GaussianNB
+    if base == "logistic":
+        return partial(LogisticRegression, C=cost, max_iter=1000)
+    raise ValueError(f"a base learner is 'logistic' or 'gaussian_nb', not {base!r}")
 
 
 def arrays(train: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -152,6 +165,23 @@ class Ceiling:
             )
 
 
+LOGISTIC_WORK = Ceiling(1e11, "rows x features x fits", "30 to 120 ns each on one core, so that it would be hours")
+LINEAR_BYTES = 32
+"""Bytes that a linear learner takes for each value of the features: standardised, copied, and in LIBLINEAR's form."""
+
+
+def check_linear(method: str, x: Tensor, fits: int, work: Ceiling = LOGISTIC_WORK) -> None:
+    """Refuse so many fits of linear learners on x [N, D] where they take too long, or more memory than is free.
+
+    Raises
+    ------
+    ValueError: before any work is done.
+    """
+    work.check(method, x.numel() * fits)
+    free = Ceiling(0.8 * free_memory(torch.device("cpu")), "bytes", "80 % of the memory that is free")
+    free.check(method, x.numel() * LINEAR_BYTES)
+
+
 @contextmanager
 def own_threads() -> Iterator[None]:
     """Hold BLAS and OpenMP to torch's number of threads, which is the protocol's.
@@ -173,5 +203,5 @@ def convergence_told(fits: int, noun: str) -> Iterator[None]:
         if one not in failed:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     if failed:
-        first = " ".join(str(failed[0].message).split())
+        first = str(failed[0].message).splitlines()[0]
         warnings.warn(f"{len(failed)} of {fits} {noun} did not converge: {first}", ConvergenceWarning, stacklevel=3)

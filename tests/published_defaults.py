@@ -56,6 +56,8 @@ ASL = "Ridnik et al., ICCV 2021 (Alibaba-MIIL/ASL)"
 APL = "Huang et al., ICASSP 2023 (LUMIA-Group/APL)"
 HILL = "Zhang et al., arXiv 2021 (xinyu1205/robust-loss-mlml)"
 OURS = "ours: no source gives one"
+READ = "Read et al., Machine Learning 2011"
+LIN = "Lin and Lin, CIKM 2023 (ASUS-AICS/LibMultiLabel, train_thresholding)"
 ZHOU_CODE = "Zhou et al., ECCV 2022 (Correr-Zhou/SPML-AckTheUnknown)"
 DEMSAR = "Demšar, JMLR 2006"
 SCIKIT = "scikit-learn 1.9.1's default"
@@ -76,6 +78,7 @@ FLEM_OPTIONS = [
     ("interaction", "official", f"{FLEM_CODE} since June 2022"),
     ("hidden", 128, FLEM_CODE),
 ]
+CHAINS = ("CC", "ECC")
 ASYMMETRIC_OPTIONS = [
     ("gamma_positive", 0.0, f"{ASL}, train.py; its class has 1"),
     ("gamma_negative", 4.0, ASL),
@@ -203,8 +206,19 @@ DEFAULTS = [
     Default("EM+APL", "warm_up", None, "by data set: see warm_up below"),
     Default("EM+APL", "negative_share", 0.9, f"{ZHOU_CODE}: theta"),
     # Problem transformation.
-    #
-    #
+    Default("BR", "base", "logistic", "ours: the usual base learner; Boutell et al. have support vector machines"),
+    *[Default(name, "base", "logistic", "ours: as BR; Read et al. have support vector machines") for name in CHAINS],
+    *[Default(name, "cost", 1.0, "scikit-learn, LogisticRegression: C") for name in ("BR", *CHAINS)],
+    *[Default(name, "votes", False, "Mulan, EnsembleOfClassifierChains: useConfidences") for name in CHAINS],
+    Default("CC", "chains", 1, READ),
+    Default("CC", "order", "given", "Mulan, MEKA and scikit-learn: their chains' default"),
+    Default("CC", "samples", "all", READ),
+    Default("ECC", "chains", 10, f"{READ} (Mulan, EnsembleOfClassifierChains)"),
+    Default("ECC", "order", "random", READ),
+    Default("ECC", "samples", "bootstrap", "Mulan, EnsembleOfClassifierChains; 67 % without replacement in 2009"),
+    *[Default(name, "cost", 1.0, "LIBLINEAR: C; the package's, too") for name in ("SVM", "SVM micromacro")],
+    Default("SVM", "thresholds", "none", "LIBLINEAR predicts where the decision value exceeds 0"),
+    Default("SVM micromacro", "thresholds", "micromacro", LIN),
     # Trees, neighbours, prototypes.
     Default("RF", "trees", 200, "ours: no source gives one for a forest of all labels"),
     *[Default(name, "min_samples_leaf", 2, "ours: leaves of one row give many equal scores") for name in FORESTS],
@@ -259,6 +273,7 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
         ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     ),
     "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
+    "SVM": ({"cost": [0.1, 1.0, 10.0]}, "ours: a decade either side of the package's"),
     **dict.fromkeys(
         ("BCE-LS", "AN-LS"), ({"smoothing": SMOOTHING_GRID}, f"{COLE} has .1, which its paper halves for two classes")
     ),
@@ -337,6 +352,12 @@ CONSTANTS = [
     Constant("RAKEL", "threshold of the score", 0.5, f"{TSOUMAKAS}, section 3"),
     Constant("RAKEL", "overlapping sets of 7 labels", 14, f"{TSOUMAKAS}, section 4: 2c"),
     Constant("RAKEL", "variance added by naive Bayes", 1e-9, "scikit-learn's default"),
+    Constant("BR and ECC", "threshold of the score", 0.5, READ),
+    Constant("BR and ECC", "steps of logistic regression", 1000, "ours: scikit-learn's 100 are too few"),
+    Constant("SVM", "threshold of the decision value", 0.0, "LIBLINEAR"),
+    Constant("SVM", "iterations", 10000, "ours: scikit-learn's 1000 are too few at cost 10"),
+    Constant("SVM", "size of the margin of a label of one class", 10.0, "ours: scikit-learn's 0 is above real ones"),
+    Constant("SVM micromacro", "folds of a label's rows", 3, LIN),
     Constant("LEVI", "width of the encoder", 500, LEVI_TPAMI),
     Constant("LEVI", "latent size at 5 and at 230 labels", (200, 230), LEVI_TPAMI),
     Constant("LEVI", "initial standard deviation times sqrt((fan-in + fan-out)/2)", 1.0, f"{LEVI_BOTH}: Xavier normal"),

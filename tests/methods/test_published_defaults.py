@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import methods
-from bench.methods import conle, flem, leic, levi, lible, losses, smile, valen
+from bench.methods import conle, flem, leic, levi, lible, linear_svm, losses, per_label, smile, valen
 from bench.methods.api import Batch, Method, Problem, Split
 from bench.methods.class_balanced import ClassBalanced
 from bench.methods.enhancement.networks import BatchNorm, ResidualBlock
@@ -375,6 +375,16 @@ MEASURED: dict[tuple[str, str], Callable[[], Any]] = {
     ("RAKEL", "threshold of the score"): lambda: methods.method_class("RAKEL").decision_threshold,
     ("RAKEL", "overlapping sets of 7 labels"): lambda: len(rakel(variant="overlapping")),
     ("RAKEL", "variance added by naive Bayes"): lambda: rakel()[0][1].model.var_smoothing,
+    ("BR and ECC", "threshold of the score"): lambda: {
+        methods.method_class(name).decision_threshold for name in ("BR", "CC", "ECC")
+    }.pop(),
+    ("BR and ECC", "steps of logistic regression"): lambda: (
+        fitted("BR", random_split(20, 3, 2, seed=0)).model.learners[0].max_iter
+    ),
+    ("SVM", "threshold of the decision value"): lambda: methods.method_class("SVM").decision_threshold,
+    ("SVM", "iterations"): lambda: fitted("SVM", random_split(20, 3, 2, seed=0)).model.learners[0].max_iter,
+    ("SVM", "size of the margin of a label of one class"): lambda: per_label.OneClass.margin,
+    ("SVM micromacro", "folds of a label's rows"): lambda: linear_svm.FOLDS,
     ("LEVI", "width of the encoder"): lambda: made("LEVI").network().encoder[0].out_features,
     ("LEVI", "latent size at 5 and at 230 labels"): lambda: (latent_size(5), latent_size(230)),
     ("LEVI", "initial standard deviation times sqrt((fan-in + fan-out)/2)"): lambda: scaled_std(
