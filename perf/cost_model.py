@@ -20,7 +20,7 @@ from bench.system import writing
 REFERENCE = Path(__file__).parent.parent / "results/reference"
 FIRST_STAGES = ("FCM", "GLLE", "KM", "LP", "ML")
 """The recovery track shows what these do before anything is trained."""
-COMPARE_ROWS = (*FIRST_STAGES, "ML-KNN", "VALEN")
+COMPARE_ROWS = (*FIRST_STAGES, "ML-KNN", "BRkNN", "VALEN", "LEIC", "SMILE")
 """Methods whose seconds grow with the pairs of rows; the others' grow with the rows."""
 
 
@@ -32,7 +32,7 @@ def sample() -> list[Record]:
     """Records of one kind of processor: of all seeds of a row on a data set the one with the median time."""
     first_stages = [record for record in records_of("recovery") if record.base in FIRST_STAGES]
     seeds: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for record in [*records_of(""), *records_of("delicious"), *first_stages]:
+    for record in [*records_of(""), *records_of("delicious"), *records_of("methods"), *first_stages]:
         seeds[record.job.full_dataset, record.job.variant].append(record)
     return [sorted(rows, key=lambda record: record.cost.seconds)[len(rows) // 2] for rows in seeds.values()]
 

@@ -15,7 +15,7 @@ from bench.plan.variants import departures
 from bench.tables.paper import printed_size
 from bench.text import shown
 
-NAME_WIDTH = 10
+NAME_WIDTH = 14
 
 
 def list_(
