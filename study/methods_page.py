@@ -70,8 +70,8 @@ REACHED = """## What they reach
 
 One seed on five sets; the rows of the paper's tables are from the [reference records](results.md), the others from
 `results/reference/methods` (`python -m study.reference run`). All have their published defaults and grids; epochs and
-grid points are chosen by validation Hamming loss. Ranks are among all rows. What that choice does to a loss whose decisions
-are best elsewhere than at its threshold, its docstring says (ASL, APL, EM).
+grid points are chosen by validation Hamming loss. Ranks are among all rows. What that choice does to a loss whose
+decisions are best elsewhere than at its threshold, its docstring says (ASL, APL, EM).
 """
 PARTLY = """On `VOC07tv[observed=1]` one positive label of each training row is known; validation and test are whole.
 """

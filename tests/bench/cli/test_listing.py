@@ -13,9 +13,8 @@ def test_methods_are_listed_by_family_with_year_and_one_line_each(capsys: pytest
     lines = capsys.readouterr().out.splitlines()
     families = [line.split("  ")[0] for line in lines if line.startswith("@")]
     assert families == [methods.family_word(family) for family in methods.FAMILIES if family_is_there(family)]
-    assert [len([line for line in lines if line.startswith(f"  {name} ")]) for name in methods.names()] == [
-        1 for _ in methods.names()
-    ]
+    for name in methods.names():
+        assert len([line for line in lines if line.startswith(f"  {name:<14} ")]) == 1, name
     (line,) = [line for line in lines if line.startswith("  BS ")]
     assert line.split()[:2] == ["BS", "2021"]
     assert line.endswith("(also called ZLPR)")
