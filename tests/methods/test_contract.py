@@ -59,7 +59,7 @@ def test_all_of_them_are_there() -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_listing_agrees_with_the_class(name: str) -> None:
-    """What is read from the source without importing is what importing registers."""
+    """The source, read without importing, says what importing registers."""
     from bench.methods import api
 
     info, cls = methods.info(name), methods.method_class(name)

@@ -84,7 +84,7 @@ class Moved(LinearMethod):
 def kept_epochs(
     data: Prepared, criteria: tuple[str, ...], made: list[LinearMethod], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[loop.Trained, list[dict[str, Tensor]]]:
-    """What the loop keeps, and each epoch's parameters."""
+    """The kept snapshot, and each epoch's parameters."""
     every: list[dict[str, Tensor]] = []
     keep_better = loop._Training.keep_better
 
