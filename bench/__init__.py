@@ -1,6 +1,8 @@
 """Benchmark harness for multi-label learning: every comparison table of FLEM (IJCAI-22), computed afresh.
 
-``bench.estimator`` and ``bench.load`` use its methods from Python; see ``bench.classifier``.
+``bench.run``, ``bench.results``, ``bench.table``, ``bench.stats``, ``bench.evaluate`` and ``bench.load_dataset`` are
+the program from Python (``bench.python_api``); ``bench.estimator`` and ``bench.load`` use its methods as scikit-learn
+classifiers (``bench.classifier``). Nothing heavy is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -11,9 +13,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.classifier import MultiLabelClassifier
+    from bench.python_api import evaluate, load_dataset, results, run, stats, table
 
 __version__ = "0.1.0"
-__all__ = ["estimator", "load"]
+__all__ = ["estimator", "evaluate", "load", "load_dataset", "results", "run", "stats", "table"]
+
+
+def __getattr__(name: str) -> Any:
+    """The functions of ``bench.python_api``, which is imported when the first of them is asked for."""
+    if name in __all__:
+        from bench import python_api
+
+        return getattr(python_api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def estimator(

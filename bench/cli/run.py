@@ -40,10 +40,10 @@ from bench.plan.states import collect
 from bench.plan.tracks import make_plan, make_recovery_plan, recovery_variants
 from bench.plan.variants import chosen_variants
 from bench.records.store import DEFAULT_RESULTS, Store
-from bench.run.cluster import Cluster
-from bench.run.options import RunOptions
-from bench.run.runner import run as run_plan
-from bench.run.runner import show_plan
+from bench.running.cluster import Cluster
+from bench.running.options import RunOptions
+from bench.running.runner import run as run_plan
+from bench.running.runner import show_plan
 from bench.system import terminal
 from bench.text import shown
 

@@ -23,8 +23,8 @@ from bench.records.locks import Running, running
 from bench.records.record import JobName, Record
 from bench.records.store import DEFAULT_RESULTS, Store
 from bench.report.instance import show_instance
-from bench.run.examination import Finding, examine
-from bench.run.runner import all_records, on_gpu, wanted_workers
+from bench.running.examination import Finding, examine
+from bench.running.runner import all_records, on_gpu, wanted_workers
 from bench.text import counted, duration, shown
 
 

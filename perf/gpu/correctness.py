@@ -25,7 +25,7 @@ from bench.methods.api import Split
 from bench.plan.tracks import make_plan
 from bench.protocol import Protocol
 from bench.records.store import Store
-from bench.run.worker import JobOptions, run_job
+from bench.running.worker import JobOptions, run_job
 from bench.system import writing
 from bench.training.cuda_graph import CapturedFunction
 from bench.training.loop import DivergedError

@@ -17,7 +17,7 @@ import pytest
 
 from bench.records.locks import running
 from bench.records.store import Store
-from bench.run.cluster import what_is_missing
+from bench.running.cluster import what_is_missing
 from tests.end_to_end.test_program import ROOT, bench
 from tests.end_to_end.test_runner import results_of, start, wait_for
 

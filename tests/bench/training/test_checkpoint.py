@@ -22,7 +22,7 @@ from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants, variants_of
 from bench.protocol import Protocol
 from bench.records.store import Store
-from bench.run import worker
+from bench.running import worker
 from bench.system import reading
 from bench.training import checkpoint
 from bench.training.checkpoint import Checkpoints

@@ -151,7 +151,7 @@ def test_without_validation_rows_it_is_fitted_on_the_training_rows() -> None:
 
 
 def test_a_moved_classifier_decides_alike() -> None:
-    """What a constant added to the logits would change at the threshold 0, the fitted one takes back."""
+    """A constant added to the logits changes decisions at the threshold 0, and none at the fitted one."""
     data = prepared(torch.float64)
     validation, test = data.splits["val"], data.splits["test"]
     (one,) = fit_linear("Two-way", GRID[:1], data, PROTOCOL, 0).candidates

@@ -26,7 +26,7 @@ from bench.errors import UsageError
 from bench.plan.jobs import Job
 from bench.records.locks import abandoned
 from bench.records.store import Store
-from bench.run.pool import Lost
+from bench.running.pool import Lost
 from bench.system.writing import write
 
 Backend = Literal["dask", "ray"]
@@ -55,7 +55,7 @@ def over_cluster(
     ------
     UsageError: when the cluster cannot be reached, or its workers lack the folders or the code.
     """
-    from bench.run.worker import recorded_outcome
+    from bench.running.worker import recorded_outcome
 
     with _connected(cluster) as workers:
         _check_workers(jobs, store, cluster, workers)

@@ -48,7 +48,7 @@ from bench.records.record import (
     artifact_name,
 )
 from bench.records.store import Store
-from bench.run.identity import check_code, check_data, check_unwritten
+from bench.running.identity import check_code, check_data, check_unwritten
 from bench.scored.decide import decisions_of
 from bench.system import environment, hardware, reading
 from bench.system.hardware import threads

@@ -21,7 +21,7 @@ from typing import Any
 from bench import methods
 from bench.plan.jobs import Job
 from bench.records.record import JobName
-from bench.run.isolation import own_process
+from bench.running.isolation import own_process
 from bench.system.processes import begin
 
 Call = Callable[..., Any]

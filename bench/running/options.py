@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.run.cluster import Cluster
+from bench.running.cluster import Cluster
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from bench.protocol import Protocol
 from bench.records.locks import manifest_locked
 from bench.records.record import JobName, Manifest
 from bench.records.store import Store
-from bench.run.options import RunOptions
+from bench.running.options import RunOptions
 
 
 def settle_manifest(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.run.progress import Bars, Lines, progress_of
+from bench.running.progress import Bars, Lines, progress_of
 
 NAME = "s@npz [bold]row[/] :smile: seed 0"
 MESSAGE = "shape [/0] and [bold]x[/bold] \x1b[31mred\nsecond"

@@ -27,8 +27,8 @@ from bench.records import locks
 from bench.records.locks import Running, claimed, running
 from bench.records.record import JobName, Manifest
 from bench.records.store import Store
-from bench.run import manifest, pool
-from bench.run.options import RunOptions
+from bench.running import manifest, pool
+from bench.running.options import RunOptions
 from tests import records
 
 NAME = JobName("data", "npz", "BCE", 0)

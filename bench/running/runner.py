@@ -21,17 +21,17 @@ from bench.records.locks import abandoned, claimed, tidy
 from bench.records.locks import progress_of as progress_of_job
 from bench.records.record import Failure, Record
 from bench.records.store import Store
-from bench.run.cluster import over_cluster
-from bench.run.isolation import own_process
-from bench.run.manifest import refuse_other_track, settle_manifest
-from bench.run.options import RunOptions
-from bench.run.pool import Lost, fan_out
-from bench.run.progress import Lines, progress_of, say
+from bench.running.cluster import over_cluster
+from bench.running.isolation import own_process
+from bench.running.manifest import refuse_other_track, settle_manifest
+from bench.running.options import RunOptions
+from bench.running.pool import Lost, fan_out
+from bench.running.progress import Lines, progress_of, say
 from bench.system.writing import WriteError
 from bench.text import counted, duration
 
 if TYPE_CHECKING:
-    from bench.run.worker import JobOptions
+    from bench.running.worker import JobOptions
 
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
@@ -164,7 +164,7 @@ def _changes(job: Job, state: JobState) -> tuple[str, ...]:
 def _outcomes(
     jobs: list[Job], defaults: RunDefaults, store: Store, options: RunOptions, places: list[str]
 ) -> Iterator[Any]:
-    from bench.run.worker import JobOptions, Outcome, commit_failure, recorded_outcome, run_job, run_on
+    from bench.running.worker import JobOptions, Outcome, commit_failure, recorded_outcome, run_job, run_on
 
     store = Store(store.folder.absolute())  # whatever folder a method changes to
     before = {job.name: _written(store.path(job.name)) for job in jobs}
@@ -222,7 +222,7 @@ def _written(path: Path) -> tuple[int, int] | None:
 
 
 def _in_this_process(jobs: list[Job], store: Store, options: JobOptions, progress: Lines) -> Iterator[Any]:
-    from bench.run.worker import run_job
+    from bench.running.worker import run_job
 
     for job in jobs:
         progress.start(job)

@@ -18,8 +18,8 @@ from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.records.record import Record
 from bench.records.store import Store
-from bench.run import isolation, worker
-from bench.run.worker import JobOptions, JobRun, Outcome, run_job
+from bench.running import isolation, worker
+from bench.running.worker import JobOptions, JobRun, Outcome, run_job
 from tests.end_to_end.test_program import bench
 
 METHOD = """
@@ -207,12 +207,12 @@ class Ends(Harmful):
 @register("Leaks", family="test", paper="none")
 class Leaks(Harmful):
     def harm(self):
-        import bench.run.worker
+        import bench.running.worker
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
         os.chdir("/")
         os.environ["BENCH_DATA"] = "/nowhere"
-        bench.run.worker.prepare = None
+        bench.running.worker.prepare = None
 """
 
 
