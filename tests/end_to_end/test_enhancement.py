@@ -191,7 +191,7 @@ def test_a_label_enhancement_method_is_one_file_in_both_tracks(tmp_path: Path) -
     work.mkdir()
     random = np.random.default_rng(0)
     np.savez(work / "one.npz", X=random.random((30, 3)), D=random.dirichlet(np.ones(4), 30))
-    listed = bench("list", "methods", "--check", cwd=work, path=copy)
+    listed = bench("list", "methods", "--check", "--options", cwd=work, path=copy)
     assert listed.returncode == 0
     assert (
         "mix=1.0, predictor=soft-bce, penalty=0.1, tolerance=0.001, strength=0.1; grid of 2 over mix" in listed.stdout

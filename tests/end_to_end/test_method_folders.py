@@ -78,7 +78,7 @@ def test_odd_files_are_named_and_stop_no_other(work: Path) -> None:
     assert any("pipe.py is a folder, a pipe or a device" in line for line in lines)
     assert not any("\x1b" in line or "Traceback" in line for line in lines)
     assert not any("__init__" in line for line in lines)
-    (hinge,) = (line for line in lines if line.startswith("Hinge"))
+    (hinge,) = (line for line in lines if line.startswith("  Hinge "))
     assert hinge.endswith(f"[{work / 'own/hinge.py'}]  ok")
     built_in = sum(info.origin == "built-in" for info in methods.infos().values())
     assert sum(line.endswith("  ok") for line in lines) == built_in + 1

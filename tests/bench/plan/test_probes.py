@@ -25,8 +25,11 @@ from bench.records import probe_request
 ROOT = Path(__file__).resolve().parent.parents[2]
 SETTINGS = config.load(Path("/nonexistent"))
 ROWS = list(variants.variants_of(SETTINGS))
-NEIGHBOURS = ("ML-KNN", "LP", "GLLE", "VALEN", "ML")
-"""Methods of distances, which are exact on the probe's problem; noise would untie those that are equal."""
+TIES = ("ML-KNN", "LP", "GLLE", "VALEN", "ML", "SMILE", "BRkNN", "HGB", "SVM micromacro")
+"""Methods of distances, bins or a solver's last pass, which are exact on the probe's problem: noise would untie equal
+distances and values, and let the solver end elsewhere within its tolerance."""
+SMALL_GRADIENTS = ("APL", "APL .8", "ASL", "ASL .8", "Hill")
+"""Losses whose gradients only fall on the problem: their norm queue has nothing to clip."""
 RECOVERY_ROWS = list(tracks.recovery_variants(SETTINGS))
 
 
@@ -66,7 +69,7 @@ def test_rounding_does_not_change_a_probe(row: str, monkeypatch: pytest.MonkeyPa
         return probe.Dataset(data.name, "", splits, data.label_names, "", "", ())
 
     monkeypatch.setattr(probe, "tiny_dataset", noisy)
-    if row not in NEIGHBOURS:  # equal distances would no longer be equal
+    if row not in TIES:
         assert probes.equal(numbers(request(row)), exact)
 
 
@@ -80,7 +83,7 @@ def test_rounding_does_not_change_a_recovery_probe(row: str, monkeypatch: pytest
         return DistributionSet(data.name, shaken(data.x), data.y, data.degrees, "")
 
     monkeypatch.setattr(probe, "tiny_distributions", noisy)
-    if row not in NEIGHBOURS:
+    if row not in TIES:
         assert probes.equal(numbers(recovery_request(row)), exact)
 
 
@@ -121,7 +124,7 @@ def test_the_norm_queue_clips(row: str, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(NormQueue, "scale", noted)
     numbers(request(row))
-    assert min(factors) < 1
+    assert (min(factors) < 1) == (row not in SMALL_GRADIENTS)
 
 
 def test_a_data_sets_name_counts_where_the_method_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
