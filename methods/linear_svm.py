@@ -45,7 +45,7 @@ FoldScores = Callable[[int, np.ndarray, np.ndarray], np.ndarray | None]
     "SVM",
     family="transformation",
     paper="Fan et al., LIBLINEAR: A library for large linear classification, JMLR 2008: one-vs-rest",
-    grid={"cost": [0.001, 0.01, 0.1, 1.0]},
+    grid={"cost": [0.00001, 0.0001, 0.001, 0.01, 0.1]},
     cost=1.0,
     thresholds="none",
 )

@@ -273,7 +273,7 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
         ({"alpha": GRID_OF_FOUR, "beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
     ),
     "FLEM-II": ({"beta": GRID_OF_FOUR}, f"{FLEM}, section 4.2"),
-    "SVM": ({"cost": [0.001, 0.01, 0.1, 1.0]}, "ours: the package's and three decades below, where validation chooses"),
+    "SVM": ({"cost": [0.00001, 0.0001, 0.001, 0.01, 0.1]}, "ours: decades around where validation chooses"),
     **dict.fromkeys(
         ("BCE-LS", "AN-LS"), ({"smoothing": SMOOTHING_GRID}, f"{COLE} has .1, which its paper halves for two classes")
     ),
