@@ -32,7 +32,8 @@ def sample() -> list[Record]:
     """Records of one kind of processor: of all seeds of a row on a data set the one with the median time."""
     first_stages = [record for record in records_of("recovery") if record.base in FIRST_STAGES]
     seeds: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for record in [*records_of(""), *records_of("delicious"), *records_of("methods"), *first_stages]:
+    done = [record for record in records_of("methods") if record.status == "done"]
+    for record in [*records_of(""), *records_of("delicious"), *done, *first_stages]:
         seeds[record.job.full_dataset, record.job.variant].append(record)
     return [sorted(rows, key=lambda record: record.cost.seconds)[len(rows) // 2] for rows in seeds.values()]
 

@@ -59,6 +59,7 @@ def _elsewhere(results: dict) -> list[str]:
         *_ratios(results),
         *_floors(results.get("grid")),
         *_to_bce(results.get("steps")),
+        *_methods(results.get("methods"), "###"),
     ]
 
 
@@ -176,7 +177,7 @@ def _floors(grid: dict | None) -> list[str]:
     ]
 
 
-def _methods(found: dict | None) -> list[str]:
+def _methods(found: dict | None, level: str = "##") -> list[str]:
     if not found:
         return []
     words = {"recovery": "recovery of the label distribution", "fit": "fit and scores"}
@@ -186,7 +187,7 @@ def _methods(found: dict | None) -> list[str]:
         for name, seconds in sorted(of.items(), key=lambda one: one[1])
     ]
     return [
-        "## Methods that are not a loss",
+        f"{level} Methods that are not a loss",
         "",
         f"Seconds on one thread, simulated data of yeast's shape (1500 training rows, 103 features, 14 labels). A job of BCE under the "
         f"protocol `small` takes {found['bce_seconds']:.2f} s. Label enhancement recovers a distribution first, once a job, and then trains four classifiers "
