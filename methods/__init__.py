@@ -62,9 +62,12 @@ def family_word(family: str) -> str:
 
 
 def called(name: str) -> str:
-    """The name that a method is registered under, given it or an alias of it."""
-    found = infos()
-    return next((info.name for info in found.values() if name in info.aliases), name) if name not in found else name
+    """The name that a method is registered under, given it or an alias of it in any case; another name as it is."""
+    found, folded = infos(), name.casefold()
+    if name in found:
+        return name
+    same = (info.name for info in found.values() if folded in (alias.casefold() for alias in info.aliases))
+    return next(same, name)
 
 
 def folders() -> tuple[Path, ...]:

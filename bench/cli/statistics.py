@@ -23,7 +23,7 @@ from bench.cli.options import (
 )
 from bench.errors import UsageError, did_you_mean
 from bench.plan.states import unusable
-from bench.plan.variants import spelled_out
+from bench.plan.variants import one_meant, spelled_out
 from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.store import DEFAULT_RESULTS
 from bench.tables.folds import folded_columns
@@ -83,6 +83,7 @@ def stats(
     rule = chosen_rule(decision, target, metric)
     records = load(Selection(origin, results, data, None, datasets, seeds, *rule))
     tables = records.tables(chosen_metrics(metric))
+    control = one_meant(control, tables[0].variants)
     rows = _compared(tables[0], methods, control)
     if without := unusable(state for state in records.states if state.job.variant in rows):
         print(f"Without {without}: their rows may lack values.\n")

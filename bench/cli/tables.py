@@ -36,6 +36,7 @@ from bench.datasets.source import Source
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS, metric_named
 from bench.plan.states import unusable
+from bench.plan.variants import one_meant
 from bench.records.artifacts import SCORES
 from bench.records.store import DEFAULT_RESULTS
 from bench.system import terminal
@@ -185,6 +186,7 @@ def _against(tables: Sequence[Table], control: str, form: str, digits: int) -> i
     compared = [made for made in tables if isinstance(made, MetricTable)]
     if not compared:
         raise UsageError("Table 6 is of one data set; --against counts data sets.")
+    control = one_meant(control, compared[0].variants)
     known(control, tuple(compared[0].variants), "row")
     print(as_text(wins_in_words(compared, control, digits), "pipe" if form == "markdown" else "simple"), end="")
     return 0

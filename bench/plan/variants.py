@@ -79,7 +79,7 @@ def spelled_out(config: Config, names: Iterable[str], there: Collection[str]) ->
     for name in names:
         members = families.get(name.casefold(), [])
         if not name.startswith("@"):
-            found.append(name if name in there else methods.called(name))
+            found.append(one_meant(name, there))
         elif chosen := [member for member in members if member in there]:
             found += chosen
         elif members:
@@ -89,21 +89,23 @@ def spelled_out(config: Config, names: Iterable[str], there: Collection[str]) ->
     return list(dict.fromkeys(found))
 
 
+def one_meant(name: str, there: Collection[str]) -> str:
+    """The name among those ``there``, in whatever case it is given, else the method that it is an alias of."""
+    if name in there:
+        return name
+    return next((one for one in there if one.casefold() == name.casefold()), None) or methods.called(name)
+
+
 def named_variants(config: Config, variants: dict[str, Variant], names: Iterable[str] | None) -> list[Variant]:
     if names is None or list(names) == ["all"]:
         return list(variants.values())
     chosen = {}
     for name in spelled_out(config, names, variants):
-        match = (
-            name
-            if name in variants
-            else next((other for other in variants if other.casefold() == name.casefold()), None)
-        )
-        if match is None:
+        if name not in variants:
             faults = [found.problems[0] for found in methods.infos().values() if found.problems]
             unreadable = f" What cannot be used: {'; '.join(faults)}." if faults else ""
             raise UsageError(f"there is no method or variant {name!r}; {did_you_mean(name, variants)}{unreadable}")
-        chosen[match] = variants[match]
+        chosen[name] = variants[name]
     return list(chosen.values())
 
 

@@ -50,6 +50,10 @@ def read(name: str, files: tuple[Path, ...]) -> Dataset:
     if raw.kind != "vector":
         made = f"`bench data prepare {path.stem} --raw {path}` makes its features"
         raise UsageError(f"{path} holds {raw.kind}s; {made}, and then {path.stem} is a data set.")
+    for split in SPLITS:
+        here, rows = len(raw.splits[split].y), sum(len(part.y) for part in raw.splits.values())
+        if here < 2:
+            raise UsageError(f"{path}: the {split} split has {here} of {rows} rows; every split needs two at least.")
     splits = {
         split: SplitArrays(checked_features(np.asarray(part.items), str(path), ids=part.ids), part.y)
         for split, part in ((split, raw.splits[split]) for split in SPLITS)

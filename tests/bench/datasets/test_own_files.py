@@ -106,6 +106,12 @@ def test_a_file_is_a_data_set_by_its_path(tmp_path: Path) -> None:
     assert set(dataset.warnings) >= {note.partition(": ")[2].removesuffix(".") for note in said}
 
 
+def test_a_table_of_too_few_rows_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path / "set.csv", HEADER, rows()[:3])
+    with pytest.raises(UsageError, match=r"the val split has 0 of 3 rows; every split needs two at least"):
+        present(str(path), SETTINGS, []).load()
+
+
 def test_photographs_need_features_first(tmp_path: Path) -> None:
     path = table(tmp_path / "set.csv", ["file", "labels"], [["a.jpg", "x;y"], ["b.jpg", "x"]] * 6)
     with pytest.raises(UsageError, match=r"holds images; `bench data prepare set --raw .*` makes its features"):

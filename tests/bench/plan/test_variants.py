@@ -34,6 +34,8 @@ def test_the_papers_rows_are_a_family(config: Config) -> None:
 def test_an_alias_stands_for_its_method(config: Config) -> None:
     assert names(config, "ZLPR", "BS", "AN") == ["BS", "BCE"]
     assert methods.info("ZLPR").name == "BS"
+    assert names(config, "an", "zlpr", "flem-d") == ["BCE", "BS", "FLEM-D"]
+    assert spelled_out(config, ["an", "ASL .8"], ["bce", "BCE", "asl .8"]) == ["BCE", "asl .8"]
 
 
 def test_a_family_of_records_is_what_is_there_of_it(config: Config) -> None:
