@@ -70,7 +70,7 @@ DESCRIPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"layout": LAYOUT + 1, "version": "9.1", "colour": "red"}, "was written by flem-bench 9.1, a newer one"),
 ]
 PARAMETERS: list[tuple[dict[str, Any], str]] = [
-    ({"method": "BEC"}, "there is no method 'BEC'; did you mean 'BCE'?"),
+    ({"method": "FLEMD"}, "there is no method 'FLEMD'; did you mean 'FLEM-D'?"),
     ({"method": "../../x"}, "there is no method '../../x'"),
     ({"method": 5}, "Expected `str`, got `int` - at `$.parameters.method`"),
     ({"method": "ML-KNN"}, "it has no matrix training.x"),

@@ -181,7 +181,7 @@ def test_the_values_of_a_model_are_0_and_1_in_a_file(capsys: pytest.CaptureFixtu
 
 MISTAKES = {
     ("fit", "named.npz", "all", "--model", "m"): "'all' stands for",
-    ("fit", "named.npz", "BEC", "--model", "m"): "did you mean 'BCE'?",
+    ("fit", "named.npz", "FLEMD", "--model", "m"): "did you mean 'FLEM-D'?",
     ("fit", "named.npz", "", "--model", "m"): "an argument is empty",
     ("fit", "named.npz", "separate", "--model", "m"): "the row 'separate' has a clip",
     ("fit", "all", "BCE", "--model", "m"): "there is no data set 'all'",

@@ -287,7 +287,7 @@ def test_each_method_enters_with_its_published_recipe(tmp_path: Path) -> None:
         (point,) = jobs[name].points
         assert options.items() <= point.items(), name
     assert [name for name, job in jobs.items() if job.normalisation == "softmax"] == ["LEVI"]
-    assert [name for name, job in jobs.items() if job.protocol.minimum_steps == 0] == ["LEVI"]
+    assert [name for name, job in jobs.items() if job.protocol.minimum_steps == 0] == ["LEVI", "LIBLE", "SMILE"]
     assert {name: job.key["hyperparameters"].get("normalisation") for name, job in jobs.items()} == {
         **dict.fromkeys(jobs), "LEVI": "softmax"
     }  # fmt: skip

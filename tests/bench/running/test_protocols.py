@@ -119,7 +119,7 @@ def test_the_pages_example_runs(work: Path, capsys: pytest.CaptureFixture) -> No
     said = capsys.readouterr().out
     note = next(line for line in PAGE.splitlines() if line.startswith("Variants of bench.toml: "))
     assert note in said
-    assert "BCE tuned row of bench.toml  BCE with learning rate chosen among 0.001, 0.003, 0.01" in said
+    assert "BCE tuned            BCE with learning rate chosen among 0.001, 0.003, 0.01" in said
     assert "The kept epoch is among the last 5 % in " in said
     (work / "bench.toml").write_text(block("toml").replace("learning_rate", "learn_rate"))
     assert main(["run", "--datasets", "data.npz", "--methods", "BCE tuned"]) == 2
