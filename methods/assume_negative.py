@@ -1,37 +1,16 @@
-"""Unknown labels taken for negative ones, with smoothed targets or less weight (Cole, Mac Aodha, Lorieul, Perona,
-Morris, Jojic, CVPR 2021). Without either that is binary cross-entropy."""
+"""Unknown labels taken for negative ones of less weight (Cole, Mac Aodha, Lorieul, Perona, Morris, Jojic, CVPR 2021).
+
+With the weight of the others that is binary cross-entropy, AN; with smoothed targets AN-LS, of ``label_smoothing``.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from bench.methods.api import Batch, LinearMethod, Problem, register
-from bench.methods.losses import negative_log, smoothed_cross_entropy
-
-
-@register(
-    "AN-LS",
-    family="partial labels",
-    paper="Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021",
-    grid={"smoothing": [0.05, 0.1]},
-    smoothing=0.1,
-    epsilon=1e-5,
-)
-class AssumeNegativeSmoothed(LinearMethod):
-    """Mean of -t log(p + epsilon) - (1-t) log(1 - p + epsilon), t = 1 - smoothing of positives and smoothing of others.
-
-    "Others" are negative and unknown labels alike: where all labels are known this is BCE-LS. Options: ``smoothing``;
-    ``epsilon``, 0 for the logarithms as they are.
-    """
-
-    smoothing: Tensor
-    epsilon: Tensor
-
-    def objective(self, batch: Batch) -> Tensor:
-        return smoothed_cross_entropy(batch.z, batch.y, self.smoothing, self.epsilon).mean()
+from bench.methods.losses import bounded_cross_entropy
 
 
 @register(
@@ -57,7 +36,7 @@ class WeakAssumeNegative(LinearMethod):
         self.weight = 1 / max(1, problem.n_labels - 1)
 
     def objective(self, batch: Batch) -> Tensor:
-        losses = negative_log(torch.sigmoid(torch.where(batch.y > 0, batch.z, -batch.z)), self.epsilon)
+        losses = bounded_cross_entropy(batch.z, batch.y, self.epsilon)
         if batch.observed is not None:
             losses = (batch.observed + self.weight * (1 - batch.observed)) * losses
         return losses.mean()

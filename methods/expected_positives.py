@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from bench.methods.api import Batch, LinearMethod, Problem, register
-from bench.methods.losses import negative_log
+from bench.methods.losses import bounded_cross_entropy, expected_positives_penalty
 
 
 @register(
@@ -43,10 +42,7 @@ class ExpectedPositives(LinearMethod):
         super().__init__(problem, **{**hyperparameters, "positives_per_row": float(k)})
 
     def objective(self, batch: Batch) -> Tensor:
-        positive = batch.y > 0
-        p = batch.z.sigmoid()
-        losses = negative_log(torch.sigmoid(torch.where(positive, batch.z, -batch.z)), self.epsilon)
+        losses = bounded_cross_entropy(batch.z, batch.y, self.epsilon)
         if batch.observed is not None:
             losses = batch.observed * losses
-        excess = (p.sum(-1).mean() - self.positives_per_row) / batch.z.shape[-1]
-        return losses.mean() + excess.square()
+        return losses.mean() + expected_positives_penalty(batch.z.sigmoid(), self.positives_per_row)

@@ -31,6 +31,13 @@ class LargeLoss(LinearMethod):
 
     delta: Tensor
 
+    def growing(self, batch: Batch) -> Tensor:
+        """[B, c] bool: unknown entries whose losses are among the k largest, k growing from epoch to epoch."""
+        if batch.observed is None:
+            return torch.zeros_like(batch.y, dtype=torch.bool)
+        k = taken(self.delta, batch.y.numel(), batch.epochs, batch.epoch - 1)
+        return self.largest(batch.z, batch.observed == 0, k)[0]
+
     def largest(self, z: Tensor, unknown: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         """[B, c] each: whether the loss is among the ``k`` largest of unknown entries, and larger than the k-th.
 
@@ -57,11 +64,7 @@ class LargeLossRejection(LargeLoss):
     """
 
     def objective(self, batch: Batch) -> Tensor:
-        losses = cross_entropy(batch.z, batch.y)
-        if batch.observed is not None:
-            k = taken(self.delta, batch.y.numel(), batch.epochs, batch.epoch - 1)
-            losses = losses.masked_fill(self.largest(batch.z, batch.observed == 0, k)[0], 0)
-        return losses.mean()
+        return cross_entropy(batch.z, batch.y).masked_fill(self.growing(batch), 0).mean()
 
 
 @register(
@@ -79,11 +82,7 @@ class TemporaryCorrection(LargeLoss):
     """
 
     def objective(self, batch: Batch) -> Tensor:
-        y = batch.y
-        if batch.observed is not None:
-            k = taken(self.delta, y.numel(), batch.epochs, batch.epoch - 1)
-            y = y.masked_fill(self.largest(batch.z, batch.observed == 0, k)[0], 1)
-        return cross_entropy(batch.z, y).mean()
+        return cross_entropy(batch.z, batch.y.masked_fill(self.growing(batch), 1)).mean()
 
 
 @register(

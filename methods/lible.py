@@ -8,6 +8,7 @@ leaves more of x in z.
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -109,27 +110,10 @@ class LIBLE(TwoStage):
             loss, z = self.bottleneck_loss(bottleneck, (batch.x - mean) / scale, batch.y)
             return loss + self.gap_weight * gap_loss(network.degrees(z), network.gap(z), batch.y)
 
-        fit(
-            bottleneck,
-            first,
-            epochs=self.pretraining_epochs,
-            batch_size=self.batch_size,
-            optimiser="adam",
-            weight_decay=0.0,
-            learning_rate=float(self.pretraining_rate),
-            records=True,
-        )
-        fit(
-            network,
-            second,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            optimiser="adam",
-            weight_decay=0.0,
-            learning_rate=float(self.rate),
-            schedule=by_batch if self.official else by_epoch,
-            records=True,
-        )
+        by_adam = partial(fit, batch_size=self.batch_size, optimiser="adam", weight_decay=0.0, records=True)
+        by_adam(bottleneck, first, epochs=self.pretraining_epochs, learning_rate=float(self.pretraining_rate))
+        schedule = by_batch if self.official else by_epoch
+        by_adam(network, second, epochs=self.epochs, learning_rate=float(self.rate), schedule=schedule)
         with torch.no_grad():
             blocks = [bottleneck.encode((x - mean) / scale)[0] for x in train.x.split(ROWS_PER_BLOCK)]
             if self.official:

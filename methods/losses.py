@@ -1,6 +1,6 @@
-"""Shared parts of re-weighting losses: focal modulation and the class and instance weights.
+"""Shared parts of losses: cross-entropies, focal modulation, class and instance weights, expected positives.
 
-Every function is elementwise or row-wise on [B, c] tensors and safe under ``torch.vmap``.
+Every function of tensors is on [B, c] and safe under ``torch.vmap``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ def negative_log(p: Tensor, epsilon: Tensor | float) -> Tensor:
     Finite at epsilon = 0 too: below the dtype's smallest normal number it is constant.
     """
     return -torch.log((p + epsilon).clamp(min=torch.finfo(p.dtype).tiny))
+
+
+def bounded_cross_entropy(z: Tensor, y: Tensor, epsilon: Tensor) -> Tensor:
+    """-y log(p + epsilon) - (1-y) log(1 - p + epsilon), elementwise.
+
+    Its gradient in z is p (1-p) [(1-y) / (1 - p + epsilon) - y / (p + epsilon)].
+    """
+    return negative_log(torch.sigmoid(torch.where(y > 0, z, -z)), epsilon)
 
 
 def smoothed_cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor, epsilon: Tensor) -> Tensor:
@@ -82,3 +90,9 @@ def shifted_probability(z: Tensor, y: Tensor, margin: Tensor) -> Tensor:
 def asymmetric_weight(p_t: Tensor, y: Tensor, gamma_positive: Tensor, gamma_negative: Tensor) -> Tensor:
     """(1 - p_t)^gamma with a gamma of the positives and one of the negatives; a constant, as the release has it."""
     return (1 - p_t.detach()).pow(torch.where(y > 0, gamma_positive, gamma_negative))
+
+
+def expected_positives_penalty(p: Tensor, k: Tensor) -> Tensor:
+    """((sum over the labels of p, mean over the batch) - k)^2 / c^2 (Cole et al. 2021): the batch's rows have k labels
+    on average. Its gradient in z is 2 (mean row sum of p - k) p (1-p) / (B c^2)."""
+    return ((p.sum(-1).mean() - k) / p.shape[-1]).square()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from bench.methods.api import Batch, LinearMethod, register
-from bench.methods.losses import negative_log
+from bench.methods.losses import bounded_cross_entropy
 
 
 @register(
@@ -26,5 +25,5 @@ class IgnoreUnobserved(LinearMethod):
     epsilon: Tensor
 
     def objective(self, batch: Batch) -> Tensor:
-        losses = negative_log(torch.sigmoid(torch.where(batch.y > 0, batch.z, -batch.z)), self.epsilon)
+        losses = bounded_cross_entropy(batch.z, batch.y, self.epsilon)
         return (losses if batch.observed is None else batch.observed * losses).mean()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.methods.api import Batch, Fit, LinearMethod, Problem, Split, register
-from bench.methods.losses import negative_log
+from bench.methods.losses import expected_positives_penalty, negative_log
 
 RATE = 10.0
 """Factor of the estimator's learning rate; of a parameter that Adam updates the same is a factor in front of it."""
@@ -76,4 +76,4 @@ class Role(LinearMethod):
         losses = (batch.y + target) * negative_log(p, self.epsilon) + (negative + 1 - target) * negative_log(
             rest, self.epsilon
         )
-        return losses.mean() + ((p.sum(-1).mean() - self.positives_per_row) / z.shape[-1]).square()
+        return losses.mean() + expected_positives_penalty(p, self.positives_per_row)

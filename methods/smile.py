@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bench.methods.api import Batch, Fit, Split, register
 from bench.methods.enhancement.neighbours import nearest_neighbours
 from bench.methods.enhancement.two_stage import TwoStage
+from bench.methods.losses import negative_log
 
 ROWS_PER_BLOCK = 4096
 
@@ -145,7 +146,7 @@ class SMILE(TwoStage):
 
 def assume_negative(p: Tensor, y: Tensor) -> Tensor:
     """Mean of -y ln(p + 1e-5) - (1 - y) ln(1 - p + 1e-5)."""
-    return -(y * (p + 1e-5).log() + (1 - y) * (1 - p + 1e-5).log()).mean()
+    return (y * negative_log(p, 1e-5) + (1 - y) * negative_log(1 - p, 1e-5)).mean()
 
 
 def beta_kl(d: Tensor, official: bool) -> Tensor:

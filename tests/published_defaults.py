@@ -93,7 +93,7 @@ POLYNOMIAL_OPTIONS = [
     ("negative_linear", 0.0, f"{APL}: the epsilon of the negatives"),
 ]
 FORESTS = ("RF", "BR-RF")
-TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "LIBLE", "ConLE")
+TWO_STAGE = ("FCM", "KM", "LP", "ML", "GLLE", "LEVI", "VALEN", "LIBLE", "ConLE", "LEIC", "SMILE")
 FLEM_NAMES = ("FLEM-S", "FLEM-T", "FLEM-D", "FLEM-I", "FLEM-II")
 
 WITHOUT_OPTIONS = ("BCE", "BS", "Prototypes")
@@ -257,7 +257,6 @@ DEFAULTS = [
     Default("SMILE", "official", False, "ours: the release's divergence is none"),
     Default("SMILE", "epochs", 25, f"{SMILE}; its README's commands have 10"),
     Default("SMILE", "batch_size", 16, SMILE),
-    *[Default(name, *row) for name in ("LEIC", "SMILE") for row in SECOND_STAGE],
 ]
 
 GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
@@ -279,7 +278,6 @@ GRIDS: dict[str, tuple[dict[str, list[float]], str]] = {
     ),
     **dict.fromkeys(LARGE_LOSS, ({"delta": [0.001, 0.002, 0.003, 0.004, 0.005]}, f"{KIM}: .1 to .5 percent")),
     **dict.fromkeys(TWO_STAGE, ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
-    **dict.fromkeys(("LEIC", "SMILE"), ({"mix": MIX_GRID}, "ours: from the labels almost alone to the degrees alone")),
 }
 """Grids searched on validation data; methods that are not named have one point."""
 
