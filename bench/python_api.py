@@ -13,14 +13,19 @@ import numpy as np
 import pandas as pd
 
 from bench import config as configuration
+from bench.analysis.hypothesis_tests import against_control
 from bench.analysis.over_datasets import REGION, complete_values, significance
 from bench.datasets.catalog import data_folders, present
 from bench.datasets.dataset import SPLITS, Dataset, SplitArrays, checked_labels, finished, split_rows
 from bench.datasets.validation import checked_features, checked_set_name
 from bench.errors import UsageError
+from bench.metrics.catalogue import metric_named
+from bench.metrics.catalogue import metrics as all_metrics
 from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants, spelled_out
 from bench.records.store import DEFAULT_RESULTS, Store
+from bench.running.options import RunOptions
+from bench.running.runner import run as run_plan
 from bench.system import writing
 from bench.tables.export import wide_frame
 from bench.tables.folds import over_folds
@@ -59,9 +64,6 @@ def run(
     -------
     A row a job, as :func:`results` has them; failed ones have the state "failed".
     """
-    from bench.running.options import RunOptions
-    from bench.running.runner import run as run_plan
-
     config = configuration.load()
     folder = Path(results)
     given = [datasets] if isinstance(datasets, str | Dataset) else list(datasets)
@@ -115,8 +117,6 @@ def table(
     origin: one's own records, the committed ones, or the paper's printed values.
     include_extra: True ranks the rows under the rule with the others.
     """
-    from bench.metrics.catalogue import metric_named
-
     style = Style(digits, rank_extra=include_extra)
     chosen = _selection(results, origin, methods, datasets, seeds, decision)
     (made,) = load(chosen).tables([metric_named(metric)], style)
@@ -146,9 +146,6 @@ def stats(
     ------
     UsageError: where fewer than two data sets have a value of each method.
     """
-    from bench.analysis.hypothesis_tests import against_control
-    from bench.metrics.catalogue import metric_named
-
     records = load(_selection(results, origin, None, datasets, seeds))
     (made,) = records.tables([metric_named(metric)])
     given = made.ranked if methods is None else spelled_out(records.selection.config, methods, made.variants)
@@ -177,7 +174,6 @@ def evaluate(
     """
     import torch
 
-    from bench.metrics import catalogue
     from bench.metrics.evaluation import Evaluation, TrainingLabels
     from bench.metrics.measuring import measured
 
@@ -189,7 +185,7 @@ def evaluate(
     if labels.shape != given.shape:
         raise UsageError(f"y has the shape {labels.shape}, scores {given.shape}; they must be the same.")
     evaluation = Evaluation(torch.from_numpy(labels), torch.from_numpy(given), threshold, training=training)
-    wanted = catalogue.metrics() if metrics is None else [catalogue.metric_named(name) for name in metrics]
+    wanted = all_metrics() if metrics is None else [metric_named(name) for name in metrics]
     return measured(evaluation, wanted)
 
 

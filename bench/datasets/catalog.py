@@ -71,7 +71,7 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
         suffix = canonical_name(parts).suffix
         plain = resolve(f"{parts.base}@{parts.extractor}" if parts.extractor else parts.base, config, folders)
         return plain if isinstance(plain, Missing) else replace(plain, name=plain.name + suffix)
-    if Path(spec).suffix.lower() in OWN_FILES or os.sep in spec:
+    if _is_path(spec):
         return _by_path(Path(spec))
     name, _, extractor = shown(spec).partition("@")
     registered = _same(name, config.datasets)
@@ -227,6 +227,11 @@ def _choose(name: str, extractor: str, sets: Sequence[Source]) -> Source:
     return chosen[0]
 
 
+def _is_path(spec: str) -> bool:
+    """True of a path to a file or folder, or the name of a file of the working folder."""
+    return Path(spec).suffix.lower() in OWN_FILES or os.sep in spec
+
+
 def _by_path(path: Path) -> Source:
     if path.suffix == ".npz":
         reading.opened(path).close()
@@ -236,12 +241,12 @@ def _by_path(path: Path) -> Source:
 
     if not path.is_dir():
         reading.opened(path).close()
-    if (parser := format_parser(path)) is None:
+    if format_parser(path) is None:
         raise UsageError(
             f"{path} is no data set that can be read; give a .npz, a table (.csv, .tsv, .parquet), an .arff, a .mat or "
             "a sparse text file (.svm), or a name with --data FOLDER."
         )
-    return raw_file.source(path, parser)
+    return raw_file.source(path)
 
 
 def notes_of_files(specs: Iterable[str], config: Config) -> list[str]:
@@ -251,7 +256,7 @@ def notes_of_files(specs: Iterable[str], config: Config) -> list[str]:
     found = []
     for spec in specs:
         base = dataset_name(spec).base
-        if Path(base).suffix.lower() in OWN_FILES or os.sep in base:
+        if _is_path(base):
             source = present(base, config, [])
             notes = raw_file.notes(source) if source.reader == raw_file.__name__ else ()
             found += [f"{base}: {note}." for note in notes]

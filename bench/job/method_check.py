@@ -112,7 +112,7 @@ def _linear(name: str, cls: type[LinearMethod], options: dict[str, Any], prepare
             return f"{ONE_NUMBER}; it returned one of the shape {list(losses.shape[1:])} for a batch of {BATCH} rows"
         if not all(value.isfinite().all() for value in (losses, *gradients)):
             return "its loss, or a gradient of it, is not finite on random features and labels"
-    stack.after_epoch(train, extra, torch.ones(len(modules), dtype=torch.bool), epoch=1, epochs=1)
+    stack.after_epoch(train, extra, torch.ones(len(modules), dtype=torch.bool), epoch=1)
     return None if stack.records == cls.stackable else f"its objective keeps state between steps; {ADVICE}"
 
 

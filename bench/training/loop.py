@@ -264,7 +264,7 @@ class _Training:
                         break  # what was kept before stays, as it does beside a model that goes on
                     where = f"in epoch {epoch} of {options.epochs}"
                     raise DivergedError(f"the {self.streams.stage}'s training loss is no longer finite {where}")
-                self.stack.after_epoch(self.step.training, self.step.extra, self.alive, epoch, options.epochs)
+                self.stack.after_epoch(self.step.training, self.step.extra, self.alive, epoch)
                 self.keep_better(last=epoch == options.epochs)
                 if hooks.report:
                     hooks.report(epoch)

@@ -207,7 +207,8 @@ class Stack:
         self.stackable = stackable
         self.template = modules[0]
         self.epochs = epochs
-        self.per_sample = self.template.per_sample if isinstance(self.template, LinearMethod) else ()
+        method = self.template if isinstance(self.template, LinearMethod) else None
+        self.per_sample = method.per_sample if method is not None else ()
         """Names of the parameters that belong to the training rows."""
         self.parameters = {
             name: torch.stack([dict(module.named_parameters())[name].detach() for module in modules])
@@ -219,8 +220,7 @@ class Stack:
             name: _cast(torch.stack([dict(module.named_buffers())[name] for module in modules]), device, dtype)
             for name in dict(modules[0].named_buffers())
         }
-        hook = getattr(type(self.template), "after_epoch", None)
-        self.renews = hook not in (None, LinearMethod.after_epoch)
+        self.renews = method is not None and type(method).after_epoch is not LinearMethod.after_epoch
         """True where the method has a hook that renews buffers, each in its place."""
         self.records = stackable
         """False once the objective has shown state that a recording would freeze."""
@@ -248,9 +248,7 @@ class Stack:
             return self._compared(x, y, extra, clock)
         return self._replayed(x, y, extra)
 
-    def after_epoch(
-        self, train: Split, extra: Mapping[str, Tensor], considered: Tensor, epoch: int, epochs: int
-    ) -> None:
+    def after_epoch(self, train: Split, extra: Mapping[str, Tensor], considered: Tensor, epoch: int) -> None:
         """Let the method renew the buffers of each model that is ``considered`` [K], where it has such a hook.
 
         Raises
@@ -266,7 +264,7 @@ class Stack:
             with torch.no_grad():
                 logits = single_logits(classifier, own, train.x)
                 given = {f"method.{name}": value for name, value in own.items()}
-                renewed = functional_call(hook, given, (train, extra, logits, epoch, epochs))
+                renewed = functional_call(hook, given, (train, extra, logits, epoch, self.epochs))
             for name, value in renewed.items():
                 if name not in self.buffers or value.shape != own[name].shape:
                     raise ValueError(

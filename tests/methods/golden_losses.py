@@ -10,6 +10,8 @@ from torch import Tensor
 
 from bench import methods
 from bench.methods.api import Batch, LinearMethod, Problem
+from tests.methods import objectives
+from tests.methods.objectives import double
 
 
 class Golden(NamedTuple):
@@ -25,18 +27,12 @@ class Golden(NamedTuple):
     gradient: Tensor
 
 
-def double(values: Any) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
 def golden_sets(golden: dict, case: str) -> Iterator[Golden]:
-    inputs = golden["inputs"]
+    z, sets = double(golden["inputs"]["logits"]), objectives.golden_sets(golden)
     for name, found in golden["losses"][case]["out"].items():
-        labels, mask = inputs["sets"][name]
-        y = double(inputs[labels])
-        observed = torch.ones_like(y) if mask == "all ones" else double(inputs[mask])
-        gradient = double(found["grad_logits"])
-        yield Golden(double(inputs["logits"]), y * observed, observed, found["value"], gradient)
+        y, observed = sets[name]
+        known = torch.ones_like(y) if observed is None else observed
+        yield Golden(z, y, known, found["value"], double(found["grad_logits"]))
 
 
 def create(name: str, labels: int, **options: Any) -> LinearMethod:

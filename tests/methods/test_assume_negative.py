@@ -8,12 +8,12 @@ import torch
 from bench.methods.losses import negative_log
 from tests.methods.golden_losses import (
     create,
-    double,
     extreme_batches,
     golden_sets,
     loss_and_gradient,
     stacked_losses_and_gradients,
 )
+from tests.methods.objectives import double
 
 CASES = {
     "an_ls_0.1": ("AN-LS", {}),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.methods.golden_losses import create, double, extreme_batches, loss_and_gradient, stacked_losses_and_gradients
+from tests.methods.golden_losses import create, extreme_batches, loss_and_gradient, stacked_losses_and_gradients
+from tests.methods.objectives import double
 
 
 def test_unknown_labels_are_in_neither_sum() -> None:

@@ -18,6 +18,7 @@ from bench.training import loop
 from bench.training.checkpoint import Checkpoint
 from bench.training.step import LoopOptions
 from tests.conftest import problem_of, random_split
+from tests.methods.objectives import double
 
 EM = {f"em_alpha{alpha}": {"alpha": alpha} for alpha in (0.2, 0.1, 0.01)}
 APL = {
@@ -47,10 +48,6 @@ def value_and_gradient(method: LinearMethod, z: Tensor, y: Tensor, observed: Ten
     loss = method.objective(batch_of(z, y, observed))
     (gradient,) = torch.autograd.grad(loss, z)
     return loss.detach(), gradient
-
-
-def double(values: Any) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
 
 
 def golden_set(golden: dict, name: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,12 +9,12 @@ from bench import methods
 from bench.methods.api import Problem
 from tests.methods.golden_losses import (
     create,
-    double,
     extreme_batches,
     golden_sets,
     loss_and_gradient,
     stacked_losses_and_gradients,
 )
+from tests.methods.objectives import double
 
 
 @pytest.mark.parametrize("case", ["epr_k1.5", "epr_k2.9", "chosen_epr_k1.5"])

@@ -8,12 +8,12 @@ import torch
 from bench.methods.losses import cross_entropy, negative_log
 from tests.methods.golden_losses import (
     create,
-    double,
     extreme_batches,
     golden_sets,
     loss_and_gradient,
     stacked_losses_and_gradients,
 )
+from tests.methods.objectives import double
 
 
 @pytest.mark.parametrize("case", ["bce_ls_0.1", "bce_ls_0.05"])

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from tests.methods.golden_losses import (
     create,
-    double,
     extreme_batches,
     golden_sets,
     loss_and_gradient,
     stacked_losses_and_gradients,
 )
+from tests.methods.objectives import double
 
 
 def naive(z: Tensor, y: Tensor, known: Tensor, positive: float, negative: float) -> tuple[float, Tensor]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.dataset import SPLITS, Dataset, SplitArrays, finished
-from bench.datasets.parsers import FormatParser, format_parser
+from bench.datasets.parsers import format_parser
 from bench.datasets.raw import RawSet
 from bench.datasets.source import Source
 from bench.datasets.validation import checked_features, checked_set_name
@@ -17,7 +17,7 @@ from bench.errors import UsageError
 from bench.system import reading
 
 
-def source(path: Path, parser: FormatParser) -> Source:
+def source(path: Path) -> Source:
     """The set that the file or folder is, named by it; its extractor is the format's ending.
 
     Raises

@@ -45,13 +45,13 @@ PLAIN = Look()
 
 def render(table: Table, form: str, look: Look = PLAIN) -> str:
     """Table as text; ``form`` is one of FORMATS."""
+    if form in DATA:
+        return render_all([table], form)
     if form == "latex":
         return latex(table, look.fit, transpose=look.transpose)
     if form == "terminal":
         return _terminal(table, look)
-    if form == "markdown":
-        return _markdown(table, look)
-    return _html(table, look) if form == "html" else render_all([table], "csv") if form == "csv" else _json([table])
+    return _markdown(table, look) if form == "markdown" else _html(table, look)
 
 
 def render_all(tables: Sequence[Table], form: str, look: Look = PLAIN) -> str:
