@@ -15,6 +15,7 @@ from bench.config import Config
 from bench.dataset_name import dataset_name
 from bench.methods import MethodInfo
 from bench.metrics.catalogue import metric_named
+from bench.plan.states import JobState
 from bench.records.record import Manifest
 from bench.records.store import Store
 from bench.system import writing
@@ -79,7 +80,7 @@ PARTLY = """On `VOC07tv[observed=1]` one positive label of each training row is 
 
 def reached(config: Config) -> str:
     """Tables of the records beyond the paper's rows, and of these on the same sets."""
-    own = [state for state in committed(Store(METHODS), config) if state.record]
+    own = [_as_it_ended(state) for state in committed(Store(METHODS), config) if state.record]
     partly = [state for state in own if dataset_name(state.job.dataset).transforms]
     whole = [state for state in own if state not in partly]
     there = {state.job for state in whole}
@@ -97,6 +98,12 @@ def reached(config: Config) -> str:
         made = [comparison(states, metric, config, Manifest(), rows, Style(rank_extra=True)) for metric in metrics]
         parts += [intro, render_all([replace(one, notes=notes(one.notes)) for one in made], "markdown")]
     return "\n".join(filter(None, parts))
+
+
+def _as_it_ended(state: JobState) -> JobState:
+    """The state of a failure as it was made: it has no probe, by which other code could be told to give the same."""
+    failure = state.record.problem if state.record else ""
+    return replace(state, state="failed", note=failure) if failure else state
 
 
 def notes(given: Sequence[str]) -> list[str]:
