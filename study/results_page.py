@@ -27,8 +27,8 @@ from bench.plan.variants import variants_of
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Manifest, Record
 from bench.records.store import Store
-from bench.report.rank_figures import rank_heat_map
-from bench.report.style import encoded
+from bench.report.figures.ranks import rank_heat_map
+from bench.report.figures.style import encoded
 from bench.system import reading, writing
 from bench.tables.comparison import ABLATION, ablation, comparison, paper_table
 from bench.tables.render import render_all

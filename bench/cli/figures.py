@@ -29,8 +29,8 @@ from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.plan.states import unusable
 from bench.records.store import DEFAULT_RESULTS
 from bench.report.figures import MAKERS, Material, pictures
+from bench.report.figures.style import encoded
 from bench.report.page import page
-from bench.report.style import encoded
 from bench.system.writing import check_writable, write
 from bench.tables.load import Records, Selection, load
 

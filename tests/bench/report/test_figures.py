@@ -24,9 +24,11 @@ from bench.metrics.catalogue import METRICS, PAPER_METRICS
 from bench.plan.states import JobState
 from bench.records.artifacts import KeptScores, RecoveredDistribution
 from bench.records.record import Curves, GridPoint, JobName, Manifest, Record, Selected
-from bench.report import rank_figures, score_figures, training_figures
 from bench.report.figures import MAKERS, Material, pictures
-from bench.report.style import encoded, spread
+from bench.report.figures import ranks as rank_figures
+from bench.report.figures import scores as score_figures
+from bench.report.figures import training as training_figures
+from bench.report.figures.style import encoded, spread
 from bench.tables import paper
 from bench.tables.comparison import comparison, paper_table
 from bench.tables.table import Cell, MetricTable

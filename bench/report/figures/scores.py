@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from bench.errors import UsageError
 from bench.records.artifacts import KeptScores, RecoveredDistribution
-from bench.report.style import (
+from bench.report.figures.style import (
     GREY,
     TEXT_WIDTH,
     Margins,

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from bench.errors import UsageError
 from bench.metrics.catalogue import Metric
 from bench.records.record import Curves, GridPoint, Record
-from bench.report.style import GREY, PALE, Margins, captions, equal_panels, grey_cells, outer_ticks_only, styled
+from bench.report.figures.style import GREY, PALE, Margins, captions, equal_panels, grey_cells, outer_ticks_only, styled
 
 
 def learning_curves(records: Sequence[Record]) -> Figure:

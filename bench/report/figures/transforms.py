@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from bench.dataset_name import DatasetName, dataset_name
 from bench.datasets.transforming import TRANSFORMS
-from bench.report.style import GREY, MARKERS, PALE, Margins, captions, equal_panels, length_of, spread, styled
+from bench.report.figures.style import GREY, MARKERS, PALE, Margins, captions, equal_panels, length_of, spread, styled
 from bench.tables.table import MetricTable
 
 WIDTH, HEIGHT = 2.0, 1.6

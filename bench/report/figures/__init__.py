@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from bench.records.artifacts import DISTRIBUTIONS, SCORES, KeptFile, read_distribution, read_scores
 from bench.records.record import Manifest, Record
-from bench.report import rank_figures, score_figures, training_figures, transform_figures
+from bench.report.figures import ranks, scores, training, transforms
 from bench.tables.table import MetricTable
 
 if TYPE_CHECKING:
@@ -92,14 +92,14 @@ def _critical_difference(material: Material) -> Iterator[Picture]:
             f"critical-difference-{table.metric.option}",
             f"Mean ranks of {len(material.variants)} methods by {table.metric.title}; bars join methods that are not "
             "told apart. The numbers stand in the statistics.",
-            partial(rank_figures.critical_difference_diagram, table, material.variants),
+            partial(ranks.critical_difference_diagram, table, material.variants),
         )
 
 
 def _ranks(material: Material) -> Iterator[Picture]:
     yield Picture(
         "ranks", "Ranks", "ranks", "The ranks of the tables as shades of grey; the numbers stand in the tables.",
-        partial(rank_figures.rank_heat_map, material.tables, material.variants),
+        partial(ranks.rank_heat_map, material.tables, material.variants),
     )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def _difference(material: Material) -> Iterator[Picture]:
         "Ours minus the printed values",
         "difference",
         "Our values minus the printed ones, method by method; the numbers stand in the comparison.",
-        partial(rank_figures.difference_to_paper, material.comparison),
+        partial(ranks.difference_to_paper, material.comparison),
     )
 
 
@@ -121,14 +121,14 @@ def _cost(material: Material) -> Iterator[Picture]:
             f"Quality by {table.metric.title} against cost",
             f"cost-{table.metric.option}",
             f"Mean rank by {table.metric.title} against the mean seconds of a job.",
-            partial(rank_figures.quality_against_cost, table, material.seconds, timed),
+            partial(ranks.quality_against_cost, table, material.seconds, timed),
         )
 
 
 def _transforms(material: Material) -> Iterator[Picture]:
     for table in material.tables:
-        by_kind: dict[str, list[transform_figures.Series]] = {}
-        for series in transform_figures.series_of(table):
+        by_kind: dict[str, list[transforms.Series]] = {}
+        for series in transforms.series_of(table):
             if series.lines(table, material.variants):
                 by_kind.setdefault(series.kind, []).append(series)
         for kind, of_kind in by_kind.items():
@@ -138,7 +138,7 @@ def _transforms(material: Material) -> Iterator[Picture]:
                 f"transforms-{kind}-{table.metric.option}",
                 f"{table.metric.title} of every method against the values of the data sets' transform {kind}; the "
                 "numbers stand in the tables.",
-                partial(transform_figures.values_of_transform, table, of_kind, material.variants),
+                partial(transforms.values_of_transform, table, of_kind, material.variants),
             )
 
 
@@ -162,7 +162,7 @@ def _curves(material: Material) -> Iterator[Picture]:
         yield Picture(
             "curves", f"Learning curves on {dataset}", f"curves-{dataset}",
             f"Training loss and validation Hamming loss of every method that trains by epochs on {dataset}.",
-            partial(training_figures.learning_curves, first), dataset,
+            partial(training.learning_curves, first), dataset,
         )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def _grid(material: Material) -> Iterator[Picture]:
             f"The grid of {variant} on {dataset}",
             f"grid-{metric.option}-{dataset}",
             f"{metric.title} of {variant} over its grid on {dataset}, on validation and on test.",
-            partial(training_figures.grid_surface, _records(by_variant[variant]), metric),
+            partial(training.grid_surface, _records(by_variant[variant]), metric),
             dataset,
         )
 
@@ -196,7 +196,7 @@ def _distributions(material: Material) -> Iterator[Picture]:
             continue
 
         def draw(by_variant: dict[str, list[JobState]] = by_variant, dataset: str = dataset) -> Figure:
-            return score_figures.recovered_distributions(_kept(by_variant, DISTRIBUTIONS, read_distribution), dataset)
+            return scores.recovered_distributions(_kept(by_variant, DISTRIBUTIONS, read_distribution), dataset)
 
         yield Picture(
             "distributions", f"Recovered label distributions on {dataset}", f"distributions-{dataset}",
@@ -208,7 +208,7 @@ def _reliability(material: Material) -> Iterator[Picture]:
     for dataset, by_variant in _compared(material).items():
 
         def draw(by_variant: dict[str, list[JobState]] = by_variant, dataset: str = dataset) -> Figure:
-            return score_figures.reliability(_kept(by_variant, SCORES, read_scores), dataset)
+            return scores.reliability(_kept(by_variant, SCORES, read_scores), dataset)
 
         yield Picture(
             "reliability", f"Reliability of scores on {dataset}", f"reliability-{dataset}",

@@ -14,7 +14,7 @@ from bench.analysis.hypothesis_tests import critical_difference, friedman
 from bench.analysis.over_datasets import complete_values
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
-from bench.report.style import (  # fmt: skip
+from bench.report.figures.style import (  # fmt: skip
     GREY,
     MARKERS,
     PALE,

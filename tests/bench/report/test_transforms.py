@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.metrics.catalogue import METRICS
-from bench.report.transform_figures import series_of, values_of_transform
+from bench.report.figures.transforms import series_of, values_of_transform
 from bench.tables.table import Cell, MetricTable
 from tests.bench.report.test_figures import assert_readable, texts
 

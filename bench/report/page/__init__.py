@@ -22,8 +22,8 @@ from bench.config import Config
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.report.figures import Material, Picture, pictures
-from bench.report.page_tables import compared_sets, shown_tables
-from bench.report.style import encoded
+from bench.report.figures.style import encoded
+from bench.report.page.tables import compared_sets, shown_tables
 from bench.tables.comparison import paper_table
 from bench.tables.render import common_notes
 from bench.tables.table import GAP, MetricTable
@@ -109,7 +109,7 @@ def _code(text: str) -> Markup:
 
 def _template() -> Any:
     environment = Environment(
-        loader=PackageLoader("bench.report", "."),
+        loader=PackageLoader("bench.report.page", "."),
         autoescape=select_autoescape(default=True),
         finalize=lambda value: shown(value, keep="\n") if type(value) is str else value,
         undefined=StrictUndefined,
