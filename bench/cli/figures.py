@@ -100,7 +100,7 @@ def plot(
         print(path)
         drawn += 1
     if not drawn:
-        reason = "; ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw."
+        reason = " ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw."
         without = unusable(material.states)
         raise UsageError(reason + (f" There are {without}." if without else ""))
     for name, reason in reasons.items():
