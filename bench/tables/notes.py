@@ -37,13 +37,19 @@ def classification_notes(
     notes += counting_notes(table.independent_sets)
     for full, label in {plain_name(full): plain_name(label) for full, label in labels.items()}.items():
         name, _, extractor = full.partition("@")
-        expected = config.datasets.get(name)
-        if expected is not None and expected.extractor not in (None, extractor):
-            notes.append(f"{label}: features of {extractor}, not the paper's {expected.extractor}.")
-        elif expected is None and extractor != "npz":
+        if expected := other_extractor(full, config):
+            notes.append(f"{label}: features of {extractor}, not the paper's {expected}.")
+        elif name not in config.datasets and extractor != "npz":
             notes.append(f"{label}: features {extractor}.")
     notes += [f"{name} is a gap: its data are not here." for name in manifest.missing]
     return notes + _lacking_note(table, states) + _fault_notes(table, states, labels)
+
+
+def other_extractor(full: str, config: Config) -> str | None:
+    """The paper's extractor of a data set NAME@extractor whose features are another's; None where they are its own."""
+    name, _, extractor = full.partition("@")
+    expected = config.datasets.get(name)
+    return expected.extractor if expected is not None and expected.extractor != extractor else None
 
 
 def recovery_notes(

@@ -26,3 +26,9 @@ def average_rank(ranks: Sequence[Sequence[int]]) -> str:
     exact = sum((Fraction(sum(of_set), len(of_set)) for of_set in ranks), Fraction()) / len(ranks)
     mean = Decimal(exact.numerator) / Decimal(exact.denominator)
     return str(mean.quantize(Decimal("0.1"), rounding=ROUND_HALF_UP))
+
+
+def leaders_by_average(averages: Mapping[str, str]) -> list[str]:
+    """The names with the lowest of some average ranks, as they are printed."""
+    least = min(map(Decimal, averages.values()), default=None)
+    return [name for name, average in averages.items() if Decimal(average) == least]
