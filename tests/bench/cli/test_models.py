@@ -145,7 +145,7 @@ def test_an_output_is_looked_at_before_any_work(
     Path("link.npz").symlink_to("set.npz")
     Path("folder.csv").mkdir()
     os.mkfifo("pipe.csv")
-    monkeypatch.setattr("bench.classifier.fit_linear", not_trained)
+    monkeypatch.setattr("bench.classifier.training.fit_linear", not_trained)
     monkeypatch.setattr("bench.load", not_trained)
     before = sorted(Path().rglob("*"))
     for name, message in UNUSABLE.items():
@@ -183,7 +183,6 @@ MISTAKES = {
     ("fit", "named.npz", "all", "--model", "m"): "'all' stands for",
     ("fit", "named.npz", "FLEMD", "--model", "m"): "did you mean 'FLEM-D'?",
     ("fit", "named.npz", "", "--model", "m"): "an argument is empty",
-    ("fit", "named.npz", "separate", "--model", "m"): "the row 'separate' has a clip",
     ("fit", "all", "BCE", "--model", "m"): "there is no data set 'all'",
     ("fit", "named.npz", "BCE", "--model", "m", "--device", "gpu9"): "there is no device 'gpu9'",
     ("predict", "named.st", "few.csv"): "few.csv has 2 features; named.st was trained on 3.",
@@ -201,7 +200,6 @@ def test_mistakes_are_one_sentence(
 ) -> None:
     for name in ("named.npz", "named.st"):
         Path(name).symlink_to(models / name)
-    Path("bench.toml").write_text('[methods.separate]\nbase = "FLEM-I"\nclip = "separate"\n')
     Path("few.csv").write_text("1,2\n3,4\n")
     Path("fewer.csv").write_text("a,b\n1,2\n")
     Path("words.csv").write_text("a,b,c\n1,2,three\n")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.model_selection import KFold, cross_val_predict, cross_val_score
@@ -16,7 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bench
-from bench import classifier, methods
+from bench import methods
+from bench.classifier import training
 from bench.errors import UsageError
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
@@ -36,6 +40,7 @@ CHECKED = [
     bench.estimator("FLEM-II", protocol="quick"),
     bench.estimator("ML-KNN", {"k": 3}),
     bench.estimator("RAKEL"),
+    bench.estimator("SVM", validation=0.25),
 ]
 
 
@@ -62,24 +67,32 @@ def test_every_method_is_saved_and_comes_back(name: str, validation: float | Non
     options = {"alpha": 0.01, "beta": 0.01} if name.startswith("FLEM") and name not in ("FLEM-I", "FLEM-II") else None
     if "positives_per_row" in methods.info(name).defaults:
         options = {"positives_per_row": 1.5}
-    fitted = bench.estimator(name, options, protocol="paper").fit(x, y, validation, ["a", "b", "c", "d"])
+    names = ["a", "b", "c", "d"]
+    model = bench.estimator(name, options, protocol="paper", validation=validation)
+    fitted = model.fit(x, pd.DataFrame(y, columns=names))
     assert bool(fitted.validation_) is (validation is not None)
     fitted.save(tmp_path / "model.safetensors")
     again = bench.load(tmp_path / "model.safetensors")
-    assert np.array_equal(again.predict_proba(x), fitted.predict_proba(x))
     assert np.array_equal(again.predict(x), fitted.predict(x))
     assert again.get_params() == fitted.get_params()
-    assert again.label_names_ == ["a", "b", "c", "d"]
+    assert again.label_names_ == names
     assert again.options_ == fitted.options_
-    assert ((fitted.predict_proba(x) >= 0) & (fitted.predict_proba(x) <= 1)).all()
-    assert np.array_equal(fitted.predict(x) == 1, fitted.predict_proba(x) > 0.5)
-    assert hasattr(fitted, "decision_function") is methods.info(name).gradient
+    assert np.array_equal(pickle.loads(pickle.dumps(fitted)).predict(x), fitted.predict(x))
+    if hasattr(fitted, "decision_function"):
+        assert np.array_equal(again.decision_function(x), fitted.decision_function(x))
+        assert np.array_equal(fitted.predict(x) == 1, fitted.decision_function(x) > 0)
+    if hasattr(fitted, "predict_proba"):
+        found = fitted.predict_proba(x)
+        assert np.array_equal(again.predict_proba(x), found)
+        assert ((found >= 0) & (found <= 1)).all()
+        decided_at = expit(fitted.threshold_) if methods.info(name).gradient else fitted.threshold_
+        assert np.array_equal(fitted.predict(x) == 1, found > decided_at)
 
 
 def test_what_is_fitted_is_what_the_harness_fits() -> None:
     train, validation, test = (random_split(rows, 8, 4, seed=rows) for rows in (130, 60, 50))
     arrays = [(split.x.numpy().astype(np.float32), split.y.numpy()) for split in (train, validation, test)]
-    model = bench.estimator("FLEM-D", {"alpha": 0.01}, protocol="paper", seed=3).fit(*arrays[0], arrays[1])
+    model = bench.estimator("FLEM-D", {"alpha": 0.01}, protocol="paper", seed=3).fit(*arrays[0], *arrays[1])
 
     parts = {"train": train, "val": validation}
     prepared = Prepared(problem_of(train), {k: type(v)(v.x.float(), v.y) for k, v in parts.items()})
@@ -113,7 +126,7 @@ def test_fitting_keeps_to_the_protocols_threads_and_gives_them_back(monkeypatch:
         seen.append(torch.get_num_threads())
         return fit_linear(*given, **named)
 
-    monkeypatch.setattr(classifier, "fit_linear", counted)
+    monkeypatch.setattr(training, "fit_linear", counted)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -165,14 +178,18 @@ def test_scaling_is_by_the_training_range() -> None:
 def test_mistakes_are_told(tmp_path: Path) -> None:
     x, y = data()
     for given, message in (
-        ({"validation": 1.5}, "a share between 0 and 1"),
-        ({"validation": (x, y[:, :2])}, "the labels have the shape"),
-        ({"validation": (x, 3 * y)}, "other than the training labels'"),
-        ({"label_names": ["a", "b"]}, "there are 2 label names for 4 labels"),
-        ({"label_names": ["a", "b", "c", "a"]}, "the label name 'a' occurs twice"),
+        ({"X_val": x, "y_val": y[:, :2]}, "the labels have the shape"),
+        ({"X_val": x, "y_val": 3 * y}, "other than the training labels'"),
+        ({"X_val": x}, "one of them is missing"),
+        ({"X_val": x, "y_val": pd.DataFrame(y)}, "the columns of the labels are"),
     ):
         with pytest.raises(ValueError, match=message):
             bench.estimator("BCE").fit(x, y, **given)
+    with pytest.raises(ValueError, match="'a' 2 times"):
+        bench.estimator("BCE").fit(x, pd.DataFrame(y, columns=list("abca")))
+    for share in (1.5, 0, True, "half", (x, y)):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            bench.estimator("BCE", validation=share).fit(x, y)
     with pytest.raises(ValueError, match="no protocol 'papre'"):
         bench.estimator("BCE", protocol="papre").fit(x, y)
     with pytest.raises(UsageError, match="did you mean 'alpha'"):
