@@ -201,6 +201,25 @@ def test_the_report_names_what_is_better_worse_and_without_scores(tmp_path: Path
     assert alone == "made@npz: nothing to resample. No other method has kept scores there."
 
 
+def test_the_first_methods_intervals_hold_for_all_pairs(tmp_path: Path) -> None:
+    rows = ["a", "b", "c", "d"]
+    kept = {row: {seed: made(10 * j + seed, quality=0.5 + j) for seed in (0, 1)} for j, row in enumerate(rows)}
+    entries = [entry(tmp_path, row, seed, scores) for row, of in kept.items() for seed, scores in of.items()]
+    counts = resamples(40, 100)
+    for metric in PAPER_METRICS:
+        (found,) = resampled(entries, rows, "a", [metric.key], samples=100)
+        values = {
+            row: {s: values_of(k, [metric.key], counts)[metric.key] for s, k in of.items()} for row, of in kept.items()
+        }
+        means = {row: np.mean([value for value, _ in of.values()]) for row, of in values.items()}
+        leader = (min if metric.lower_is_better else max)(means, key=lambda row: means[row])
+        first = found.firsts[metric.key]
+        assert first.leader == leader
+        # Three comparisons share the level by Bonferroni; six pairs are twice as many.
+        assert first.intervals == intervals(values, leader, alpha=0.05 / 2)
+        assert found.intervals[metric.key] == intervals(values, "a")
+
+
 def test_scores_of_other_instances_are_left_out_and_said(tmp_path: Path) -> None:
     entries = [entry(tmp_path, row, 0, made(0, rows=rows)) for row, rows in (("a", 20), ("b", 21), ("c", 20))]
     (found,) = resampled(entries, ["a", "b", "c"], "a", ["hamming"])
