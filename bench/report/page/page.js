@@ -112,40 +112,46 @@ function open(cell) {
     make("h2", { id: "panel-title" }, `${method} on ${set}`),
     make("p", {}, `${details.tables[table][0]}${rule ? `, decisions ${rule}` : ""}: `, make("strong", {}, cell.textContent)),
   ];
-  if (jobs.length) {
-    const words = ["seed", ...columns.map((one) => details.tables[one][0]), "seconds"];
-    const lines = jobs.map(([seed, seconds, , , , problem, values]) => make("tr", {}, make("th", { scope: "row" }, seed),
-      ...(problem ? [make("td", { colSpan: columns.length, className: "problem" }, problem)]
-        : columns.map((one) => make("td", {}, values[one] ?? "–"))),
-      make("td", {}, seconds ?? "–")));
+  if (!jobs.length) body.push(make("p", {}, missing ? `Its data are not here: ${missing}` : "Not run."));
+  else {
+    const line = (name, values) => make("tr", {}, make("th", { scope: "row" }, name), ...values.map((one) => make("td", {}, one ?? "–")));
+    const lines = columns.map((one) => line(details.tables[one][0], jobs.map((job) => job[6][one])));
     body.push(make("div", { className: "scroll" }, make("table", {},
-      make("thead", {}, make("tr", {}, ...words.map((one) => make("th", { scope: "col" }, one)))), make("tbody", {}, ...lines))));
+      make("thead", {}, make("tr", {}, ...["", ...jobs.map((job) => `seed ${job[0]}`)].map((one) => make("th", { scope: "col" }, one)))),
+      make("tbody", {}, ...lines, line("seconds", jobs.map((job) => job[1]))))));
+    for (const [problem, seeds] of grouped(jobs, (job) => job[5])) if (problem) body.push(make("p", {}, `${of(seeds)}: ${problem}`));
     const curves = jobs.filter((job) => job[7]);
     body.push(curves.length ? drawn(curves) : make("p", { className: "quiet" },
       "No curves: it does not train by epochs, or its record was packed without them."));
     const paths = jobs.map(([seed, , folder]) => details.folders[folder] + (details.folders[folder].endsWith("/")
       ? `${set}/${method}/seed-${seed}.json` : ""));
-    body.push(make("h3", {}, "Record"), ...[...new Set(paths)].map((path) => make("p", {}, make("code", {}, path))));
-    for (const number of new Set(jobs.map((job) => job[3]))) {
-      const seeds = jobs.filter((job) => job[3] === number).map((job) => job[0]).join(", ");
-      const parts = details.keys[number].map((part) => details.parts[part]);
-      if (parts.length) body.push(make("h3", {}, `Key, of seed ${seeds}`), make("dl", {}, ...parts.map(([name, value]) =>
-        make("div", {}, make("dt", {}, name), make("dd", {}, make("code", {}, value))))));
-    }
-  } else body.push(make("p", {}, missing ? `Its data are not here: ${missing}` : "Not run."));
-  const tails = new Map();
-  for (const job of jobs) tails.set(details.tails[job[4]], [...(tails.get(details.tails[job[4]]) || []), job[0]]);
-  if (!jobs.length) tails.set("", [details.seeds]);
+    body.push(make("h3", {}, "Record"), make("pre", {}, [...new Set(paths)].join("\n")));
+  }
   body.push(make("h3", {}, jobs.length ? "To remake it" : "To make it"));
-  for (const [tail, seeds] of tails) {
-    body.push(tail === "-" ? make("p", {}, "Scores of a model trained elsewhere: ", make("code", {}, "python -m bench score"), " reads them again.")
-      : make("pre", {}, `python -m bench run --datasets ${spec} --methods ${word} --seeds ${seeds.join(" ")}${tail}${jobs.length ? " --fresh" : ""}`));
+  const runs = jobs.length ? grouped(jobs, (job) => details.tails[job[4]] + " --fresh") : [["", [details.seeds]]];
+  const commands = runs.map(([tail, seeds]) => tail === "- --fresh" ? "python -m bench score …  # a model trained elsewhere"
+    : `python -m bench run --datasets ${spec} --methods ${word} --seeds ${seeds.join(" ")}${tail}`);
+  body.push(make("pre", {}, commands.join("\n")));
+  for (const [number, seeds] of grouped(jobs, (job) => job[3])) {
+    const parts = details.keys[number].map((part) => details.parts[part]);
+    if (parts.length) body.push(make("h3", {}, `Key (${of(seeds)})`), make("dl", {}, ...parts.map(([name, value]) =>
+      make("div", {}, make("dt", {}, name), make("dd", {}, make("code", {}, value))))));
   }
   document.getElementById("panel-body").replaceChildren(...body);
   panel.showModal();
   panel.scrollTop = 0;
 }
 panel.addEventListener("click", (event) => { if (event.target === panel) panel.close(); });
+
+function of(seeds) {
+  return `seed${seeds.length > 1 ? "s" : ""} ${seeds.join(", ")}`;
+}
+
+function grouped(jobs, by) {
+  const seeds = new Map();
+  for (const job of jobs) seeds.set(by(job), [...(seeds.get(by(job)) || []), job[0]]);
+  return [...seeds];
+}
 
 function make(tag, settings, ...children) {
   const made = Object.assign(document.createElement(tag), settings);
