@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from bench import __version__
 from bench.analysis.answer import answer
+from bench.analysis.answer.leads import Lead
 from bench.analysis.over_datasets import significance
 from bench.analysis.paper_claims import claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import LEVEL, meaning_of_widths, not_compared
@@ -28,7 +29,7 @@ from bench.report.page.tables import RankedBy, compared_sets, shown_tables
 from bench.tables.comparison import paper_table
 from bench.tables.render import common_notes
 from bench.tables.table import GAP, MetricTable
-from bench.text import Block, Grid, duration, shown
+from bench.text import Block, Grid, duration, named, shown
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
@@ -92,11 +93,11 @@ def page(
         "sets": _sets(material),
     }
     return _template().render(
-        version=__version__,
         answer=found,
+        leads=[_leader_first(lead) for lead in found.leads],
         picture_of_it=_drawn(material, ("answer",)),
         contents=[(id, title) for id, title, there in _contents(parts) if there],
-        facts=[("source", folder), *_facts(material, done)],
+        facts=[("source", folder), ("made by", f"bench {__version__}"), *_facts(material, done)],
         tables=shown_tables(ranked, common),
         details=Markup(details(ranked, material.manifest, config)),
         families=[(family, family) for family in families],
@@ -119,6 +120,13 @@ def page(
         code=_code,
         **parts,
     )
+
+
+def _leader_first(lead: Lead) -> tuple[str, str, str]:
+    """A metric's heading, the methods that its sentence begins with, and the rest of the sentence."""
+    said, first = lead.sentence.removeprefix(f"{lead.metric.title}: "), named(lead.first)
+    first = first if said.startswith(first) else ""
+    return lead.metric.heading, first, said.removeprefix(first)
 
 
 def _stand_ins(material: Material) -> dict[str, str]:
