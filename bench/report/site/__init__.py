@@ -1,0 +1,186 @@
+"""Static site of a results folder: an index, a page a data set and a method, and JSON beside each. Imports no torch.
+
+Links are relative, so that any web host serves it and a browser opens it from a disk. ``contents.py`` is the JSON's
+schema, ``folder.py`` writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from bench.plan.filters import Choice, chosen
+from bench.report.site import pages
+from bench.report.site.contents import (
+    DatasetContent,
+    IndexContent,
+    MethodContent,
+    SiteCell,
+    average_ranks,
+    cells_of,
+    metric_facts,
+    near,
+    of_method,
+)
+from bench.report.site.facts import dataset_facts, method_facts
+from bench.report.site.names import file_names
+from bench.report.site.pages import Addresses
+from bench.tables.load import Records
+from bench.tables.render import common_notes
+from bench.tables.table import MetricTable, Style
+from bench.text import shown
+
+LOOK = ("page.css", "report.css", "site.css")
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What the index says first."""
+
+    origin: str
+    """Where the records are from."""
+    answer: Sequence[str]
+    """Sentences."""
+    picture: Markup | None = None
+    """An SVG element."""
+
+
+def site(records: Records, tables: Sequence[MetricTable], headline: Headline) -> dict[str, bytes]:
+    """The site's files: {path from its folder, with slashes: content}.
+
+    Parameters
+    ----------
+    tables: of the records, one a metric, with the same rows and columns.
+    """
+    return _Site(records, tables).files(headline)
+
+
+class _Site:
+    def __init__(self, records: Records, tables: Sequence[MetricTable]) -> None:
+        self.records, self.tables = records, tables
+        self.first = tables[0]
+        self.full = {column: self.first.sources.get(column, column) for column in self.first.columns}
+        self.addresses = Addresses(file_names(self.full.values()), file_names(self.first.variants))
+        self.cells = cells_of(tables, records.states)
+        self.metrics = metric_facts(tables)
+        self.ranks = average_ranks(tables)
+        self.environment = _environment()
+        folders = {state.path.parents[2] for state in records.states}
+        self.near = {f"{folder}/": f"{folder.name}/" for folder in folders}
+
+    def files(self, headline: Headline) -> dict[str, bytes]:
+        source = self.environment.loader
+        assert source is not None
+        found = {"look.css": "\n".join(source.get_source(self.environment, name)[0] for name in LOOK).encode()}
+        found["look.js"] = source.get_source(self.environment, "tables.js")[0].encode()
+        found |= self._pair("index", "index.html", self._index(headline))
+        for column, full in self.full.items():
+            found |= self._pair(
+                f"datasets/{self.addresses.datasets[full]}", "dataset.html", self._dataset(column, full)
+            )
+        for method in self.first.variants:
+            found |= self._pair(f"methods/{self.addresses.methods[method]}", "method.html", self._method(method))
+        return found
+
+    def _pair(self, path: str, template: str, page: tuple[msgspec.Struct, dict[str, Any]]) -> dict[str, bytes]:
+        """A page and its JSON."""
+        content, shown_on_it = page
+        root = "../" * path.count("/")
+        data = f"{path.rpartition('/')[2]}.json"
+        html = self.environment.get_template(template).render(page=content, root=root, data=data, **shown_on_it)
+        return {f"{path}.html": html.encode(), f"{path}.json": msgspec.json.encode(content) + b"\n"}
+
+    def _index(self, headline: Headline) -> tuple[IndexContent, dict[str, Any]]:
+        common = common_notes(self.tables)
+        notes = list(dict.fromkeys(note for table in self.tables for note in table.notes))
+        content = IndexContent(
+            metrics=self.metrics, cells=list(self.cells.values()), notes=self._told(notes), records=headline.origin,
+            answer=list(headline.answer), datasets=self.addresses.links("datasets"),
+            methods=self.addresses.links("methods"), ranked=self.first.ranked, average_ranks=self.ranks,
+        )  # fmt: skip
+        made = pages.index_tables(self.tables, self.cells, self.addresses, common)
+        made = [replace(table, notes=self._told(table.notes)) for table in made]
+        return content, {
+            "tables": made,
+            "common": self._told(common),
+            "picture": headline.picture,
+            "standing": self._standing(),
+        }
+
+    def _standing(self) -> dict[str, int]:
+        """{state: records}, of the records that are not current."""
+        return {
+            state: count
+            for state in ("stale", "failed", "corrupt")
+            if (count := sum(one.state == state for one in self.records.states))
+        }
+
+    def _dataset(self, column: str, full: str) -> tuple[DatasetContent, dict[str, Any]]:
+        cells = [self.cells[method, column] for method in self.first.variants]
+        content = DatasetContent(
+            metrics=self.metrics, cells=cells, notes=self._notes(Choice(datasets=[full])), name=full,
+            facts=dataset_facts(self.records, full),
+        )  # fmt: skip
+        named = [
+            (self.addresses.methods[cell.method], cell.method, self.addresses.method(cell.method, "../"), cell)
+            for cell in cells
+        ]
+        return content, {
+            "name": column,
+            "first": [pages.first_on(self.tables, column)],
+            "facts": pages.dataset_facts_shown(content),
+            "table": pages.dataset_table(self.tables, self.cells, self.addresses, column),
+            "records": self._record_lines(named),
+        }
+
+    def _method(self, method: str) -> tuple[MethodContent, dict[str, Any]]:
+        cells = [self.cells[method, column] for column in self.first.columns]
+        content = MethodContent(
+            metrics=self.metrics, cells=cells, notes=self._notes(Choice(variants=[method])), name=method,
+            facts=method_facts(self.records, method), average_ranks=of_method(self.ranks, method),
+        )  # fmt: skip
+        named = [
+            (self.addresses.datasets[cell.dataset], column, self.addresses.dataset(cell.dataset, "../"), cell)
+            for column, cell in zip(self.first.columns, cells, strict=True)
+        ]
+        return content, {
+            "first": [pages.standing(self.tables, method)],
+            "facts": pages.method_facts_shown(content),
+            "table": pages.method_table(self.tables, self.cells, self.addresses, method),
+            "records": self._record_lines(named),
+        }
+
+    def _record_lines(self, cells: Sequence[tuple[str, str, str, SiteCell]]) -> list[pages.RecordLine]:
+        return pages.record_lines(cells, [metric.key for metric in self.metrics])
+
+    def _notes(self, choice: Choice) -> list[str]:
+        """Notes of the tables of some of the records, once each; they say nothing of ranks, which are among all."""
+        states, manifest = chosen(self.records.states, self.records.manifest, choice)
+        part = replace(self.records, states=states, manifest=manifest)
+        tables = part.tables([table.metric for table in self.tables], Style(show_ranks=False))
+        return self._told(list(dict.fromkeys(note for table in tables for note in table.notes)))
+
+    def _told(self, notes: Sequence[str]) -> list[str]:
+        """Notes without the place of the results folder on this machine."""
+        for place, name in self.near.items():
+            notes = [note.replace(place, name) for note in notes]
+        return list(notes)
+
+
+def _environment() -> Environment:
+    """Templates of the site, and of the report, whose look it shares."""
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("bench.report.site", "."), PackageLoader("bench.report.page", ".")]),
+        autoescape=select_autoescape(default=True),
+        finalize=lambda value: shown(value, keep="\n") if type(value) is str else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["status"] = pages.status
+    return environment
