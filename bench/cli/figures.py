@@ -24,16 +24,25 @@ from bench.cli.options import (
     known,
     refuse_beside_paper,
 )
+from bench.decisions.rule import FIXED, TARGETS
 from bench.errors import UsageError
-from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.metrics.catalogue import PAPER_METRICS, Metric, metric_named
 from bench.plan.states import unusable
+from bench.records.record import Decisions
 from bench.records.store import DEFAULT_RESULTS
 from bench.report.figures import MAKERS, Material, pictures
 from bench.report.figures.style import encoded
 from bench.report.page import page
+from bench.report.page.tables import RankedBy
+from bench.scored.rules import by_rule
 from bench.system.writing import check_writable, write
 from bench.tables.load import Records, Selection, load
+from bench.tables.table import PAPERS_STYLE, MetricTable, Style
 
+FEW = 3
+"""Of the paper's methods, below which the report ranks all rows."""
+MOST_CELLS = 20_000
+"""Cells of the report's tables, above which it leaves out those by decision rules: a page of 2 MB at most."""
 FIGURES_OF_THE_PAPER = ("critical-difference", "ranks")
 RESAMPLED_AT_ONCE = 2_000_000
 """Decisions (test instances times labels, over all records) that the report resamples unasked: some seconds."""
@@ -148,7 +157,11 @@ def report(
     """
     check_writable(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
+    style = PAPERS_STYLE
     material = _material(records, PAPER_METRICS, stand_ins or [])
+    if len(variants_with_values(material.tables[0], material.tables[0].ranked)) < FEW:
+        style = replace(style, rank_extra=True)
+        material = _material(records, PAPER_METRICS, stand_ins or [], style)
     committed = origin == "reference"
     if not material.variants:
         where = "the reference" if committed else results
@@ -166,16 +179,41 @@ def report(
     metrics = [metric.key for metric in PAPER_METRICS]
     within = resampled(material.states, material.variants, control, metrics) if resample else []
     shown = records.note if committed else results
-    write(Path(output), page(material, records.selection.config, shown, control, within).encode())
+    by_rules = _by_rules(records, material.tables, style)
+    write(Path(output), page(material, records.selection.config, shown, control, within, by_rules).encode())
     print(output)
     return 0
 
 
-def _material(records: Records, metrics: Sequence[Metric], stand_ins: Sequence[str]) -> Material:
+def _by_rules(records: Records, tables: Sequence[MetricTable], style: Style) -> list[RankedBy]:
+    """Tables of the metrics that decision rules can maximise, by each rule that records hold decisions of.
+
+    Where they would be too many for a page, none, and the ``tables`` say so.
+    """
+    held = [state.record.decisions for state in records.states if state.record is not None]
+    rules = dict.fromkeys(rule for one in held if isinstance(one, Decisions) for rule in one.rules)
+    found: list[RankedBy] = []
+    if len(rules) * len(TARGETS) * len(tables[0].cells) > MOST_CELLS:
+        for table in tables:
+            table.notes.append("By decision rules: `python -m bench table --decision RULE`; too much for one page.")
+        return found
+    for rule in rules:
+        states = by_rule(records.states, rule)
+        own = rule == FIXED
+        selection = records.selection if own else replace(records.selection, decision=rule)
+        made = replace(records, selection=selection, states=states)
+        metrics = [metric for target in TARGETS if not ((metric := metric_named(target)) in PAPER_METRICS and own)]
+        found += [RankedBy(table, states, "" if own else rule) for table in made.tables(metrics, style)]
+    return found
+
+
+def _material(
+    records: Records, metrics: Sequence[Metric], stand_ins: Sequence[str], style: Style = PAPERS_STYLE
+) -> Material:
     """Material of the figures and the report; the paper's tables are not compared with themselves."""
     selection = records.selection
     mapped = checked_stand_ins(stand_ins, selection.config)
-    tables = records.tables(metrics)
+    tables = records.tables(metrics, style)
     given = selection.variants
     rows = list(dict.fromkeys(given)) if given else variants_with_values(tables[0], tables[0].ranked)
     compared = [table for table in tables if table.metric and table.metric.paper_table and selection.origin != "paper"]
