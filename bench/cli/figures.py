@@ -34,6 +34,9 @@ from bench.report.figures import MAKERS, Material, pictures
 from bench.report.figures.style import encoded
 from bench.report.page import page
 from bench.report.page.tables import RankedBy
+from bench.report.site import headline
+from bench.report.site import site as site_of
+from bench.report.site.folder import check_folder, write_site
 from bench.scored.rules import by_rule
 from bench.system.writing import check_writable, write
 from bench.tables.load import Records, Selection, load
@@ -119,7 +122,8 @@ def plot(
 
 def report(
     *,
-    output: str = "results/report.html",
+    output: str | None = None,
+    site: str | None = None,
     methods: Names = None,
     datasets: Names = None,
     seeds: Seeds = None,
@@ -135,7 +139,11 @@ def report(
     Parameters
     ----------
     output
-        The file.
+        The file. Default: results/report.html, or with --site none.
+    site
+        A folder for a static site in place of the page (or beside it, with --output): an index, a page for each data
+        set and method, and JSON, where every cell has its key, and says so when it is stale. It must be empty, or hold
+        a site of before, whose pages that are no more are removed.
     methods
         Rows to show and compare. Default: all; the ranked ones are compared.
     datasets
@@ -155,7 +163,12 @@ def report(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    check_writable(Path(output))
+    if site is not None:
+        check_folder(Path(site))
+    elif output is None:
+        output = "results/report.html"
+    if output is not None:
+        check_writable(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
     style = PAPERS_STYLE
     material = _material(records, PAPER_METRICS, stand_ins or [])
@@ -179,6 +192,12 @@ def report(
     metrics = [metric.key for metric in PAPER_METRICS]
     within = resampled(material.states, material.variants, control, metrics) if resample else []
     shown = records.note if committed else results
+    if site is not None:
+        first = headline(material, records.selection.config, control, within, shown)
+        write_site(Path(site), site_of(records, material.tables, first))
+        print(Path(site) / "index.html")
+    if output is None:
+        return 0
     by_rules = _by_rules(records, material.tables, style)
     write(Path(output), page(material, records.selection.config, shown, control, within, by_rules).encode())
     print(output)

@@ -14,7 +14,13 @@ import msgspec
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from bench.analysis.answer import answer
+from bench.analysis.within_datasets import Resampled
+from bench.config import Config
+from bench.errors import UsageError
 from bench.plan.filters import Choice, chosen
+from bench.report.figures import Material, pictures
+from bench.report.figures.style import inline
 from bench.report.site import pages
 from bench.report.site.contents import (
     DatasetContent,
@@ -24,7 +30,6 @@ from bench.report.site.contents import (
     average_ranks,
     cells_of,
     metric_facts,
-    near,
     of_method,
 )
 from bench.report.site.facts import dataset_facts, method_facts
@@ -48,6 +53,29 @@ class Headline:
     """Sentences."""
     picture: Markup | None = None
     """An SVG element."""
+
+
+def headline(material: Material, config: Config, control: str, within: Sequence[Resampled], origin: str) -> Headline:
+    """The comparison's answer and its picture.
+
+    Parameters
+    ----------
+    control: the baseline.
+    within: ``bench.analysis.within_datasets.resampled`` of the variants, where it was computed.
+    origin: where the records are from, as the reader should see it.
+    """
+    found = answer(material.tables, material.states, material.variants, control, config, within)
+    sentences = [found.compared, *(lead.sentence for lead in found.leads), found.meaning, *found.undecided]
+    return Headline(origin, [sentence for sentence in sentences if sentence], _picture(material))
+
+
+def _picture(material: Material) -> Markup | None:
+    """The answer's figure as an SVG element; None where there is nothing to draw."""
+    (picture,) = pictures(material, ("answer",))
+    try:
+        return Markup(inline(picture.draw(), picture.text))
+    except UsageError:
+        return None
 
 
 def site(records: Records, tables: Sequence[MetricTable], headline: Headline) -> dict[str, bytes]:
