@@ -15,7 +15,6 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, se
 from markupsafe import Markup
 
 from bench.analysis.answer import answer
-from bench.analysis.within_datasets import Resampled
 from bench.config import Config
 from bench.errors import UsageError
 from bench.plan.filters import Choice, chosen
@@ -55,16 +54,15 @@ class Headline:
     """An SVG element."""
 
 
-def headline(material: Material, config: Config, control: str, within: Sequence[Resampled], origin: str) -> Headline:
+def headline(material: Material, config: Config, control: str, origin: str) -> Headline:
     """The comparison's answer and its picture.
 
     Parameters
     ----------
     control: the baseline.
-    within: ``bench.analysis.within_datasets.resampled`` of the variants, where it was computed.
     origin: where the records are from, as the reader should see it.
     """
-    found = answer(material.tables, material.states, material.variants, control, config, within)
+    found = answer(material.tables, material.states, material.variants, control, config, material.within)
     sentences = [found.compared, *(lead.sentence for lead in found.leads), found.meaning, *found.undecided]
     return Headline(origin, [sentence for sentence in sentences if sentence], _picture(material))
 
