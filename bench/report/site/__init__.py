@@ -20,6 +20,7 @@ from bench.errors import UsageError
 from bench.plan.filters import Choice, chosen
 from bench.report.figures import Material, pictures
 from bench.report.figures.style import inline
+from bench.report.page.tables import RankedBy, shown_tables
 from bench.report.site import pages
 from bench.report.site.contents import (
     DatasetContent,
@@ -33,7 +34,7 @@ from bench.report.site.contents import (
 )
 from bench.report.site.facts import dataset_facts, method_facts
 from bench.report.site.names import file_names
-from bench.report.site.pages import Addresses
+from bench.report.site.pages import Addresses, Drawn
 from bench.tables.load import Records
 from bench.tables.render import common_notes
 from bench.tables.table import MetricTable, Style
@@ -90,9 +91,12 @@ class _Site:
     def __init__(self, records: Records, tables: Sequence[MetricTable]) -> None:
         self.records, self.tables = records, tables
         self.first = tables[0]
-        self.full = {column: self.first.sources.get(column, column) for column in self.first.columns}
-        self.addresses = Addresses(file_names(self.full.values()), file_names(self.first.variants))
+        self.common = common_notes(tables)
         self.cells = cells_of(tables, records.states)
+        full = [self.first.sources.get(column, column) for column in self.first.columns]
+        self.addresses = Addresses(file_names(full), file_names(self.first.variants))
+        shown_on_index = shown_tables([RankedBy(table, records.states) for table in tables], self.common)
+        self.drawn = Drawn(tables, shown_on_index, self.cells, self.addresses)
         self.metrics = metric_facts(tables)
         self.ranks = average_ranks(tables)
         self.environment = _environment()
@@ -105,7 +109,7 @@ class _Site:
         found = {"look.css": "\n".join(source.get_source(self.environment, name)[0] for name in LOOK).encode()}
         found["look.js"] = source.get_source(self.environment, "tables.js")[0].encode()
         found |= self._pair("index", "index.html", self._index(headline))
-        for column, full in self.full.items():
+        for column, full in self.drawn.sources.items():
             found |= self._pair(
                 f"datasets/{self.addresses.datasets[full]}", "dataset.html", self._dataset(column, full)
             )
@@ -122,18 +126,16 @@ class _Site:
         return {f"{path}.html": html.encode(), f"{path}.json": msgspec.json.encode(content) + b"\n"}
 
     def _index(self, headline: Headline) -> tuple[IndexContent, dict[str, Any]]:
-        common = common_notes(self.tables)
         notes = list(dict.fromkeys(note for table in self.tables for note in table.notes))
         content = IndexContent(
             metrics=self.metrics, cells=list(self.cells.values()), notes=self._told(notes), records=headline.origin,
             answer=list(headline.answer), datasets=self.addresses.links("datasets"),
             methods=self.addresses.links("methods"), ranked=self.first.ranked, average_ranks=self.ranks,
         )  # fmt: skip
-        made = pages.index_tables(self.tables, self.cells, self.addresses, common)
-        made = [replace(table, notes=self._told(table.notes)) for table in made]
+        made = [pages.index_table(self.drawn, number) for number in range(len(self.tables))]
         return content, {
-            "tables": made,
-            "common": self._told(common),
+            "tables": [replace(table, notes=self._told(table.notes)) for table in made],
+            "common": self._told(self.common),
             "picture": headline.picture,
             "standing": self._standing(),
         }
@@ -160,7 +162,7 @@ class _Site:
             "name": column,
             "first": [pages.first_on(self.tables, column)],
             "facts": pages.dataset_facts_shown(content),
-            "table": pages.dataset_table(self.tables, self.cells, self.addresses, column),
+            "table": pages.dataset_table(self.drawn, column),
             "records": self._record_lines(named),
         }
 
@@ -177,7 +179,7 @@ class _Site:
         return content, {
             "first": [pages.standing(self.tables, method)],
             "facts": pages.method_facts_shown(content),
-            "table": pages.method_table(self.tables, self.cells, self.addresses, method),
+            "table": pages.method_table(self.drawn, method),
             "records": self._record_lines(named),
         }
 
@@ -185,11 +187,11 @@ class _Site:
         return pages.record_lines(cells, [metric.key for metric in self.metrics])
 
     def _notes(self, choice: Choice) -> list[str]:
-        """Notes of the tables of some of the records, once each; they say nothing of ranks, which are among all."""
+        """Notes of a table of some of the records, but for those on ranks, which are among all."""
         states, manifest = chosen(self.records.states, self.records.manifest, choice)
         part = replace(self.records, states=states, manifest=manifest)
-        tables = part.tables([table.metric for table in self.tables], Style(show_ranks=False))
-        return self._told(list(dict.fromkeys(note for table in tables for note in table.notes)))
+        (table,) = part.tables([self.first.metric], Style(show_ranks=False))
+        return self._told(table.notes)
 
     def _told(self, notes: Sequence[str]) -> list[str]:
         """Notes without the place of the results folder on this machine."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from bench.report.page.tables import RankedBy, ShownCell, ShownTable, shown_tables
+from bench.report.page.tables import ShownCell, ShownTable
 from bench.report.site.contents import (
     DatasetContent,
     Link,
@@ -14,7 +15,7 @@ from bench.report.site.contents import (
     SeedRecord,
     SiteCell,
 )
-from bench.tables.table import GAP, MetricTable
+from bench.tables.table import AVERAGE, GAP, MetricTable
 from bench.text import counted
 
 
@@ -85,90 +86,93 @@ class Addresses:
         return [Link(name, f"{kind}/{stem}.html", f"{kind}/{stem}.json") for name, stem in stems.items()]
 
 
-def index_tables(
-    tables: Sequence[MetricTable],
-    cells: Mapping[tuple[str, str], SiteCell],
-    addresses: Addresses,
-    common: Sequence[str],
-) -> list[PageTable]:
-    """A table a metric: methods by average rank, a column a data set."""
-    shown = shown_tables([RankedBy(table, []) for table in tables], common)
-    return [_index_table(table, one, cells, addresses) for table, one in zip(tables, shown, strict=True)]
+@dataclass(frozen=True)
+class Drawn:
+    """The tables of a site, one a metric, as cells that all its pages are made of."""
+
+    tables: Sequence[MetricTable]
+    shown: Sequence[ShownTable]
+    """As the index shows them."""
+    cells: Mapping[tuple[str, str], SiteCell]
+    """{(method, column): its records}."""
+    addresses: Addresses
+
+    @cached_property
+    def by_method(self) -> list[dict[str, list[ShownCell]]]:
+        """{method: cells by column}, one a metric."""
+        return [{line.variant: line.cells for line in (*one.ranked, *one.extra)} for one in self.shown]
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """{column: NAME@extractor}, or the column's own name where nothing ran."""
+        return {column: self.tables[0].sources.get(column, column) for column in self.tables[0].columns}
+
+    @property
+    def metric_columns(self) -> list[tuple[str, str, bool]]:
+        return [(table.metric.heading, "", table.metric.lower_is_better) for table in self.tables]
 
 
-def _index_table(
-    table: MetricTable, shown: ShownTable, cells: Mapping[tuple[str, str], SiteCell], addresses: Addresses
-) -> PageTable:
-    sources = [table.sources.get(column, column) for column in table.columns]
-
-    def line(name: str, drawn: Sequence[ShownCell]) -> PageLine:
-        found = [
-            _cell(
-                drawn[place],
-                cells[name, column],
-                table.metric.key,
-                f"{addresses.dataset(full)}#{addresses.methods[name]}",
-            )
-            for place, (column, full) in enumerate(zip(table.columns, sources, strict=True))
-        ]
-        return PageLine(name, addresses.method(name), [*found, *(PageCell(one) for one in drawn[len(found) :])])
-
-    ranked = sorted(shown.ranked, key=lambda one: float(table.averages.get(one.variant, "inf")))
-    columns = [(column, addresses.dataset(full), table.metric.lower_is_better)
-               for column, full in zip(table.columns, sources, strict=True)]  # fmt: skip
-    averaged = [("Avg. Rank", "", True)] if shown.averaged else []
-    return PageTable(
-        shown.title, "Method", [*columns, *averaged],
-        [line(one.variant, one.cells) for one in ranked], [line(one.variant, one.cells) for one in shown.extra],
-        shown.notes, len(columns) if averaged else None,
-    )  # fmt: skip
-
-
-def dataset_table(
-    tables: Sequence[MetricTable], cells: Mapping[tuple[str, str], SiteCell], addresses: Addresses, column: str
-) -> PageTable:
-    """Methods over metrics on one data set, by rank of the first metric."""
-    shown, place = shown_tables([RankedBy(table, []) for table in tables], []), tables[0].columns.index(column)
-    by_metric = [{line.variant: line.cells[place] for line in (*one.ranked, *one.extra)} for one in shown]
+def index_table(drawn: Drawn, number: int) -> PageTable:
+    """The table of a metric: methods by average rank, a column a data set."""
+    table, shown, addresses = drawn.tables[number], drawn.shown[number], drawn.addresses
+    columns = [(column, addresses.dataset(full)) for column, full in drawn.sources.items()]
 
     def line(name: str) -> PageLine:
-        to = f"#{addresses.methods[name]}"
+        made = drawn.by_method[number][name]
         found = [
-            _cell(drawn[name], cells[name, column], table.metric.key, to)
-            for drawn, table in zip(by_metric, tables, strict=True)
+            _cell(made[place], drawn.cells[name, column], table.metric.key, f"{to}#{addresses.methods[name]}")
+            for place, (column, to) in enumerate(columns)
+        ]
+        return PageLine(name, addresses.method(name), [*found, *(PageCell(one) for one in made[len(found) :])])
+
+    ranked = sorted(table.ranked, key=lambda name: float(table.averages.get(name, "inf")))
+    return PageTable(
+        shown.title,
+        "Method",
+        [
+            *((column, to, table.metric.lower_is_better) for column, to in columns),
+            *([(AVERAGE, "", True)] if shown.averaged else []),
+        ],
+        [line(name) for name in ranked],
+        [line(name) for name in table.extra],
+        shown.notes,
+        len(columns) if shown.averaged else None,
+    )
+
+
+def dataset_table(drawn: Drawn, column: str) -> PageTable:
+    """Methods over metrics on one data set, by rank of the first metric."""
+    tables, addresses, place = drawn.tables, drawn.addresses, drawn.tables[0].columns.index(column)
+
+    def line(name: str) -> PageLine:
+        found = [
+            _cell(by_method[name][place], drawn.cells[name, column], table.metric.key, f"#{addresses.methods[name]}")
+            for by_method, table in zip(drawn.by_method, tables, strict=True)
         ]
         return PageLine(name, addresses.method(name, "../"), found)
 
     def order(name: str) -> tuple[bool, float]:
-        found = cells[name, column].by_metric[tables[0].metric.key]
+        found = drawn.cells[name, column].by_metric[tables[0].metric.key]
         sign = 1 if tables[0].metric.lower_is_better else -1
         return found.mean is None, found.rank or (0 if found.mean is None else sign * found.mean)
 
+    ranked, extra = sorted(tables[0].ranked, key=order), sorted(tables[0].extra, key=order)
+    columns = drawn.metric_columns
     return PageTable(
-        "", "Method", [(table.metric.heading, "", table.metric.lower_is_better) for table in tables],
-        [line(name) for name in sorted(tables[0].ranked, key=order)],
-        [line(name) for name in sorted(tables[0].extra, key=order)],
-        sorted_by=0,
-    )  # fmt: skip
+        "", "Method", columns, [line(name) for name in ranked], [line(name) for name in extra], sorted_by=0
+    )
 
 
-def method_table(
-    tables: Sequence[MetricTable], cells: Mapping[tuple[str, str], SiteCell], addresses: Addresses, method: str
-) -> PageTable:
+def method_table(drawn: Drawn, method: str) -> PageTable:
     """Data sets over metrics of one method."""
-    shown = shown_tables([RankedBy(table, []) for table in tables], [])
-    by_metric = [next(line.cells for line in (*one.ranked, *one.extra) if line.variant == method) for one in shown]
-    lines = []
-    for place, column in enumerate(tables[0].columns):
-        full = tables[0].sources.get(column, column)
+    addresses, lines = drawn.addresses, []
+    for place, (column, full) in enumerate(drawn.sources.items()):
         found = [
-            _cell(drawn[place], cells[method, column], table.metric.key, f"#{addresses.datasets[full]}")
-            for drawn, table in zip(by_metric, tables, strict=True)
+            _cell(made[method][place], drawn.cells[method, column], table.metric.key, f"#{addresses.datasets[full]}")
+            for made, table in zip(drawn.by_method, drawn.tables, strict=True)
         ]
         lines.append(PageLine(column, addresses.dataset(full, "../"), found))
-    return PageTable(
-        "", "Data set", [(table.metric.heading, "", table.metric.lower_is_better) for table in tables], lines, []
-    )
+    return PageTable("", "Data set", drawn.metric_columns, lines, [])
 
 
 def _cell(drawn: ShownCell, cell: SiteCell, metric: str, to: str) -> PageCell:
