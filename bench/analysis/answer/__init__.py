@@ -3,6 +3,7 @@ data cannot decide, and wins, ties and losses against a baseline. Imports neithe
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Answer:
 
 
 def baseline(variants: Sequence[str]) -> str:
-    """The method that others are compared with where none is named: FLEM-D, else BCE, else the first; of one at least."""
+    """The method that others are compared with where none is named: FLEM-D, else BCE, else the first of them."""
     return next(name for name in ("FLEM-D", "BCE", *variants) if name in variants)
 
 
@@ -187,8 +188,8 @@ def _meaning(found: Sequence[Lead]) -> str:
     if not tests:
         return ""
     return (
-        f"The 95 % intervals ({'; '.join(tests)}) allow for the leader having been picked as the first of all; each "
-        "metric is judged by itself."
+        f"The 95 % intervals ({'; '.join(tests)}) hold for all pairs of methods at once, and so for a leader that was "
+        "picked as the first of them; each metric is judged by itself."
     )
 
 
@@ -244,7 +245,7 @@ def _limits_of(lead: Lead) -> Iterable[str]:
         most = max(runs)
         yield (
             f"With {most} runs of each and {methods} methods, a difference is shown from "
-            f"{needed_deviations(most, methods - 1):.1f} standard deviations of the paired differences on."
+            f"{needed_deviations(most, math.comb(methods, 2)):.1f} standard deviations of the paired differences on."
         )
 
 
