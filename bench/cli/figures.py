@@ -41,10 +41,8 @@ from bench.report.site.folder import check_folder, write_site
 from bench.scored.rules import by_rule
 from bench.system.writing import check_writable, write
 from bench.tables.load import Records, Selection, load
-from bench.tables.table import PAPERS_STYLE, MetricTable, Style
+from bench.tables.table import MetricTable
 
-FEW = 3
-"""Of the paper's methods, below which the report ranks all rows."""
 MOST_CELLS = 20_000
 """Cells of the report's tables, above which it leaves out those by decision rules: a page of 2 MB at most."""
 FIGURES_OF_THE_PAPER = ("answer", "critical-difference", "ranks")
@@ -171,11 +169,7 @@ def report(
     if output is not None:
         check_writable(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
-    style = PAPERS_STYLE
     material = _material(records, PAPER_METRICS, stand_ins or [])
-    if len(variants_with_values(material.tables[0], material.tables[0].ranked)) < FEW:
-        style = replace(style, rank_extra=True)
-        material = _material(records, PAPER_METRICS, stand_ins or [], style)
     committed = origin == "reference"
     if not material.variants:
         where = "the reference" if committed else results
@@ -200,13 +194,13 @@ def report(
         print(Path(site) / "index.html")
     if output is None:
         return 0
-    by_rules = _by_rules(records, material.tables, style)
-    write(Path(output), page(material, records.selection.config, shown, control, within, by_rules).encode())
+    by_rules = _by_rules(records, material.tables)
+    write(Path(output), page(material, records.selection.config, shown, control, by_rules).encode())
     print(output)
     return 0
 
 
-def _by_rules(records: Records, tables: Sequence[MetricTable], style: Style) -> list[RankedBy]:
+def _by_rules(records: Records, tables: Sequence[MetricTable]) -> list[RankedBy]:
     """Tables of the metrics that decision rules can maximise, by each rule that records hold decisions of.
 
     Where they would be too many for a page, none, and the ``tables`` say so.
@@ -224,17 +218,15 @@ def _by_rules(records: Records, tables: Sequence[MetricTable], style: Style) -> 
         selection = records.selection if own else replace(records.selection, decision=rule)
         made = replace(records, selection=selection, states=states)
         metrics = [metric for target in TARGETS if not ((metric := metric_named(target)) in PAPER_METRICS and own)]
-        found += [RankedBy(table, states, "" if own else rule) for table in made.tables(metrics, style)]
+        found += [RankedBy(table, states, "" if own else rule) for table in made.tables(metrics)]
     return found
 
 
-def _material(
-    records: Records, metrics: Sequence[Metric], stand_ins: Sequence[str], style: Style = PAPERS_STYLE
-) -> Material:
+def _material(records: Records, metrics: Sequence[Metric], stand_ins: Sequence[str]) -> Material:
     """Material of the figures and the report; the paper's tables are not compared with themselves."""
     selection = records.selection
     mapped = checked_stand_ins(stand_ins, selection.config)
-    tables = records.tables(metrics, style)
+    tables = records.tables(metrics)
     given = selection.variants
     rows = list(dict.fromkeys(given)) if given else variants_with_values(tables[0], tables[0].ranked)
     compared = [table for table in tables if table.metric and table.metric.paper_table and selection.origin != "paper"]

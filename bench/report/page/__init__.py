@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from bench import __version__
+from bench.analysis.answer import answer
+from bench.analysis.answer.leads import Lead
 from bench.analysis.over_datasets import significance
 from bench.analysis.paper_claims import claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import LEVEL, meaning_of_widths, not_compared
@@ -27,7 +29,7 @@ from bench.report.page.tables import RankedBy, compared_sets, shown_tables
 from bench.tables.comparison import paper_table
 from bench.tables.render import common_notes
 from bench.tables.table import GAP, MetricTable
-from bench.text import Block, Grid, duration, shown
+from bench.text import Block, Grid, duration, named, shown
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
@@ -60,7 +62,6 @@ def page(
     config: Config,
     folder: str,
     control: str,
-    within: list[Resampled],
     by_rules: Sequence[RankedBy] = (),
 ) -> str:
     """Report as HTML text. Parts that the records say nothing of are left out.
@@ -69,7 +70,6 @@ def page(
     ----------
     folder: where the records are, as the reader should see it.
     control: the variant that the statistics compare the others with.
-    within: ``bench.analysis.within_datasets.resampled`` of the variants; empty to say nothing of single data sets.
     by_rules: tables of the same records by other decision rules, or of further metrics.
     """
     done = [state for state in material.states if state.state == "done"]
@@ -79,8 +79,12 @@ def page(
     claimed = claims(papers, ours)
     ranked = [*(RankedBy(table, material.states) for table in ours), *by_rules]
     families = dict.fromkeys(family_of(material.states, ours[0].variants, config).values())
+    found = answer(
+        ours, material.states, material.variants, control, config, material.within, _stand_ins(material),
+        material.manifest,
+    )  # fmt: skip
     parts = {
-        "statistics": _statistics(ours, material, control, within),
+        "statistics": _statistics(ours, material, control, material.within),
         "figures": _drawn(material, SUMMARY_FIGURES),
         "compared": compared_sets(material.comparison, config),
         "claims": claims_grid(claimed) if any(claim.here.cases for claim in claimed) else None,
@@ -89,10 +93,11 @@ def page(
         "sets": _sets(material),
     }
     return _template().render(
-        version=__version__,
-        folder=folder,
+        answer=found,
+        leads=[_leader_first(lead) for lead in found.leads],
+        picture_of_it=_drawn(material, ("answer",)),
         contents=[(id, title) for id, title, there in _contents(parts) if there],
-        facts=_facts(material, done),
+        facts=[("source", folder), ("made by", f"bench {__version__}"), *_facts(material, done)],
         tables=shown_tables(ranked, common),
         details=Markup(details(ranked, material.manifest, config)),
         families=[(family, family) for family in families],
@@ -108,13 +113,26 @@ def page(
         claims_on=", ".join(one.name for one in ours[0].independent_sets),
         control=control,
         explanation=explanation(control)
-        if within
+        if material.within
         else "Test instances were not resampled for this page; "
         "`python -m bench stats` does, or `report --resampling always`.",
         is_grid=lambda block: isinstance(block, Grid),
         code=_code,
         **parts,
     )
+
+
+def _leader_first(lead: Lead) -> tuple[str, str, str]:
+    """A metric's heading, the methods that its sentence begins with, and the rest of the sentence."""
+    said, first = lead.sentence.removeprefix(f"{lead.metric.title}: "), named(lead.first)
+    first = first if said.startswith(first) else ""
+    return lead.metric.heading, first, said.removeprefix(first)
+
+
+def _stand_ins(material: Material) -> dict[str, str]:
+    """{data set: the one of the paper that it is compared with}."""
+    frame = material.comparison
+    return dict(zip(frame["dataset"], frame["paper_dataset"], strict=True)) if len(frame) else {}
 
 
 def _contents(parts: dict[str, Any]) -> list[tuple[str, str, bool]]:
@@ -188,7 +206,7 @@ def _shown(picture: Picture) -> ShownPicture | None:
 
 
 def _statistics(
-    tables: Sequence[MetricTable], material: Material, control: str, within: list[Resampled]
+    tables: Sequence[MetricTable], material: Material, control: str, within: Sequence[Resampled]
 ) -> list[Section]:
     sections = []
     diagrams = {picture.name: picture for picture in pictures(material, ("critical-difference",))}
