@@ -35,7 +35,6 @@ from bench.report.figures import MAKERS, Material, pictures
 from bench.report.figures.style import encoded
 from bench.report.page import page
 from bench.report.page.tables import RankedBy
-from bench.report.site import headline
 from bench.report.site import site as site_of
 from bench.report.site.folder import check_folder, write_site
 from bench.scored.rules import by_rule
@@ -189,8 +188,7 @@ def report(
     material = replace(material, within=within)
     shown = records.note if committed else results
     if site is not None:
-        first = headline(material, records.selection.config, control, shown)
-        write_site(Path(site), site_of(records, material.tables, first))
+        write_site(Path(site), site_of(records, material, control, shown))
         print(Path(site) / "index.html")
     if output is None:
         return 0

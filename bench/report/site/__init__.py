@@ -7,19 +7,15 @@ schema, ``folder.py`` writes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 
-from bench.analysis.answer import answer
-from bench.config import Config
-from bench.errors import UsageError
+from bench.analysis.answer import Answer
 from bench.plan.filters import Choice, chosen
-from bench.report.figures import Material, pictures
-from bench.report.figures.style import inline
+from bench.report.figures import Material
+from bench.report.page import answered, environment
 from bench.report.page.tables import RankedBy, shown_tables
 from bench.report.site import pages
 from bench.report.site.contents import (
@@ -38,53 +34,26 @@ from bench.report.site.pages import Addresses, Drawn
 from bench.tables.load import Records
 from bench.tables.render import common_notes
 from bench.tables.table import MetricTable, Style
-from bench.text import shown
 
 LOOK = ("page.css", "report.css", "site.css")
+SCRIPTS = ("sorting.js", "site.js")
 
 
-@dataclass(frozen=True)
-class Headline:
-    """What the index says first."""
-
-    origin: str
-    """Where the records are from."""
-    answer: Sequence[str]
-    """Sentences."""
-    picture: Markup | None = None
-    """An SVG element."""
-
-
-def headline(material: Material, config: Config, control: str, origin: str) -> Headline:
-    """The comparison's answer and its picture.
-
-    Parameters
-    ----------
-    control: the baseline.
-    origin: where the records are from, as the reader should see it.
-    """
-    found = answer(material.tables, material.states, material.variants, control, config, material.within)
-    sentences = [found.compared, *(lead.sentence for lead in found.leads), found.meaning, *found.undecided]
-    return Headline(origin, [sentence for sentence in sentences if sentence], _picture(material))
-
-
-def _picture(material: Material) -> Markup | None:
-    """The answer's figure as an SVG element; None where there is nothing to draw."""
-    (picture,) = pictures(material, ("answer",))
-    try:
-        return Markup(inline(picture.draw(), picture.text))
-    except UsageError:
-        return None
-
-
-def site(records: Records, tables: Sequence[MetricTable], headline: Headline) -> dict[str, bytes]:
+def site(records: Records, material: Material, control: str, origin: str) -> dict[str, bytes]:
     """The site's files: {path from its folder, with slashes: content}.
 
     Parameters
     ----------
-    tables: of the records, one a metric, with the same rows and columns.
+    material: of the records.
+    control: the baseline of the answer.
+    origin: where the records are from, as the reader should see it.
     """
-    return _Site(records, tables).files(headline)
+    return _Site(records, material.tables).files(answered(material, records.selection.config, control), origin)
+
+
+def _sentences(answer: Answer) -> list[str]:
+    found = [answer.compared, *(lead.sentence for lead in answer.leads), answer.meaning, *answer.undecided]
+    return [sentence for sentence in found if sentence]
 
 
 class _Site:
@@ -99,16 +68,18 @@ class _Site:
         self.drawn = Drawn(tables, shown_on_index, self.cells, self.addresses)
         self.metrics = metric_facts(tables)
         self.ranks = average_ranks(tables)
-        self.environment = _environment()
+        self.environment = environment(__name__)
+        self.environment.globals["status"] = pages.status
         folders = {state.path.parents[2] for state in records.states}
         self.near = {f"{folder}/": f"{folder.name}/" for folder in folders}
 
-    def files(self, headline: Headline) -> dict[str, bytes]:
+    def files(self, said: dict[str, Any], origin: str) -> dict[str, bytes]:
+        """All files; ``said``: ``bench.report.page.answered``."""
         source = self.environment.loader
         assert source is not None
         found = {"look.css": "\n".join(source.get_source(self.environment, name)[0] for name in LOOK).encode()}
-        found["look.js"] = source.get_source(self.environment, "tables.js")[0].encode()
-        found |= self._pair("index", "index.html", self._index(headline))
+        found["look.js"] = "\n".join(source.get_source(self.environment, name)[0] for name in SCRIPTS).encode()
+        found |= self._pair("index", "index.html", self._index(said, origin))
         for column, full in self.drawn.sources.items():
             found |= self._pair(
                 f"datasets/{self.addresses.datasets[full]}", "dataset.html", self._dataset(column, full)
@@ -125,18 +96,18 @@ class _Site:
         html = self.environment.get_template(template).render(page=content, root=root, data=data, **shown_on_it)
         return {f"{path}.html": html.encode(), f"{path}.json": msgspec.json.encode(content) + b"\n"}
 
-    def _index(self, headline: Headline) -> tuple[IndexContent, dict[str, Any]]:
+    def _index(self, said: dict[str, Any], origin: str) -> tuple[IndexContent, dict[str, Any]]:
         notes = list(dict.fromkeys(note for table in self.tables for note in table.notes))
         content = IndexContent(
-            metrics=self.metrics, cells=list(self.cells.values()), notes=self._told(notes), records=headline.origin,
-            answer=list(headline.answer), datasets=self.addresses.links("datasets"),
+            metrics=self.metrics, cells=list(self.cells.values()), notes=self._told(notes), records=origin,
+            answer=_sentences(said["answer"]), datasets=self.addresses.links("datasets"),
             methods=self.addresses.links("methods"), ranked=self.first.ranked, average_ranks=self.ranks,
         )  # fmt: skip
         made = [pages.index_table(self.drawn, number) for number in range(len(self.tables))]
         return content, {
             "tables": [replace(table, notes=self._told(table.notes)) for table in made],
             "common": self._told(self.common),
-            "picture": headline.picture,
+            **said,
             "standing": self._standing(),
         }
 
@@ -198,17 +169,3 @@ class _Site:
         for place, name in self.near.items():
             notes = [note.replace(place, name) for note in notes]
         return list(notes)
-
-
-def _environment() -> Environment:
-    """Templates of the site, and of the report, whose look it shares."""
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("bench.report.site", "."), PackageLoader("bench.report.page", ".")]),
-        autoescape=select_autoescape(default=True),
-        finalize=lambda value: shown(value, keep="\n") if type(value) is str else value,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["status"] = pages.status
-    return environment
