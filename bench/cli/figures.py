@@ -188,7 +188,7 @@ def report(
     material = replace(material, within=within)
     shown = records.note if committed else results
     if site is not None:
-        write_site(Path(site), site_of(records, material, control, shown))
+        write_site(Path(site), site_of(records, material, control))
         print(Path(site) / "index.html")
     if output is None:
         return 0

@@ -125,11 +125,11 @@ def answered(material: Material, config: Config, control: str) -> dict[str, Any]
         material.tables, material.states, material.variants, control, config, material.within, _stand_ins(material),
         material.manifest,
     )  # fmt: skip
-    leads = [_leader_first(lead) for lead in found.leads]
+    leads = [leader_first(lead) for lead in found.leads]
     return {"answer": found, "leads": leads, "picture_of_it": _drawn(material, ("answer",))}
 
 
-def _leader_first(lead: Lead) -> tuple[str, str, str]:
+def leader_first(lead: Lead) -> tuple[str, str, str]:
     """A metric's heading, the methods that its sentence begins with, and the rest of the sentence."""
     said, first = lead.sentence.removeprefix(f"{lead.metric.title}: "), named(lead.first)
     first = first if said.startswith(first) else ""

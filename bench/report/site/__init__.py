@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from bench.analysis.answer import Answer
+from bench.analysis.answer.leads import Lead, leads
 from bench.plan.filters import Choice, chosen
 from bench.report.figures import Material
-from bench.report.page import answered, environment
+from bench.report.page import answered, environment, leader_first
 from bench.report.page.tables import RankedBy, shown_tables
 from bench.report.site import pages
 from bench.report.site.contents import (
@@ -33,22 +34,21 @@ from bench.report.site.names import file_names
 from bench.report.site.pages import Addresses, Drawn
 from bench.tables.load import Records
 from bench.tables.render import common_notes
-from bench.tables.table import MetricTable, Style
+from bench.tables.table import Style
 
 LOOK = ("page.css", "report.css", "site.css")
 SCRIPTS = ("sorting.js", "site.js")
 
 
-def site(records: Records, material: Material, control: str, origin: str) -> dict[str, bytes]:
+def site(records: Records, material: Material, control: str) -> dict[str, bytes]:
     """The site's files: {path from its folder, with slashes: content}.
 
     Parameters
     ----------
     material: of the records.
     control: the baseline of the answer.
-    origin: where the records are from, as the reader should see it.
     """
-    return _Site(records, material.tables).files(answered(material, records.selection.config, control), origin)
+    return _Site(records, material).files(answered(material, records.selection.config, control))
 
 
 def _sentences(answer: Answer) -> list[str]:
@@ -57,8 +57,9 @@ def _sentences(answer: Answer) -> list[str]:
 
 
 class _Site:
-    def __init__(self, records: Records, tables: Sequence[MetricTable]) -> None:
-        self.records, self.tables = records, tables
+    def __init__(self, records: Records, material: Material) -> None:
+        tables = material.tables
+        self.records, self.tables, self.variants = records, tables, material.variants
         self.first = tables[0]
         self.common = common_notes(tables)
         self.cells = cells_of(tables, records.states)
@@ -73,13 +74,13 @@ class _Site:
         folders = {state.path.parents[2] for state in records.states}
         self.near = {f"{folder}/": f"{folder.name}/" for folder in folders}
 
-    def files(self, said: dict[str, Any], origin: str) -> dict[str, bytes]:
+    def files(self, said: dict[str, Any]) -> dict[str, bytes]:
         """All files; ``said``: ``bench.report.page.answered``."""
         source = self.environment.loader
         assert source is not None
         found = {"look.css": "\n".join(source.get_source(self.environment, name)[0] for name in LOOK).encode()}
         found["look.js"] = "\n".join(source.get_source(self.environment, name)[0] for name in SCRIPTS).encode()
-        found |= self._pair("index", "index.html", self._index(said, origin))
+        found |= self._pair("index", "index.html", self._index(said))
         for column, full in self.drawn.sources.items():
             found |= self._pair(
                 f"datasets/{self.addresses.datasets[full]}", "dataset.html", self._dataset(column, full)
@@ -96,10 +97,10 @@ class _Site:
         html = self.environment.get_template(template).render(page=content, root=root, data=data, **shown_on_it)
         return {f"{path}.html": html.encode(), f"{path}.json": msgspec.json.encode(content) + b"\n"}
 
-    def _index(self, said: dict[str, Any], origin: str) -> tuple[IndexContent, dict[str, Any]]:
+    def _index(self, said: dict[str, Any]) -> tuple[IndexContent, dict[str, Any]]:
         notes = list(dict.fromkeys(note for table in self.tables for note in table.notes))
         content = IndexContent(
-            metrics=self.metrics, cells=list(self.cells.values()), notes=self._told(notes), records=origin,
+            metrics=self.metrics, cells=list(self.cells.values()), notes=self._told(notes), records=self._origin(),
             answer=_sentences(said["answer"]), datasets=self.addresses.links("datasets"),
             methods=self.addresses.links("methods"), ranked=self.first.ranked, average_ranks=self.ranks,
         )  # fmt: skip
@@ -110,6 +111,12 @@ class _Site:
             **said,
             "standing": self._standing(),
         }
+
+    def _origin(self) -> str:
+        """Where the records are from, in sentences; where that is on this machine is nobody's business."""
+        selection = self.records.selection
+        own = "" if selection.origin == "reference" else f"Records of the folder {selection.folder.resolve().name}. "
+        return own + self.records.note
 
     def _standing(self) -> dict[str, int]:
         """{state: records}, of the records that are not current."""
@@ -131,11 +138,18 @@ class _Site:
         ]
         return content, {
             "name": column,
-            "first": [pages.first_on(self.tables, column)],
+            "leads": [leader_first(lead) for lead in self._leads(column, full)],
             "facts": pages.dataset_facts_shown(content),
             "table": pages.dataset_table(self.drawn, column),
             "records": self._record_lines(named),
         }
+
+    def _leads(self, column: str, full: str) -> list[Lead]:
+        """The leaders on one data set, as those over all are told."""
+        arrays = {name: digests for name, digests in self.first.arrays.items() if name == column}
+        tables = [replace(table, columns=[column], sources={column: full}, arrays=arrays) for table in self.tables]
+        states = [state for state in self.records.states if state.job.full_dataset == full]
+        return leads(tables, states, self.variants)
 
     def _method(self, method: str) -> tuple[MethodContent, dict[str, Any]]:
         cells = [self.cells[method, column] for column in self.first.columns]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from bench.datasets.dataset import SPLITS
 from bench.report.page.tables import ShownCell, ShownTable
 from bench.report.site.contents import (
     DatasetContent,
@@ -191,7 +192,7 @@ def _hint(one: SeedRecord, metric: str) -> str:
 def status(one: SeedRecord) -> str:
     """State of a record in words, with the part that changed under a stale one."""
     if one.state == "done":
-        return "current; code changed, same numbers on the probe" if one.code_changed else "current"
+        return "current"
     return f"{one.state}: {one.note}" if one.note else one.state
 
 
@@ -206,28 +207,14 @@ def record_lines(cells: Sequence[tuple[str, str, str, SiteCell]], metrics: Seque
     return lines
 
 
-def first_on(tables: Sequence[MetricTable], column: str) -> str:
-    """Sentence on the methods that are first on a data set, by metric."""
-    leaders: dict[str, list[str]] = {}
-    for table in tables:
-        names = [name for name in table.ranked if table.is_best(name, column)]
-        if names:
-            leaders.setdefault(" and ".join(names), []).append(table.metric.title)
-    if not leaders:
-        return "No ranked method has a value here."
-    count = max(len([name for name in table.ranked if table.values(column).get(name) is not None]) for table in tables)
-    said = "; ".join(f"{names} by {_listed(titles)}" for names, titles in leaders.items())
-    return f"First of {counted(count, 'ranked method')}: {said}."
-
-
 def standing(tables: Sequence[MetricTable], method: str) -> str:
-    """Sentence on a method's average ranks and first places; empty where it has neither."""
+    """Sentence on a method's average ranks and first places, or on why it has none."""
     parts = []
     for table in tables:
-        values = {column for column in table.columns if method in table.values(column)}
-        first = [column for column in values if table.is_best(method, column)]
+        first = sum(table.is_best(method, column) for column in table.columns)
         if method in table.averages:
-            parts.append(f"{table.averages[method]} by {table.metric.title} (first on {len(first)} of {len(values)})")
+            on = f" (first on {counted(first, 'data set')})" if first else ""
+            parts.append(f"{table.averages[method]} by {table.metric.title}{on}")
     if parts:
         return f"Average rank among {counted(len(tables[0].averages), 'method')}: {'; '.join(parts)}."
     if method in tables[0].ranked:
@@ -235,14 +222,10 @@ def standing(tables: Sequence[MetricTable], method: str) -> str:
     return "It is not ranked here; its values stand beside those of the ranked methods."
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def dataset_facts_shown(page: DatasetContent) -> list[tuple[str, str]]:
     """(name, text) of a data set's facts, as the page lists them."""
     facts = page.facts
-    rows = ", ".join(f"{split} {count}" for split, count in facts.n_samples.items())
+    rows = ", ".join(f"{facts.n_samples[split]} {split}" for split in SPLITS if split in facts.n_samples)
     listed = [
         ("rows", rows),
         ("features", f"{facts.n_features} ({facts.features})" if facts.n_features else facts.features),
