@@ -43,7 +43,7 @@ class Answer:
     leads: list[Lead]
     """One a metric of the tables."""
     meaning: str
-    """Sentence on what the intervals are and what they allow for; empty where there is none."""
+    """Sentences on what the intervals are and what they allow for; empty where there are none."""
     undecided: list[str]
     """Sentences on what the data cannot decide."""
     control: str
@@ -187,10 +187,13 @@ def _meaning(found: Sequence[Lead]) -> str:
     tests = list(dict.fromkeys(_test_of(lead) for lead in found if lead.basis is not None))
     if not tests:
         return ""
-    return (
+    meaning = (
         f"The 95 % intervals ({'; '.join(tests)}) hold for all pairs of methods at once, and so for a leader that was "
         "picked as the first of them; each metric is judged by itself."
     )
+    if any(len(lead.gaps) > 1 for lead in found):
+        meaning += " The comparisons with one baseline are fewer, and may tell apart what these do not."
+    return meaning
 
 
 def _test_of(lead: Lead) -> str:

@@ -309,7 +309,8 @@ def _said(lead: Lead) -> str:
     head = f"{named(lead.first)} {'are first together' if together else 'is first'} ({place})"
     rival = f"{nearest.method} ({lead.shown(nearest.standing)})"
     if nearest.interval is None:
-        return f"{head}, next is {rival}; {_why_no_interval(lead, nearest)}."
+        shown = f" {_told_apart(lead)}" if lead.behind else ""
+        return f"{head}, next is {rival}; {_why_no_interval(lead, nearest)}.{shown}"
     low, high = nearest.interval
     gap = (
         f"the next, {rival}, is {lead.shown(nearest.distance)} behind, 95 % interval {lead.shown(low)} to "
@@ -330,7 +331,7 @@ def _told_apart(lead: Lead) -> str:
     if others == 1:
         return ""
     if not lead.behind:
-        return f"None of the {others} others is told apart from {lead.leader}."
+        return f"{'Neither' if others == 2 else 'None'} of the {others} others is told apart from {lead.leader}."
     untold = named(lead.tied) if len(lead.tied) < 3 else f"{len(lead.tied)} of the {others} others"
     return f"Not told apart from {lead.leader}: {untold}; shown to be behind: {named(lead.behind)}."
 
@@ -340,4 +341,6 @@ def _why_no_interval(lead: Lead, nearest: Gap) -> str:
         return f"{counted(len(lead.sets), 'data set')} are too few to say whether that is chance"
     if nearest.runs is not None and nearest.runs > 1:
         return "their runs do not differ from seed to seed, so these cannot say whether that is chance"
+    if any(gap.runs not in (None, 1) for gap in lead.gaps):
+        return f"with {counted(nearest.runs or 0, 'seed')} in common, their runs cannot say whether that is chance"
     return "one run of each cannot say whether that is chance"
