@@ -138,7 +138,7 @@ class _Site:
         ]
         return content, {
             "name": column,
-            "leads": [leader_first(lead) for lead in self._leads(column, full)],
+            "leads": [leader_first(lead) for lead in self._leads(column, full) if lead.leader is not None],
             "facts": pages.dataset_facts_shown(content),
             "table": pages.dataset_table(self.drawn, column),
             "records": self._record_lines(named),

@@ -197,7 +197,9 @@ def test_what_is_stale_failed_corrupt_or_missing_says_so(folder: Path, read: dic
     assert "failed: <script>window.broken" in read[pages[FAILED.full_dataset]].text
     assert "corrupt: the record runs of mine/" in read[pages[CORRUPT.full_dataset]].text
     assert "missing: not run" in read[pages["yeast[observed=1]@npz"]].text
-    assert "put its files there" in read[pages["VOC07"]].text
+    assert "Nothing can be compared" in read[pages["VOC07"]].text
+    assert "Its data are not here: put its files there." in read[pages["VOC07"]].text
+    assert "Transformed: observed=1: " in read[pages["yeast[observed=1]@npz"]].text
     assert "1 stale" in read[pages[PARTLY.full_dataset]].text
     assert "Without a value to trust: 3 stale, 2 failed, 1 corrupt" in read["index.html"].text
     for cell in index.cells:  # the key stands on both pages of the cell
