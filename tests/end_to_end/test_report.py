@@ -18,7 +18,9 @@ import pytest
 
 from bench.records.record import Failure, Record, encode
 from bench.records.store import Store
+from bench.report.page import SETS_DRAWN
 from bench.tables.render import FORMATS
+from tests.bench.report.test_page import LARGEST
 from tests.end_to_end.test_program import ROOT, bench
 
 SCRIPT = "<script>window.broken = true</script> out of memory"
@@ -307,7 +309,11 @@ def test_the_committed_records_are_compared_from_anywhere(
 def test_the_committed_records_are_drawn_reported_and_exported(tmp_path: Path) -> None:
     assert bench("plot", "ranks", "--from", "reference", cwd=tmp_path).stdout == "results/figures/ranks.svg\n"
     assert bench("report", "--from", "reference", cwd=tmp_path).stdout == "results/report.html\n"
-    assert "Reference records, made at commit " in (tmp_path / "results/report.html").read_text()
+    page = (tmp_path / "results/report.html").read_text()
+    assert "Reference records, made at commit " in page
+    assert len(page.encode()) < LARGEST
+    sets = page.split('<section id="sets"')[1].split("<details>")[1:]
+    assert ["draws this one" in one for one in sets] == [False] * SETS_DRAWN + [True] * (len(sets) - SETS_DRAWN)
     done = bench("export", "all.sqlite", "--results", str(ROOT / "results/reference"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with sqlite3.connect(tmp_path / "all.sqlite") as database:
