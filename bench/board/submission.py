@@ -19,6 +19,9 @@ from bench.records.packed import PACKED, unpacked
 from bench.records.record import Record, RecoveryResult, Result
 from bench.records.store import REFERENCE
 
+SUBMISSIONS = "submissions"
+"""The folder of submitted files, beside that of the committed records."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -60,8 +63,9 @@ def settings_beside(path: Path) -> Config:
 
 
 def _committed(folder: Path, checked: Path) -> list[Record]:
-    """The records that are committed, but for those of the file that is checked."""
-    files = [*sorted(folder.rglob(PACKED)), *sorted(folder.glob(f"*{ENDING}"))]
+    """The records of both tracks that are committed or were submitted before, without the file that is checked."""
+    files = [folder / PACKED, folder / "recovery" / PACKED, *sorted((folder.parent / SUBMISSIONS).glob(f"*{ENDING}"))]
+    files = [path for path in files if path.is_file()]
     files = [
         path for path in dict.fromkeys(files) if path.resolve() not in (checked.resolve(), (checked / PACKED).resolve())
     ]

@@ -70,13 +70,11 @@ def _values(record: Record) -> Iterator[tuple[str, Metrics]]:
     if isinstance(record.further, Further):
         yield "test data", record.further.values
     if record.result is not None:
-        also = (record.result.also_selected or {}).values()
-        for found in [record.result, *also]:
-            yield "validation data", found.val
-            yield "test data", found.test
-        for point in record.result.grid:
-            yield "validation data", point.val or {}
-            yield "test data", point.test or {}
+        grid = [(point.val or {}, point.test or {}) for point in record.result.grid]
+        also = [(one.val, one.test) for one in (record.result.also_selected or {}).values()]
+        for on_validation, on_test in [(record.result.val, record.result.test), *grid, *also]:
+            yield "validation data", on_validation
+            yield "test data", on_test
 
 
 def bounds(name: str, labels: int) -> tuple[float, float]:
