@@ -218,6 +218,15 @@ def test_a_packed_file_is_checked_line_by_line(work: Path) -> None:
     assert said[2].startswith(f"mine.jsonl.xz, line {len(lines) + 2} is a second record of {again.job}")
 
 
+def test_a_damaged_packed_file_is_refused_and_its_neighbours_merged(work: Path) -> None:
+    file = Path("mine.jsonl.xz")
+    file.write_bytes(b"nothing")
+    found = merged([file, RUNS], Path("all"), configuration.load(), [])
+    assert len(found.taken) == WHOLE
+    (said,) = found.refused
+    assert said.startswith("mine.jsonl.xz: mine.jsonl.xz cannot be read as a .xz file")
+
+
 def test_scores_that_give_other_metrics_are_found_out_whatever_the_digests(work: Path) -> None:
     with_other_scores()
     content = BCE.with_name("seed-0.scores.npz").read_bytes()
