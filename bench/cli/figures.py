@@ -85,8 +85,8 @@ def plot(
     output
         The folder of the figures.
     origin
-        runs (your own records), reference (the committed ones) or paper (its printed values; answer,
-        critical-difference and ranks).
+        runs (your own records), reference (the committed ones), reference+runs (your own among these) or paper (its
+        printed values; answer, critical-difference and ranks).
     results
         The folder of your own records.
     data
@@ -109,6 +109,8 @@ def plot(
         write(path, content)
         print(path)
         drawn += 1
+    if records.among:
+        print(records.note, file=sys.stderr)
     if not drawn:
         reason = " ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw."
         without = unusable(material.states)
@@ -155,7 +157,7 @@ def report(
     resampling
         Whether to resample test instances as `stats` does; auto: where it takes seconds.
     origin
-        runs (your own) or reference (the committed ones).
+        runs (your own), reference (the committed ones) or reference+runs (your own among these).
     results
         The folder of your own records.
     data
@@ -169,7 +171,7 @@ def report(
         check_writable(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
     material = _material(records, PAPER_METRICS, stand_ins or [])
-    committed = origin == "reference"
+    committed = "reference" in origin
     if not material.variants:
         where = "the reference" if committed else results
         without = unusable(material.states)

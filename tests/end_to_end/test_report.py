@@ -47,7 +47,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.write(change(old, key={**old.key, "method": "another"}, probe=None))
         none = by_job["DB", seed]
         assert none.result is not None
-        result = change(none.result, test={**none.result.test, "average_precision": None})
+        undefined = {"average_precision": None}
+        grid = [change(point, test={**(point.test or {}), **undefined}) for point in none.result.grid]
+        result = change(none.result, test={**none.result.test, **undefined}, grid=grid)
         path = store.path(none.job)
         path.write_bytes(encode(change(none, result=result)))
         torn = store.path(by_job["ML-KNN", seed].job)
