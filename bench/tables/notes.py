@@ -40,7 +40,7 @@ def classification_notes(
         expected = config.datasets.get(name)
         if expected is not None and expected.extractor not in (None, extractor):
             notes.append(f"{label}: features of {extractor}, not the paper's {expected.extractor}.")
-        elif expected is None and extractor != "npz":
+        elif extractor != "npz" and (expected is None or (expected.extractor, expected.source) == (None, "folder")):
             notes.append(f"{label}: features {extractor}.")
     notes += [f"{name} is a gap: its data are not here." for name in manifest.missing]
     return notes + _lacking_note(table, states) + _fault_notes(table, states, labels)
