@@ -40,10 +40,16 @@ def classification_notes(
         name, _, extractor = full.partition("@")
         if expected := other_extractor(full, config):
             notes.append(f"{label}: features of {extractor}, not the paper's {expected}.")
-        elif name not in config.datasets and extractor != "npz":
+        elif extractor != "npz" and _without_own_features(name, config):
             notes.append(f"{label}: features {extractor}.")
     notes += [f"{name} is a gap: its data are not here." for name in manifest.missing]
     return notes + _lacking_note(table, states) + _fault_notes(table, states, labels)
+
+
+def _without_own_features(name: str, config: Config) -> bool:
+    """True of a set for which neither the paper nor a package says what its features are."""
+    entry = config.datasets.get(name)
+    return entry is None or (entry.extractor, entry.source) == (None, "folder")
 
 
 def other_extractor(full: str, config: Config) -> str | None:

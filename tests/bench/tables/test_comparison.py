@@ -150,6 +150,8 @@ def test_features_other_than_the_papers_are_said(settings: config.Config) -> Non
     entries = [entry("FL", "VOC07@lite", 0, 0.1)]
     made = comparison(entries, HAMMING, settings, Manifest(), ["FL"])
     assert "VOC07: features of lite, not the paper's imagenet_resnet50." in made.notes
+    made = comparison([entry("FL", "GoEmotions@lite", 0, 0.1)], HAMMING, settings, Manifest(), ["FL"])
+    assert "GoEmotions: features lite." in made.notes  # registered, and not of the paper
 
 
 def test_one_row_one_set_and_undefined_metric(settings: config.Config) -> None:
