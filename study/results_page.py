@@ -1,5 +1,5 @@
-"""``python -m study.results_page``: docs/results.md, docs/ranks.svg and the README's table from the committed records;
-no number is typed."""
+"""``python -m study.results_page``: docs/results.md, its appendix docs/results/, docs/ranks.svg and the README's finding
+from the committed records; no number is typed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ from bench.tables.comparison import ABLATION, ablation, comparison, paper_table
 from bench.tables.render import render_all
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
 from bench.text import Grid, as_text, counted
-from study import costs, findings, margins, processors
 from study.reference import (
     ANOTHER_PROCESSOR,
     CONTROL,
@@ -48,22 +47,27 @@ from study.reference import (
     WITHIN,
     committed,
 )
-from study.summary import better_than_nothing, in_short
+from study.results import costs, findings, margins, processors
+from study.results.summary import better_than_nothing, finding, in_short, recovered
 
-PAGE = ROOT / "docs/results.md"
-PICTURE = ROOT / "docs/ranks.svg"
+DOCS = ROOT / "docs"
+PICTURE = DOCS / "ranks.svg"
 README = ROOT / "README.md"
-TEMPLATE = Path(__file__).with_suffix(".md")
-"""The page's prose, with names in braces where something is computed."""
+RUNNING = DOCS / "running.md"
+TEMPLATES = Path(__file__).parent / "results/pages"
+"""The pages' prose, each under the path that it has in docs, with names in braces where something is computed."""
+FINDING = "<!-- finding -->", "<!-- /finding -->"
 DEMO = "<!-- demo -->", "<!-- /demo -->"
 STAND_IN = "VOC07tv=VOC07"
 
 
 def main() -> None:
     reference = read()
-    writing.write(PAGE, page(reference).encode())
+    for path, text in pages(reference).items():
+        writing.write(path, text.encode())
     writing.write(PICTURE, picture(reference))
-    writing.write(README, with_demo(reading.text(README), reference).encode())
+    for path, text in with_findings(reference).items():
+        writing.write(path, text.encode())
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,18 @@ class Reference:
         """The variants of the paper, and those that stand under its rule."""
         return [*self.config.tables.ranked, *self.config.tables.extra]
 
-    def with_bce(self) -> list[MetricTable]:
-        """Plain BCE ranked with the paper's twelve."""
+    def with_bce(self, datasets: Sequence[str] = ()) -> list[MetricTable]:
+        """Plain BCE ranked with the paper's twelve; on all data sets, or on some."""
         variants = [*self.config.tables.ranked, "BCE"]
-        return self.tables(Choice(variants=variants), variants)
+        return self.tables(Choice(variants=variants, datasets=list(datasets) or None), variants)
+
+    def records(self) -> findings.Records:
+        """Records with a result, by job."""
+        return findings.by_job(state.record for state in self.states if state.record)
+
+    def classic(self) -> list[str]:
+        """Data sets whose comparison is withdrawn: all but those like the paper's."""
+        return [name for name in findings.datasets_of(self.records()) if name not in findings.LIKE_THE_PAPER]
 
 
 def read(folder: Path = FOLDER) -> Reference:
@@ -103,26 +115,64 @@ def read(folder: Path = FOLDER) -> Reference:
 
 def picture(reference: Reference) -> bytes:
     """The bytes of docs/ranks.svg."""
-    tables = reference.with_bce()
+    tables = reference.with_bce(findings.LIKE_THE_PAPER)
     return encoded(rank_heat_map(tables, tables[0].ranked), "svg")
 
 
-def with_demo(readme: str, reference: Reference) -> str:
-    """The README with the first table of ``make demo``, which is a part of the reference run."""
+def with_findings(reference: Reference) -> dict[Path, str]:
+    """The README with the finding, and docs/running.md with the first table of ``make demo``, a part of the reference run."""
     first, *_ = reference.tables(Choice(variants=reference.compared(), datasets=["yeast"], seeds=[0]))
-    before, rest = readme.split(DEMO[0])
-    _, after = rest.split(DEMO[1])
-    return f"{before}{DEMO[0]}\n```\n{render_all([first], 'terminal')}```\n{DEMO[1]}{after}"
+    return {
+        README: between(FINDING, reading.text(README), standing(reference)["finding"]),
+        RUNNING: between(DEMO, reading.text(RUNNING), f"```\n{render_all([first], 'terminal')}```"),
+    }
 
 
-def page(reference: Reference) -> str:
-    """The text of docs/results.md."""
+def between(marks: tuple[str, str], text: str, inserted: str) -> str:
+    """The text with this between two marks of it."""
+    before, rest = text.split(marks[0])
+    _, after = rest.split(marks[1])
+    return f"{before}{marks[0]}\n{inserted}\n{marks[1]}{after}"
+
+
+def pages(reference: Reference) -> dict[Path, str]:
+    """{path: text} of docs/results.md and of its appendix."""
+    values = {**standing(reference), **appendix(reference)}
+    templates = sorted(TEMPLATES.rglob("*.md"))
+    return {DOCS / path.relative_to(TEMPLATES): reading.text(path).format(**values) for path in templates}
+
+
+def standing(reference: Reference) -> dict[str, str]:
+    """Parts of docs/results.md, of the data sets that are not withdrawn."""
+    sets = findings.LIKE_THE_PAPER
+    tables = reference.tables(Choice(variants=reference.compared(), datasets=sets))
+    claimed = claims([paper_table(metric, reference.config) for metric in PAPER_METRICS], tables)
+    records = findings.of_sets(reference.records(), sets)
+    with_bce, times = reference.with_bce(sets), costs.fitting_times(records)
+    ranks, blocks = mean_ranks(with_bce)
+    within = [one for one in intervals() if one.dataset.partition("@")[0] in sets]
+    return {
+        "finding": finding(claimed[0], ranks, times, blocks, CONTROL),
+        "standing": findings.in_words(sets),
+        "classic": ", ".join(reference.classic()),
+        "number_withdrawn": str(len(reference.classic())),
+        "small": costs.costs_and_ranks(times, ranks),
+        "in_short": in_short(records, claimed, tables, within, times, CONTROL),
+    }
+
+
+def intervals() -> list[Resampled]:
+    """Stored intervals of CONTROL against the others on each data set."""
+    return [reading.decoded_json(line, FOLDER / WITHIN, Resampled) for _, line in reading.lines(FOLDER / WITHIN)]
+
+
+def appendix(reference: Reference) -> dict[str, object]:
+    """Parts of the pages that are of all records."""
     config, states = reference.config, reference.states
     tables = reference.tables(Choice(variants=reference.compared()))
     beside = comparison_frame(tables, checked_stand_ins([STAND_IN], config))
     measured = reading.json(FOLDER / MEASURED)
-    within = [reading.decoded_json(line, FOLDER / WITHIN, Resampled) for _, line in reading.lines(FOLDER / WITHIN)]
-    records = findings.by_job(state.record for state in states if state.record)
+    within, records = intervals(), reference.records()
     with_bce = reference.with_bce()
     ranks, blocks = mean_ranks(with_bce)
     ablated = Choice(variants=[*ABLATION, *OWN_VARIANTS, "BCE"], datasets=["VOC07tv"])
@@ -133,60 +183,61 @@ def page(reference: Reference) -> str:
     few_records = [state.record for state in few.states if state.record]
     recovery_made = recovery_tables(recovery, config)
     elsewhere = findings.by_job(record for _, record in unpacked(ANOTHER_PROCESSOR / PACKED))
-    return reading.text(TEMPLATE).format(
-        origin=origin(states),
-        seeds_each=seeds_each(states),
-        whole=jobs_and_hours([*states, *recovery, *few.states]),
-        in_short=in_short(records, claimed, tables, within, times, recovery_made, elsewhere, CONTROL),
-        inventory=inventory(states),
-        comparison=render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
-        tables=render_all(tables, "markdown"),
-        ablation=render_all([ablation(photographs)], "markdown"),
-        enhancement=enhancement(reference),
-        few_labels=next(record.result.n_labels for record in findings.by_job(few_records).values() if record.result),
-        few_seeds=counted(len({state.job.seed for state in few.states}), "seed"),
-        few_of_grid=points(few.states),
-        whole_grid=points(states),
-        few_points="\n".join([origin(few.states) + "\n", render_all(few.tables(Choice()), "markdown")]),
-        claims=as_text([claims_grid(claimed), claims_note(claimed)], "pipe"),
-        within=findings.within(within, CONTROL),
-        power=findings.within_power(within),
-        sets=", ".join(_with_instances(within)),
-        statistics="\n".join(statistics(table) for table in with_bce),
-        joint=findings.pair(records, "FLEM-I", "BCE"),
-        separate=findings.pair(records, "FLEM-I separate", "BCE"),
-        class_balanced=findings.pair(records, "CB", "FL"),
-        nothing=findings.nothing_predicted(records, measured),
-        labelsets=findings.labelsets(records, measured),
-        legacy=findings.pair(records, "FLEM-D legacy", "FLEM-D"),
-        mapped=findings.pair(records, "R-FL VOC", "R-FL"),
-        scaled=findings.pair(records, "DB VOC", "DB"),
-        near=", ".join(findings.LIKE_THE_PAPER),
-        margins=margins.margins(records),
-        sizes=margins.sizes(records),
-        stds=findings.seed_stds(records),
-        elsewhere=processors.summary(records, elsewhere, reference.compared()),
-        distances_elsewhere=processors.compared(records, elsewhere, reference.compared()),
-        choices_elsewhere=processors.choices(records, elsewhere, reference.compared()),
-        selection=findings.selection(records),
-        blocks=blocks,
-        ranked=len(with_bce[0].ranked),
-        needed=f"{critical_difference(len(with_bce[0].ranked), blocks):.2f}",
-        possible=len(with_bce[0].ranked) - 1,
-        costs=costs.costs_and_ranks(times, ranks),
-        cheap=costs.cheap_and_dear(times, ranks, blocks),
-        neighbours_first=", ".join(ranked_on(tables[0], "ML-KNN", range(1, 2))) or "none",
-        neighbours_last=", ".join(ranked_on(tables[0], "ML-KNN", range(10, 13))) or "none",
-        labelsets_last=len(ranked_on(tables[0], "RAKEL", range(12, 13))),
-        learnt=better_than_nothing(recovery_made),
-        recovered="\n".join(
+    return {
+        "origin": origin(states),
+        "seeds_each": seeds_each(states),
+        "whole": jobs_and_hours([*states, *recovery, *few.states]),
+        "recovered_in_short": recovered(recovery_made),
+        "elsewhere_in_short": processors.in_short(records, elsewhere, [*VARIANTS, "FLEM-I", "FLEM-II"]),
+        "inventory": inventory(states),
+        "comparison": render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
+        "tables": render_all(tables, "markdown"),
+        "ablation": render_all([ablation(photographs)], "markdown"),
+        "enhancement": enhancement(reference),
+        "few_labels": next(record.result.n_labels for record in findings.by_job(few_records).values() if record.result),
+        "few_seeds": counted(len({state.job.seed for state in few.states}), "seed"),
+        "few_of_grid": points(few.states),
+        "whole_grid": points(states),
+        "few_points": "\n".join([origin(few.states) + "\n", render_all(few.tables(Choice()), "markdown")]),
+        "claims": as_text([claims_grid(claimed), claims_note(claimed)], "pipe"),
+        "within": findings.within(within, CONTROL),
+        "power": findings.within_power(within),
+        "sets": ", ".join(_with_instances(within)),
+        "statistics": "\n".join(statistics(table) for table in with_bce),
+        "joint": findings.pair(records, "FLEM-I", "BCE"),
+        "separate": findings.pair(records, "FLEM-I separate", "BCE"),
+        "class_balanced": findings.pair(records, "CB", "FL"),
+        "nothing": findings.nothing_predicted(records, measured),
+        "labelsets": findings.labelsets(records, measured),
+        "legacy": findings.pair(records, "FLEM-D legacy", "FLEM-D"),
+        "mapped": findings.pair(records, "R-FL VOC", "R-FL"),
+        "scaled": findings.pair(records, "DB VOC", "DB"),
+        "near": ", ".join(findings.LIKE_THE_PAPER),
+        "margins": margins.margins(records),
+        "sizes": margins.sizes(records),
+        "stds": findings.seed_stds(records),
+        "elsewhere": processors.summary(records, elsewhere, reference.compared()),
+        "distances_elsewhere": processors.compared(records, elsewhere, reference.compared()),
+        "choices_elsewhere": processors.choices(records, elsewhere, reference.compared()),
+        "selection": findings.selection(records),
+        "blocks": blocks,
+        "ranked": len(with_bce[0].ranked),
+        "needed": f"{critical_difference(len(with_bce[0].ranked), blocks):.2f}",
+        "possible": len(with_bce[0].ranked) - 1,
+        "costs": costs.costs_and_ranks(times, ranks),
+        "cheap": costs.cheap_and_dear(times, ranks, blocks),
+        "neighbours_first": ", ".join(ranked_on(tables[0], "ML-KNN", range(1, 2))) or "none",
+        "neighbours_last": ", ".join(ranked_on(tables[0], "ML-KNN", range(10, 13))) or "none",
+        "labelsets_last": len(ranked_on(tables[0], "RAKEL", range(12, 13))),
+        "learnt": better_than_nothing(recovery_made),
+        "recovered": "\n".join(
             [
                 origin(recovery) + "\n",
                 against_trivial_baselines(recovery_made, "pipe"),
                 render_all(recovery_made, "markdown"),
             ]
         ),
-    )
+    }
 
 
 def enhancement(reference: Reference) -> str:

@@ -108,7 +108,7 @@ def stats(
         said += folds_in_words(table, records.states, rows, control)
         print(as_text(said))
     if origin == "reference":
-        print(f"{records.note} What its test instances decide is in docs/results.md.")
+        print(f"{records.note} What its test instances decide is in docs/results/claims.md.")
     return 0
 
 

@@ -19,9 +19,10 @@ from bench.records.packed import PACKED, unpacked
 from bench.records.record import Cost, GridPoint, JobName, Metrics, Record, Selected
 from bench.records.store import Store
 from bench.tables import paper
-from study import costs, findings, margins, processors, results_page, statistics_page, summary
+from study import results_page, statistics_page
 from study.reference import ANOTHER_PROCESSOR, FOLDER, RECOVERY
 from study.reference import committed as committed_states
+from study.results import costs, findings, margins, processors, summary
 from tests import records as made
 
 HAMMING, RANKING, COVERAGE, PRECISION = PAPER_METRICS
@@ -263,6 +264,23 @@ def test_epochs_chosen_alike_and_not() -> None:
     ])  # fmt: skip
     same, others = findings.by_epoch(records, "CB", "FL")
     assert (same, others) == (pytest.approx([0.1]), pytest.approx([0.3]))
+
+
+def test_the_finding_names_leaders_and_where_plain_bce_is_told_from_them() -> None:
+    claim = Claim("first", "4.3", Count(31, 32), Count(5, 40, Fraction(5), ("FLEM-D",), ("FL",)), "", (0.05, 0.2))
+    ranks = {
+        "Hamming loss": {"BCE": 2.0, "FL": 1.0, "FLEM-D": 3.0},
+        "Coverage": {"BCE": 3.0, "FL": 1.5, "FLEM-D": 1.4},
+        "Ranking loss": {"BCE": 2.0, "FL": 1.0, "FLEM-D": 3.0},
+    }
+    times = {"BCE": 1.0, "FL": 1.2, "FLEM-D": 30.4}
+    few = summary.finding(claim, ranks, times, 2, "FLEM-D")
+    assert "first in **5 of 40** cells" in few
+    assert "FL leads by Hamming loss and Ranking loss; FLEM-D leads by Coverage." in few
+    assert "fitted in 1/30 of FLEM-D's time, and Nemenyi's test tells no leader from it: 2 data sets" in few
+    many = summary.finding(claim, ranks, times, 8, "FLEM-D")
+    # Demšar's table 5a: q 2.343 for three methods; 2.343 sqrt(12 / 48) = 1.17
+    assert "Nemenyi's test tells the leader from it by Coverage alone: 8 data sets" in many
 
 
 def test_first_places_are_said_with_chance() -> None:
