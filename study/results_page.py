@@ -3,6 +3,7 @@ from the committed records; no number is typed."""
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -149,10 +150,10 @@ def standing(reference: Reference) -> dict[str, str]:
     claimed = claims([paper_table(metric, reference.config) for metric in PAPER_METRICS], tables)
     records = findings.of_sets(reference.records(), sets)
     with_bce, times = reference.with_bce(sets), costs.fitting_times(records)
-    ranks, blocks = mean_ranks(with_bce)
+    ranks, _ = mean_ranks(with_bce)
     within = [one for one in intervals() if one.dataset.partition("@")[0] in sets]
     return {
-        "finding": finding(claimed[0], ranks, times, blocks, CONTROL),
+        "finding": textwrap.fill(finding(claimed[0], ranks, times, sets, CONTROL), 120),
         "standing": findings.in_words(sets),
         "classic": ", ".join(reference.classic()),
         "number_withdrawn": str(len(reference.classic())),

@@ -21,28 +21,28 @@ from study.results.findings import Records, in_words
 
 
 def finding(
-    claim: Claim, ranks: Mapping[str, Mapping[str, float]], times: Mapping[str, float], blocks: int, control: str
+    claim: Claim, ranks: Mapping[str, Mapping[str, float]], times: Mapping[str, float], sets: Sequence[str], control: str
 ) -> str:
     """What the comparison comes to: first places beside print, leaders by mean rank, and plain BCE beside them.
 
-    ``ranks``: {metric: {variant: mean rank}} over ``blocks`` data sets; ``times``: fitting in multiples of BCE's.
+    ``ranks``: {metric: {variant: mean rank}} over the data sets; ``times``: fitting in multiples of BCE's.
     """
     leaders: dict[str, list[str]] = {}
     apart = []
     for metric, of_metric in ranks.items():
         leader = min(of_metric, key=lambda variant: of_metric[variant])
         leaders.setdefault(leader, []).append(metric)
-        if of_metric["BCE"] - of_metric[leader] >= critical_difference(len(of_metric), blocks):
+        if of_metric["BCE"] - of_metric[leader] >= critical_difference(len(of_metric), len(sets)):
             apart.append(metric)
     led = "; ".join(f"{name} leads by {in_words(metrics)}" for name, metrics in leaders.items())
     told = f"Nemenyi's test tells the leader from it by {in_words(apart)} alone" if apart else (
         "Nemenyi's test tells no leader from it"
     )  # fmt: skip
     return (
-        f"On the {blocks} data sets that stand, a FLEM variant is first in **{claim.here}** cells (a data set and a "
-        f"metric), where the paper prints **{claim.in_print}**. By mean rank {led}. Plain BCE, which the paper's "
+        f"On the {len(sets)} data sets whose comparison stands ({', '.join(sets)}, with features of ours), a FLEM variant "
+        f"is first in **{claim.here}** cells (a data set and a metric); the paper prints **{claim.in_print}**. By mean rank {led}. Plain BCE, which the paper's "
         f"tables leave out, is fitted in 1/{times[control]:.0f} of {control}'s time, and {told}: "
-        f"{blocks} data sets decide little."
+        f"{len(sets)} data sets decide little."
     )
 
 

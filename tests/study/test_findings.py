@@ -274,11 +274,11 @@ def test_the_finding_names_leaders_and_where_plain_bce_is_told_from_them() -> No
         "Ranking loss": {"BCE": 2.0, "FL": 1.0, "FLEM-D": 3.0},
     }
     times = {"BCE": 1.0, "FL": 1.2, "FLEM-D": 30.4}
-    few = summary.finding(claim, ranks, times, 2, "FLEM-D")
+    few = summary.finding(claim, ranks, times, ["a", "b"], "FLEM-D")
     assert "first in **5 of 40** cells" in few
     assert "FL leads by Hamming loss and Ranking loss; FLEM-D leads by Coverage." in few
     assert "fitted in 1/30 of FLEM-D's time, and Nemenyi's test tells no leader from it: 2 data sets" in few
-    many = summary.finding(claim, ranks, times, 8, "FLEM-D")
+    many = summary.finding(claim, ranks, times, list("abcdefgh"), "FLEM-D")
     # Demšar's table 5a: q 2.343 for three methods; 2.343 sqrt(12 / 48) = 1.17
     assert "Nemenyi's test tells the leader from it by Coverage alone: 8 data sets" in many
 
