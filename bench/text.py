@@ -96,6 +96,14 @@ def counted(number: int, noun: str = "job") -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def named(names: Sequence[str], most: int = 6) -> str:
+    """Names as a sentence lists them, "A, B and C"; beyond ``most`` the rest is counted."""
+    shown_names = list(names[:most]) if len(names) > most + 1 else list(names)
+    if len(shown_names) < len(names):
+        return f"{', '.join(shown_names)} and {len(names) - most} more"
+    return " and ".join(filter(None, (", ".join(shown_names[:-1]), *shown_names[-1:])))
+
+
 def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"

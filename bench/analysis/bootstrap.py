@@ -154,7 +154,7 @@ def intervals(values: dict[str, Values], control: str, alpha: float = ALPHA, see
     moved = moved[:, np.isfinite(moved).all(0)] - difference[:, None]
     if moved.shape[1] < 2:
         return []
-    seed_stds = _std_of_means(list(gains.values()))
+    seed_stds = std_of_means(list(gains.values()))
     random = np.random.default_rng((seed, 1))  # another stream than the resamples'
     unadjusted, p = [], []
     for j, (method, gain) in enumerate(gains.items()):
@@ -171,7 +171,7 @@ def intervals(values: dict[str, Values], control: str, alpha: float = ALPHA, see
     return [replace(interval, p=adjusted) for interval, adjusted in zip(unadjusted, holm(p), strict=True)]
 
 
-def _std_of_means(gains: list[list[float]]) -> np.ndarray:
+def std_of_means(gains: list[list[float]]) -> np.ndarray:
     """Standard deviation of each method's mean over seeds, from at least the methods' median variance; 0 with one seed
     everywhere."""
     variances = [float(np.var(gain, ddof=1)) if len(gain) > 1 else None for gain in gains]

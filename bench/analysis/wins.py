@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bench.tables.ranking import DIGITS, printed
 from bench.tables.table import MetricTable
@@ -29,6 +30,19 @@ def wins_in_words(tables: Sequence[MetricTable], control: str, digits: int = DIG
 
 def wins(table: MetricTable, variant: str, control: str, digits: int) -> str:
     """Counts as ``wins/ties/losses``."""
+    return "/".join(map(str, win_counts(table, variant, control, digits)))
+
+
+class WinCounts(NamedTuple):
+    """Data sets on which a method is better than another, equal as printed, and worse."""
+
+    wins: int
+    ties: int
+    losses: int
+
+
+def win_counts(table: MetricTable, variant: str, control: str, digits: int = DIGITS) -> WinCounts:
+    """Counts over the independent sets on which both have a value."""
     counts = [0, 0, 0]
     for one in table.independent_sets:
         values = table.set_values(one, [variant, control])
@@ -36,4 +50,4 @@ def wins(table: MetricTable, variant: str, control: str, digits: int) -> str:
             mine, theirs = (float(printed(values[name], digits)) for name in (variant, control))
             better = mine < theirs if table.metric.lower_is_better else mine > theirs
             counts[1 if mine == theirs else 0 if better else 2] += 1
-    return "/".join(map(str, counts))
+    return WinCounts(*counts)

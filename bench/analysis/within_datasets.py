@@ -5,15 +5,17 @@ Imports neither torch nor methods.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bench.analysis.bootstrap import SAMPLES, Interval, intervals, resamples, values_of
+from bench.analysis.bootstrap import SAMPLES, Interval, Values, intervals, resamples, values_of
 from bench.analysis.hypothesis_tests import ALPHA, needed_deviations, power
-from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.metrics.catalogue import PAPER_METRICS, Metric, metric_named
 from bench.records.artifacts import SCORES, KeptScores, read_scores
 from bench.text import Block, Grid, counted
 
@@ -29,6 +31,17 @@ TYPICAL = 2.0
 
 
 @dataclass(frozen=True)
+class First:
+    """The method with the first mean over seeds of one metric, and intervals of the others against it."""
+
+    leader: str
+    intervals: list[Interval]
+    """Those that do not hold 0 are not first, at 95 %: the one that truly is first is refused with 5 % at most, because
+    the comparisons with it are as many as these (Gupta, "On some multiple decision rules", Technometrics 1965; Hsu,
+    "Simultaneous confidence intervals for all distances from the best", Annals of Statistics 1981)."""
+
+
+@dataclass(frozen=True)
 class Resampled:
     """Intervals of one data set, on resampled test instances."""
 
@@ -39,6 +52,8 @@ class Resampled:
     instances: int = 0
     notes: tuple[str, ...] = ()
     """Sentences on scores that were left out; where nothing can be resampled, why."""
+    firsts: dict[str, First] = field(default_factory=dict)
+    """{metric key: its leader}; empty in records from before there were any."""
 
 
 def decisions(states: Sequence[JobState], variants: Sequence[str]) -> int:
@@ -100,14 +115,24 @@ def _one_set(
         variant: {seed: values_of(scores, metrics, counts) for seed, scores in by_seed.items()}
         for variant, by_seed in kept.items()
     }
-    by_metric = {
-        metric: intervals(
-            {variant: {seed: of[metric] for seed, of in by_seed.items()} for variant, by_seed in values.items()},
-            control,
-        )
+    of_metric = {
+        metric: {variant: {seed: of[metric] for seed, of in by_seed.items()} for variant, by_seed in values.items()}
         for metric in metrics
     }
-    return Resampled(dataset, control, by_metric, len(y), tuple(notes))
+    by_metric = {metric: intervals(of, control) for metric, of in of_metric.items()}
+    firsts = {metric: first for metric, of in of_metric.items() if (first := _first(of, metric)) is not None}
+    return Resampled(dataset, control, by_metric, len(y), tuple(notes), firsts)
+
+
+def _first(values: dict[str, Values], metric: str) -> First | None:
+    """The leader and the intervals against it; None where the metric is not defined."""
+    sign = 1 if metric_named(metric).lower_is_better else -1
+    means = {variant: fmean(value for value, _ in by_seed.values()) for variant, by_seed in values.items()}
+    means = {variant: mean for variant, mean in means.items() if math.isfinite(mean)}
+    if not means:
+        return None
+    leader = min(means, key=lambda variant: sign * means[variant])
+    return First(leader, intervals(values, leader))
 
 
 def _kept(state: JobState) -> KeptScores | None:

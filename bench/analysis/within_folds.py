@@ -26,7 +26,7 @@ def folds_in_words(
     """Corrected resampled t-tests of the variants against the control, a grid for each set that has folds."""
     blocks: list[Block] = []
     for name, columns in folded_columns(table).items():
-        ratio = _test_to_train({table.sources.get(column, column) for column in columns}, states)
+        ratio = tested_to_trained({table.sources.get(column, column) for column in columns}, states)
         differences = {
             variant: np.array([values[variant] - values[control] for column in columns
                                if {variant, control} <= (values := table.values(column)).keys()])
@@ -47,7 +47,7 @@ def folds_in_words(
     return blocks
 
 
-def _test_to_train(datasets: set[str], states: Sequence[JobState]) -> float | None:
+def tested_to_trained(datasets: set[str], states: Sequence[JobState]) -> float | None:
     """Mean test rows over mean training rows of the data sets' records; None without a record that has them."""
     rows = {
         state.job.full_dataset: state.record.result.n_samples

@@ -16,7 +16,7 @@ from bench.records.independent_sets import counting_notes, independent_sets
 from bench.records.record import Manifest
 from bench.tables import paper
 from bench.tables.notes import Notes, classification_notes, recovery_notes
-from bench.tables.ranking import DIGITS, average_rank, competition_ranks, printed
+from bench.tables.ranking import DIGITS, average_rank, competition_ranks, papers_are_few, printed
 from bench.tables.table import FAULTS, PAPERS_STYLE, Ablation, Cell, MetricTable, Style
 
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ def comparison(
     present = {*manifest.variants, *(state.job.variant for state in states)}
     ranked = [variant for variant in order.ranked if variant in present]
     extra = [name for name in _ordered(sorted(present), [*order.extra, *variant_order]) if name not in ranked]
-    if style.rank_extra:
+    # In the recovery track the rows under the rule are trivial baselines, which are no methods to rank.
+    others = [name for name in extra if name not in order.extra]
+    few = manifest.track == "classification" and papers_are_few(len(ranked), len(order.ranked), len(others))
+    if style.rank_extra or few:
         ranked, extra = [*ranked, *extra], []
     by_cell: dict[tuple[str, str], list[JobState]] = {}
     for state in states:

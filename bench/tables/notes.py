@@ -14,8 +14,9 @@ from bench.records.convergence import cut_short_note
 from bench.records.independent_sets import copies_notes, counting_notes
 from bench.records.record import Manifest, Provenance, Record
 from bench.tables import paper
+from bench.tables.ranking import FEW, papers_are_few
 from bench.tables.table import FAULTS, MetricTable
-from bench.text import counted
+from bench.text import counted, named
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
@@ -32,18 +33,24 @@ def classification_notes(
     notes += [*_own_variants_note(table.variants, config), *_external_note(states)]
     notes += cut_short_note([state.record for state in states if state.state == "done" and state.record])
     if table.ranked and table.show_ranks:
-        notes.append(_rank_note(table, config))
+        notes += _rank_notes(table, config)
         notes += _incomplete_note(table)
     notes += counting_notes(table.independent_sets)
     for full, label in {plain_name(full): plain_name(label) for full, label in labels.items()}.items():
         name, _, extractor = full.partition("@")
-        expected = config.datasets.get(name)
-        if expected is not None and expected.extractor not in (None, extractor):
-            notes.append(f"{label}: features of {extractor}, not the paper's {expected.extractor}.")
-        elif expected is None and extractor != "npz":
+        if expected := other_extractor(full, config):
+            notes.append(f"{label}: features of {extractor}, not the paper's {expected}.")
+        elif name not in config.datasets and extractor != "npz":
             notes.append(f"{label}: features {extractor}.")
     notes += [f"{name} is a gap: its data are not here." for name in manifest.missing]
     return notes + _lacking_note(table, states) + _fault_notes(table, states, labels)
+
+
+def other_extractor(full: str, config: Config) -> str | None:
+    """The paper's extractor of a data set NAME@extractor whose features are another's; None where they are its own."""
+    name, _, extractor = full.partition("@")
+    expected = config.datasets.get(name)
+    return expected.extractor if expected is not None and expected.extractor != extractor else None
 
 
 def recovery_notes(
@@ -115,16 +122,28 @@ def _recipe(record: Record, manifest: Manifest, asked: Protocol | None) -> Itera
         yield f"normalised by {hyperparameters['normalisation']}"
 
 
-def _rank_note(table: MetricTable, config: Config) -> str:
+def _rank_notes(table: MetricTable, config: Config) -> list[str]:
     count = len(table.ranked)
     if any(variant not in config.tables.ranked for variant in table.ranked):
-        return f"Ranks are among all {count} variants."
+        return [f"Ranks are among all {count} variants.", *_why_all_are_ranked(table, config)]
     absent = [variant for variant in config.tables.ranked if variant not in table.ranked]
     missing = f" (not here: {', '.join(absent)})" if absent else ""
     rule = "; variants under the rule are unranked" if table.extra else ""
     papers = {cell.method for cell in paper.comparison_table(2)}
     of_whom = "of the paper's methods" if papers.issuperset(table.ranked) else "ranked variants"
-    return f"Ranks are among the {count} {of_whom} that are here{missing}{rule}."
+    return [f"Ranks are among the {count} {of_whom} that are here{missing}{rule}."]
+
+
+def _why_all_are_ranked(table: MetricTable, config: Config) -> list[str]:
+    """A sentence where rows that the paper does not rank are ranked unasked."""
+    papers = [variant for variant in table.ranked if variant in config.tables.ranked]
+    others = [variant for variant in table.ranked if variant not in (*papers, *config.tables.extra)]
+    if not papers_are_few(len(papers), len(config.tables.ranked), len(others)):
+        return []
+    here = f"only {named(papers)} of the {len(config.tables.ranked)} that it ranks" if papers else "none that it ranks"
+    if len(papers) >= FEW:
+        here = f"fewer that it ranks ({len(papers)}) than others ({len(others)})"
+    return [f"Rows that the paper does not rank are ranked with its own, because there are {here} here."]
 
 
 def _incomplete_note(table: MetricTable) -> list[str]:

@@ -8,6 +8,18 @@ from fractions import Fraction
 
 DIGITS = 4
 
+FEW = 3
+"""Methods of the paper below which others are ranked with them."""
+
+
+def papers_are_few(here: int, listed: int, others: int) -> bool:
+    """True where other rows are ranked with the paper's unasked.
+
+    That is where not all that a configuration lists to be ranked are here, and those that are, are fewer than three or
+    fewer than the rows that it lists nowhere.
+    """
+    return here < listed and (here < FEW or here < others)
+
 
 def printed(value: float, digits: int = DIGITS) -> str:
     """Value as tables show it; ranks are computed on this."""
@@ -26,3 +38,9 @@ def average_rank(ranks: Sequence[Sequence[int]]) -> str:
     exact = sum((Fraction(sum(of_set), len(of_set)) for of_set in ranks), Fraction()) / len(ranks)
     mean = Decimal(exact.numerator) / Decimal(exact.denominator)
     return str(mean.quantize(Decimal("0.1"), rounding=ROUND_HALF_UP))
+
+
+def leaders_by_average(averages: Mapping[str, str]) -> list[str]:
+    """The names with the lowest of some average ranks, as they are printed."""
+    least = min(map(Decimal, averages.values()), default=None)
+    return [name for name, average in averages.items() if Decimal(average) == least]

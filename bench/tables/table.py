@@ -95,8 +95,17 @@ class Table:
 
     def values(self, column: str) -> dict[str, float]:
         """{variant: mean} of a column, in the order of the variants; those without a value are left out."""
-        cells = {variant: self.cell(variant, column) for variant in self.variants}
-        return {variant: cell.mean for variant, cell in cells.items() if cell is not None and cell.mean is not None}
+        return dict(self._means.get(column, {}))
+
+    @cached_property
+    def _means(self) -> dict[str, dict[str, float]]:
+        means: dict[str, dict[str, float]] = {column: {} for column in self.columns}
+        for column, of_column in means.items():
+            for variant in self.variants:
+                cell = self.cell(variant, column)
+                if cell is not None and cell.mean is not None:
+                    of_column[variant] = cell.mean
+        return means
 
     def text(self, variant: str, column: str, deviations: bool = True) -> str:
         """A cell as ``value(rank)``, or the state in place of a value."""

@@ -154,7 +154,7 @@ def test_features_other_than_the_papers_are_said(settings: config.Config) -> Non
 
 def test_one_row_one_set_and_undefined_metric(settings: config.Config) -> None:
     made = comparison([entry("mine", "a", 0, 0.25)], HAMMING, settings, Manifest(), ["mine"])
-    assert (made.ranked, made.extra, made.text("mine", "a")) == ([], ["mine"], "0.2500")
+    assert (made.ranked, made.extra, made.text("mine", "a")) == (["mine"], [], "0.2500(1)")
     for form in FORMATS:
         assert "0.25" in render(made, form)
     undefined = comparison([entry("mine", "a", 0, None)], HAMMING, settings, Manifest(), ["mine"])
@@ -216,6 +216,7 @@ def test_rows_columns_and_seeds_are_chosen() -> None:
 
 def test_digits_and_exact_ranks(settings: config.Config) -> None:
     entries = [entry("FL", "a", 0, 0.12344), entry("CB", "a", 0, 0.12341), entry("BCE", "a", 0, 0.1)]
+    entries.append(entry("DB", "a", 0, 0.5))
 
     def made(**style: Any) -> Table:
         return comparison(entries, HAMMING, settings, Manifest(), ["BCE"], Style(**style))
@@ -228,7 +229,37 @@ def test_digits_and_exact_ranks(settings: config.Config) -> None:
     everyone = made(rank_extra=True)
     assert everyone.extra == []
     assert [everyone.text(row, "a") for row in ("FL", "CB", "BCE")] == ["0.1234(2)", "0.1234(2)", "0.1000(1)"]
-    assert "Ranks are among all 3 variants." in everyone.notes
+    assert "Ranks are among all 4 variants." in everyone.notes
+    assert not any("does not rank" in note for note in everyone.notes)  # asked for
+
+
+@pytest.mark.parametrize(
+    ("papers", "others", "why"),
+    [
+        ([], ["mine", "yours"], "none that it ranks"),
+        (["CB"], ["mine"], "only CB of the 12 that it ranks"),
+        (["FL", "CB"], ["BCE"], "only FL and CB of the 12 that it ranks"),
+        (["FL", "CB", "DB"], ["a", "b", "c", "d"], "fewer that it ranks (3) than others (4)"),
+        (["FL", "CB", "DB"], ["a", "b", "c"], ""),
+        (["FL", "CB", "DB"], ["BCE", "FLEM-I", "FLEM-II", "a"], ""),  # the first three are the paper's, too
+    ],
+)
+def test_all_rows_are_ranked_where_the_papers_are_few(
+    settings: config.Config, papers: list[str], others: list[str], why: str
+) -> None:
+    entries = [entry(row, "a", 0, 0.1 + 0.01 * place) for place, row in enumerate([*papers, *others])]
+    made = comparison(entries, HAMMING, settings, Manifest(), others)
+    notes = [
+        note for note in made.notes if note.startswith("Rows that the paper does not rank are ranked with its own")
+    ]
+    if why:
+        assert (made.ranked, made.extra) == ([*papers, *others], [])
+        assert notes == [f"Rows that the paper does not rank are ranked with its own, because there are {why} here."]
+    else:
+        assert (made.ranked, made.extra, notes) == (papers, others, [])
+    # One that lists few rows to be ranked has them all, and is taken at its word.
+    listed = replace(settings, tables=replace(settings.tables, ranked=papers))
+    assert comparison(entries, HAMMING, listed, Manifest(), others).ranked == papers
 
 
 def test_ranked_rows_of_ones_own_are_not_called_the_papers(settings: config.Config) -> None:

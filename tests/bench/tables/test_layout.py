@@ -117,7 +117,7 @@ def test_folds_of_a_set_are_one_column_with_their_mean_and_deviation() -> None:
     assert cell.std == pytest.approx(statistics.stdev(means))
     assert (cell.printed, cell.seeds) == ("0.2100±0.1000", 2)
     assert table.cells["CB", "yeast"].printed == "0.2100±0.0000"
-    assert (table.text("CB", "yeast"), table.averages) == ("0.2100±0.0000(1)", {"FL": "1.0", "CB": "1.5"})
+    assert (table.text("CB", "yeast"), table.averages) == ("0.2100±0.0000(1)", {"FL": "1.0", "CB": "1.5", "BCE": "3.0"})
     assert "yeast: mean and standard deviation over its 3 folds." in table.notes
     assert not any("counts as one data set" in note for note in table.notes)
 
