@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bench import config as configuration
+from bench.analysis.answer import answer
 from bench.analysis.hypothesis_tests import critical_difference, friedman
 from bench.analysis.over_datasets import complete_values, significance
 from bench.analysis.paper_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_grid, claims_note
@@ -34,7 +35,7 @@ from bench.system import reading, writing
 from bench.tables.comparison import ABLATION, ablation, comparison, paper_table
 from bench.tables.render import render_all
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
-from bench.text import Grid, as_text, counted
+from bench.text import Grid, as_text, counted, named
 from study.reference import (
     ANOTHER_PROCESSOR,
     CONTROL,
@@ -151,15 +152,22 @@ def standing(reference: Reference) -> dict[str, str]:
     records = findings.of_sets(reference.records(), sets)
     with_bce, times = reference.with_bce(sets), costs.fitting_times(records)
     ranks, _ = mean_ranks(with_bce)
+    states = [state for state in reference.states if state.job.dataset in sets]
+    answered = answer(with_bce, states, with_bce[0].ranked, "BCE", reference.config, stand_ins=_stand_ins(reference))
     within = [one for one in intervals() if one.dataset.partition("@")[0] in sets]
     return {
-        "finding": textwrap.fill(finding(claimed[0], ranks, times, sets, CONTROL), 120),
-        "standing": findings.in_words(sets),
+        "finding": textwrap.fill(finding(claimed[0], answered, times, CONTROL), 120),
+        "standing": named(sets),
+        "compared": answered.compared,
         "classic": ", ".join(reference.classic()),
         "number_withdrawn": str(len(reference.classic())),
         "small": costs.costs_and_ranks(times, ranks),
         "in_short": in_short(records, claimed, tables, within, times, CONTROL),
     }
+
+
+def _stand_ins(reference: Reference) -> dict[str, str]:
+    return checked_stand_ins([STAND_IN], reference.config)
 
 
 def intervals() -> list[Resampled]:
@@ -171,7 +179,7 @@ def appendix(reference: Reference) -> dict[str, object]:
     """Parts of the pages that are of all records."""
     config, states = reference.config, reference.states
     tables = reference.tables(Choice(variants=reference.compared()))
-    beside = comparison_frame(tables, checked_stand_ins([STAND_IN], config))
+    beside = comparison_frame(tables, _stand_ins(reference))
     measured = reading.json(FOLDER / MEASURED)
     within, records = intervals(), reference.records()
     with_bce = reference.with_bce()

@@ -288,12 +288,6 @@ def gain(metric: Metric, difference: float) -> float:
     return difference if metric.lower_is_better else -difference
 
 
-def in_words(names: Sequence[str]) -> str:
-    """Names as in "A, B and C"."""
-    *before, last = names
-    return f"{', '.join(before)} and {last}" if before else last
-
-
 def table(headers: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
     """Markdown table of a page."""
     return as_text([Grid(headers, [list(map(str, line)) for line in lines])], "pipe")

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from statistics import median
 
-from bench.analysis.hypothesis_tests import critical_difference, wilcoxon_p
+from bench.analysis.answer import Answer
+from bench.analysis.hypothesis_tests import wilcoxon_p
 from bench.analysis.over_datasets import complete_values, probability
 from bench.analysis.paper_claims import BASELINES, VARIANTS, Claim
 from bench.analysis.recovery import baseline_counts
@@ -15,34 +16,28 @@ from bench.analysis.within_datasets import Resampled
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.tables.ranking import printed
 from bench.tables.table import MetricTable
+from bench.text import named
 from study.results import findings, margins
 from study.results.costs import CHEAP
-from study.results.findings import Records, in_words
+from study.results.findings import Records
 
 
-def finding(
-    claim: Claim, ranks: Mapping[str, Mapping[str, float]], times: Mapping[str, float], sets: Sequence[str], control: str
-) -> str:
-    """What the comparison comes to: first places beside print, leaders by mean rank, and plain BCE beside them.
+def finding(claim: Claim, answer: Answer, times: Mapping[str, float], control: str) -> str:
+    """What a comparison comes to: first places beside print, leaders, and plain BCE beside them.
 
-    ``ranks``: {metric: {variant: mean rank}} over the data sets; ``times``: fitting in multiples of BCE's.
+    ``times``: fitting in multiples of BCE's.
     """
     leaders: dict[str, list[str]] = {}
-    apart = []
-    for metric, of_metric in ranks.items():
-        leader = min(of_metric, key=lambda variant: of_metric[variant])
-        leaders.setdefault(leader, []).append(metric)
-        if of_metric["BCE"] - of_metric[leader] >= critical_difference(len(of_metric), len(sets)):
-            apart.append(metric)
-    led = "; ".join(f"{name} leads by {in_words(metrics)}" for name, metrics in leaders.items())
-    told = f"Nemenyi's test tells the leader from it by {in_words(apart)} alone" if apart else (
-        "Nemenyi's test tells no leader from it"
-    )  # fmt: skip
+    for lead in answer.leads:
+        leaders.setdefault(named(lead.first), []).append(lead.metric.title)
+    led = ", ".join(f"{first} by {named(metrics)}" for first, metrics in leaders.items())
+    behind = [lead.metric.title for lead in answer.leads if "BCE" in lead.behind]
+    sets = answer.leads[0].sets
     return (
-        f"On the {len(sets)} data sets whose comparison stands ({', '.join(sets)}, with features of ours), a FLEM variant "
-        f"is first in **{claim.here}** cells (a data set and a metric); the paper prints **{claim.in_print}**. By mean rank {led}. Plain BCE, which the paper's "
-        f"tables leave out, is fitted in 1/{times[control]:.0f} of {control}'s time, and {told}: "
-        f"{len(sets)} data sets decide little."
+        f"On the {len(sets)} data sets whose comparison stands ({named(sets)}, with features of ours), a FLEM variant is "
+        f"first in **{claim.here}** cells (a data set and a metric); the paper prints **{claim.in_print}**. First by "
+        f"mean rank: {led}. Plain BCE, which the paper's tables leave out, is fitted in 1/{times[control]:.0f} of "
+        f"{control}'s time and is shown to be behind by {named(behind) if behind else 'no metric'}. {answer.undecided[0]}"
     )
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.analysis.answer import Answer
+from bench.analysis.answer.leads import Gap, Lead
 from bench.analysis.bootstrap import Interval
 from bench.analysis.paper_claims import Claim, Count
 from bench.analysis.within_datasets import Resampled
@@ -266,21 +268,19 @@ def test_epochs_chosen_alike_and_not() -> None:
     assert (same, others) == (pytest.approx([0.1]), pytest.approx([0.3]))
 
 
-def test_the_finding_names_leaders_and_where_plain_bce_is_told_from_them() -> None:
+def test_the_finding_names_leaders_and_where_plain_bce_is_behind() -> None:
     claim = Claim("first", "4.3", Count(31, 32), Count(5, 40, Fraction(5), ("FLEM-D",), ("FL",)), "", (0.05, 0.2))
-    ranks = {
-        "Hamming loss": {"BCE": 2.0, "FL": 1.0, "FLEM-D": 3.0},
-        "Coverage": {"BCE": 3.0, "FL": 1.5, "FLEM-D": 1.4},
-        "Ranking loss": {"BCE": 2.0, "FL": 1.0, "FLEM-D": 3.0},
-    }
-    times = {"BCE": 1.0, "FL": 1.2, "FLEM-D": 30.4}
-    few = summary.finding(claim, ranks, times, ["a", "b"], "FLEM-D")
-    assert "first in **5 of 40** cells" in few
-    assert "FL leads by Hamming loss and Ranking loss; FLEM-D leads by Coverage." in few
-    assert "fitted in 1/30 of FLEM-D's time, and Nemenyi's test tells no leader from it: 2 data sets" in few
-    many = summary.finding(claim, ranks, times, list("abcdefgh"), "FLEM-D")
-    # Demšar's table 5a: q 2.343 for three methods; 2.343 sqrt(12 / 48) = 1.17
-    assert "Nemenyi's test tells the leader from it by Coverage alone: 8 data sets" in many
+    near, far = Gap("BCE", 2.0, 1.0, 1.5), Gap("BCE", 3.0, 1.6, 1.5)
+    leads = [
+        Lead(HAMMING, ["a", "b"], "FL", 1.0, [near]), Lead(RANKING, ["a", "b"], "FL", 1.0, [near]),
+        Lead(COVERAGE, ["a", "b"], "FLEM-D", 1.4, [Gap("FL", 1.4, 0.0, 1.5), far]),
+    ]  # fmt: skip
+    answered = Answer("", leads, "", ["Two sets decide little."], "BCE", {})
+    said = summary.finding(claim, answered, {"BCE": 1.0, "FL": 1.2, "FLEM-D": 30.4}, "FLEM-D")
+    assert "On the 2 data sets whose comparison stands (a and b" in said
+    assert "first in **5 of 40** cells" in said
+    assert "First by mean rank: FL by Hamming loss and Ranking loss, FLEM-D and FL by Coverage." in said
+    assert "fitted in 1/30 of FLEM-D's time and is shown to be behind by Coverage. Two sets decide little." in said
 
 
 def test_first_places_are_said_with_chance() -> None:
