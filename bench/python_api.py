@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bench import config as configuration
+from bench.analysis.answer import baseline
 from bench.analysis.hypothesis_tests import against_control
 from bench.analysis.over_datasets import REGION, complete_values, significance
 from bench.datasets.catalog import data_folders, present
@@ -128,7 +129,7 @@ def table(
 
 def stats(
     metric: str = "hamming",
-    control: str = "FLEM-D",
+    control: str | None = None,
     *,
     results: str | Path = DEFAULT_RESULTS,
     origin: Literal["runs", "reference", "paper"] = "runs",
@@ -140,7 +141,8 @@ def stats(
     """Tests of every method against the control over data sets: a row a method, with the data sets on which the control
     is better and worse, Wilcoxon's p, Holm's, and the Bayesian probabilities.
 
-    ``.attrs["report"]`` is what ``python -m bench stats`` says: what the data can decide and what they cannot.
+    The control is FLEM-D, else BCE, else the first row, where none is named. ``.attrs["report"]`` is what ``python -m
+    bench stats`` says: what the data can decide and what they cannot.
 
     Raises
     ------
@@ -149,6 +151,7 @@ def stats(
     records = load(_selection(results, origin, None, datasets, seeds))
     (made,) = records.tables([metric_named(metric)])
     given = made.ranked if methods is None else spelled_out(records.selection.config, methods, made.variants)
+    control = control or baseline(given or made.variants)
     variants = list(dict.fromkeys([*given, control]))
     report = as_text([made.title, *significance(made, variants, control, region)])
     values, _ = complete_values(made, variants)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from bench.analysis.answer import baseline
 from bench.analysis.over_datasets import variants_with_values
 from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame
 from bench.analysis.within_datasets import decisions, resampled
@@ -34,7 +35,7 @@ from bench.report.page import page
 from bench.system.writing import check_writable, write
 from bench.tables.load import Records, Selection, load
 
-FIGURES_OF_THE_PAPER = ("critical-difference", "ranks")
+FIGURES_OF_THE_PAPER = ("answer", "critical-difference", "ranks")
 RESAMPLED_AT_ONCE = 2_000_000
 """Decisions (test instances times labels, over all records) that the report resamples unasked: some seconds."""
 
@@ -57,9 +58,9 @@ def plot(
     Parameters
     ----------
     figures
-        critical-difference, ranks, difference (to the paper), cost, transforms (a metric against shares of training
-        rows, known labels, noise, ...), curves (by epoch), grid (of FLEM-D), distributions (recovered), reliability (of
-        scores).
+        answer (who leads by each metric, and by how much), critical-difference, ranks, difference (to the paper), cost,
+        transforms (a metric against shares of training rows, known labels, noise, ...), curves (by epoch), grid (of
+        FLEM-D), distributions (recovered), reliability (of scores).
     metric
         hamming, ranking, coverage, average-precision, or another of `list metrics`. Default: the paper's four.
     methods
@@ -75,8 +76,8 @@ def plot(
     output
         The folder of the figures.
     origin
-        runs (your own records), reference (the committed ones) or paper (its printed values; critical-difference and
-        ranks).
+        runs (your own records), reference (the committed ones) or paper (its printed values; answer,
+        critical-difference and ranks).
     results
         The folder of your own records.
     data
@@ -134,7 +135,7 @@ def report(
     seeds
         Seeds to average over. Default: all.
     control
-        The row that the statistics compare the others with. Default: FLEM-D, else the first of the rows.
+        The row that the statistics compare the others with. Default: FLEM-D, else BCE, else the first of the rows.
     stand_ins
         OURS=PAPER for sets of other names, such as VOC07tv=VOC07.
     resampling
@@ -160,11 +161,12 @@ def report(
         known(control, (*material.tables[0].ranked, *material.tables[0].extra), "variant")
         material = replace(material, variants=list(dict.fromkeys([*material.variants, control])))
     else:
-        control = "FLEM-D" if "FLEM-D" in material.variants else material.variants[0]
+        control = baseline(material.variants)
     quick = decisions(material.states, material.variants) <= RESAMPLED_AT_ONCE
     resample = (resampling == "always" or (resampling == "auto" and quick)) and not committed
     metrics = [metric.key for metric in PAPER_METRICS]
     within = resampled(material.states, material.variants, control, metrics) if resample else []
+    material = replace(material, within=within)
     shown = records.note if committed else results
     write(Path(output), page(material, records.selection.config, shown, control, within).encode())
     print(output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from bench import config as configuration
+from bench.analysis.answer import answer, baseline
 from bench.analysis.over_datasets import REGION, significance
 from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
 from bench.analysis.within_folds import folds_in_words
@@ -36,7 +37,7 @@ def stats(
     *,
     metric: str | None = None,
     methods: Names = None,
-    control: str = "FLEM-D",
+    control: str | None = None,
     region: Real = REGION,
     datasets: Names = None,
     seeds: Seeds = None,
@@ -56,7 +57,7 @@ def stats(
     methods
         The rows to compare. Default: the ranked ones.
     control
-        The row that each of the others is compared with.
+        The row that each of the others is compared with. Default: FLEM-D, else BCE, else the first of the rows.
     region
         Differences up to this share of the control's value on a data set count as equivalent; 0.01 is 1 %.
     datasets
@@ -83,12 +84,7 @@ def stats(
     rule = chosen_rule(decision, target, metric)
     records = load(Selection(origin, results, data, None, datasets, seeds, *rule))
     tables = records.tables(chosen_metrics(metric))
-    control = one_meant(control, tables[0].variants)
-    rows = _compared(tables[0], methods, control)
-    if without := unusable(state for state in records.states if state.job.variant in rows):
-        print(f"Without {without}: their rows may lack values.\n")
-    for sentence in records.mixture:
-        print(f"{sentence}\n")
+    rows, control = _compared(tables[0], methods, control)
     within, keys = [], []
     if origin != "reference":  # the scores that test instances are resampled from are not committed
         # Kept scores are resampled by the fixed threshold.
@@ -99,6 +95,8 @@ def stats(
         }
         alone = [state for state in records.states if state.job.full_dataset not in folds]
         within = resampled(alone, rows, control, keys) if keys else []
+    config, manifest = records.selection.config, records.manifest
+    print(as_text(answer(tables, records.states, rows, control, config, within, manifest=manifest).blocks))
     if within:
         print(as_text([explanation(control)]))
     for table in tables:
@@ -112,12 +110,15 @@ def stats(
     return 0
 
 
-def _compared(table: MetricTable, methods: list[str] | None, control: str) -> list[str]:
-    """Variants to compare, the control among them; prints which of the table's are left out because unranked."""
+def _compared(table: MetricTable, methods: list[str] | None, control: str | None) -> tuple[list[str], str]:
+    """Variants to compare, and the control among them; prints which of the table's are left out because unranked."""
     there = (*table.ranked, *table.extra)
     given = table.ranked if methods is None else spelled_out(configuration.load(), methods, there)
     for row in given:
         known(row, there, "variant")
+    if control is None:
+        control = baseline(given or there)
+    control = one_meant(control, there)
     if control not in there:
         raise UsageError(
             f"there is no row {control!r}; {did_you_mean(control, there)} --control names the row to compare with."
@@ -125,7 +126,7 @@ def _compared(table: MetricTable, methods: list[str] | None, control: str) -> li
     rows = list(dict.fromkeys([*given, control]))
     if left_out := [row for row in there if row not in rows and methods is None]:
         print(f"Not compared, because unranked: {', '.join(left_out)}; --methods names the rows to compare.\n")
-    return rows
+    return rows, control
 
 
 LATE_HEADERS = ("Data set", "Algorithm", "Seed", "Kept epoch", "Last improvements of validation Hamming loss")

@@ -24,7 +24,6 @@ from bench.records.record import Further, Manifest, Selected
 from bench.records.store import DEFAULT_RESULTS, Store
 from bench.scored.rules import by_rule, own_target
 from bench.tables.comparison import comparison, paper_table
-from bench.tables.notes import mixture_notes
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
 
 REFERENCE = Path(__file__).resolve().parent.parent.parent / "results/reference"
@@ -113,13 +112,6 @@ class Records:
             return table
         target = self.selection.target or own_target(table.metric.key)
         return replace(table, title=f"{table.title}, decisions {rule} for {target}")
-
-    @property
-    def mixture(self) -> list[str]:
-        """Sentences that name records of other protocols than the others'; empty where all are of one."""
-        return mixture_notes(
-            self.states, self.manifest, {state.job.full_dataset: state.job.full_dataset for state in self.states}
-        )
 
     @property
     def note(self) -> str:

@@ -17,7 +17,8 @@ from bench.config import Config
 from bench.dataset_name import dataset_name
 from bench.plan.states import unusable
 from bench.records.convergence import cut_short_note
-from bench.tables.notes import other_extractor
+from bench.records.record import Manifest
+from bench.tables.notes import mixture_notes, other_extractor
 from bench.tables.ranking import leaders_by_average
 from bench.tables.table import MetricTable
 from bench.text import counted, named
@@ -49,10 +50,15 @@ class Answer:
     against: dict[str, dict[str, WinCounts]]
     """{metric key: {method: data sets on which it is better than the baseline, equal as printed, worse}}."""
 
+    @property
+    def blocks(self) -> list[str]:
+        """All sentences, a paragraph a lead."""
+        return [*filter(None, [self.compared, *(lead.sentence for lead in self.leads), self.meaning, *self.undecided])]
 
-def baseline(variants: Sequence[str]) -> str | None:
-    """The method that others are compared with where none is named: FLEM-D, else BCE, else the first."""
-    return next((name for name in ("FLEM-D", "BCE", *variants) if name in variants), None)
+
+def baseline(variants: Sequence[str]) -> str:
+    """The method that others are compared with where none is named: FLEM-D, else BCE, else the first; of one at least."""
+    return next(name for name in ("FLEM-D", "BCE", *variants) if name in variants)
 
 
 def answer(
@@ -63,25 +69,30 @@ def answer(
     config: Config,
     within: Sequence[Resampled] = (),
     stand_ins: Mapping[str, str] | None = None,
+    manifest: Manifest | None = None,
 ) -> Answer:
     """What the records of some variants say.
 
     Parameters
     ----------
-    tables: one a metric, of the same variants and data sets.
+    tables: one a metric, of the same variants and data sets, with a column for each fold of a set.
     states: of the tables' records; none of printed values.
     control: the baseline; compared even where it is not among the variants.
     within: ``bench.analysis.within_datasets.resampled`` of the variants, where it was computed.
     stand_ins: {data set: the one of the paper that it stands in for}.
+    manifest: of the records' folder, by whose protocols records of other ones are named.
     """
     compared = list(dict.fromkeys([*variants, control]))
     own = [state for state in states if state.job.variant in compared]
     found = leads(tables, own, compared, within)
+    labels = {state.job.full_dataset: state.job.full_dataset for state in own}
+    labels |= {full: column for column, full in tables[0].sources.items()}
+    mixed = mixture_notes(own, manifest, labels) if manifest else []
     return Answer(
         _compared(tables, own, compared, control, config, stand_ins or {}),
         found,
         _meaning(found),
-        [*_limits(found), *_absences(tables, found, own, compared)],
+        [*_limits(found), *mixed, *_absences(tables, found, own, compared)],
         control,
         {
             table.metric.key: {
@@ -257,7 +268,7 @@ def _absences(
     if empty:
         said.append(f"No method has a value on {named(empty)}.")
     if without := unusable(states):
-        said.append(f"Without {without}.")
+        said.append(f"Without {without}: their rows may lack values.")
     for table, lead in zip(tables, found, strict=True):
         first = leaders_by_average({name: table.averages[name] for name in variants if name in table.averages})
         if lead.leader is not None and lead.by_rank and first and lead.leader not in first:

@@ -12,9 +12,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from msgspec import UNSET
 
+from bench.analysis.answer.leads import leads
+from bench.analysis.within_datasets import Resampled
 from bench.records.artifacts import DISTRIBUTIONS, SCORES, KeptFile, read_distribution, read_scores
 from bench.records.record import Manifest, Record
-from bench.report.figures import ranks, scores, training, transforms
+from bench.report.figures import answer, ranks, scores, training, transforms
 from bench.tables.table import MetricTable
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class Material:
     """``bench.analysis.paper_comparison.comparison_frame`` of the tables."""
     manifest: Manifest
     """Data sets, variants and seeds that runs asked for, as far as they were chosen."""
+    within: Sequence[Resampled] = ()
+    """``bench.analysis.within_datasets.resampled`` of the variants, where it was computed."""
 
     @cached_property
     def done(self) -> dict[str, dict[str, list[JobState]]]:
@@ -82,6 +86,17 @@ def pictures(material: Material, figures: Sequence[str]) -> Iterator[Picture]:
     """Pictures of the named figures (keys of MAKERS), not yet drawn."""
     for figure in figures:
         yield from MAKERS[figure](material)
+
+
+def _answer(material: Material) -> Iterator[Picture]:
+    found = leads(material.tables, material.states, material.variants, material.within)
+    yield Picture(
+        "answer",
+        "Distances to the leader",
+        "answer",
+        " ".join(lead.sentence for lead in found),
+        partial(answer.distances_to_the_leader, found),
+    )
 
 
 def _critical_difference(material: Material) -> Iterator[Picture]:
@@ -217,6 +232,7 @@ def _reliability(material: Material) -> Iterator[Picture]:
 
 
 MAKERS: dict[str, Callable[[Material], Iterator[Picture]]] = {
+    "answer": _answer,
     "critical-difference": _critical_difference,
     "ranks": _ranks,
     "difference": _difference,
