@@ -36,7 +36,7 @@ from bench.tables.render import Look, render
 from bench.tables.table import MetricTable, Style
 from bench.text import as_text
 
-Origin = Literal["runs", "reference"]
+Origin = Literal["runs", "reference", "reference+runs"]
 
 
 def run(
@@ -103,7 +103,7 @@ def table(
     metric: str = "hamming",
     *,
     results: str | Path = DEFAULT_RESULTS,
-    origin: Literal["runs", "reference", "paper"] = "runs",
+    origin: Literal["runs", "reference", "reference+runs", "paper"] = "runs",
     methods: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -115,7 +115,7 @@ def table(
 
     Parameters
     ----------
-    origin: one's own records, the committed ones, or the paper's printed values.
+    origin: one's own records, the committed ones, one's own among these, or the paper's printed values.
     include_extra: True ranks the rows under the rule with the others.
     """
     style = Style(digits, rank_extra=include_extra)
@@ -132,7 +132,7 @@ def stats(
     control: str | None = None,
     *,
     results: str | Path = DEFAULT_RESULTS,
-    origin: Literal["runs", "reference", "paper"] = "runs",
+    origin: Literal["runs", "reference", "reference+runs", "paper"] = "runs",
     methods: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -228,7 +228,7 @@ def load_dataset(
 
 def _selection(
     results: str | Path,
-    origin: Literal["runs", "reference", "paper"],
+    origin: Literal["runs", "reference", "reference+runs", "paper"],
     methods: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,

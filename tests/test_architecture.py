@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ORDER = (
     "system", "registry", "backbones", "metrics", "decisions", "records", "training", "datasets", "job", "model_file",
-    "classifier", "plan", "scored", "running", "tables", "analysis", "python_api", "report", "cli",
+    "classifier", "plan", "board", "scored", "running", "tables", "analysis", "python_api", "report", "cli",
 )  # fmt: skip
 """Packages of bench, and two modules of it: each imports only from those before it."""
 SHARED = ("config", "protocol", "errors", "text", "dataset_name")

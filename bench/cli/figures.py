@@ -76,8 +76,8 @@ def plot(
     output
         The folder of the figures.
     origin
-        runs (your own records), reference (the committed ones) or paper (its printed values; answer,
-        critical-difference and ranks).
+        runs (your own records), reference (the committed ones), reference+runs (your own among these) or paper (its
+        printed values; answer, critical-difference and ranks).
     results
         The folder of your own records.
     data
@@ -141,7 +141,7 @@ def report(
     resampling
         Whether to resample test instances as `stats` does; auto: where it takes seconds.
     origin
-        runs (your own) or reference (the committed ones).
+        runs (your own), reference (the committed ones) or reference+runs (your own among these).
     results
         The folder of your own records.
     data
@@ -150,7 +150,7 @@ def report(
     check_writable(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
     material = _material(records, PAPER_METRICS, stand_ins or [])
-    committed = origin == "reference"
+    committed = "reference" in origin
     if not material.variants:
         where = "the reference" if committed else results
         without = unusable(material.states)

@@ -31,11 +31,11 @@ VERBS = {
         "Label enhancement where the true label distribution is known: run what is not done, print the six measures.",
     ),
     "doctor": (
-        "bench.cli.status:doctor",
+        "bench.cli.records:doctor",
         "Say whether a run with these options can work here: versions, devices, data, folders, disk, memory, time.",
     ),
     "status": (
-        "bench.cli.status:status",
+        "bench.cli.records:status",
         "Show a results folder's jobs, from any terminal: done, failed, running (by whom), missing.",
     ),
     "converged": (
@@ -43,7 +43,7 @@ VERBS = {
         "List the jobs whose kept epoch is among their last: their training may have been cut short.",
     ),
     "show": (
-        "bench.cli.status:show",
+        "bench.cli.records:show",
         "Draw the label distribution that a method recovered for one training instance.",
     ),
     "table": (
@@ -69,6 +69,14 @@ VERBS = {
     "export": (
         "bench.cli.tables:export",
         "Write the records as flat tables (jobs, metrics, grid, curves), for tables and figures of one's own.",
+    ),
+    "merge": (
+        "bench.cli.records:merge",
+        "Join the records of several people or machines in one folder, or pack them into one file.",
+    ),
+    "check-records": (
+        "bench.cli.records:check_records",
+        "Check submitted records, a line each: whole, of this version's code, and at odds with no committed one.",
     ),
     "fit": ("bench.cli.models:fit", "Train one method on one data set as a run does, and save the model."),
     "predict": (

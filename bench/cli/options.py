@@ -83,8 +83,8 @@ Real = Annotated[float, Parameter(converter=_real)]
 Switch = Annotated[bool, Parameter(negative=())]
 Format = Annotated[str, Parameter(name="--format")]
 DataFolder = Annotated[str | None, Parameter(name="--data")]
-Origin = Annotated[Literal["runs", "reference"], Parameter(name="--from")]
-AnyOrigin = Annotated[Literal["runs", "reference", "paper"], Parameter(name="--from")]
+Origin = Annotated[Literal["runs", "reference", "reference+runs"], Parameter(name="--from")]
+AnyOrigin = Annotated[Literal["runs", "reference", "reference+runs", "paper"], Parameter(name="--from")]
 StandIns = Annotated[list[str] | None, Parameter(name="--map", consume_multiple=True, negative=(), validator=_some)]
 
 

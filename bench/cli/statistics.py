@@ -72,7 +72,8 @@ def stats(
         What the rule maximises on validation data: hamming, micro-f1 or macro-f1. Default: the metric itself, else
         hamming.
     origin
-        runs (your own records), reference (the committed ones) or paper (its printed values).
+        runs (your own records), reference (the committed ones), reference+runs (your own among these) or paper (its
+        printed values).
     results
         The folder of your own records.
     data
@@ -86,7 +87,7 @@ def stats(
     tables = records.tables(chosen_metrics(metric))
     rows, control = _compared(tables[0], methods, control)
     within, keys = [], []
-    if origin != "reference":  # the scores that test instances are resampled from are not committed
+    if "reference" not in origin:  # the scores that test instances are resampled from are not committed
         # Kept scores are resampled by the fixed threshold.
         able = [table.metric for table in tables if table.metric and not (decision and table.metric.decision)]
         keys = [metric.key for metric in able if metric.key in RESAMPLED]
@@ -105,7 +106,7 @@ def stats(
             said += in_words(within, table.metric, intervals)
         said += folds_in_words(table, records.states, rows, control)
         print(as_text(said))
-    if origin == "reference":
+    if "reference" in origin:
         print(f"{records.note} What its test instances decide is in docs/results/claims.md.")
     return 0
 
@@ -152,7 +153,7 @@ def converged(
     seeds
         Seeds to look at. Default: all.
     origin
-        runs (your own records) or reference (the committed ones, which have no curves).
+        runs (your own records), reference (the committed ones, which have no curves) or reference+runs.
     results
         The folder of your own records.
     data

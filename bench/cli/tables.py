@@ -120,7 +120,8 @@ def table(
     width
         Of LaTeX: column, within a column of text; page, across all of them; either shrunk where the table is wider.
     origin
-        runs (your own records), reference (the committed ones) or paper (as printed there, Tables 2-6).
+        runs (your own records), reference (the committed ones), reference+runs (your own among these) or paper (as
+        printed there, Tables 2-6).
     results
         The folder of your own records.
     data
@@ -260,7 +261,7 @@ def compare(
     form
         terminal, markdown, csv or json.
     origin
-        runs (your own) or reference (the committed ones).
+        runs (your own), reference (the committed ones) or reference+runs (your own among these).
     results
         The folder of your own records.
     data
@@ -289,7 +290,7 @@ def compare(
             as_text([heading, claims_grid(found), claims_note(found)], "pipe" if form == "markdown" else "simple"),
             end="",
         )
-        if origin == "reference":
+        if "reference" in origin:
             print(f"\n{records.note}")
     return 0
 
@@ -298,6 +299,7 @@ def export(
     target: str,
     *,
     form: Annotated[Literal["sqlite", "csv", "parquet"] | None, Parameter(name="--format")] = None,
+    origin: Origin = "runs",
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
@@ -309,6 +311,8 @@ def export(
         A SQLite file, or for csv and parquet a folder that gets a file for each table.
     form
         sqlite, csv or parquet. Default: sqlite for a name that ends in .sqlite or .db, else csv.
+    origin
+        runs (your own), reference (the committed ones) or reference+runs (your own among these).
     results
         The folder of the records.
     data
@@ -320,6 +324,6 @@ def export(
         raise UsageError(f"{kind} takes a folder, which gets a file for each table: --format {kind} {path.stem}")
     kind = form or ("sqlite" if path.suffix in (".sqlite", ".db") else "csv")
     check_target(path, kind)
-    for written in write_tables(frames(load(Selection(results=results, data=data)).states), path, kind):
+    for written in write_tables(frames(load(Selection(origin, results, data)).states), path, kind):
         print(written)
     return 0

@@ -22,6 +22,7 @@ from bench.plan.probes import SOURCE_PARTS, current_probes, equal
 from bench.plan.tracks import TRACKS
 from bench.protocol import Protocol
 from bench.records.artifacts import KeptFile, kept_file
+from bench.records.coherence import incoherence
 from bench.records.probe_request import METRICS_ALONE, ProbeRequest, probe_request
 from bench.records.record import CorruptRecordError, Further, JobName, Manifest, Probe, Provenance, Record, job_of
 from bench.records.store import Store
@@ -110,6 +111,9 @@ def _judged(one: Expected, probe: Probe | None) -> JobState:
         return JobState(one.job, "missing", path=one.path)
     if isinstance(record, CorruptRecordError):
         return JobState(one.job, "corrupt", str(record), path=one.path)
+    if fault := incoherence(record):
+        note = f"the record of {one.job} {fault}; it was made by other software, or edited"
+        return JobState(one.job, "corrupt", note, path=one.path)
     parts = ("its variant",) if one.key is None else changed_parts(record, one.key)
     same_numbers = probe is not None and record.probe is not None and equal(probe, record.probe)
     if parts and not same_numbers:
@@ -143,8 +147,15 @@ def collect(store: Store, config: Config, folders: list[Path]) -> list[JobState]
 
 def expected_now(store: Store, config: Config, folders: list[Path]) -> list[Expected]:
     """Every record of the folder with the key and the probe it would have if it were made now."""
-    now = _Now(store.manifest(), config, folders)
-    return [now.expected(path, record) for path, record in store.records()]
+    return expected_of(store.records(), store.manifest(), config, folders)
+
+
+def expected_of(
+    records: Iterable[tuple[Path, Record | CorruptRecordError]], manifest: Manifest, config: Config, folders: list[Path]
+) -> list[Expected]:
+    """Records, by the files that they have or would have, as those of a folder with that manifest."""
+    now = _Now(manifest, config, folders)
+    return [now.expected(path, record) for path, record in records]
 
 
 def code_note(states: Iterable[JobState]) -> str:

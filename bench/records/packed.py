@@ -7,7 +7,7 @@ whole result, curves included, so that a run can be compared with it byte for by
 from __future__ import annotations
 
 import hashlib
-from collections.abc import ItemsView, Iterable, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +16,15 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from bench.errors import UsageError
-from bench.records.record import Record, RecoveryResult, Result, record_path
+from bench.records.record import (
+    CorruptRecordError,
+    Record,
+    RecoveryResult,
+    Result,
+    encode_line,
+    record_of,
+    record_path,
+)
 from bench.system import reading
 from bench.system.writing import compressed, write
 
@@ -33,7 +41,14 @@ def digest_of(result: Result | RecoveryResult) -> str:
 
 
 def pack(records: Iterable[Record], folder: Path) -> Path:
-    """Write the records into the folder's packed file, one line each, ordered by job."""
+    """Write the records into the folder's packed file."""
+    path = folder / PACKED
+    pack_into(path, records)
+    return path
+
+
+def pack_into(path: Path, records: Iterable[Record]) -> None:
+    """Write the records into a packed file, one line each with its checksum, ordered by job."""
     lines = []
     for record in sorted(records, key=lambda record: record.job):
         if record.result is not None:
@@ -42,10 +57,8 @@ def pack(records: Iterable[Record], folder: Path) -> Path:
         if record.recovered is not None:
             digest = digest_of(record.recovered)
             record = replace(record, recovered=replace(record.recovered, result_sha256=digest))
-        lines.append(msgspec.json.encode(record, order="sorted"))
-    path = folder / PACKED
+        lines.append(encode_line(record))
     write(path, compressed(b"\n".join(lines) + b"\n"))
-    return path
 
 
 def unpacked(path: Path) -> ItemsView[Path, Record]:
@@ -69,11 +82,33 @@ def by_path(path: Path) -> Mapping[Path, Record]:
 def _unpacked(path: Path, *stamp: int) -> Mapping[Path, Record]:
     found: dict[Path, Record] = {}
     try:
-        lines = reading.unpacked(path, LARGEST).splitlines()
-        for number, line in enumerate(lines, 1):
-            record: Record = reading.decoded_json(line, f"{path}, line {number}", Record)
+        for number, record in packed_lines(path):
+            if isinstance(record, CorruptRecordError):
+                raise UsageError(str(record))
             if found.setdefault(record_path(path.parent, record.job), record) != record:
                 raise UsageError(f"{path}, line {number} is a second record of {record.job}, and another one.")
     except UsageError as error:
         raise UsageError(f"{str(error).rstrip('.')}; take {path.name} from the repository again.") from error
     return found
+
+
+def packed_lines(path: Path) -> Iterator[tuple[int, Record | CorruptRecordError]]:
+    """(line, from 1, its record or what is wrong with it) of a packed file.
+
+    Records that were packed before lines had checksums have none.
+
+    Raises
+    ------
+    UsageError: for a file that is missing, damaged or empty.
+    """
+    lines = reading.unpacked(path, LARGEST).splitlines()
+    if not lines:
+        raise UsageError(f"{path} holds no record.")
+    for number, line in enumerate(lines, 1):
+        where = f"{path}, line {number}"
+        try:
+            yield number, record_of(reading.decoded_json(line, where), where, with_checksum=False)
+        except UsageError as error:
+            yield number, CorruptRecordError(str(error).rstrip("."))
+        except CorruptRecordError as error:
+            yield number, error

@@ -287,9 +287,14 @@ def artifact_name(seed: int, kind: str) -> str:
 
 def encode(record: Record) -> bytes:
     """The record as JSON with its checksum."""
+    return msgspec.json.format(encode_line(record), indent=1) + b"\n"
+
+
+def encode_line(record: Record) -> bytes:
+    """The same in one line."""
     body = msgspec.json.decode(msgspec.json.encode(record))
     body["checksum"] = _checksum(body)
-    return msgspec.json.format(msgspec.json.encode(body, order="sorted"), indent=1) + b"\n"
+    return msgspec.json.encode(body, order="sorted")
 
 
 def read_record(path: Path) -> Record:
@@ -303,21 +308,32 @@ def read_record(path: Path) -> Record:
         body: Any = reading.decoded_json(reading.content(path, LARGEST_RECORD), f"the record {path}")
     except UsageError as error:
         raise CorruptRecordError(str(error).rstrip(".")) from error
+    record = record_of(body, f"the record {path}")
+    if path != record_path(path.parents[2], record.job):  # a copy beside its original would count as another seed
+        raise CorruptRecordError(f"the record {path} is that of {record.job}, which its name is not; remove it")
+    return record
+
+
+def record_of(body: Any, where: str, with_checksum: bool = True) -> Record:
+    """The record of decoded JSON; ``with_checksum``: one without is refused, else only one that it does not fit.
+
+    Raises
+    ------
+    CorruptRecordError: one sentence that begins with ``where``.
+    """
     if not isinstance(body, dict) or "schema" not in body:
-        raise CorruptRecordError(f"{path} is not a record of this harness")
+        raise CorruptRecordError(f"{where.removeprefix('the record ')} is not a record of this harness")
     if body["schema"] != SCHEMA:
-        raise CorruptRecordError(f"the record {path} has schema {body['schema']}; this version reads schema {SCHEMA}")
+        raise CorruptRecordError(f"{where} has schema {body['schema']}; this version reads schema {SCHEMA}")
     checksum = body.pop("checksum", None)
-    if checksum != _checksum(body):
-        raise CorruptRecordError(f"the record {path} does not match its checksum; it was edited or damaged")
+    if (with_checksum or checksum is not None) and checksum != _checksum(body):
+        raise CorruptRecordError(f"{where} does not match its checksum; it was edited or damaged")
     try:
         record = msgspec.convert(body, Record)
     except msgspec.ValidationError as error:
-        raise CorruptRecordError(f"the record {path} is incomplete: {error}") from error
-    if path != record_path(path.parents[2], record.job):  # a copy beside its original would count as another seed
-        raise CorruptRecordError(f"the record {path} is that of {record.job}, which its name is not; remove it")
+        raise CorruptRecordError(f"{where} is incomplete: {error}") from error
     if fault := _contradiction(record):
-        raise CorruptRecordError(f"the record {path} {fault}; it was made by other software, or edited")
+        raise CorruptRecordError(f"{where} {fault}; it was made by other software, or edited")
     return record
 
 

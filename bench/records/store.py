@@ -158,3 +158,5 @@ class Store:
 
 
 DEFAULT_RESULTS = "results/runs"
+REFERENCE = Path(__file__).resolve().parent.parent.parent / "results/reference"
+"""The committed records."""

@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec.structs import replace as struct_with
 
 from bench import config as configuration
+from bench.board.among_reference import Among, among
 from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.decisions.rule import Target
@@ -20,21 +21,20 @@ from bench.metrics.catalogue import Metric, metrics
 from bench.plan.filters import Choice, chosen
 from bench.plan.states import JobState, code_note, collect
 from bench.plan.variants import spelled_out, variants_of
+from bench.records.manifests import joined
 from bench.records.record import Further, Manifest, Selected
-from bench.records.store import DEFAULT_RESULTS, Store
+from bench.records.store import DEFAULT_RESULTS, REFERENCE, Store
 from bench.scored.rules import by_rule, own_target
 from bench.tables.comparison import comparison, paper_table
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
-
-REFERENCE = Path(__file__).resolve().parent.parent.parent / "results/reference"
 
 
 @dataclass(frozen=True)
 class Selection:
     """Records to read: from where, and which of them; None: all."""
 
-    origin: Literal["runs", "reference", "paper"] = "runs"
-    """One's own records, the committed ones, or the paper's printed tables in place of records."""
+    origin: Literal["runs", "reference", "reference+runs", "paper"] = "runs"
+    """One's own records, the committed ones, one's own among these, or the paper's printed tables in place of them."""
     results: str = DEFAULT_RESULTS
     """The folder of one's own records."""
     data: str | None = None
@@ -51,6 +51,9 @@ class Selection:
     selected_by: Metric | None = None
     """The metric that chose epochs and grid points; None: whichever the protocol selects by."""
 
+    ranked_too: tuple[str, ...] = ()
+    """Rows that are ranked beside those of the settings."""
+
     def __post_init__(self) -> None:
         if self.target is not None and self.decision is None:
             raise UsageError("--target is of a decision rule; name one with --decision.")
@@ -60,7 +63,7 @@ class Selection:
             )
         if self.origin == "paper" and self.selected_by is not None:
             raise UsageError("the paper's tables are taken as printed; --from paper excludes --selected-by.")
-        if self.origin != "runs" and self.results != DEFAULT_RESULTS:
+        if self.origin in ("reference", "paper") and self.results != DEFAULT_RESULTS:
             raise UsageError(f"--from {self.origin} and --results exclude each other.")
 
     @property
@@ -70,7 +73,8 @@ class Selection:
     @cached_property
     def config(self) -> Config:
         # The committed records have rows of their own, which a bench.toml beside them names.
-        return configuration.load(REFERENCE) if self.origin == "reference" else configuration.load()
+        config = configuration.load(REFERENCE) if self.origin == "reference" else configuration.load()
+        return _with_reference(config, self.ranked_too) if self.origin == "reference+runs" else config
 
     @property
     def data_folders(self) -> list[Path]:
@@ -87,6 +91,8 @@ class Records:
     """Manifest of the folder, as far as it is selected."""
     gaps: str = ""
     """A sentence about records that lack what was asked for."""
+    among: Among | None = None
+    """Which of the records are one's own among committed ones; None where all are of one origin."""
 
     def tables(self, metrics: Sequence[Metric], style: Style = PAPERS_STYLE) -> list[MetricTable]:
         """Table of each metric; the paper's as printed, in its own style.
@@ -117,10 +123,13 @@ class Records:
     def note(self) -> str:
         """Origin of committed records, what is lacking, and whether the code has changed since; maybe empty."""
         made = ""
-        if self.selection.origin == "reference":
-            commits = {str(state.record.environment.get("commit")) for state in self.states if state.record}
-            made = f"Reference records, made at commit {', '.join(sorted(commits))}."
-        return " ".join(filter(None, (made, self.gaps, code_note(self.states))))
+        own = self.among.own if self.among else frozenset()
+        if "reference" in self.selection.origin:
+            committed = [state.record for state in self.states if state.record and state.job not in own]
+            commits = {str(record.environment.get("commit")) for record in committed}
+            made = f"Reference records, made at commit {', '.join(sorted(commits))}." if commits else ""
+        beside = self.among.notes(self.states, self.selection.results) if self.among else []
+        return " ".join(filter(None, (*beside, made, self.gaps, code_note(self.states))))
 
 
 def load(selection: Selection) -> Records:
@@ -132,10 +141,31 @@ def load(selection: Selection) -> Records:
     """
     if selection.origin == "paper":
         return Records(selection, [], Manifest())
+    states, whole = _records_of(selection)
+    found = None
+    if selection.origin == "reference+runs":
+        committed, manifest = _records_of(Selection("reference", data=selection.data))
+        if whole.track != manifest.track:
+            raise UsageError(f"{selection.results} is of the {whole.track} track, the reference of {manifest.track}.")
+        found = among(states, committed)
+        states, whole = found.states, joined(whole, manifest)
+        selection = replace(selection, ranked_too=tuple(found.own_rows))
+    if selection.decision is not None:
+        states = by_rule(states, selection.decision, selection.target)
+    if selection.variants is not None:
+        there = {*whole.variants, *(state.job.variant for state in states)}
+        selection = replace(selection, variants=spelled_out(selection.config, selection.variants, there))
+    choice = Choice(selection.variants, selection.datasets, selection.seeds)
+    records = Records(selection, *chosen(states, whole, choice), among=found)
+    return records if selection.selected_by is None else _selected_by(selection.selected_by, records)
+
+
+def _records_of(selection: Selection) -> tuple[list[JobState], Manifest]:
+    """All records of a selection's folder, and its manifest."""
     folder = selection.folder
+    how = "run `python -m bench run` first."
     if not folder.is_dir():
-        committed = selection.origin == "reference"
-        how = "this version comes without reference records." if committed else "run `python -m bench run` first."
+        how = "this version comes without reference records." if selection.origin == "reference" else how
         raise UsageError(f"there are no records in {folder}; {how}")
     store = Store(folder)
     gc.disable()  # thousands of records leave nothing to collect, and looking costs a tenth of the command
@@ -144,17 +174,17 @@ def load(selection: Selection) -> Records:
     finally:
         gc.enable()
     if not states:
-        raise UsageError(f"there are no records in {folder}; run `python -m bench run` first.")
-    if selection.decision is not None:
-        states = by_rule(states, selection.decision, selection.target)
-    if selection.variants is not None:
-        there = {*store.manifest().variants, *(state.job.variant for state in states)}
-        selection = replace(selection, variants=spelled_out(selection.config, selection.variants, there))
-    choice = Choice(selection.variants, selection.datasets, selection.seeds)
-    states, manifest = chosen(states, store.manifest(), choice)
-    if selection.selected_by is None:
-        return Records(selection, states, manifest)
-    return _selected_by(selection.selected_by, Records(selection, states, manifest))
+        raise UsageError(f"there are no records in {folder}; {how}")
+    return states, store.manifest()
+
+
+def _with_reference(own: Config, ranked_too: Sequence[str]) -> Config:
+    """One's own settings with the rows and the order of the committed records; further rows are ranked, too."""
+    reference = configuration.load(REFERENCE)
+    more = [name for name in ranked_too if name not in (*own.tables.ranked, *own.tables.extra)]
+    datasets = list(dict.fromkeys([*reference.tables.datasets, *own.tables.datasets]))
+    tables = struct_with(own.tables, ranked=[*own.tables.ranked, *more], datasets=datasets)
+    return struct_with(own, variants={**reference.variants, **own.variants}, tables=tables)
 
 
 def _selected_by(metric: Metric, records: Records) -> Records:

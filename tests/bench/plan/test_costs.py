@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench import config, methods
-from bench.cli.status import time_left
+from bench.cli.records import time_left
 from bench.datasets.dataset import SplitArrays
 from bench.datasets.readers import canonical
 from bench.datasets.shape import Shape, shape_of

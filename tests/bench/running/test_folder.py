@@ -17,7 +17,7 @@ import pytest
 
 from bench import config
 from bench.cli.main import main
-from bench.cli.status import describe, time_left
+from bench.cli.records import describe, time_left
 from bench.plan import digests
 from bench.plan.jobs import Job, Plan
 from bench.plan.states import collect

@@ -1,4 +1,4 @@
-"""Verbs that look into a results folder, or ahead of a run: status, show, doctor. Imports no torch."""
+"""Verbs on results folders, and ahead of a run: status, show, doctor, merge, check-records. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from statistics import median
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from bench import config as configuration
-from bench.cli.options import Count, DataFolder, Names, Seed, Seeds, Switch, checked_seeds, job_count
+from bench.board.merge import merged, write_folder, write_packed
+from bench.board.sources import ENDING
+from bench.board.submission import verdicts
+from bench.cli.options import FAILED, Count, DataFolder, Names, Seed, Seeds, Switch, checked_seeds, job_count
 from bench.config import Config
 from bench.datasets.catalog import data_folders, unreadable
 from bench.errors import UsageError
@@ -117,6 +123,71 @@ def doctor(
         print(shown(f"{finding.state:8} {finding.about:10} {finding.text}"), flush=True)
     print(f"{counted(count['problem'], 'problem')}, {counted(count['warning'], 'warning')}.")
     return 1 if count["problem"] else 0
+
+
+def merge(
+    *sources: Annotated[str, Parameter(name="FOLDER")],
+    to: str,
+    data: DataFolder = None,
+) -> int:
+    """Join the records of several people or machines in one folder, or pack them into one file.
+
+    Exit code: 0 all records are joined, 1 some were refused, 2 none could be used.
+
+    Parameters
+    ----------
+    sources
+        Results folders, or packed files (.jsonl.xz); the first one's record of a job goes before the others'.
+    to
+        The folder, which may be one of them and may hold records, or a file (NAME.jsonl.xz) of all records.
+    data
+        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
+    """
+    if not sources:
+        raise UsageError("there is nothing to merge; name results folders before --to.")
+    config, target = configuration.load(), Path(to)
+    found = merged([Path(source) for source in sources], target, config, data_folders(config, data))
+    for sentence in found.refused:
+        print(shown(f"refused  {sentence}"))
+    for sentence in found.notes:
+        print(shown(f"note     {sentence}"))
+    if not found.taken:
+        raise UsageError(f"none of {counted(len(found.refused), 'record')} can be used; nothing was written.")
+    if to.endswith(ENDING):
+        write_packed(found, target)
+    else:
+        for sentence in write_folder(found, target):
+            print(shown(f"note     {sentence}"))
+    print(
+        f"{target}: {counted(len(found.taken), 'record')} of {counted(len(found.sources), 'source')}; "
+        f"{found.equal} equal to another, {len(found.refused)} refused."
+    )
+    return FAILED if found.refused else 0
+
+
+def check_records(
+    *files: Annotated[str, Parameter(name="FILE")],
+    data: DataFolder = None,
+) -> int:
+    """Check submitted records, a line each: whole, of this version's code, and at odds with no committed one.
+
+    Exit code: 0 all are accepted, 1 some are refused, 2 there is no record.
+
+    Parameters
+    ----------
+    files
+        Packed files (.jsonl.xz of `bench merge`), records' files, or results folders.
+    data
+        The folder searched for data, to compare their digests. Default: BENCH_DATA, else bench.toml's.
+    """
+    if not files:
+        raise UsageError("there is nothing to check; name a file of records.")
+    count: Counter[bool] = Counter()
+    for verdict in verdicts([Path(file) for file in files], data):
+        count[verdict.accepted] += 1
+        print(shown(f"{'accepted' if verdict.accepted else 'refused '} {verdict.text}"))
+    print(f"{counted(count[True], 'record')} accepted, {count[False]} refused.")
+    return FAILED if count[False] else 0
 
 
 def show_status(store: Store, config: Config, folders: list[Path]) -> int:

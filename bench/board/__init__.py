@@ -1,0 +1,1 @@
+"""A board: records of several people and machines, joined and checked."""
