@@ -1,4 +1,4 @@
-"""``python -m study.results_page``: docs/results.md, its appendix docs/results/, docs/ranks.svg and the README's finding
+"""``python -m study.results_page``: docs/results.md, its appendix docs/results/, docs/answer.svg and the README's finding
 from the committed records; no number is typed."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bench import config as configuration
-from bench.analysis.answer import answer
+from bench.analysis.answer import Answer, answer
 from bench.analysis.hypothesis_tests import critical_difference, friedman
 from bench.analysis.over_datasets import complete_values, significance
 from bench.analysis.paper_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_grid, claims_note
@@ -29,7 +29,7 @@ from bench.plan.variants import variants_of
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Manifest, Record
 from bench.records.store import Store
-from bench.report.figures.ranks import rank_heat_map
+from bench.report.figures.answer import distances_to_the_leader
 from bench.report.figures.style import encoded
 from bench.system import reading, writing
 from bench.tables.comparison import ABLATION, ablation, comparison, paper_table
@@ -53,7 +53,7 @@ from study.results import costs, findings, margins, processors
 from study.results.summary import better_than_nothing, finding, in_short, recovered
 
 DOCS = ROOT / "docs"
-PICTURE = DOCS / "ranks.svg"
+PICTURE = DOCS / "answer.svg"
 README = ROOT / "README.md"
 RUNNING = DOCS / "running.md"
 TEMPLATES = Path(__file__).parent / "results/pages"
@@ -116,9 +116,16 @@ def read(folder: Path = FOLDER) -> Reference:
 
 
 def picture(reference: Reference) -> bytes:
-    """The bytes of docs/ranks.svg."""
-    tables = reference.with_bce(findings.LIKE_THE_PAPER)
-    return encoded(rank_heat_map(tables, tables[0].ranked), "svg")
+    """The bytes of docs/answer.svg: where each method stands on the data sets that are not withdrawn."""
+    return encoded(distances_to_the_leader(answered(reference).leads), "svg")
+
+
+def answered(reference: Reference) -> Answer:
+    """What the records of the data sets that are not withdrawn say."""
+    sets = findings.LIKE_THE_PAPER
+    tables = reference.with_bce(sets)
+    states = [state for state in reference.states if state.job.dataset in sets]
+    return answer(tables, states, tables[0].ranked, "BCE", reference.config, stand_ins=_stand_ins(reference))
 
 
 def with_findings(reference: Reference) -> dict[Path, str]:
@@ -152,13 +159,11 @@ def standing(reference: Reference) -> dict[str, str]:
     records = findings.of_sets(reference.records(), sets)
     with_bce, times = reference.with_bce(sets), costs.fitting_times(records)
     ranks, _ = mean_ranks(with_bce)
-    states = [state for state in reference.states if state.job.dataset in sets]
-    answered = answer(with_bce, states, with_bce[0].ranked, "BCE", reference.config, stand_ins=_stand_ins(reference))
-    within = [one for one in intervals() if one.dataset.partition("@")[0] in sets]
+    within, said = [one for one in intervals() if one.dataset.partition("@")[0] in sets], answered(reference)
     return {
-        "finding": textwrap.fill(finding(claimed[0], answered, times, CONTROL), 120),
+        "finding": textwrap.fill(finding(claimed[0], said, times, CONTROL), 120),
         "standing": named(sets),
-        "compared": answered.compared,
+        "compared": said.compared,
         "classic": ", ".join(reference.classic()),
         "number_withdrawn": str(len(reference.classic())),
         "small": costs.costs_and_ranks(times, ranks),

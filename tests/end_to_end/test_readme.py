@@ -19,8 +19,8 @@ LABELS = ["sun", "rain", "wind"]
 
 
 def blocks(door: str) -> list[tuple[str, str]]:
-    """(language, text) of the blocks of code behind a door."""
-    _, behind = README.split(f"<!-- door: {door} -->\n")
+    """(language, text) of the blocks of code under a bold heading."""
+    _, behind = README.split(f"\n**{door}.** ")
     behind = re.split(r"(?m)^\*\*|^## ", behind)[0]
     return re.findall(r"```(\w+)\n(.*?)```", behind, re.DOTALL)
 
@@ -55,25 +55,25 @@ def test_a_table_of_ones_own_is_ranked(tmp_path: Path) -> None:
     y = x @ draw.normal(size=(5, len(LABELS))) + draw.normal(size=(150, len(LABELS))) > 0.5
     frame = pd.DataFrame(x, columns=[f"measured {number}" for number in range(5)])
     frame.assign(**dict(zip(LABELS, y.T.astype(int), strict=True))).to_csv(tmp_path / "mine.csv", index=False)
-    printed = through("data", tmp_path)
+    printed = through("My data", tmp_path)
     assert ", ".join(LABELS) in printed  # which columns were taken for labels
     assert "4 jobs done, 0 failed" in printed
     assert all(rank_of(row, printed) for row in ("BCE", "BS", "ML-KNN", "RF"))
 
 
 def test_a_method_of_ones_own_is_ranked_with_the_reference(tmp_path: Path) -> None:
-    printed = through("method", tmp_path, "mine.py")
+    printed = through("My method", tmp_path, "mine.py")
     assert "1 job done, 0 failed" in printed
     assert all(rank_of(row, printed) for row in ("Mine", "FLEM-D", "ML-KNN", "BCE"))
     assert "stale" not in printed
 
 
 def test_scores_of_ones_own_are_ranked(tmp_path: Path) -> None:
-    assert rank_of("MyNet", through("scores", tmp_path, "network.py"))
+    assert rank_of("MyNet", through("My scores", tmp_path, "network.py"))
 
 
 @pytest.mark.parametrize(("door", "written", "part"), [
-    ("paper", "tables.tex", r"\begin{table"), ("report", "report.html", "</html>"),
+    ("The paper's tables", "tables.tex", r"\begin{table"), ("The report", "report.html", "</html>"),
 ])  # fmt: skip
 def test_the_papers_tables_and_the_report_need_no_run(tmp_path: Path, door: str, written: str, part: str) -> None:
     through(door, tmp_path)
