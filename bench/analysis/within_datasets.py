@@ -36,9 +36,7 @@ class First:
 
     leader: str
     intervals: list[Interval]
-    """Those that do not hold 0 are not first, at 95 %: the one that truly is first is refused with 5 % at most, because
-    the comparisons with it are as many as these (Gupta, "On some multiple decision rules", Technometrics 1965; Hsu,
-    "Simultaneous confidence intervals for all distances from the best", Annals of Statistics 1981)."""
+    """They hold together for all pairs of methods, and so for a leader that was picked."""
 
 
 @dataclass(frozen=True)
@@ -125,14 +123,16 @@ def _one_set(
 
 
 def _first(values: dict[str, Values], metric: str) -> First | None:
-    """The leader and the intervals against it; None where the metric is not defined."""
+    """The leader and the intervals against it, by Bonferroni's correction for all pairs of methods; None where the
+    metric is not defined."""
     sign = 1 if metric_named(metric).lower_is_better else -1
     means = {variant: fmean(value for value, _ in by_seed.values()) for variant, by_seed in values.items()}
     means = {variant: mean for variant, mean in means.items() if math.isfinite(mean)}
     if not means:
         return None
     leader = min(means, key=lambda variant: sign * means[variant])
-    return First(leader, intervals(values, leader))
+    pairs_a_comparison = len(means) / 2
+    return First(leader, intervals(values, leader, ALPHA / pairs_a_comparison))
 
 
 def _kept(state: JobState) -> KeptScores | None:

@@ -3,6 +3,7 @@ data cannot decide, and wins, ties and losses against a baseline. Imports neithe
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Answer:
     leads: list[Lead]
     """One a metric of the tables."""
     meaning: str
-    """Sentence on what the intervals are and what they allow for; empty where there is none."""
+    """Sentences on what the intervals are and what they allow for; empty where there are none."""
     undecided: list[str]
     """Sentences on what the data cannot decide."""
     control: str
@@ -57,7 +58,7 @@ class Answer:
 
 
 def baseline(variants: Sequence[str]) -> str:
-    """The method that others are compared with where none is named: FLEM-D, else BCE, else the first; of one at least."""
+    """The method that others are compared with where none is named: FLEM-D, else BCE, else the first of them."""
     return next(name for name in ("FLEM-D", "BCE", *variants) if name in variants)
 
 
@@ -186,10 +187,13 @@ def _meaning(found: Sequence[Lead]) -> str:
     tests = list(dict.fromkeys(_test_of(lead) for lead in found if lead.basis is not None))
     if not tests:
         return ""
-    return (
-        f"The 95 % intervals ({'; '.join(tests)}) allow for the leader having been picked as the first of all; each "
-        "metric is judged by itself."
+    meaning = (
+        f"The 95 % intervals ({'; '.join(tests)}) hold for all pairs of methods at once, and so for a leader that was "
+        "picked as the first of them; each metric is judged by itself."
     )
+    if any(len(lead.gaps) > 1 for lead in found):
+        meaning += " The comparisons with one baseline are fewer, and may tell apart what these do not."
+    return meaning
 
 
 def _test_of(lead: Lead) -> str:
@@ -244,7 +248,7 @@ def _limits_of(lead: Lead) -> Iterable[str]:
         most = max(runs)
         yield (
             f"With {most} runs of each and {methods} methods, a difference is shown from "
-            f"{needed_deviations(most, methods - 1):.1f} standard deviations of the paired differences on."
+            f"{needed_deviations(most, math.comb(methods, 2)):.1f} standard deviations of the paired differences on."
         )
 
 

@@ -1,14 +1,11 @@
 """Leaders of a table's metrics, with intervals of the others' distances that allow for having picked the leader.
 
-Over data sets a method stands by its mean rank (ties share theirs). With three methods or more the distances have
-Nemenyi's interval, plus or minus the critical difference, which holds for all pairs at once (Demšar, "Statistical
-comparisons of classifiers over multiple data sets", JMLR 2006; about the first method: Koning et al., "The M3
-competition", International Journal of Forecasting 2005); with two, the exact one of the sign test. On one data set they
-stand by their values, and the interval is over its folds, over test instances and seeds, or over seeds, with
-Bonferroni's correction for the comparisons with one method. That allows for picking the leader, too: the method that
-truly is first is shown to be behind with 5 % at most, whichever it is (Gupta, "On some multiple decision (selection and
-ranking) rules", Technometrics 1965; Hsu, "Simultaneous confidence intervals for all distances from the best", Annals of
-Statistics 1981). Imports neither torch nor methods.
+All intervals hold for all pairs of methods at once, and so whichever method was picked as the first. Over data sets a
+method stands by its mean rank (ties share theirs). With three methods or more the interval of a distance is Nemenyi's,
+plus or minus the critical difference (Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR
+2006; about the first method: Koning et al., "The M3 competition", International Journal of Forecasting 2005); with two,
+the sign test's. On one data set methods stand by their values, and the interval is over its folds, over test instances
+and seeds, or over seeds, with Bonferroni's correction. Imports neither torch nor methods.
 """
 
 from __future__ import annotations
@@ -56,7 +53,7 @@ class Gap:
     distance: float
     """How far behind the leader, from 0, in mean ranks or in the metric's unit."""
     half_width: float = math.inf
-    """Of the 95 % interval about the distance, which allows for the leader having been picked; infinite without one."""
+    """Of the 95 % interval about the distance, which holds for all pairs of methods at once; infinite without one."""
     runs: int | None = None
     """On one data set without folds: seeds that both have."""
 
@@ -161,7 +158,7 @@ def comparable(table: MetricTable, variants: Sequence[str]) -> list[str]:
             for one in table.independent_sets
         ],
         dtype=bool,
-    ).reshape(-1, len(there))
+    ).reshape(len(table.independent_sets), len(there))
     sets = int(has.any(1).sum())
     kept = list(range(len(there)))
     while len(kept) > 2 and 2 * int(has[:, kept].all(1).sum()) < sets:
@@ -245,14 +242,14 @@ def _on_one_set(
     leader = _filled(lead, values, {}, "seeds").leader
     assert leader is not None
     rivals = [method for method in values if method != leader]
+    pairs = math.comb(len(values), 2)
     columns = table.complete_columns(one, list(values))
     datasets = [table.sources.get(column, column) for column in columns]
     ratio = tested_to_trained(set(datasets), states)
-    if any(set(columns) == set(folds) for folds in folded_columns(table).values()) and ratio is not None:
+    folds = any(set(columns) <= set(folded) for folded in folded_columns(table).values())
+    if folds and len(columns) > 1 and ratio is not None:
         of_column = [table.values(column) for column in columns]
-        halves = {
-            rival: _fold_half_width([v[rival] - v[leader] for v in of_column], ratio, len(rivals)) for rival in rivals
-        }
+        halves = {rival: _fold_half_width([v[rival] - v[leader] for v in of_column], ratio, pairs) for rival in rivals}
         return _filled(lead, values, {rival: (half, None) for rival, half in halves.items()}, "folds")
     resampled = next((result for result in within if [result.dataset] == datasets), None)
     first = resampled.firsts.get(table.metric.key) if resampled else None
@@ -262,10 +259,10 @@ def _on_one_set(
     return _filled(lead, values, _over_seeds(table.metric.key, datasets, states, leader, rivals), "seeds")
 
 
-def _fold_half_width(differences: Sequence[float], ratio: float, comparisons: int) -> float:
+def _fold_half_width(differences: Sequence[float], ratio: float, pairs: int) -> float:
     """Half-width of the corrected resampled t-test's interval, with Bonferroni's correction."""
     test = corrected_resampled_t(np.array(differences), ratio)
-    quantile = float(stats.t.ppf(1 - ALPHA / (2 * comparisons), test.folds - 1))
+    quantile = float(stats.t.ppf(1 - ALPHA / (2 * pairs), test.folds - 1))
     return quantile * test.std * math.sqrt(1 / test.folds + ratio)
 
 
@@ -278,12 +275,13 @@ def _over_seeds(
         rival: [runs[rival][seed] - runs[leader][seed] for seed in runs[rival].keys() & runs[leader].keys()]
         for rival in rivals
     }
+    pairs = math.comb(len(runs), 2)
     paired = {rival: gain for rival, gain in gains.items() if gain}
     halves: dict[str, tuple[float, int | None]] = {}
     for (rival, gain), std in zip(paired.items(), std_of_means(list(paired.values())).tolist(), strict=True):
         seeds = len(gain)
-        needed = needed_deviations(seeds, len(rivals)) * math.sqrt(seeds) if seeds > 1 and std else math.inf
-        halves[rival] = (needed * std if std else math.inf, seeds)
+        known = seeds > 1 and std > 0
+        halves[rival] = (needed_deviations(seeds, pairs) * math.sqrt(seeds) * std if known else math.inf, seeds)
     return halves
 
 
@@ -311,7 +309,8 @@ def _said(lead: Lead) -> str:
     head = f"{named(lead.first)} {'are first together' if together else 'is first'} ({place})"
     rival = f"{nearest.method} ({lead.shown(nearest.standing)})"
     if nearest.interval is None:
-        return f"{head}, next is {rival}; {_why_no_interval(lead, nearest)}."
+        shown = f" {_told_apart(lead)}" if lead.behind else ""
+        return f"{head}, next is {rival}; {_why_no_interval(lead, nearest)}.{shown}"
     low, high = nearest.interval
     gap = (
         f"the next, {rival}, is {lead.shown(nearest.distance)} behind, 95 % interval {lead.shown(low)} to "
@@ -332,7 +331,7 @@ def _told_apart(lead: Lead) -> str:
     if others == 1:
         return ""
     if not lead.behind:
-        return f"None of the {others} others is told apart from {lead.leader}."
+        return f"{'Neither' if others == 2 else 'None'} of the {others} others is told apart from {lead.leader}."
     untold = named(lead.tied) if len(lead.tied) < 3 else f"{len(lead.tied)} of the {others} others"
     return f"Not told apart from {lead.leader}: {untold}; shown to be behind: {named(lead.behind)}."
 
@@ -342,4 +341,6 @@ def _why_no_interval(lead: Lead, nearest: Gap) -> str:
         return f"{counted(len(lead.sets), 'data set')} are too few to say whether that is chance"
     if nearest.runs is not None and nearest.runs > 1:
         return "their runs do not differ from seed to seed, so these cannot say whether that is chance"
+    if any(gap.runs not in (None, 1) for gap in lead.gaps):
+        return f"with {counted(nearest.runs or 0, 'seed')} in common, their runs cannot say whether that is chance"
     return "one run of each cannot say whether that is chance"

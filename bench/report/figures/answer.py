@@ -62,7 +62,7 @@ def in_order(leads: Sequence[Lead]) -> list[str]:
 def _draw(panel: Axes, lead: Lead, rows: dict[str, int]) -> None:
     assert lead.leader is not None
     standings = [lead.standing, *(gap.standing for gap in lead.gaps)]
-    low, high = (1, len(standings)) if lead.by_rank else (min(standings), max(standings))
+    low, high = (1.0, float(len(standings))) if lead.by_rank else _range(lead, standings)
     beyond = 0.08 * (high - low) or 0.01
     panel.axvline(lead.standing, color="black", linewidth=0.8)
     for shown in (True, False):
@@ -89,6 +89,19 @@ def _draw(panel: Axes, lead: Lead, rows: dict[str, int]) -> None:
     else:
         panel.locator_params(axis="x", nbins=4)
     panel.set_xlabel(f"mean rank, {len(lead.sets)} sets" if lead.by_rank else "value, better to the left")
+
+
+def _range(lead: Lead, standings: Sequence[float]) -> tuple[float, float]:
+    """Values to show: those of all methods, and of the intervals as far beyond as these lie apart."""
+    low, high = min(standings), max(standings)
+    ends = [
+        end
+        for gap in lead.gaps
+        if gap.interval
+        for end in (gap.standing - gap.half_width, gap.standing + gap.half_width)
+    ]
+    span = high - low
+    return max(low - span, min([low, *ends])), min(high + span, max([high, *ends]))
 
 
 def _caption(leads: Sequence[Lead]) -> str:

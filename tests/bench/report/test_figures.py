@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from bench import config
+from bench.analysis.answer.leads import leads
 from bench.analysis.paper_comparison import comparison_frame
 from bench.errors import UsageError
 from bench.metrics.catalogue import METRICS, PAPER_METRICS
@@ -28,6 +29,7 @@ from bench.report.figures import MAKERS, Material, pictures
 from bench.report.figures import ranks as rank_figures
 from bench.report.figures import scores as score_figures
 from bench.report.figures import training as training_figures
+from bench.report.figures.answer import distances_to_the_leader, in_order
 from bench.report.figures.style import encoded, spread
 from bench.tables import paper
 from bench.tables.comparison import comparison, paper_table
@@ -88,6 +90,61 @@ def test_critical_differences_of_the_paper(table: MetricTable) -> None:
     written = " ".join(text for text, _ in texts(figure))
     assert "critical difference 5.89" in written
     assert all(row in written for row in ROWS)
+
+
+def hollow_and_filled(figure: Figure) -> list[tuple[int, int]]:
+    """Hollow and filled circles of each panel."""
+    counts = []
+    for panel in figure.axes:
+        of_face = {
+            line.get_markerfacecolor(): len(line.get_xdata()) for line in panel.lines if line.get_marker() == "o"
+        }
+        counts.append((of_face["white"], of_face["black"]))
+    return counts
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:3], ROWS[:2], [ROWS[0], ROWS[-1]]], ids=len)
+def test_the_answers_picture_shows_who_is_and_is_not_told_apart(rows: list[str]) -> None:
+    found = leads(TABLES, [], rows)
+    figure = distances_to_the_leader(found)
+    assert_readable(figure)
+    assert hollow_and_filled(figure) == [(len(lead.tied), len(lead.behind)) for lead in found]
+    for panel, lead in zip(figure.axes, found, strict=True):
+        names = in_order(found)
+        line, diamond = (next(one for one in panel.lines if one.get_marker() == mark) for mark in ("None", "D"))
+        assert set(line.get_xdata()) == {lead.standing}
+        assert (diamond.get_xdata()[0], names[diamond.get_ydata()[0]]) == (lead.standing, lead.leader)
+        bars = [segment for lines in panel.collections for segment in lines.get_segments()]
+        crossing = sum(bar[0][0] <= lead.standing <= bar[1][0] for bar in bars)
+        assert crossing == len(lead.tied)
+    colours = set(re.findall(r"#([0-9a-f]{6})", encoded(figure, "svg").decode()))
+    assert all(colour[:2] == colour[2:4] == colour[4:] for colour in colours), colours
+
+
+def test_the_answers_picture_of_one_set_has_the_leader_left_by_every_metric() -> None:
+    random = np.random.default_rng(0)
+    states = [
+        JobState(JobName("a name of a data set that is long", "npz", f"method {row}", seed), "done", record=one)
+        for row in range(40)
+        for seed in range(3)
+        for one in [of_two_metrics(row, seed, random.random(2).tolist())]
+    ]
+    found_tables = [comparison(states, metric, config.load(), Manifest(), []) for metric in PAPER_METRICS[::3]]
+    found = leads(found_tables, states, found_tables[0].variants)
+    figure = distances_to_the_leader(found)
+    assert_readable(figure)
+    for panel, lead in zip(figure.axes, found, strict=True):
+        left, right = panel.get_xlim()
+        places = [(value - left) / (right - left) for value in [lead.standing, *(gap.standing for gap in lead.gaps)]]
+        assert places == sorted(places)
+        assert 0 <= places[0] < 1
+    with pytest.raises(UsageError, match="no two methods have a value"):
+        distances_to_the_leader(leads(found_tables, states, ["method 1"]))
+
+
+def of_two_metrics(row: int, seed: int, values: list[float]) -> Record:
+    job = JobName("a name of a data set that is long", "npz", f"method {row}", seed)
+    return records.record(job, records.result({"hamming": values[0], "average_precision": values[1]}))
 
 
 def test_groups_are_the_widest_runs_closer_than_the_difference() -> None:
@@ -346,7 +403,7 @@ def test_one_data_set_has_no_critical_difference_but_ranks() -> None:
             drawn.append(picture.name)
         except UsageError as error:
             refused[picture.name] = str(error)
-    assert drawn == ["ranks", "cost-hamming", "curves-made@npz"]
+    assert drawn == ["answer", "ranks", "cost-hamming", "curves-made@npz"]
     assert "needs 3 methods and 2 data sets" in refused["critical-difference-hamming"]
     assert "no data set of the paper" in refused["difference"]
     assert "needs a grid of two hyper-parameters" in refused["grid-hamming-made@npz"]
