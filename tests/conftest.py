@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,19 @@ def program(*names: str, package: str) -> str:
     if (path := next(filter(None, map(shutil.which, names)), None)) is None:
         pytest.skip(f"needs the program {' or '.join(names)} (Debian: {package})")
     return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, driven by playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
+    with playwright.sync_playwright() as session:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+        started = session.chromium.launch(
+            executable_path=program("chromium", "chromium-browser", package="chromium"), args=options
+        )
+        yield started
+        started.close()
 
 
 def tex_files(*names: str, package: str) -> None:

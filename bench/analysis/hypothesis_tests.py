@@ -217,7 +217,7 @@ def signed_rank_posterior(
     with np.errstate(invalid="ignore"):  # two infinite gains of unlike sign: NaN, which is in neither region
         pairs = (z[:, None] + z[None, :]) / 2
     weights = random.dirichlet(alpha, samples)
-    above, below = (np.einsum("si,ij,sj->s", weights, place, weights) for place in (pairs > region, pairs < -region))
+    above, below = (((weights @ place) * weights).sum(1) for place in (pairs > region, pairs < -region))
     within = 1 - above - below
     winner = np.argmax(np.stack([above, within, below]), axis=0)
     shares = np.bincount(winner, minlength=3) / samples

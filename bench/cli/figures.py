@@ -25,16 +25,23 @@ from bench.cli.options import (
     known,
     refuse_beside_paper,
 )
+from bench.decisions.rule import FIXED, TARGETS
 from bench.errors import UsageError
-from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.metrics.catalogue import PAPER_METRICS, Metric, metric_named
 from bench.plan.states import unusable
+from bench.records.record import Decisions
 from bench.records.store import DEFAULT_RESULTS
 from bench.report.figures import MAKERS, Material, pictures
 from bench.report.figures.style import encoded
 from bench.report.page import page
+from bench.report.page.tables import RankedBy
+from bench.scored.rules import by_rule
 from bench.system.writing import check_writable, write
 from bench.tables.load import Records, Selection, load
+from bench.tables.table import MetricTable
 
+MOST_CELLS = 20_000
+"""Cells of the report's tables, above which it leaves out those by decision rules: a page of 2 MB at most."""
 FIGURES_OF_THE_PAPER = ("answer", "critical-difference", "ranks")
 RESAMPLED_AT_ONCE = 2_000_000
 """Decisions (test instances times labels, over all records) that the report resamples unasked: some seconds."""
@@ -168,9 +175,32 @@ def report(
     within = resampled(material.states, material.variants, control, metrics) if resample else []
     material = replace(material, within=within)
     shown = records.note if committed else results
-    write(Path(output), page(material, records.selection.config, shown, control, within).encode())
+    by_rules = _by_rules(records, material.tables)
+    write(Path(output), page(material, records.selection.config, shown, control, by_rules).encode())
     print(output)
     return 0
+
+
+def _by_rules(records: Records, tables: Sequence[MetricTable]) -> list[RankedBy]:
+    """Tables of the metrics that decision rules can maximise, by each rule that records hold decisions of.
+
+    Where they would be too many for a page, none, and the ``tables`` say so.
+    """
+    held = [state.record.decisions for state in records.states if state.record is not None]
+    rules = dict.fromkeys(rule for one in held if isinstance(one, Decisions) for rule in one.rules)
+    found: list[RankedBy] = []
+    if len(rules) * len(TARGETS) * len(tables[0].cells) > MOST_CELLS:
+        for table in tables:
+            table.notes.append("By decision rules: `python -m bench table --decision RULE`; too much for one page.")
+        return found
+    for rule in rules:
+        states = by_rule(records.states, rule)
+        own = rule == FIXED
+        selection = records.selection if own else replace(records.selection, decision=rule)
+        made = replace(records, selection=selection, states=states)
+        metrics = [metric for target in TARGETS if not ((metric := metric_named(target)) in PAPER_METRICS and own)]
+        found += [RankedBy(table, states, "" if own else rule) for table in made.tables(metrics)]
+    return found
 
 
 def _material(records: Records, metrics: Sequence[Metric], stand_ins: Sequence[str]) -> Material:

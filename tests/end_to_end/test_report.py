@@ -19,7 +19,6 @@ import pytest
 from bench.records.record import Failure, Record, encode
 from bench.records.store import Store
 from bench.tables.render import FORMATS
-from tests.conftest import program
 from tests.end_to_end.test_program import ROOT, bench
 
 SCRIPT = "<script>window.broken = true</script> out of memory"
@@ -168,18 +167,6 @@ def test_wrong_use_is_one_sentence(ran: Path, arguments: tuple[str, ...]) -> Non
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-    with playwright.sync_playwright() as session:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-        started = session.chromium.launch(
-            executable_path=program("chromium", "chromium-browser", package="chromium"), args=options
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
 def html(ran: Path) -> Path:
     done = without_torch(ran, "report", "--output", "page.html", "--map", "yeast=VOC07", "--control", "FL")
     assert done.returncode == 0, done.stderr
@@ -227,28 +214,29 @@ def test_headings_sort_best_first_and_round_again(opened: Any) -> None:
     assert numbers == sorted(numbers, reverse=True)
 
 
-def test_a_cell_shows_its_seeds_and_records_by_pointer_and_by_keyboard(opened: Any, ran: Path) -> None:
-    hint = opened.locator("#hint")
-    assert hint.is_hidden()
-    cell = opened.locator("table.sortable").first.locator("tbody tr", has_text="FLEM-D").locator("td[data-hint]").first
-    cell.hover()
-    assert hint.is_visible()
-    text = hint.inner_text()
-    assert "seed 0: 0." in text
-    assert "seed 1: 0." in text
-    assert "yeast@mulan/FLEM-D/seed-1.json" in text
-    opened.mouse.move(0, 0)
-    assert hint.is_hidden()
-    first = opened.locator("table.sortable").first.locator("tbody td").first
-    first.focus()
-    opened.keyboard.press("ArrowRight")  # from VOC07, which has no record, to yeast
-    opened.keyboard.press("ArrowDown")
-    assert hint.is_visible()
-    assert opened.evaluate("document.activeElement.getAttribute('aria-describedby')") == "hint"
-    assert opened.evaluate("document.activeElement.closest('tr').cells[0].innerText") == column(opened, 0)[1]
+def test_a_cell_opens_its_seeds_and_records_by_pointer_and_by_keyboard(opened: Any) -> None:
+    panel = opened.locator("#panel")
+    assert panel.is_hidden()
+    table = opened.locator("table.sortable").first
+    cell = table.locator("tbody tr", has_text="FLEM-D").locator("td").nth(1)
+    cell.click()
+    text = panel.inner_text()
+    assert "FLEM-D on yeast@mulan" in text
+    assert "seed 0" in text
+    assert "results/runs/yeast@mulan/FLEM-D/seed-1.json" in text
+    assert "bench run --datasets yeast@mulan --methods FLEM-D --seeds 0 1 --epochs 2 --fresh" in text
+    assert panel.locator("svg polyline").count() == 2
     opened.keyboard.press("Escape")
-    assert hint.is_hidden()
-    assert opened.locator("table.sortable").first.locator("[tabindex='0']").count() == 1  # one tab stop a table
+    assert panel.is_hidden()
+    assert opened.evaluate("document.activeElement.innerText") == cell.inner_text()
+    table.locator("tbody tr", has_text="BS").locator("td").nth(1).click()
+    assert SCRIPT in panel.inner_text()
+    panel.locator("button").click()
+    opened.keyboard.press("ArrowLeft")  # to VOC07, which has no record
+    opened.keyboard.press("Enter")
+    assert "Its data are not here" in panel.inner_text()
+    opened.keyboard.press("Escape")
+    assert table.locator("[tabindex='0']").count() == 1  # one tab stop a table
 
 
 def test_what_went_wrong_is_told_and_never_run(opened: Any) -> None:
@@ -266,11 +254,11 @@ def test_the_page_holds_every_part(opened: Any) -> None:
     assert opened.locator("#paper table").count() == 2  # yeast beside VOC07, and the claims
     assert "Nothing can be tested" in opened.locator("#statistics").inner_text()
     assert "peak MiB" in opened.locator("#cost").inner_text()
-    pictures = opened.locator("img").all()
+    pictures = opened.locator("figure svg").all()
     assert len(pictures) >= 5
-    assert all(picture.get_attribute("alt") for picture in pictures)
+    assert all(picture.get_attribute("aria-label") for picture in pictures)
     opened.locator("#sets summary").first.click()
-    assert opened.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert opened.locator("#sets figure svg").first.bounding_box()["height"] > 100
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (320, "light")])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from html import escape
 from textwrap import wrap
 from typing import Any
 
@@ -33,6 +35,13 @@ SETTINGS: Any = {
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h")
 GREY = "0.55"
 PALE = "0.85"
+ON_DARK, ON_PALE = "#fefefe", "#010101"
+"""Text on a shade, which a page leaves as it is."""
+PAGE_COLOURS = {
+    "#000000": "currentColor",
+    "#ffffff": "var(--ground)",
+    "#d9d9d9": "var(--line)",  # PALE
+}
 TEXT_WIDTH = 7.2
 """Inches: two columns of a conference paper."""
 LINE_HEIGHT = 0.14
@@ -53,6 +62,32 @@ def encoded(figure: Figure, form: str) -> bytes:
     with styled():
         figure.savefig(stream, format=form, metadata=metadata, dpi=200)
     return stream.getvalue()
+
+
+def inline(figure: Figure, text: str) -> str:
+    """Figure as an SVG element of a page: texts are texts, black and white are the page's own ink and ground.
+
+    Parameters
+    ----------
+    text: description, for those who do not see it.
+    """
+    with styled(), matplotlib.rc_context({"svg.fonttype": "none"}):
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    svg = stream.getvalue().replace("\n", " ")
+    width, height = (round(72 * inches) for inches in figure.get_size_inches())
+    head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(text, quote=True)}">'
+    body = svg[svg.index("</style>") + len("</style>") :].lstrip().removeprefix("</defs>")
+    return head + re.sub(r">\s+<", "><", re.sub(r"<[^>]+>", lambda tag: _of_the_page(tag[0]), body))
+
+
+def _of_the_page(tag: str) -> str:
+    """A tag of matplotlib's in the page's colours and font, and in fewer words. Greys are read on white and black."""
+    for ours, the_page in PAGE_COLOURS.items():
+        tag = tag.replace(ours, the_page)
+    tag = re.sub(r'^<g id="[^"]*"', "<g", tag)
+    tag = re.sub(r' transform="rotate\(-0 [^"]*"| ?font-family: [^;"]*;?', "", tag)
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -158,7 +193,7 @@ def grey_cells(
     panel.imshow(np.ma.masked_invalid(shade), cmap="gray", vmin=0, vmax=1, aspect="auto")
     for i, j in np.ndindex(shade.shape):
         panel.text(
-            j, i, texts[i][j], ha="center", va="center", fontsize=7, color="white" if shade[i, j] < 0.5 else "black"
+            j, i, texts[i][j], ha="center", va="center", fontsize=7, color=ON_DARK if shade[i, j] < 0.5 else ON_PALE
         )
     panel.set_yticks(range(len(lines)), lines)
     panel.set_xticks(range(len(columns)), columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from bench import __version__
+from bench.analysis.answer import answer
+from bench.analysis.answer.leads import Lead
 from bench.analysis.over_datasets import significance
 from bench.analysis.paper_claims import claims, claims_grid, claims_note
 from bench.analysis.paper_comparison import LEVEL, meaning_of_widths, not_compared
@@ -22,31 +23,29 @@ from bench.config import Config
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.report.figures import Material, Picture, pictures
-from bench.report.figures.style import encoded
-from bench.report.page.tables import compared_sets, shown_tables
+from bench.report.figures.style import inline
+from bench.report.page.details import details, family_of
+from bench.report.page.tables import RankedBy, compared_sets, shown_tables
 from bench.tables.comparison import paper_table
 from bench.tables.render import common_notes
 from bench.tables.table import GAP, MetricTable
-from bench.text import Block, Grid, duration, shown
+from bench.text import Block, Grid, duration, named, shown
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
 
-SUMMARY_FIGURES = ("critical-difference", "cost", "ranks", "transforms")
-SETS_DRAWN = 8
-SET_FIGURES = ("curves", "grid", "reliability", "distributions")
+SUMMARY_FIGURES = ("cost", "transforms")
+SET_FIGURES = ("grid", "reliability", "distributions")
+SETS_DRAWN, PANELS_DRAWN = 8, 100
+"""Data sets of which figures are drawn, and methods on them in all, at most."""
 
 
 @dataclass(frozen=True)
 class ShownPicture:
-    """A figure of the page, or why it is not drawn."""
+    """A figure of the page."""
 
     title: str
-    text: str
-    image: str = ""
-    """A data: URI."""
-    reason: str = ""
-    """Reason for a missing image."""
+    svg: Markup
 
 
 @dataclass(frozen=True)
@@ -58,47 +57,96 @@ class Section:
     pictures: list[ShownPicture] = field(default_factory=list)
 
 
-def page(material: Material, config: Config, folder: str, control: str, within: list[Resampled]) -> str:
-    """Report as HTML text.
+def page(
+    material: Material,
+    config: Config,
+    folder: str,
+    control: str,
+    by_rules: Sequence[RankedBy] = (),
+) -> str:
+    """Report as HTML text. Parts that the records say nothing of are left out.
 
     Parameters
     ----------
     folder: where the records are, as the reader should see it.
     control: the variant that the statistics compare the others with.
-    within: ``bench.analysis.within_datasets.resampled`` of the variants; empty to say nothing of single data sets.
+    by_rules: tables of the same records by other decision rules, or of further metrics.
     """
     done = [state for state in material.states if state.state == "done"]
     ours = list(material.tables)
     papers = [paper_table(metric, config) for metric in PAPER_METRICS]
     common = common_notes(ours)
     claimed = claims(papers, ours)
+    ranked = [*(RankedBy(table, material.states) for table in ours), *by_rules]
+    families = dict.fromkeys(family_of(material.states, ours[0].variants, config).values())
+    found = answer(
+        ours, material.states, material.variants, control, config, material.within, _stand_ins(material),
+        material.manifest,
+    )  # fmt: skip
+    parts = {
+        "statistics": _statistics(ours, material, control, material.within),
+        "figures": _drawn(material, SUMMARY_FIGURES),
+        "compared": compared_sets(material.comparison, config),
+        "claims": claims_grid(claimed) if any(claim.here.cases for claim in claimed) else None,
+        "gaps": _gaps(material),
+        "cost": _cost(material, done),
+        "sets": _sets(material),
+    }
     return _template().render(
-        version=__version__,
-        folder=folder,
-        facts=_facts(material, done),
-        tables=shown_tables(ours, material.states, common),
+        answer=found,
+        leads=[_leader_first(lead) for lead in found.leads],
+        picture_of_it=_drawn(material, ("answer",)),
+        contents=[(id, title) for id, title, there in _contents(parts) if there],
+        facts=[("source", folder), ("made by", f"bench {__version__}"), *_facts(material, done)],
+        tables=shown_tables(ranked, common),
+        details=Markup(details(ranked, material.manifest, config)),
+        families=[(family, family) for family in families],
+        metrics=[(title, title) for title in dict.fromkeys(one.table.metric.title for one in ranked)],
+        sets_here=list(enumerate(ours[0].columns)),
+        rules=[(rule, rule) for rule in dict.fromkeys(one.rule for one in ranked) if rule],
         common=common,
-        figures=_drawn(material, SUMMARY_FIGURES),
-        compared=compared_sets(material.comparison, config),
         level=LEVEL,
         widths=meaning_of_widths(material.comparison),
         difference=_drawn(material, ("difference",)) if not material.comparison.empty else [],
         reasons=not_compared(ours, material.comparison, material.manifest),
-        claims=claims_grid(claimed),
         claims_note=claims_note(claimed),
         claims_on=", ".join(one.name for one in ours[0].independent_sets),
         control=control,
-        statistics=_statistics(ours, material, control, within),
         explanation=explanation(control)
-        if within
+        if material.within
         else "Test instances were not resampled for this page; "
         "`python -m bench stats` does, or `report --resampling always`.",
-        gaps=_gaps(material),
-        cost=_cost(material, done),
-        sets=_sets(material),
         is_grid=lambda block: isinstance(block, Grid),
         code=_code,
+        **parts,
     )
+
+
+def _leader_first(lead: Lead) -> tuple[str, str, str]:
+    """A metric's heading, the methods that its sentence begins with, and the rest of the sentence."""
+    said, first = lead.sentence.removeprefix(f"{lead.metric.title}: "), named(lead.first)
+    first = first if said.startswith(first) else ""
+    return lead.metric.heading, first, said.removeprefix(first)
+
+
+def _stand_ins(material: Material) -> dict[str, str]:
+    """{data set: the one of the paper that it is compared with}."""
+    frame = material.comparison
+    return dict(zip(frame["dataset"], frame["paper_dataset"], strict=True)) if len(frame) else {}
+
+
+def _contents(parts: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """(id, title, whether it is there) of the page's sections, in order."""
+    return [
+        ("tables", "Tables", True),
+        ("statistics", "Statistics", bool(parts["statistics"])),
+        ("figures", "Figures", bool(parts["figures"])),
+        ("paper", "The paper", bool(parts["compared"] or parts["claims"])),
+        ("gaps", "Gaps", bool(parts["gaps"])),
+        ("what", "What ran", True),
+        ("cost", "Cost", bool(parts["cost"])),
+        ("sets", "Data sets", bool(parts["sets"])),
+    ]
 
 
 def _code(text: str) -> Markup:
@@ -146,27 +194,29 @@ def _facts(material: Material, done: list[JobState]) -> list[tuple[str, str]]:
 
 
 def _drawn(material: Material, figures: Sequence[str]) -> list[ShownPicture]:
-    return [_shown(picture) for picture in pictures(material, figures)]
+    """The figures, as far as there is something to draw."""
+    return [drawn for picture in pictures(material, figures) if (drawn := _shown(picture)) is not None]
 
 
-def _shown(picture: Picture) -> ShownPicture:
+def _shown(picture: Picture) -> ShownPicture | None:
     try:
-        image = base64.b64encode(encoded(picture.draw(), "svg")).decode()
-    except UsageError as error:
-        return ShownPicture(picture.title, picture.text, reason=str(error))
-    return ShownPicture(picture.title, picture.text, f"data:image/svg+xml;base64,{image}")
+        return ShownPicture(picture.title, Markup(inline(picture.draw(), picture.text)))
+    except UsageError:
+        return None
 
 
 def _statistics(
-    tables: Sequence[MetricTable], material: Material, control: str, within: list[Resampled]
+    tables: Sequence[MetricTable], material: Material, control: str, within: Sequence[Resampled]
 ) -> list[Section]:
     sections = []
+    diagrams = {picture.name: picture for picture in pictures(material, ("critical-difference",))}
     for table in tables:
         blocks = significance(table, list(material.variants), control)
         if within and table.metric.key in RESAMPLED:
             blocks = [*blocks, *in_words(within, table.metric, detail=False)]
         blocks += folds_in_words(table, material.states, material.variants, control)
-        sections.append(Section(table.title, blocks))
+        diagram = _shown(diagrams[f"critical-difference-{table.metric.option}"])
+        sections.append(Section(table.title, blocks, [diagram] if diagram else []))
     return sections
 
 
@@ -202,8 +252,10 @@ def _gaps(material: Material) -> list[str]:
     return gaps
 
 
-def _cost(material: Material, done: list[JobState]) -> Grid:
-    """Mean seconds of a job per method and data set, and the largest memory in MiB."""
+def _cost(material: Material, done: list[JobState]) -> Grid | None:
+    """Mean seconds of a job per method and data set, and the largest memory in MiB; None where no run took any."""
+    if not material.seconds:
+        return None
     table = material.tables[0]
     columns = [column for column in table.columns if column in table.sources]
     peak: dict[str, float] = {}
@@ -221,11 +273,13 @@ def _cost(material: Material, done: list[JobState]) -> Grid:
 
 def _sets(material: Material) -> list[Section]:
     sections: dict[str, Section] = {}
+    most = min(SETS_DRAWN, max(1, PANELS_DRAWN // len(material.variants)))
     for picture in pictures(material, SET_FIGURES):
         section = sections.setdefault(picture.dataset, Section(picture.dataset))
-        if len(sections) <= SETS_DRAWN:
-            section.pictures.append(_shown(picture))
+        if len(sections) <= most:
+            drawn = _shown(picture)
+            section.pictures.extend([drawn] if drawn else [])
         elif not section.blocks:
             command = f"python -m bench plot --datasets {shlex.quote(picture.dataset)}"
-            section.blocks.append(f"The page draws {SETS_DRAWN} data sets; `{command}` draws this one.")
-    return list(sections.values())
+            section.blocks.append(f"The page draws {most} data sets; `{command}` draws this one.")
+    return [section for section in sections.values() if section.blocks or section.pictures]

@@ -1,4 +1,4 @@
-"""Tables of the page: comparison tables whose cells name their records, and our values beside the paper's."""
+"""Tables of the page: comparison tables with ranks as shades, and our values beside the paper's."""
 
 from __future__ import annotations
 
@@ -10,12 +10,26 @@ import pandas as pd
 
 from bench.analysis.paper_comparison import by_variant, caveat, correlations, difference
 from bench.config import Config
-from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.metrics.catalogue import PAPER_METRICS
 from bench.tables.ranking import printed
-from bench.tables.table import AVERAGE, GAP, MetricTable
+from bench.tables.table import GAP, MetricTable
 
 if TYPE_CHECKING:
     from bench.plan.states import JobState
+
+
+SHADES = 9
+"""The shade of the best of a column; the last one's is 0."""
+
+
+@dataclass(frozen=True)
+class RankedBy:
+    """A table with the states of the jobs that it is of, and the decision rule that they are measured by."""
+
+    table: MetricTable
+    states: Sequence[JobState]
+    rule: str = ""
+    """Empty: each method's own threshold."""
 
 
 @dataclass(frozen=True)
@@ -23,23 +37,40 @@ class ShownCell:
     """A cell of a comparison table."""
 
     text: str
+    """A value without its deviation and rank, or what is in place of one."""
+    deviation: str = ""
+    rank: str = ""
     best: bool = False
     second: bool = False
-    order: float | None = None
-    """The number that sorting compares; None comes last."""
-    hint: str = ""
-    """Shown on hover and focus: the seeds' values, and where the records are."""
+    shade: int | None = None
+    """From 0 to ``SHADES``; None of what is not ranked."""
+    average: bool = False
+    """True of an average rank."""
+
+
+@dataclass(frozen=True)
+class ShownLine:
+    """A line of a comparison table."""
+
+    number: int
+    """Of the variant, in the details."""
+    variant: str
+    cells: list[ShownCell]
 
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A comparison table; lines are (variant, its cells)."""
+    """A comparison table."""
 
     title: str
+    metric: str
+    rule: str
     columns: list[str]
+    averaged: bool
+    """True where the last cell of a line is its average rank."""
     lower_is_better: bool
-    ranked: list[tuple[str, list[ShownCell]]]
-    extra: list[tuple[str, list[ShownCell]]]
+    ranked: list[ShownLine]
+    extra: list[ShownLine]
     notes: list[str]
 
 
@@ -56,47 +87,74 @@ class Compared:
     correlations: list[str]
 
 
-def shown_tables(tables: Sequence[MetricTable], states: Sequence[JobState], common: Sequence[str]) -> list[ShownTable]:
+def shown_tables(tables: Sequence[RankedBy], common: Sequence[str]) -> list[ShownTable]:
     """Tables for the page, without the ``common`` notes, which stand once below them."""
-    by_cell: dict[tuple[str, str], list[JobState]] = {}
-    for state in sorted(states, key=lambda state: state.job.seed):
-        by_cell.setdefault((state.job.variant, state.job.full_dataset), []).append(state)
+    number = {variant: place for place, variant in enumerate(tables[0].table.variants)}
+
+    def lines(table: MetricTable, variants: Sequence[str]) -> list[ShownLine]:
+        shades = {column: _shades(table, column) for column in table.columns}
+        averages = _average_shades(table)
+        return [ShownLine(number[name], name, _cells(table, name, shades, averages)) for name in variants]
+
     return [
         ShownTable(
             table.title,
-            [*table.columns, *([AVERAGE] if table.ranked else [])],
+            table.metric.title,
+            one.rule,
+            table.columns,
+            bool(table.averages),
             table.metric.lower_is_better,
-            [(variant, _line(table, variant, by_cell)) for variant in table.ranked],
-            [(variant, _line(table, variant, by_cell)) for variant in table.extra],
+            lines(table, table.ranked),
+            lines(table, table.extra),
             [note for note in table.notes if note not in common],
         )
-        for table in tables
+        for one in tables
+        for table in [one.table]
     ]
 
 
-def _line(table: MetricTable, variant: str, by_cell: Mapping[tuple[str, str], Sequence[JobState]]) -> list[ShownCell]:
-    """A variant's cells; ``by_cell``: {(variant, NAME@extractor): its jobs by seed}."""
-    cells = []
-    for column in table.columns:
-        cell = table.cell(variant, column)
-        states = by_cell.get((variant, table.sources.get(column, column)), [])
-        place = table.is_best(variant, column), table.is_second(variant, column)
-        mean = cell.mean if cell is not None else None
-        cells.append(ShownCell(table.text(variant, column), *place, mean, _hint(states, table.metric)))
-    average = table.averages.get(variant)
-    if table.ranked:
-        cells.append(ShownCell(average or "", order=float(average) if average else None))
+def _cells(
+    table: MetricTable, variant: str, shades: Mapping[str, Mapping[str, int]], averages: Mapping[str, int]
+) -> list[ShownCell]:
+    cells = [
+        ShownCell(
+            *_parts(table.text(variant, column)),
+            table.is_best(variant, column),
+            table.is_second(variant, column),
+            shades[column].get(variant),
+        )
+        for column in table.columns
+    ]
+    if table.averages:
+        cells.append(ShownCell(table.averages.get(variant, ""), shade=averages.get(variant), average=True))
     return cells
 
 
-def _hint(states: Sequence[JobState], metric: Metric) -> str:
-    """Each seed's value and record, a line each."""
-    lines = []
-    for state in states:
-        value = state.value(metric.key)
-        fault = f"{state.state}: {state.note}" if state.note else state.state
-        lines.append(f"seed {state.job.seed}: {fault if value is None else f'{value:.6f}'}\n{state.path}")
-    return "\n".join(lines)
+def _parts(text: str) -> tuple[str, str, str]:
+    """Value, deviation and rank of a cell's text."""
+    value, plus_minus, deviation = text.partition("±")
+    if not plus_minus:
+        value, bracket, rank = text.partition("(")
+        return value, "", bracket + rank
+    deviation, bracket, rank = deviation.partition("(")
+    return value, plus_minus + deviation, bracket + rank
+
+
+def _shades(table: MetricTable, column: str) -> dict[str, int]:
+    """{variant: shade} of the ranked variants of a column."""
+    cells = {variant: table.cell(variant, column) for variant in table.ranked}
+    return _scaled({variant: cell.rank for variant, cell in cells.items() if cell is not None and cell.rank}, 1)
+
+
+def _average_shades(table: MetricTable) -> dict[str, int]:
+    averages = {variant: float(average) for variant, average in table.averages.items()}
+    return _scaled(averages, min(averages.values(), default=0))
+
+
+def _scaled(places: Mapping[str, float], best: float) -> dict[str, int]:
+    """Places as shades, the last one's 0; nothing where all places are one."""
+    last = max(places.values(), default=best)
+    return {name: round(SHADES * (last - place) / (last - best)) for name, place in places.items() if last > best}
 
 
 def compared_sets(frame: pd.DataFrame, config: Config) -> list[Compared]:
