@@ -35,6 +35,8 @@ from bench.report.figures import MAKERS, Material, pictures
 from bench.report.figures.style import encoded
 from bench.report.page import page
 from bench.report.page.tables import RankedBy
+from bench.report.site import site as site_of
+from bench.report.site.folder import check_folder, write_site
 from bench.scored.rules import by_rule
 from bench.system.writing import check_writable, write
 from bench.tables.load import Records, Selection, load
@@ -118,7 +120,8 @@ def plot(
 
 def report(
     *,
-    output: str = "results/report.html",
+    output: str | None = None,
+    site: str | None = None,
     methods: Names = None,
     datasets: Names = None,
     seeds: Seeds = None,
@@ -134,7 +137,11 @@ def report(
     Parameters
     ----------
     output
-        The file.
+        The file. Default: results/report.html, or with --site none.
+    site
+        A folder for a static site in place of the page (or beside it, with --output): an index, a page for each data
+        set and method, and JSON, where every cell has its key, and says so when it is stale. It must be empty, or hold
+        a site of before, whose pages that are no more are removed.
     methods
         Rows to show and compare. Default: all; the ranked ones are compared.
     datasets
@@ -154,7 +161,12 @@ def report(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
-    check_writable(Path(output))
+    if site is not None:
+        check_folder(Path(site))
+    elif output is None:
+        output = "results/report.html"
+    if output is not None:
+        check_writable(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
     material = _material(records, PAPER_METRICS, stand_ins or [])
     committed = "reference" in origin
@@ -175,6 +187,11 @@ def report(
     within = resampled(material.states, material.variants, control, metrics) if resample else []
     material = replace(material, within=within)
     shown = records.note if committed else results
+    if site is not None:
+        write_site(Path(site), site_of(records, material, control))
+        print(Path(site) / "index.html")
+    if output is None:
+        return 0
     by_rules = _by_rules(records, material.tables)
     write(Path(output), page(material, records.selection.config, shown, control, by_rules).encode())
     print(output)

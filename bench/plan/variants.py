@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterable
 
 from bench import methods
@@ -10,6 +11,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.job.recipe import Recipe, recipe
 from bench.metrics.catalogue import check_criteria
 from bench.protocol import setting_in_words, value_in_short
+from bench.system import reading
 from bench.text import name_fault
 
 
@@ -114,6 +116,24 @@ def variant_folder(variant: Variant) -> str:
     if fault := name_fault(variant.name):
         raise UsageError(f"the variant name {variant.name!r} cannot be a folder's name: {fault}.")
     return variant.name
+
+
+def listed(config: Config, name: str) -> tuple[Variant, methods.MethodInfo] | None:
+    """A variant and its method's listing, read without importing; None where there is none of that name."""
+    found = config.variants.get(name) or Variant(name=name, base=name)
+    try:
+        return found, methods.info(found.base)
+    except UsageError:
+        return None
+
+
+def summary(info: methods.MethodInfo) -> str:
+    """The first paragraph of the docstring of a method's class, its formula say, as one line; nothing is imported."""
+    for node in ast.parse(reading.text(info.file)).body if info.file else ():
+        calls = [one for one in getattr(node, "decorator_list", ()) if isinstance(one, ast.Call) and one.args]
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(one.args[0]) == repr(info.name) for one in calls):
+            return " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
+    return ""
 
 
 def departures(variant: Variant) -> list[str]:

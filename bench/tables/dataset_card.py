@@ -53,7 +53,7 @@ def card_lines(source: Source, config: Config) -> Iterator[str]:
     dataset = source.load()
     labels = len(dataset.label_names)
     yield f"{dataset.full_name}: {dataset.provenance}"
-    yield from _origin_lines(source, config)
+    yield from (f"{name:<12} {text}" for name, text in origin_facts(source, config))
     settings = msgspec.to_builtins(config.protocols[source.protocol])
     yield f"protocol     {source.protocol}: {describe_protocol(settings)}"
     for component, value in components_of(source.parts):
@@ -83,24 +83,24 @@ def card_lines(source: Source, config: Config) -> Iterator[str]:
     yield f"fingerprint  {fingerprint}"
 
 
-def _origin_lines(source: Source, config: Config) -> Iterator[str]:
+def origin_facts(source: Source, config: Config) -> Iterator[tuple[str, str]]:
+    """(licence, features, note or its own test, text) as the set's card and its parser have them; no array is read."""
     card = card_of(source)
     base = source.parts.base
     known = known_set_parser(base)
     if card.get("licence") or known:
-        yield f"licence      {card.get('licence') or (known.licence if known else '')}"
+        yield "licence", card.get("licence") or (known.licence if known else "")
     features = card.get("features") or {}
     if "network" in features:
-        yield f"features     {features['network']}"
+        yield "features", features["network"]
     for split, own in (features.get("own_metrics") or {}).items():
         if split == "test":
-            shown = ", ".join(f"{key} {value:.4f}" for key, value in own.items() if value is not None)
-            yield f"its own test {shown}"
+            yield "its own test", ", ".join(f"{key} {value:.4f}" for key, value in own.items() if value is not None)
     for note in card.get("notes", []):
-        yield f"note         {note}"
+        yield "note", note
     expected = config.datasets[base].extractor if base in config.datasets else None
     if expected not in (None, source.extractor):
-        yield f"note         features {source.extractor} are not the paper's {expected}"
+        yield "note", f"features {source.extractor} are not the paper's {expected}"
 
 
 def _pairs(y: np.ndarray, names: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from bench import __version__
@@ -79,10 +79,6 @@ def page(
     claimed = claims(papers, ours)
     ranked = [*(RankedBy(table, material.states) for table in ours), *by_rules]
     families = dict.fromkeys(family_of(material.states, ours[0].variants, config).values())
-    found = answer(
-        ours, material.states, material.variants, control, config, material.within, _stand_ins(material),
-        material.manifest,
-    )  # fmt: skip
     parts = {
         "statistics": _statistics(ours, material, control, material.within),
         "figures": _drawn(material, SUMMARY_FIGURES),
@@ -92,37 +88,48 @@ def page(
         "cost": _cost(material, done),
         "sets": _sets(material),
     }
-    return _template().render(
-        answer=found,
-        leads=[_leader_first(lead) for lead in found.leads],
-        picture_of_it=_drawn(material, ("answer",)),
-        contents=[(id, title) for id, title, there in _contents(parts) if there],
-        facts=[("source", folder), ("made by", f"bench {__version__}"), *_facts(material, done)],
-        tables=shown_tables(ranked, common),
-        details=Markup(details(ranked, material.manifest, config)),
-        families=[(family, family) for family in families],
-        metrics=[(title, title) for title in dict.fromkeys(one.table.metric.title for one in ranked)],
-        sets_here=list(enumerate(ours[0].columns)),
-        rules=[(rule, rule) for rule in dict.fromkeys(one.rule for one in ranked) if rule],
-        common=common,
-        level=LEVEL,
-        widths=meaning_of_widths(material.comparison),
-        difference=_drawn(material, ("difference",)) if not material.comparison.empty else [],
-        reasons=not_compared(ours, material.comparison, material.manifest),
-        claims_note=claims_note(claimed),
-        claims_on=", ".join(one.name for one in ours[0].independent_sets),
-        control=control,
-        explanation=explanation(control)
-        if material.within
-        else "Test instances were not resampled for this page; "
-        "`python -m bench stats` does, or `report --resampling always`.",
-        is_grid=lambda block: isinstance(block, Grid),
-        code=_code,
-        **parts,
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            **answered(material, config, control),
+            contents=[(id, title) for id, title, there in _contents(parts) if there],
+            facts=[("source", folder), ("made by", f"bench {__version__}"), *_facts(material, done)],
+            tables=shown_tables(ranked, common),
+            details=Markup(details(ranked, material.manifest, config)),
+            families=[(family, family) for family in families],
+            metrics=[(title, title) for title in dict.fromkeys(one.table.metric.title for one in ranked)],
+            sets_here=list(enumerate(ours[0].columns)),
+            rules=[(rule, rule) for rule in dict.fromkeys(one.rule for one in ranked) if rule],
+            common=common,
+            level=LEVEL,
+            widths=meaning_of_widths(material.comparison),
+            difference=_drawn(material, ("difference",)) if not material.comparison.empty else [],
+            reasons=not_compared(ours, material.comparison, material.manifest),
+            claims_note=claims_note(claimed),
+            claims_on=", ".join(one.name for one in ours[0].independent_sets),
+            control=control,
+            explanation=explanation(control)
+            if material.within
+            else "Test instances were not resampled for this page; "
+            "`python -m bench stats` does, or `report --resampling always`.",
+            is_grid=lambda block: isinstance(block, Grid),
+            **parts,
+        )
     )
 
 
-def _leader_first(lead: Lead) -> tuple[str, str, str]:
+def answered(material: Material, config: Config, control: str) -> dict[str, Any]:
+    """What ``answer.html`` shows: the answer, each metric's leader and the picture."""
+    found = answer(
+        material.tables, material.states, material.variants, control, config, material.within, _stand_ins(material),
+        material.manifest,
+    )  # fmt: skip
+    leads = [leader_first(lead) for lead in found.leads]
+    return {"answer": found, "leads": leads, "picture_of_it": _drawn(material, ("answer",))}
+
+
+def leader_first(lead: Lead) -> tuple[str, str, str]:
     """A metric's heading, the methods that its sentence begins with, and the rest of the sentence."""
     said, first = lead.sentence.removeprefix(f"{lead.metric.title}: "), named(lead.first)
     first = first if said.startswith(first) else ""
@@ -155,16 +162,18 @@ def _code(text: str) -> Markup:
     return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("bench.report.page", "."),
+def environment(*packages: str) -> Environment:
+    """Templates of the page, and before them those of further packages."""
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(package, ".") for package in (*packages, "bench.report.page")]),
         autoescape=select_autoescape(default=True),
         finalize=lambda value: shown(value, keep="\n") if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html")
+    made.globals["code"] = _code
+    return made
 
 
 def _facts(material: Material, done: list[JobState]) -> list[tuple[str, str]]:
