@@ -36,13 +36,18 @@ def estimator(
     seed: int = 0,
     device: str = "cpu",
     dataset: str = "",
-    classifier: str = "linear",
+    classifier: str | None = None,
     classifier_options: dict[str, Any] | None = None,
+    validation: float | None = None,
 ) -> MultiLabelClassifier:
-    """A method as a scikit-learn classifier; the parameters are those of ``bench.classifier.MultiLabelClassifier``."""
+    """A method, or a row of bench.toml, as a scikit-learn classifier; the parameters are those of
+    ``bench.classifier.MultiLabelClassifier``: with a share ``validation`` of the rows held out it is trained and
+    selected as in the tables."""
     from bench.classifier import MultiLabelClassifier
 
-    return MultiLabelClassifier(method, options, protocol, seed, device, dataset, classifier, classifier_options)
+    return MultiLabelClassifier(
+        method, options, protocol, seed, device, dataset, classifier, classifier_options, validation
+    )
 
 
 def load(path: str | Path) -> MultiLabelClassifier:

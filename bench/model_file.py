@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from torch import Tensor
 
 from bench import methods
 from bench.backbones import built, options_of
-from bench.config import LINEAR, Backbone
+from bench.config import Backbone
 from bench.errors import UsageError, did_you_mean
 from bench.protocol import TRAINING_SETTINGS, Protocol
 from bench.system import reading
@@ -21,8 +21,9 @@ PREFIX = "classifier."
 """Of the names of the classifier's parameters."""
 KEY = "flem-bench"
 """Of the description among the file's metadata."""
-LAYOUT = 2
-"""Raised where a file can no longer be read as one of the layout before; 2 is that of models with a backbone."""
+LAYOUT = 3
+"""Raised where a file can no longer be read as one of the layout before; 2 is that of models with a backbone, 3 of rows
+of bench.toml and of models that held out a share of the rows."""
 ADVICE = "give a file that `bench fit` or `save` wrote, or fit it anew"
 WEIGHT, BIAS, RANGE, TRAINING_X, TRAINING_Y = (
     "classifier.weight",
@@ -43,8 +44,9 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     seed: int
     device: str
     dataset: str
-    classifier: str = LINEAR.name
+    classifier: str | None = None
     classifier_options: dict[str, Any] | None = None
+    validation: float | None = None
 
 
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,6 +68,22 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of a network that is not linear, all its options."""
     n_features: int | msgspec.UnsetType = msgspec.UNSET
     """Of such a network."""
+    base: str | msgspec.UnsetType = msgspec.UNSET
+    """The registered method, where the classifier was made with the name of a row of bench.toml."""
+    fidelity: Literal["official", "paper"] | msgspec.UnsetType = msgspec.UNSET
+    """Of such a row, where it has one of its own."""
+
+    @property
+    def method(self) -> str:
+        """The registered method."""
+        return self.parameters.method if self.base is msgspec.UNSET else self.base
+
+    @property
+    def needed_layout(self) -> int:
+        """The first layout that has everything the description holds."""
+        if self.parameters.validation is not None or self.base is not msgspec.UNSET:
+            return 3
+        return 1 if self.backbone is msgspec.UNSET else 2
 
 
 class _Layout(msgspec.Struct):
@@ -77,6 +95,7 @@ def save(path: Path, about: Description, tensors: Mapping[str, Tensor]) -> None:
     """Write one safetensors file: arrays and a description, nothing that is executed."""
     from safetensors.torch import save as encoded
 
+    about = msgspec.structs.replace(about, layout=about.needed_layout)
     description = msgspec.json.encode(about, enc_hook=lambda value: value.item()).decode()  # of NumPy's numbers
     write(path, encoded({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {KEY: description}))
 
@@ -90,7 +109,7 @@ def load(path: Path | str, protocols: Mapping[str, Protocol]) -> tuple[Descripti
     """
     metadata, tensors = reading.tensors(path, ADVICE)
     if KEY not in metadata:
-        raise UsageError(f"{path} is no model; {ADVICE}.")
+        raise UsageError(f"{path} is no model; {_as_kept(tensors)}{ADVICE}.")
     where = f"the description in the model {path}"
     written: _Layout = reading.decoded_json(metadata[KEY], where, _Layout)
     if written.layout > LAYOUT:
@@ -100,6 +119,16 @@ def load(path: Path | str, protocols: Mapping[str, Protocol]) -> tuple[Descripti
         _check_description(about)
         _check_arrays(about, tensors, protocols)
     return about, tensors
+
+
+def _as_kept(tensors: Mapping[str, Tensor]) -> str:
+    """The reason why what `--keep model` keeps predicts nothing, where the arrays are that."""
+    if not any(name.startswith(PREFIX) for name in tensors):
+        return ""
+    return (
+        "it holds a run's trained parameters alone, as `bench run --keep model` keeps them, without the scaling of the "
+        "features and the names of the labels: `bench fit DATASET METHOD --model FILE` makes the same model whole; or "
+    )
 
 
 def check_label_names(names: Sequence[str], labels: int) -> None:
@@ -116,14 +145,17 @@ def check_label_names(names: Sequence[str], labels: int) -> None:
 
 
 def _check_description(about: Description) -> None:
-    name = about.parameters.method
+    name = about.method
     if name not in methods.infos():
         raise ValueError(f"there is no method {name!r}; {did_you_mean(name, methods.infos())}")
     defaults = methods.info(name).defaults
-    given = about.parameters.options or {}
-    own = {option: value for option, value in given.items() if option in defaults or option not in TRAINING_SETTINGS}
-    for options in (about.options, own):
-        methods.options(name, defaults, options)
+    for options in (about.options, about.parameters.options or {}):
+        own = {
+            option: value
+            for option, value in options.items()
+            if option in defaults or option.removeprefix("training.") not in TRAINING_SETTINGS
+        }
+        methods.options(name, defaults, own)
     lacking, having = about.classes
     if type(lacking) is not type(having) or not lacking < having:  # type: ignore[operator]
         raise ValueError(f"its classes are {lacking!r} and {having!r}, not two values in ascending order")
@@ -138,7 +170,7 @@ def _check_arrays(about: Description, tensors: Mapping[str, Tensor], protocols: 
     if about.backbone is not msgspec.UNSET:
         _check_backbone(about, about.backbone, tensors, protocols[protocol].scaling)
         return
-    linear = methods.info(about.parameters.method).gradient
+    linear = methods.info(about.method).gradient
     main = WEIGHT if linear else TRAINING_X
     if main not in tensors or tensors[main].ndim != 2:
         raise ValueError(f"it has no matrix {main}")

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,28 +57,20 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
     if len(chosen) != 1:
         raise UsageError(f"{method!r} stands for {len(chosen)} methods; a model is of one.")
     variant = chosen[0]
-    if variant.clip or variant.fidelity or variant.training or variant.training_grid or variant.grid is not None:
-        raise UsageError(
-            f"the row {method!r} has a clip, fidelity, training or grid of its own; fit a method, or one with options."
-        )
     _check_output(path, source.files)
     loaded = source.load()
     if any(part.observed is not None for part in loaded.splits.values()):
         raise UsageError(f"{loaded.full_name} has labels that are not known, which `bench fit` would take for absent.")
-    options = dict(variant.options) or None
     classifier = bench.estimator(
-        variant.base,
-        options,
-        protocol=source.protocol,
-        seed=seed,
-        device=device,
-        dataset=source.parts.base,
-        classifier=variant.classifier,
-        classifier_options=dict(variant.classifier_options) or None,
+        variant.name, protocol=source.protocol, seed=seed, device=device, dataset=source.parts.base
     )
-    parts = {split: (_with_names(arrays.x, source), arrays.y) for split, arrays in loaded.splits.items()}
+    parts = {
+        split: (_with_names(arrays.x, source), pd.DataFrame(arrays.y, columns=loaded.label_names))
+        for split, arrays in loaded.splits.items()
+    }
     try:
-        classifier.fit(*parts["train"], parts["val"], loaded.label_names)
+        with warnings.catch_warnings(record=True) as caught:
+            classifier.fit(*parts["train"], *parts["val"])
         on_test = classifier.evaluate(*parts["test"])
     except Exception as error:  # a method's own code may fail in any way
         # Here, because torch takes seconds to import: mistakes and --help are answered without it.
@@ -85,6 +78,8 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
 
         reason = explained(error, variant.base, dict(variant.options)).rstrip(".")
         raise UsageError(f"{method} cannot be fitted on {loaded.full_name}: {reason}.") from error
+    for sentence in dict.fromkeys(str(one.message) for one in caught):
+        print(f"note: {sentence}", file=sys.stderr)
     classifier.save(path)
     at = "" if classifier.epoch_ is None else f", epoch {classifier.epoch_}"
     print(f"{method} on {loaded.full_name}, {len(parts['train'][1])} rows: {_settings(classifier.options_)}{at}")
@@ -114,7 +109,7 @@ def predict(
     output
         A .csv or .npz to write. Default: the terminal. Its folder is made.
     probabilities
-        Probabilities in place of 0 and 1; those of a linear classifier are uncalibrated.
+        Probabilities in place of 0 and 1; those of a linear classifier are uncalibrated. Margins are none.
     """
     path = None if output is None else Path(output)
     if path is not None:
@@ -122,6 +117,8 @@ def predict(
             raise UsageError(f"--output is a .csv or .npz file, not {output!r}.")
         _check_output(path, [Path(model), Path(file)])
     classifier = bench.load(model)
+    if probabilities and not hasattr(classifier, "predict_proba"):
+        raise UsageError(f"{model} ({classifier.method}) gives margins, no probabilities; leave out --probabilities.")
     names = [str(name) for name in getattr(classifier, "feature_names_in_", [])]
     x, columns = read_features(Path(file), names)
     if x.shape[1] != classifier.n_features_in_:

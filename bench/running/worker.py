@@ -8,9 +8,13 @@ import json
 import math
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -53,6 +57,7 @@ from bench.scored.decide import decisions_of
 from bench.system import environment, hardware, reading
 from bench.system.hardware import threads
 from bench.system.writing import WriteError, write
+from bench.text import shown
 from bench.training.checkpoint import Checkpoints
 
 LONGEST_MESSAGE = 2000
@@ -121,6 +126,18 @@ def can_be_interrupted() -> bool:
     return listens and threading.current_thread() is threading.main_thread()
 
 
+@contextmanager
+def _warnings_named(job: Job) -> Iterator[None]:
+    """Warnings of a job as lines on standard error that name it, since others may run beside it."""
+
+    def show(message: Warning | str, *place: object) -> None:
+        print(shown(f"{job.name}: {message}"), file=sys.stderr, flush=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
 def _noted(claim: Claim, progress: Progress | None) -> Progress:
     def note(what: str, done: int, total: int) -> None:
         claim.note(what, done, total)
@@ -169,8 +186,10 @@ class JobRun:
         process = os.getpid()
         try:
             check_code(self.job, self.store)
-            self.compute()
-            self.probe = current_probes([(self.job.probe_request, self.job.key)], probes)[0]
+            with _warnings_named(self.job):
+                self.compute()
+            with warnings.catch_warnings(action="ignore"):  # of the fixed problem, not of this job
+                self.probe = current_probes([(self.job.probe_request, self.job.key)], probes)[0]
         finally:
             if os.getpid() != process:  # a copy of this process, which the method forked; it is no worker
                 os._exit(1)

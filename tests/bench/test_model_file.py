@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
@@ -27,9 +28,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     split = random_split(40, 5, 3, seed=1)
     for name in ("BCE", "ML-KNN"):
-        bench.estimator(name).fit(split.x.numpy(), split.y.numpy(), label_names=["sun", "rain", "snow"]).save(
-            folder / name
-        )
+        labels = pd.DataFrame(split.y.numpy(), columns=["sun", "rain", "snow"])
+        bench.estimator(name).fit(split.x.numpy(), labels).save(folder / name)
     return folder
 
 

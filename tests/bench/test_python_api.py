@@ -72,6 +72,14 @@ def test_tests_are_a_row_a_method(notebook: dict[str, Any]) -> None:
     assert "Mean ranks over 2 data sets" in tests.attrs["report"]
 
 
+def test_a_fold_is_a_run_and_options_are_parameters(notebook: dict[str, Any]) -> None:
+    assert notebook["by_fold"][0] == notebook["job"]["hamming"].item()
+    assert (
+        notebook["search"].best_estimator_[-1].options_["k"]
+        == notebook["search"].best_params_["multilabelclassifier__k"]
+    )
+
+
 def test_stats_of_one_data_set_are_refused(notebook: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="1 data sets have a value of each method"):
         bench.stats("hamming", "BCE", methods=["FL"], datasets=["mine"], results=notebook["folder"] / "runs")

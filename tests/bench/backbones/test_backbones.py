@@ -298,7 +298,7 @@ def test_a_saved_model_comes_back(tmp_path: Path) -> None:
     split = random_split(80, 8, 4, seed=1)
     x, y = split.x.numpy().astype("float32"), split.y.numpy()
     fitted = bench.estimator("FLEM-D", {"alpha": 0.1, "beta": 0.1}, classifier="mlp", classifier_options={"width": 8})
-    fitted.fit(x, y, validation=0.25)
+    fitted.fit(x[:60], y[:60], x[60:], y[60:])
     path = tmp_path / "mlp.safetensors"
     fitted.save(path)
     again = bench.load(path)

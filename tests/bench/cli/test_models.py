@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.svm import LinearSVC
 
 import bench
 from bench.cli.main import main
@@ -119,6 +121,48 @@ def test_a_column_that_numbers_the_rows_is_left_out_by_its_name(capsys: pytest.C
     assert said(capsys, "predict", "m", "numbered.npz")[::2] == (0, "")
 
 
+def test_a_row_is_fitted_with_its_grid_and_settings(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bench.toml").write_text(
+        "[protocols.small]\nepochs = 2\nminimum_steps = 0\n"
+        '[methods.row]\nbase = "FLEM-I"\nclip = "separate"\ngrid = { learning_rate = [1e-3, 1e-1] }\n'
+    )
+    assert main(["fit", str(models / "named.npz"), "row", "--model", "m", "--device", "cpu"]) == 0
+    model = bench.load("m")
+    assert f"learning_rate {model.options_['learning_rate']}" in capsys.readouterr().out
+    assert model.get_params(deep=False)["method"] == "row"
+    assert main(["run", "--datasets", str(models / "named.npz"), "--methods", "row", "--device", "cpu"]) == 0
+    record = json.loads(Path("results/runs/named@npz/row/seed-0.json").read_text())
+    assert model.validation_ == record["result"]["val"]
+    assert model.options_.items() >= record["result"]["selected"]["hyperparameters"].items()
+
+
+def test_warnings_name_their_job(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "bench.methods.linear_svm.LinearSVC", lambda **given: LinearSVC(**{**given, "dual": True, "max_iter": 1})
+    )
+    Path("bench.toml").write_text('[methods.row]\nbase = "SVM"\ngrid = {}\n')
+    told = "2 of 2 labels did not converge: Liblinear failed to converge, increase the number of iterations."
+    code, _, err = said(capsys, "fit", models / "named.npz", "row", "--model", "m")
+    assert (code, err) == (0, f"note: {told}\n")
+    code, _, err = said(capsys, "run", "--datasets", models / "named.npz", "--methods", "row", "--jobs", 1)
+    assert (code, err) == (0, f"named@npz row seed 0: {told}\n")
+
+
+def test_what_predicts_nothing_is_said(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = str(models / "named.npz")
+    assert main(["run", "--datasets", data, "--methods", "BCE", "--keep", "model", "--device", "cpu"]) == 0
+    assert main(["fit", data, "SVM", "--model", "svm.st"]) == 0
+    capsys.readouterr()
+    code, out, err = said(capsys, "predict", "results/runs/named@npz/BCE/seed-0.model.safetensors", data)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "is no model; it holds a run's trained parameters alone" in err
+    code, out, err = said(capsys, "predict", "svm.st", data, "--probabilities")
+    assert (code, out) == (2, "")
+    assert err == "error: svm.st (SVM) gives margins, no probabilities; leave out --probabilities.\n"
+
+
 def not_trained(*given: Any) -> Any:
     raise AssertionError("trained before the output was looked at")
 
@@ -145,7 +189,7 @@ def test_an_output_is_looked_at_before_any_work(
     Path("link.npz").symlink_to("set.npz")
     Path("folder.csv").mkdir()
     os.mkfifo("pipe.csv")
-    monkeypatch.setattr("bench.classifier.fit_linear", not_trained)
+    monkeypatch.setattr("bench.classifier.training.fit_linear", not_trained)
     monkeypatch.setattr("bench.load", not_trained)
     before = sorted(Path().rglob("*"))
     for name, message in UNUSABLE.items():
@@ -183,7 +227,6 @@ MISTAKES = {
     ("fit", "named.npz", "all", "--model", "m"): "'all' stands for",
     ("fit", "named.npz", "FLEMD", "--model", "m"): "did you mean 'FLEM-D'?",
     ("fit", "named.npz", "", "--model", "m"): "an argument is empty",
-    ("fit", "named.npz", "separate", "--model", "m"): "the row 'separate' has a clip",
     ("fit", "all", "BCE", "--model", "m"): "there is no data set 'all'",
     ("fit", "named.npz", "BCE", "--model", "m", "--device", "gpu9"): "there is no device 'gpu9'",
     ("predict", "named.st", "few.csv"): "few.csv has 2 features; named.st was trained on 3.",
@@ -201,7 +244,6 @@ def test_mistakes_are_one_sentence(
 ) -> None:
     for name in ("named.npz", "named.st"):
         Path(name).symlink_to(models / name)
-    Path("bench.toml").write_text('[methods.separate]\nbase = "FLEM-I"\nclip = "separate"\n')
     Path("few.csv").write_text("1,2\n3,4\n")
     Path("fewer.csv").write_text("a,b\n1,2\n")
     Path("words.csv").write_text("a,b,c\n1,2,three\n")

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.model_selection import KFold, cross_val_predict, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bench
-from bench import classifier, methods
+from bench import methods
+from bench.classifier import training
 from bench.errors import UsageError
 from bench.job.fit_linear import fit_linear
-from bench.job.inputs import Prepared
-from bench.job.selection import select
 from bench.metrics.classification import evaluate
-from bench.protocol import Protocol
-from tests.conftest import problem_of, random_split
+from tests.conftest import random_split
 
 QUICK = """
 [protocols.quick]
@@ -36,6 +35,7 @@ CHECKED = [
     bench.estimator("FLEM-II", protocol="quick"),
     bench.estimator("ML-KNN", {"k": 3}),
     bench.estimator("RAKEL"),
+    bench.estimator("SVM", validation=0.25),
 ]
 
 
@@ -62,37 +62,26 @@ def test_every_method_is_saved_and_comes_back(name: str, validation: float | Non
     options = {"alpha": 0.01, "beta": 0.01} if name.startswith("FLEM") and name not in ("FLEM-I", "FLEM-II") else None
     if "positives_per_row" in methods.info(name).defaults:
         options = {"positives_per_row": 1.5}
-    fitted = bench.estimator(name, options, protocol="paper").fit(x, y, validation, ["a", "b", "c", "d"])
+    names = ["a", "b", "c", "d"]
+    model = bench.estimator(name, options, protocol="paper", validation=validation)
+    fitted = model.fit(x, pd.DataFrame(y, columns=names))
     assert bool(fitted.validation_) is (validation is not None)
     fitted.save(tmp_path / "model.safetensors")
     again = bench.load(tmp_path / "model.safetensors")
-    assert np.array_equal(again.predict_proba(x), fitted.predict_proba(x))
     assert np.array_equal(again.predict(x), fitted.predict(x))
     assert again.get_params() == fitted.get_params()
-    assert again.label_names_ == ["a", "b", "c", "d"]
+    assert again.label_names_ == names
     assert again.options_ == fitted.options_
-    assert ((fitted.predict_proba(x) >= 0) & (fitted.predict_proba(x) <= 1)).all()
-    assert np.array_equal(fitted.predict(x) == 1, fitted.predict_proba(x) > 0.5)
-    assert hasattr(fitted, "decision_function") is methods.info(name).gradient
-
-
-def test_what_is_fitted_is_what_the_harness_fits() -> None:
-    train, validation, test = (random_split(rows, 8, 4, seed=rows) for rows in (130, 60, 50))
-    arrays = [(split.x.numpy().astype(np.float32), split.y.numpy()) for split in (train, validation, test)]
-    model = bench.estimator("FLEM-D", {"alpha": 0.01}, protocol="paper", seed=3).fit(*arrays[0], arrays[1])
-
-    parts = {"train": train, "val": validation}
-    prepared = Prepared(problem_of(train), {k: type(v)(v.x.float(), v.y) for k, v in parts.items()})
-    grid = [{"alpha": 0.01, "beta": beta} for beta in (1e-4, 1e-3, 1e-2, 1e-1)]
-    points = [methods.options("FLEM-D", methods.info("FLEM-D").defaults, point) for point in grid]
-    fitted = fit_linear("FLEM-D", points, prepared, Protocol(), 3)
-    held_out = prepared.splits["val"]
-    found = [evaluate(held_out.y, one.scores(held_out.x), 0.0) for one in fitted.candidates]
-    chosen = select(found, [True] * 4)
-    assert model.options_ == points[chosen]
-    assert model.validation_ == found[chosen]
-    expected = fitted.candidates[chosen].scores(test.x.float()).numpy()
-    np.testing.assert_allclose(model.decision_function(arrays[2][0]), expected, atol=1e-6)
+    assert np.array_equal(pickle.loads(pickle.dumps(fitted)).predict(x), fitted.predict(x))
+    if hasattr(fitted, "decision_function"):
+        assert np.array_equal(again.decision_function(x), fitted.decision_function(x))
+        assert np.array_equal(fitted.predict(x) == 1, fitted.decision_function(x) > 0)
+    if hasattr(fitted, "predict_proba"):
+        found = fitted.predict_proba(x)
+        assert np.array_equal(again.predict_proba(x), found)
+        assert ((found >= 0) & (found <= 1)).all()
+        decided_at = expit(fitted.threshold_) if methods.info(name).gradient else fitted.threshold_
+        assert np.array_equal(fitted.predict(x) == 1, found > decided_at)
 
 
 def test_a_data_sets_published_constants_are_used_under_its_name() -> None:
@@ -113,7 +102,7 @@ def test_fitting_keeps_to_the_protocols_threads_and_gives_them_back(monkeypatch:
         seen.append(torch.get_num_threads())
         return fit_linear(*given, **named)
 
-    monkeypatch.setattr(classifier, "fit_linear", counted)
+    monkeypatch.setattr(training, "fit_linear", counted)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -124,26 +113,47 @@ def test_fitting_keeps_to_the_protocols_threads_and_gives_them_back(monkeypatch:
     assert seen == [1]
 
 
-def test_the_usual_tools_of_scikit_learn() -> None:
+@pytest.mark.parametrize("labels", [1, 2, 4])
+def test_cross_validation_of_probabilities_and_ranks(labels: int) -> None:
+    """By arrays [N, c], as scikit-learn's MLPClassifier gives them; of one and two labels, where it fails, too."""
+    split = random_split(80, 6, labels, seed=1)
+    x, y = split.x.numpy(), split.y.numpy()
+    for model in (bench.estimator("BCE", {"epochs": 2}), bench.estimator("ML-KNN")):
+        folds = KFold(2).split(x)
+        found = cross_val_predict(model, x, y, cv=KFold(2), method="predict_proba")
+        expected = [clone(model).fit(x[train], y[train]).predict_proba(x[test]) for train, test in folds]
+        np.testing.assert_array_equal(found, np.concatenate(expected))
+        for scoring in ("roc_auc", "roc_auc_ovr", "average_precision", "f1_macro"):
+            by_fold = cross_val_score(model, x, y, cv=KFold(2), scoring=scoring, error_score="raise")
+            assert np.isfinite(by_fold).all()
+        fitted = model.fit(x, y)
+        expected_auc = roc_auc_score(y, fitted.predict_proba(x), average="macro")
+        assert get_scorer("roc_auc")(fitted, x, y) == pytest.approx(expected_auc)
+
+
+@pytest.mark.parametrize(
+    ("method", "decisions", "probabilities"),
+    [("BCE", True, True), ("ML-KNN", False, True), ("SVM", True, False), ("Two-way", True, False)],
+)
+def test_scores_are_named_for_what_they_are(method: str, decisions: bool, probabilities: bool) -> None:
+    model = bench.estimator(method)
+    assert hasattr(model, "decision_function") is decisions
+    assert hasattr(model, "predict_proba") is probabilities
+    for name, word in (("decision_function", "are probabilities"), ("predict_proba", "are margins")):
+        if not hasattr(model, name):
+            with pytest.raises(AttributeError) as caught:
+                getattr(model, name)
+            assert f"the scores of '{method}' {word}" in str(caught.value.__cause__)
+    with pytest.raises(AttributeError) as caught:
+        bench.estimator("BCEE").predict_proba  # noqa: B018
+    assert "there is no method 'BCEE'" in str(caught.value.__cause__)
+
+
+def test_a_probability_is_the_logits_sigmoid_whatever_it_is_decided_at() -> None:
     x, y = data()
-    model = make_pipeline(StandardScaler(), bench.estimator("BCE", protocol="paper"))
-    assert len(cross_val_score(model, x, y, cv=3, scoring="average_precision")) == 3
-    assert clone(bench.estimator("CB", {"beta": 0.9})).get_params()["options"] == {"beta": 0.9}
-
-
-def test_cross_validation_of_probabilities_and_ranks() -> None:
-    """By arrays [N, c], as scikit-learn's MLPClassifier gives them; of two labels, too, where it does not."""
-    for labels in (2, 4):
-        split = random_split(80, 6, labels, seed=1)
-        x, y = split.x.numpy(), split.y.numpy()
-        for model in (bench.estimator("BCE", protocol="quick"), bench.estimator("ML-KNN")):
-            assert cross_val_predict(model, x, y, cv=KFold(2), method="predict_proba").shape == (80, labels)
-            for scoring in ("roc_auc", "average_precision", "f1_macro"):
-                found = cross_val_score(model, x, y, cv=KFold(2), scoring=scoring, error_score="raise")
-                assert np.isfinite(found).all()
-            fitted = model.fit(x, y)
-            expected = roc_auc_score(y, fitted.predict_proba(x), average="macro")
-            assert get_scorer("roc_auc")(fitted, x, y) == pytest.approx(expected)
+    asl, later = (bench.estimator(name, {"epochs": 2}).fit(x, y) for name in ("ASL", "ASL .8"))
+    np.testing.assert_array_equal(asl.predict_proba(x), later.predict_proba(x))
+    np.testing.assert_array_equal(later.predict(x), later.predict_proba(x) > 0.8)
 
 
 def test_metrics_are_of_the_scores_and_not_of_what_is_shown() -> None:
@@ -165,14 +175,18 @@ def test_scaling_is_by_the_training_range() -> None:
 def test_mistakes_are_told(tmp_path: Path) -> None:
     x, y = data()
     for given, message in (
-        ({"validation": 1.5}, "a share between 0 and 1"),
-        ({"validation": (x, y[:, :2])}, "the labels have the shape"),
-        ({"validation": (x, 3 * y)}, "other than the training labels'"),
-        ({"label_names": ["a", "b"]}, "there are 2 label names for 4 labels"),
-        ({"label_names": ["a", "b", "c", "a"]}, "the label name 'a' occurs twice"),
+        ({"X_val": x, "y_val": y[:, :2]}, "the labels have the shape"),
+        ({"X_val": x, "y_val": 3 * y}, "other than the training labels'"),
+        ({"X_val": x}, "one of them is missing"),
+        ({"X_val": x, "y_val": pd.DataFrame(y)}, "the columns of the labels are"),
     ):
         with pytest.raises(ValueError, match=message):
             bench.estimator("BCE").fit(x, y, **given)
+    with pytest.raises(ValueError, match="'a' 2 times"):
+        bench.estimator("BCE").fit(x, pd.DataFrame(y, columns=list("abca")))
+    for share in (1.5, 0, True, "half", (x, y)):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            bench.estimator("BCE", validation=share).fit(x, y)
     with pytest.raises(ValueError, match="no protocol 'papre'"):
         bench.estimator("BCE", protocol="papre").fit(x, y)
     with pytest.raises(UsageError, match="did you mean 'alpha'"):
