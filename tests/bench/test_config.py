@@ -23,7 +23,8 @@ def test_defaults() -> None:
     assert settings.protocols["paper"].minimum_steps == 0
     small = settings.protocols["small"]
     assert (small.scaling, small.minimum_steps, small.batch_size) == ("minmax", 2000, 64)
-    assert list(settings.datasets)[1:] == ["AAPD", "Reuters", "VOC07", "VOC12", "COCO14", "COCO17", "CUB", "NUS"]
+    papers = ["AAPD", "Reuters", "VOC07", "VOC12", "COCO14", "COCO17", "CUB", "NUS"]
+    assert list(settings.datasets) == ["yeast", *papers, "GoEmotions"]
 
 
 def test_the_working_folder_lies_over_the_default(tmp_path: Path) -> None:

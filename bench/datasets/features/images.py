@@ -8,8 +8,6 @@ Features of another network have another name and are never mistaken for the pap
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,8 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bench.datasets.features.extraction import Report, network_key, write_rows
 from bench.errors import UsageError
-from bench.system import reading, writing
+from bench.system import reading
 
 PAPER = "imagenet_resnet50"
 LITE = "efficientnet-lite2"
@@ -49,10 +48,7 @@ class Network:
 
     @cached_property
     def _digest(self) -> str:
-        state = hashlib.sha256(self.description.encode())
-        for name, value in self.features.state_dict().items():
-            state.update(name.encode() + value.cpu().numpy().tobytes())
-        return state.hexdigest()[:16]
+        return network_key(self.description, self.features)
 
 
 def load_network(name: str, size: int | None = None) -> Network:
@@ -134,7 +130,7 @@ def extract(
     target: Path,
     device: str = "cpu",
     batch_size: int = 16,
-    report: Callable[[int, int], None] | None = None,
+    report: Report | None = None,
 ) -> None:
     """Write ``target``, a [N, width] float32 ``.npy`` file of the photographs' features in their order.
 
@@ -145,44 +141,17 @@ def extract(
     ------
     UsageError: for a photograph that is missing or cannot be read; what is done stays.
     """
-    partial, journal = target.with_name(target.name + ".partial"), target.with_name(target.name + ".progress.json")
     names = hashlib.sha256("\n".join(path.name for path in paths).encode()).hexdigest()[:16]
     identity = {"network": network.key(), "decoding": DECODING, "photographs": names, "rows": len(paths)}
-    header = _npy_header(len(paths), network.width)
-    saved = done = _resumed(partial, journal, identity)
     features = network.features.to(device)
     with ThreadPoolExecutor(4) as pool, torch.no_grad():
-        while saved < len(paths):
-            with writing.continuing(partial, len(header) + 4 * network.width * saved if saved else 0) as stream:
-                stream.write(b"" if saved else header)
-                while done < len(paths) and done - saved < ROWS_PER_SAVE:
-                    part = paths[done : done + batch_size]
-                    batch = torch.stack(list(pool.map(lambda path: network.preprocess(_opened(path)), part)))
-                    stream.write(features(batch.to(device)).cpu().numpy().astype("<f4").tobytes())
-                    done += len(part)
-                    if report:
-                        report(done, len(paths))
-            saved = done
-            writing.write(journal, json.dumps({**identity, "done": done}).encode())
-    writing.move(partial, target)
-    journal.unlink(missing_ok=True)
 
+        def compute(start: int, stop: int) -> np.ndarray:
+            batches = (paths[first : min(first + batch_size, stop)] for first in range(start, stop, batch_size))
+            pictures = (list(pool.map(lambda path: network.preprocess(_opened(path)), part)) for part in batches)
+            return np.concatenate([features(torch.stack(part).to(device)).cpu().numpy() for part in pictures])
 
-def _npy_header(rows: int, width: int) -> bytes:
-    stream = io.BytesIO()
-    shape = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
-    np.lib.format.write_array_header_1_0(stream, shape)
-    return stream.getvalue()
-
-
-def _resumed(partial: Path, journal: Path, identity: dict[str, Any]) -> int:
-    """Rows that an earlier, equal extraction has finished."""
-    try:
-        before: dict[str, Any] = reading.json(journal, dict[str, Any])
-    except UsageError:  # none was begun, or it is damaged
-        return 0
-    done = before.pop("done", 0)
-    return done if before == identity and isinstance(done, int) and partial.is_file() else 0
+        write_rows(target, (len(paths), network.width), identity, compute, ROWS_PER_SAVE, report)
 
 
 def _opened(path: Path) -> Any:

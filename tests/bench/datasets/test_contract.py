@@ -80,6 +80,17 @@ def reuters(folder: Path) -> RawFiles:
     return RawFiles(folder, rows, folder / "reut2-000.sgm")
 
 
+def goemotions(folder: Path) -> RawFiles:
+    labels = {"0": {"admiration"}, "27,2": {"neutral", "anger"}, "2": {"anger"}}
+    rows: Rows = []
+    for name in ("train.tsv", "dev.tsv", "test.tsv"):
+        texts = [f'""{name}"" {row}\u2028 \u4f60' for row in range(len(labels))]
+        lines = [f"{text}\t{numbers}\t{name} {numbers}" for text, numbers in zip(texts, labels, strict=True)]
+        (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows += zip(texts, labels.values(), strict=True)
+    return RawFiles(folder, rows, folder / "dev.tsv")
+
+
 def voc(folder: Path, year: int) -> RawFiles:
     _, objects = voc_folder(folder, year, 210, 5)
     home = folder / f"VOCdevkit/VOC{year}"
@@ -196,6 +207,7 @@ def sparse_text(folder: Path) -> RawFiles:
 IMITATIONS: dict[str, Callable[[Path], RawFiles]] = {
     "AAPD": aapd,
     "Reuters": reuters,
+    "GoEmotions": goemotions,
     "VOC07": lambda folder: voc(folder, 2007),
     "VOC12": lambda folder: voc(folder, 2012),
     "COCO14": lambda folder: coco(folder, 2014),
