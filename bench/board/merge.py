@@ -21,10 +21,10 @@ from bench.plan.probes import SOURCE_PARTS, equal
 from bench.records.locks import claimed, manifest_locked
 from bench.records.manifests import joined
 from bench.records.packed import PACKED, digest_of, pack_into
-from bench.records.record import JobName, Manifest, Record
+from bench.records.record import LARGEST_RECORD, JobName, Manifest, Record, encode, readable
 from bench.records.store import MANIFEST, Store
 from bench.system import reading
-from bench.system.writing import replacing
+from bench.system.writing import replacing, write
 from bench.text import counted
 
 MACHINE = ("processor", "device", "libraries", "system")
@@ -41,14 +41,15 @@ class Merged:
     notes: list[str] = field(default_factory=list)
     equal: int = 0
     """Records that another folder has alike."""
+    used: set[Path] = field(default_factory=set)
+    """Sources of records that were taken, or were equal to those."""
 
     @property
     def manifest(self) -> Manifest:
-        """Manifest of the folders that something is taken of."""
-        used = {entry.source for entry in self.taken.values()}
+        """Manifest of the sources that were of use."""
         found = Manifest()
         for source in self.sources:
-            if source.path in used:
+            if source.path in self.used:
                 # A file of a data set counts where it is.
                 own = source.manifest
                 here = {name: file for name, file in own.files.items() if name not in found.files or _is_here(file)}
@@ -95,10 +96,12 @@ def _take(entry: Entry, found: Merged) -> None:
     before = found.taken.get(entry.job)
     if before is None:
         found.taken[entry.job] = entry
+        found.used.add(entry.source)
         return
     if "failed" in (before.record.status, entry.record.status):
         if before.record.status == "failed":  # a result goes before a failure
             found.taken[entry.job] = entry
+            found.used.add(entry.source)
         return
     if said := differing_key(before.record, entry.record):
         found.refused.append(
@@ -109,6 +112,7 @@ def _take(entry: Entry, found: Merged) -> None:
     said = differing_values(before.record, entry.record)
     if not said:
         found.equal += 1
+        found.used.add(entry.source)
         if _kept(entry) > _kept(before):
             found.taken[entry.job] = entry
     elif machines := differing_machines(before.record, entry.record):
@@ -198,7 +202,15 @@ def _write(entry: Entry, store: Store) -> None:
         if file := entry.state.artifact(kind):
             with reading.opened(file.path) as content, replacing(store.sidecar(entry.job, kind)) as stream:
                 shutil.copyfileobj(content, stream)
-    store.write(entry.record)
+    write(store.path(entry.job), _content(entry))
+
+
+def _content(entry: Entry) -> bytes:
+    """The bytes of the record's file as its job wrote them; of a packed one, those that it would have."""
+    path = entry.state.path
+    if path.is_file() and readable(path) == entry.record:
+        return reading.content(path, LARGEST_RECORD)
+    return encode(entry.record)
 
 
 def _write_source(entry: Entry, store: Store) -> None:

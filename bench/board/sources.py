@@ -68,7 +68,7 @@ def source_of(path: Path, config: Config, folders: list[Path], own_protocols: bo
         there = {one for one, _ in own}
         lines = _lines(packed) if packed.exists() else []
         found = [*own, *(line for line in lines if line[0] not in there)]
-    elif path.name.endswith(ENDING):
+    elif path.name.endswith(ENDING) and path.is_file():
         found = _lines(path)
     elif path.suffix == ".json" and path.is_file() and len(path.absolute().parts) > 3:
         path = path.absolute()
@@ -93,17 +93,22 @@ def _track(found: tuple[Path, Record | CorruptRecordError]) -> TrackName | None:
 
 
 def _lines(path: Path) -> list[tuple[Path, Record | CorruptRecordError]]:
-    """The records of a packed file, by the files that they would have; a second one of a job is a fault."""
+    """The records of a packed file, by the files that they would have; a second one of a job is a fault, as is a file
+    that cannot be read."""
     found: dict[Path, Record | CorruptRecordError] = {}
-    for number, record in packed_lines(path):
-        if isinstance(record, CorruptRecordError):
+    try:
+        for number, record in packed_lines(path):
             place = path.parent / f"line@{number}/of/seed-{number}.json"
-        else:
-            place = record_path(path.parent, record.job)
-            if found.get(place, record) != record:
-                text = f"{path}, line {number} is a second record of {record.job}, and another one"
-                place, record = path.parent / f"line@{number}/of/seed-{number}.json", CorruptRecordError(text)
-        found[place] = record
+            if isinstance(record, Record):
+                own = record_path(path.parent, record.job)
+                if found.get(own, record) == record:
+                    place = own
+                else:
+                    text = f"{path}, line {number} is a second record of {record.job}, and another one"
+                    record = CorruptRecordError(text)
+            found[place] = record
+    except UsageError as error:
+        found[path.parent / "line@0/of/seed-0.json"] = CorruptRecordError(str(error).rstrip("."))
     return list(found.items())
 
 

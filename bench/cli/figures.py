@@ -109,6 +109,8 @@ def plot(
         write(path, content)
         print(path)
         drawn += 1
+    if records.among:
+        print(records.note, file=sys.stderr)
     if not drawn:
         reason = "; ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw."
         without = unusable(material.states)

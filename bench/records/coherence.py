@@ -102,7 +102,7 @@ def _selection(result: Result, selection: str) -> Iterator[str]:
         for name in (of_point or {}).keys() & whole.keys():
             if (of_point or {})[name] != whole[name]:
                 yield f"has another {name} on {split} data than the grid point that it chose"
-    metric = NAMED.get(selection)
+    metric = NAMED.get(str(selection))
     if metric is not None and _loss(metric, point.val) > min(_loss(metric, one.val) for one in result.grid):
         yield f"chose a grid point that is not the best by {metric.title} on validation data"
 

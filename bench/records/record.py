@@ -315,12 +315,8 @@ def read_record(path: Path) -> Record:
 
 
 def record_of(body: Any, where: str, with_checksum: bool = True) -> Record:
-    """The record of decoded JSON; ``with_checksum``: one without is refused, else only one that it does not fit.
-
-    Raises
-    ------
-    CorruptRecordError: one sentence that begins with ``where``.
-    """
+    """The record of decoded JSON, else a CorruptRecordError that begins with ``where``; ``with_checksum``: one without
+    is refused, too."""
     if not isinstance(body, dict) or "schema" not in body:
         raise CorruptRecordError(f"{where.removeprefix('the record ')} is not a record of this harness")
     if body["schema"] != SCHEMA:

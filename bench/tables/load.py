@@ -51,9 +51,6 @@ class Selection:
     selected_by: Metric | None = None
     """The metric that chose epochs and grid points; None: whichever the protocol selects by."""
 
-    ranked_too: tuple[str, ...] = ()
-    """Rows that are ranked beside those of the settings."""
-
     def __post_init__(self) -> None:
         if self.target is not None and self.decision is None:
             raise UsageError("--target is of a decision rule; name one with --decision.")
@@ -74,7 +71,7 @@ class Selection:
     def config(self) -> Config:
         # The committed records have rows of their own, which a bench.toml beside them names.
         config = configuration.load(REFERENCE) if self.origin == "reference" else configuration.load()
-        return _with_reference(config, self.ranked_too) if self.origin == "reference+runs" else config
+        return _with_reference(config) if self.origin == "reference+runs" else config
 
     @property
     def data_folders(self) -> list[Path]:
@@ -108,6 +105,9 @@ class Records:
                     raise UsageError(f"the paper has no table of {metric.title}.")
             return [paper_table(metric, config) for metric in metrics]
         order = list(variants_of(config))
+        if self.among:  # rows of one's own are ranked with the reference's
+            own = [name for name in self.among.own_rows if name not in (*config.tables.ranked, *config.tables.extra)]
+            config = struct_with(config, tables=struct_with(config.tables, ranked=[*config.tables.ranked, *own]))
         tables = [comparison(self.states, metric, config, self.manifest, order, style) for metric in metrics]
         return [self._marked(table) for table in tables]
 
@@ -149,7 +149,6 @@ def load(selection: Selection) -> Records:
             raise UsageError(f"{selection.results} is of the {whole.track} track, the reference of {manifest.track}.")
         found = among(states, committed)
         states, whole = found.states, joined(whole, manifest)
-        selection = replace(selection, ranked_too=tuple(found.own_rows))
     if selection.decision is not None:
         states = by_rule(states, selection.decision, selection.target)
     if selection.variants is not None:
@@ -178,12 +177,11 @@ def _records_of(selection: Selection) -> tuple[list[JobState], Manifest]:
     return states, store.manifest()
 
 
-def _with_reference(own: Config, ranked_too: Sequence[str]) -> Config:
-    """One's own settings with the rows and the order of the committed records; further rows are ranked, too."""
+def _with_reference(own: Config) -> Config:
+    """One's own settings with the variants and the order of data sets of the committed records."""
     reference = configuration.load(REFERENCE)
-    more = [name for name in ranked_too if name not in (*own.tables.ranked, *own.tables.extra)]
     datasets = list(dict.fromkeys([*reference.tables.datasets, *own.tables.datasets]))
-    tables = struct_with(own.tables, ranked=[*own.tables.ranked, *more], datasets=datasets)
+    tables = struct_with(own.tables, datasets=datasets)
     return struct_with(own, variants={**reference.variants, **own.variants}, tables=tables)
 
 
