@@ -151,7 +151,7 @@ WRONG = {
     ("plot", "--from", "paper", "--methods", "FL"): "--from paper excludes --methods",
     ("report", "--output", "/proc/x/y.html"): "/proc/x/y.html cannot be written",
     ("report", "--output", "y" * 300): "a file's name has at most 255 bytes",
-    ("plot", "--output", "/proc/x"): "/proc/x/ranks.svg cannot be written",
+    ("plot", "--output", "/proc/x"): "/proc/x/answer.svg cannot be written",
     ("export", "all.csv"): "csv takes a folder",
     ("export", "/proc/x.sqlite"): "/proc/x.sqlite cannot be written",
 }
