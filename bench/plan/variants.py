@@ -111,6 +111,12 @@ def named_variants(config: Config, variants: dict[str, Variant], names: Iterable
     return list(chosen.values())
 
 
+def family_of(method: str) -> str | None:
+    """The family of a registered method; None where none is registered by that name here."""
+    found = methods.infos().get(method)
+    return found.family if found else None
+
+
 def variant_folder(variant: Variant) -> str:
     """The variant's name, which is also a folder's."""
     if fault := name_fault(variant.name):

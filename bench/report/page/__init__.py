@@ -24,7 +24,7 @@ from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.report.figures import Material, Picture, pictures
 from bench.report.figures.style import inline
-from bench.report.page.details import details, family_of
+from bench.report.page.details import details, families_of
 from bench.report.page.tables import RankedBy, compared_sets, shown_tables
 from bench.tables.comparison import paper_table
 from bench.tables.render import common_notes
@@ -78,7 +78,7 @@ def page(
     common = common_notes(ours)
     claimed = claims(papers, ours)
     ranked = [*(RankedBy(table, material.states) for table in ours), *by_rules]
-    families = dict.fromkeys(family_of(material.states, ours[0].variants, config).values())
+    families = dict.fromkeys(families_of(material.states, ours[0].variants, config).values())
     parts = {
         "statistics": _statistics(ours, material, control, material.within),
         "figures": _drawn(material, SUMMARY_FIGURES),
@@ -222,7 +222,7 @@ def _statistics(
     for table in tables:
         blocks = significance(table, list(material.variants), control)
         if within and table.metric.key in RESAMPLED:
-            blocks = [*blocks, *in_words(within, table.metric, detail=False)]
+            blocks = [*blocks, *in_words(list(within), table.metric, detail=False)]
         blocks += folds_in_words(table, material.states, material.variants, control)
         diagram = _shown(diagrams[f"critical-difference-{table.metric.option}"])
         sections.append(Section(table.title, blocks, [diagram] if diagram else []))
@@ -285,7 +285,7 @@ def _sets(material: Material) -> list[Section]:
     most = min(SETS_DRAWN, max(1, PANELS_DRAWN // len(material.variants)))
     for picture in pictures(material, SET_FIGURES):
         section = sections.setdefault(picture.dataset, Section(picture.dataset))
-        if len(sections) <= most:
+        if list(sections).index(picture.dataset) < most:
             drawn = _shown(picture)
             section.pictures.extend([drawn] if drawn else [])
         elif not section.blocks:

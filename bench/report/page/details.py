@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
-from bench import methods
 from bench.config import Config, Variant
 from bench.dataset_name import dataset_name
-from bench.plan.variants import variants_of
+from bench.plan.variants import family_of, variants_of
 from bench.protocol import Protocol
 from bench.records.packed import PACKED
 from bench.records.record import Manifest, Record
@@ -38,15 +37,12 @@ class _Distinct(dict[Any, int]):
         return self.setdefault(value, len(self))
 
 
-def family_of(states: Sequence[JobState], variants: Sequence[str], config: Config) -> dict[str, str]:
+def families_of(states: Sequence[JobState], variants: Sequence[str], config: Config) -> dict[str, str]:
     """{variant: its method's family, or in place of one ELSEWHERE or OUTSIDE}."""
-    known, rows = methods.infos(), variants_of(config)
+    rows = variants_of(config)
     bases = {name: rows.get(name, Variant(name, name)).base for name in variants}
     bases |= {state.job.variant: state.record.base for state in states if state.record is not None}
-    return {
-        name: known[bases[name]].family if bases[name] in known else ELSEWHERE if bases[name] else OUTSIDE
-        for name in variants
-    }
+    return {name: (family_of(bases[name]) or ELSEWHERE) if bases[name] else OUTSIDE for name in variants}
 
 
 def details(tables: Sequence[RankedBy], manifest: Manifest, config: Config) -> str:
@@ -57,7 +53,7 @@ def details(tables: Sequence[RankedBy], manifest: Manifest, config: Config) -> s
     tables: all of the same variants and columns.
     """
     first = tables[0].table
-    families = family_of(tables[0].states, first.variants, config)
+    families = families_of(tables[0].states, first.variants, config)
     by_table = [{state.job: state for state in one.states} for one in tables]
     columns = {first.sources.get(column, column): number for number, column in enumerate(first.columns)}
     rows = {variant: number for number, variant in enumerate(first.variants)}

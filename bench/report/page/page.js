@@ -68,7 +68,7 @@ function filter() {
     + `${count(ranked.map((one) => !one.hidden))} tables. Ranks stay those among all.`;
 }
 form.addEventListener("input", filter);
-form.addEventListener("reset", () => setTimeout(filter));
+form.querySelector("button").addEventListener("click", () => { form.reset(); filter(); });
 form.addEventListener("submit", (event) => event.preventDefault());
 form.hidden = false;
 filter();

@@ -72,7 +72,7 @@ class _Site:
         self.environment = environment(__name__)
         self.environment.globals["status"] = pages.status
         folders = {state.path.parents[2] for state in records.states}
-        self.near = {f"{folder}/": f"{folder.name}/" for folder in folders}
+        self.near = {str(folder): folder.name for folder in folders if folder.is_absolute()}
 
     def files(self, said: dict[str, Any]) -> dict[str, bytes]:
         """All files; ``said``: ``bench.report.page.answered``."""
@@ -115,8 +115,8 @@ class _Site:
     def _origin(self) -> str:
         """Where the records are from, in sentences; where that is on this machine is nobody's business."""
         selection = self.records.selection
-        own = "" if selection.origin == "reference" else f"Records of the folder {selection.folder.resolve().name}. "
-        return own + self.records.note
+        own = "" if "reference" in selection.origin else f"Records of the folder {selection.folder.resolve().name}. "
+        return self._told([own + self.records.note])[0]
 
     def _standing(self) -> dict[str, int]:
         """{state: records}, of the records that are not current."""
@@ -138,7 +138,7 @@ class _Site:
         ]
         return content, {
             "name": column,
-            "leads": [leader_first(lead) for lead in self._leads(column, full)],
+            "leads": [leader_first(lead) for lead in self._leads(column, full) if lead.leader is not None],
             "facts": pages.dataset_facts_shown(content),
             "table": pages.dataset_table(self.drawn, column),
             "records": self._record_lines(named),

@@ -117,7 +117,7 @@ def show(tab: Any, path: Path) -> None:
     tab.emulate_media(color_scheme="light")
     if tab.url != path.as_uri():
         tab.goto(path.as_uri())
-    tab.evaluate("document.getElementById('filters').reset(); scrollTo(0, 0)")
+    tab.evaluate("document.querySelector('#filters button').click(); scrollTo(0, 0)")
 
 
 def bottom(tab: Any, selector: str) -> float:
