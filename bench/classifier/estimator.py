@@ -126,7 +126,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Self:
         """Fit on features X [N, D] and labels y [N, c] of two values, of which the larger means "has the label"; a
-        vector y is one label. Either may be an array, a sparse matrix or a data frame.
+        vector y is one label. Either may be an array, a sparse matrix or a data frame; sparse features are trained on
+        as an array of float32, and predicted block by block.
 
         ``X_val`` and ``y_val`` are validation rows, in place of a share ``validation`` of the rows. A threshold that a
         method has fitted is fitted on the validation rows, without them on the training rows.

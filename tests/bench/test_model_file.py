@@ -67,6 +67,9 @@ DESCRIPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"feature_names": list("abcda")}, "two of its features have the same name"),
     ({"one label": True}, "it is of one label and names 3"),
     ({"colour": "red"}, "unknown field `colour`"),
+    ({"base": "FLEMD"}, "there is no method 'FLEMD'; did you mean 'FLEM-D'?"),
+    ({"base": "ML-KNN"}, "it has no matrix training.x"),
+    ({"fidelity": "mine"}, "Invalid enum value 'mine' - at `$.fidelity`"),
     ({"layout": LAYOUT + 1, "version": "9.1", "colour": "red"}, "was written by flem-bench 9.1, a newer one"),
 ]
 PARAMETERS: list[tuple[dict[str, Any], str]] = [
@@ -76,6 +79,7 @@ PARAMETERS: list[tuple[dict[str, Any], str]] = [
     ({"method": "ML-KNN"}, "it has no matrix training.x"),
     ({"protocol": "nope"}, "there is no protocol 'nope'"),
     ({"protocol": "paper"}, "it has an unknown array 'range'"),
+    ({"validation": "x"}, "Expected `float | null`, got `str` - at `$.parameters.validation`"),
     ({"seed": "x"}, "Expected `int`, got `str` - at `$.parameters.seed`"),
     ({"future": 1}, "unknown field `future` - at `$.parameters`"),
 ]
@@ -157,6 +161,24 @@ def test_a_method_that_is_fitted_again_sees_its_options_checked(
     about, tensors = parts_of(models / "ML-KNN")
     about["options"].update(options)
     assert message in refused(tmp_path / "m", about, tensors)
+
+
+@pytest.mark.parametrize(
+    ("made", "layout"),
+    [
+        ({}, 1),
+        ({"options": {"epochs": 1}}, 1),
+        ({"classifier": "mlp"}, 2),
+        ({"validation": 0.5}, 3),
+        ({"method": "AN"}, 3),
+    ],
+)
+def test_a_file_has_the_first_layout_that_can_hold_it(made: dict[str, Any], layout: int, tmp_path: Path) -> None:
+    split = random_split(40, 5, 3, seed=1)
+    given = {"method": "BCE", "options": {"epochs": 1}, **made}
+    bench.estimator(**given).fit(split.x.numpy(), split.y.numpy()).save(tmp_path / "m")
+    assert parts_of(tmp_path / "m")[0]["layout"] == layout
+    assert bench.load(tmp_path / "m").get_params()["method"] == given["method"]
 
 
 def test_a_file_of_something_else_is_refused(models: Path, tmp_path: Path) -> None:
