@@ -21,7 +21,7 @@ SHARED = ("config", "protocol", "errors", "text", "dataset_name")
 """Modules of bench that all may import; they themselves import from the package ``system`` alone."""
 READING = ("tables", "analysis", "report")
 MODULES_A_FOLDER = 10
-COMPONENT_FOLDERS = ("bench/datasets/parsers", "bench/metrics/each")
+COMPONENT_FOLDERS = ("bench/metrics/each", "bench/datasets/parsers")
 """Folders of components that are one file each: as many as there are."""
 METHODS = "bench.methods"
 """The import name of the folder ``methods``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.bench.datasets.features.test_sentences import SIZES, write_package
 from tests.bench.datasets.test_parsers import write_reuters
 from tests.end_to_end.test_program import ROOT, bench
 
@@ -77,6 +79,20 @@ def test_texts_become_a_row_as_the_page_says(tmp_path: Path) -> None:
     assert "news_val_features_xmlcnn-random.npy is not the file that was written" in changed.stdout
 
 
+def test_texts_become_sentence_features_as_the_page_says(tmp_path: Path) -> None:
+    """With a tiny model in place of the package's."""
+    write_package(tmp_path / "site")
+    (tmp_path / "texts").mkdir()
+    lines = block("texts.csv").strip().splitlines()
+    (tmp_path / "texts/news.csv").write_text("\n".join([lines[0], *lines[1:] * 20]) + "\n")
+    (command,) = block("sentences").strip().splitlines()
+    for arguments in (shlex.split(command)[3:], ["data", "card", "news@minilm-l6-v2", "--data", "data"]):
+        done = bench(*arguments, cwd=tmp_path, path=f"{ROOT}{os.pathsep}{tmp_path / 'site'}")
+        assert done.returncode == 0, done.stderr
+    assert f"36 rows x {SIZES.hidden_size} features, 4 labels" in done.stdout
+    assert "mean over tokens" in done.stdout
+
+
 def test_reuters_from_sgml_to_a_card_that_names_what_differs(tmp_path: Path) -> None:
     """An imitation of the archive with 60 documents."""
     documents = [
@@ -135,7 +151,11 @@ def test_other_labels_never_slip_under_features_that_are_there(tmp_path: Path) -
     ("rows", "more", "message"),
     [
         (["a,b;c,train", "d,c,train"], [], "the val split has 0 rows; every split needs at least two"),
-        (["a,b;c,train"] * 3 + ["d,c,val"] * 3 + ["d,c,test"] * 3, ["--network", "x"], "has no photographs"),
+        (
+            ["a,b;c,train"] * 3 + ["d,c,val"] * 3 + ["d,c,test"] * 3,
+            ["--network", "x"],
+            "there are no features of texts 'x'",
+        ),
     ],
 )
 def test_what_can_be_wrong_is_said_before_the_long_work(
