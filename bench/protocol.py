@@ -81,4 +81,6 @@ def setting_in_words(name: str, value: Any) -> str:
 
 
 def value_in_short(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "nothing"
     return f"{value:g}" if isinstance(value, float) else str(value)

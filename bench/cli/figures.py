@@ -112,7 +112,7 @@ def plot(
     if records.among:
         print(records.note, file=sys.stderr)
     if not drawn:
-        reason = "; ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw."
+        reason = " ".join(dict.fromkeys(reasons.values())) or "the records hold nothing to draw."
         without = unusable(material.states)
         raise UsageError(reason + (f" There are {without}." if without else ""))
     for name, reason in reasons.items():

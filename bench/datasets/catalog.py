@@ -25,8 +25,10 @@ from bench.text import shown
 
 IN_FOLDERS = {"folder": canonical.find, "npz": npz.find}
 """Finders of the sets of one folder; the first that knows a name has it. Sets of "folder" may be registered."""
-OWN_FILES = (".npz", ".csv", ".tsv", ".parquet", ".arff", ".mat", ".svm", ".libsvm")
+OWN_FILES = (".npz", ".csv", ".tsv", ".parquet", ".arff", ".xml", ".mat", ".svm", ".libsvm")
 """Endings by which a name without a folder is that of a file."""
+PARTS = ("", "-train", "-test")
+"""Ends of the names of a Mulan set's ARFF files."""
 IN_PACKAGES = {"river": yeast.find}
 """Finders of the set that comes with a package, by the ``source`` of its entry in bench.toml."""
 
@@ -92,8 +94,9 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
         raise UsageError(next(one.fault for one in found if isinstance(one, Unreadable)))
     if "[" in name:
         raise UsageError(f"there is no data set {name!r}; transforms are written like yeast[fold=2/5][observed=1].")
+    folder = f"the folder of this name is given as ./{name}; " if Path(name).is_dir() else ""
     raise UsageError(
-        f"there is no data set {name!r}, neither registered nor in {_listed(folders) or 'any data folder'}; "
+        f"there is no data set {name!r}, neither registered nor in {_listed(folders) or 'any data folder'}; {folder}"
         f"{did_you_mean(name, [*config.datasets, *(known for sets_of in scans for known in sets_of)])}"
     )
 
@@ -121,8 +124,9 @@ def available(config: Config, folders: list[Path]) -> list[Source | Unreadable |
 
 
 def names_meant(spec: str, config: Config, folders: list[Path]) -> list[str] | None:
-    """Names that ``all`` stands for (every registered set, then every other one in the data folders) or a pattern such
-    as ``rcv1_*`` (those that are here), with the transforms of the spec; None of a name that is neither.
+    """Names that ``all`` stands for (every registered set, then every other one in the data folders), a pattern such
+    as ``rcv1_*`` (those that are here) or the path of a folder of several sets, with the transforms of the spec; None
+    of a name that is neither.
 
     Raises
     ------
@@ -131,6 +135,8 @@ def names_meant(spec: str, config: Config, folders: list[Path]) -> list[str] | N
     """
     parts = dataset_name(spec)
     every = parts.base == "all" and not parts.extractor
+    if _is_path(parts.base) and (paths := sets_in(Path(parts.base))):
+        return [str(replace(parts, base=str(path))) for path in paths]
     if not every and (os.sep in parts.base or not any(sign in parts.base for sign in "*?")):
         return None
     listed = [found for found in available(config, folders) if isinstance(found, Source | Missing)]
@@ -242,11 +248,31 @@ def _by_path(path: Path) -> Source:
     if not path.is_dir():
         reading.opened(path).close()
     if format_parser(path) is None:
+        several = ", ".join(map(str, sets_in(path)))
         raise UsageError(
-            f"{path} is no data set that can be read; give a .npz, a table (.csv, .tsv, .parquet), an .arff, a .mat or "
-            "a sparse text file (.svm), or a name with --data FOLDER."
+            f"{path} is a folder of several sets; name one: {several}."
+            if several
+            else f"{path} is no data set that can be read; give a .npz, a table (.csv, .tsv, .parquet), an .arff, a "
+            ".mat, a sparse text file (.svm), a folder of one set, or a name with --data FOLDER."
         )
     return raw_file.source(path)
+
+
+def sets_in(folder: Path) -> list[Path]:
+    """Paths of the sets in a folder that is no set itself; ARFF files beside their list of labels are the list's."""
+    from bench.datasets.parsers import format_parser
+
+    if not folder.is_dir() or format_parser(folder) is not None:
+        return []
+    children = sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+    lists = [f"{child.stem}{part}.arff" for child in children if child.suffix == ".xml" for part in PARTS]
+    archives = {source.files[0] for source in readable(npz.find(folder))}
+    return [
+        child
+        for child in children
+        if (child.resolve() in archives if child.suffix == ".npz" else format_parser(child) is not None)
+        and child.name.removesuffix(".gz") not in lists
+    ]
 
 
 def notes_of_files(specs: Iterable[str], config: Config) -> list[str]:
@@ -256,10 +282,10 @@ def notes_of_files(specs: Iterable[str], config: Config) -> list[str]:
     found = []
     for spec in specs:
         base = dataset_name(spec).base
-        if _is_path(base):
-            source = present(base, config, [])
+        for path in (sets_in(Path(base)) or [Path(base)]) if _is_path(base) else ():
+            source = present(str(path), config, [])
             notes = raw_file.notes(source) if source.reader == raw_file.__name__ else ()
-            found += [f"{base}: {note}." for note in notes]
+            found += [f"{path}: {note}." for note in notes]
     return found
 
 

@@ -215,6 +215,10 @@ def formats(folder: Path) -> list[Format]:
         for row, on in zip(x, y, strict=True)
     ).encode()
     xml = b'<labels xmlns="http://x.org"><label name="a"/><label name="b"/><label name="c"/></labels>'
+    sparse_x = packed(
+        data=x.ravel(), row=np.repeat(np.arange(len(x)), x.shape[1]), col=np.tile(np.arange(x.shape[1]), len(x)),
+        shape=np.array(x.shape), format=np.array(b"coo"),
+    )  # fmt: skip
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("one.txt", "word " * 100)
@@ -228,6 +232,10 @@ def formats(folder: Path) -> list[Format]:
 
     def of_xml(path: Path) -> Any:
         (path.parent / "own.arff").write_bytes(arff)
+        return parse_raw("own", path.parent)
+
+    def of_pair(path: Path) -> Any:
+        np.save(path.parent / "Y.npy", y)
         return parse_raw("own", path.parent)
 
     def of_packed(path: Path) -> Any:
@@ -258,6 +266,7 @@ def formats(folder: Path) -> list[Format]:
         Format("own.arff", arff, of_arff, as_text),
         Format("meka.arff", arff.replace(b"@relation", b"@relation 'r: -C -3' ", 1), of_own, as_text),
         Format("columns.csv", columns, of_own, as_text),
+        Format("pair/X.npz", sparse_x, of_pair, as_bytes),
         Format("own.svm", svm, of_own, as_text),
         Format("own.xml", xml, of_xml, as_text),
         Format("new.csv", table([*"pqrs"], [list(row) for row in x]), read_features, as_text),

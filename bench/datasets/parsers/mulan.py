@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -34,14 +35,16 @@ FIELD = re.compile(r"""((?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,'"])*),""")
 
 
 def parse(raw: Path) -> RawSet:
-    """A folder with ``<name>.xml`` and ``<name>-train.arff`` and ``<name>-test.arff``, or ``<name>.arff``.
+    """A label list ``<name>.xml``, or the folder of one, beside ``<name>-train.arff`` and ``<name>-test.arff``, or
+    ``<name>.arff``.
 
     Official train and test: 20 % of train are held out for validation; one file: 60/20/20; both by ``default_rng(0)``.
     """
-    lists = sorted(raw.glob("*.xml")) if raw.is_dir() else []
+    lists = sorted(raw.glob("*.xml")) if raw.is_dir() else [raw]
     if len(lists) != 1:
-        raise UsageError(f"{raw} must be a folder with one .xml list of labels; it has {len(lists)}.")
-    stem = lists[0].stem
+        names = " or ".join(str(one) for one in lists[:6])
+        raise UsageError(f"{raw} is a folder of {len(lists)} lists of labels (.xml){names and f'; give {names}'}.")
+    stem, raw = lists[0].stem, lists[0].parent
     label_names = read_label_names(lists[0])
     parts = [_file(raw, f"{stem}-{part}") for part in ("train", "test")]
     paths = parts if all(parts) else [_file(raw, stem)]
@@ -293,11 +296,12 @@ def _file(folder: Path, stem: str) -> Path | None:
 
 
 def _accepts(raw: Path) -> bool:
-    return raw.is_dir() and any(raw.glob("*.xml")) and (any(raw.glob("*.arff")) or any(raw.glob("*.arff.gz")))
+    lists = [raw] if raw.suffix == ".xml" and raw.is_file() else sorted(raw.glob("*.xml")) if raw.is_dir() else []
+    return len(lists) == 1 and any(lists[0].parent.glob(f"{escape(lists[0].stem)}*.arff*"))
 
 
 PARSERS = (
-    FormatParser("a folder with Mulan's .xml and .arff", _accepts, parse),
+    FormatParser("a folder with Mulan's .xml and .arff, or the .xml", _accepts, parse),
     FormatParser(
         "an .arff of MEKA", lambda raw: raw.name.endswith((".arff", ".arff.gz")) and raw.is_file(), parse_meka
     ),

@@ -1,5 +1,5 @@
-"""A user's own set from one table (CSV with commas, semicolons or tabs, or Parquet): photographs, texts or numbers with
-their labels.
+"""A user's own set from one table (CSV with commas, semicolons, tabs or bars, or Parquet): photographs, texts or
+numbers with their labels.
 
 The columns ``file`` (a photograph, relative to the table) or ``text``, or neither: then every further column is a
 feature. Labels are the column ``labels``, names joined by ``;``, or a column of 0 and 1 for each label: those that are
@@ -24,7 +24,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.system import reading
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 NO_FEATURE = ("", "id", "index", "idx", "fold", "unnamed: 0")
 """Names, in either case, of columns that number or group rows."""
 FALSE, TRUE = ("0", "0.0", "false"), ("1", "1.0", "true")
@@ -115,7 +115,7 @@ def found_labels(rows: Rows, columns: Sequence[str], every: bool) -> tuple[list[
     ------
     UsageError: where fewer than two are found, or every column is one.
     """
-    binary = [set(map(str.lower, rows.column(name))) <= {*FALSE, *TRUE} for name in columns]
+    binary = [all(map(_is_binary, set(rows.column(name)))) for name in columns]
     if every:
         return [name for name in columns if name.lower() not in NO_FEATURE], ()
     for place, order in (
@@ -130,8 +130,25 @@ def found_labels(rows: Rows, columns: Sequence[str], every: bool) -> tuple[list[
             return names, (f"{note}; `bench data prepare --label-columns` names others",)
     raise UsageError(
         f"{rows.path} has no column labels, and no two columns of 0 and 1 at its end or its beginning that could be "
-        "labels; `bench data prepare NAME --raw FILE --label-columns A B ...` names them."
+        f"labels: {_no_labels(rows, columns, binary)}; `bench data prepare NAME --raw FILE --label-columns A B ...` "
+        "names them."
     )
+
+
+def _no_labels(rows: Rows, columns: Sequence[str], binary: Sequence[bool]) -> str:
+    """Reason why the columns at the ends of a table are no labels."""
+    if len(columns) < 2:
+        return f"its first line is one column, {', '.join(columns)[:60]!r}, without a comma, semicolon, tab or bar"
+    if all(binary):
+        return "every column is of 0 and 1"
+    said = []
+    for name in dict.fromkeys((columns[-1], columns[0])):
+        other = next(
+            ((line, cell) for line, cell in zip(rows.lines, rows.column(name), strict=True) if not _is_binary(cell)),
+            None,
+        )
+        said.append(f"{name!r} is {other[1][:40]!r} in line {other[0]}" if other else f"{name!r} is one label alone")
+    return " and ".join(said)
 
 
 def _zeros_and_ones(rows: Rows, names: Sequence[str]) -> np.ndarray:
@@ -140,13 +157,16 @@ def _zeros_and_ones(rows: Rows, names: Sequence[str]) -> np.ndarray:
         if name not in rows.columns:
             raise UsageError(f"{rows.path} has no column {name!r}; {did_you_mean(name, rows.columns)}")
         for number, cell in enumerate(rows.column(name)):
-            word = cell.strip().lower()
-            if word not in FALSE and word not in TRUE:
+            if not _is_binary(cell):
                 raise UsageError(
                     f"{rows.path}, line {rows.lines[number]}: the label {name!r} is {cell[:60]!r}; a label is 0 or 1."
                 )
-            y[number, place] = word in TRUE
+            y[number, place] = cell.strip().lower() in TRUE
     return y
+
+
+def _is_binary(cell: str) -> bool:
+    return cell.strip().lower() in (*FALSE, *TRUE)
 
 
 # --- features and splits ---------------------------------------------------------------------------------------------
@@ -166,9 +186,11 @@ def _numbers(rows: Rows, features: Sequence[str]) -> np.ndarray:
         for number, cell in enumerate(rows.column(name)):
             value = feature(cell)
             if value is None:
+                comma = feature(cell.replace(",", ".")) is not None
+                advice = "write decimals with a point" if comma else "remove the column, or code it in numbers"
                 raise UsageError(
-                    f"{rows.path} has no column file or text, so its columns are features; "
-                    f"in line {rows.lines[number]} {name} is {cell[:60]!r}, not a finite number."
+                    f"{rows.path} has no column file or text, so its columns are features; in line "
+                    f"{rows.lines[number]} {name} is {cell[:60]!r}, not a finite number; {advice}."
                 )
             x[number, place] = value
     return x

@@ -79,7 +79,8 @@ def load(name: str, path: Path) -> Dataset:
     wanted = {name for name in ARRAYS if name in headers}
     there = ", ".join(sorted(map(shown, headers))) or "no array"
     if "Y" not in wanted:
-        raise UsageError(f"the data file {path} has no array Y (labels); it has {there}.")
+        folder = "; a matrix of scipy.sparse.save_npz goes with its partner, by their folder" * ("format" in headers)
+        raise UsageError(f"the data file {path} has no array Y (labels); it has {there}{folder}.")
     if len({"X", "X_data"} & wanted) != 1:
         raise UsageError(f"the data file {path} needs either X or X_data (features), not both; it has {there}.")
     arrays = reading.arrays(path, wanted)

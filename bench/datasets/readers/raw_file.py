@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,12 @@ def source(path: Path) -> Source:
     ------
     UsageError: where its name cannot be a set's.
     """
-    files = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
     name = checked_set_name(path.stem, path)
+    if path.is_dir():
+        files = sorted(one for one in path.iterdir() if one.is_file())
+    else:
+        beside = path.parent.glob(f"{escape(path.stem)}*.arff*") if path.suffix == ".xml" else ()
+        files = [path, *sorted(beside)]
     return Source(name, _ending(files), "small", tuple(one.resolve() for one in files), __name__)
 
 
@@ -62,14 +67,15 @@ def read(name: str, files: tuple[Path, ...]) -> Dataset:
 
 
 def _ending(files: Sequence[Path]) -> str:
-    return next(suffix for one in files if (suffix := one.suffix.lower().removeprefix(".")))
+    """The first file's, but for compression and a list of labels, which belong to another."""
+    endings = [Path(one.name.lower().removesuffix(".gz")).suffix.removeprefix(".") for one in files]
+    return next((ending for ending in endings if ending not in ("", "xml")), "xml")
 
 
 @lru_cache(maxsize=1)
 def _parsed(files: tuple[Path, ...], *stamps: tuple[int, ...]) -> tuple[Path, RawSet]:
-    path = files[0] if len(files) == 1 else files[0].parent
-    parser = format_parser(path)
-    if parser is None:
+    path = files[0].parent if len(files) > 1 and format_parser(files[0].parent) is not None else files[0]
+    if (parser := format_parser(path)) is None:
         raise UsageError(f"{path} is of no format that is read.")
     with reading.reading(path, parser.form):
         return path, parser.parse(path)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 
 from bench import config
 from bench.datasets import parsers as registry
@@ -204,6 +205,20 @@ def sparse_text(folder: Path) -> RawFiles:
     return RawFiles(folder / "set.svm", named, folder / "set.svm")
 
 
+def matrix_pair(folder: Path) -> RawFiles:
+    home = folder / "set"
+    home.mkdir()
+    y = np.array([[int(name in labels) for name in "abc"] for labels in LABELS])
+    for name, matrix in (("X", np.array(NUMBERS, dtype=np.float32)), ("Y", y)):
+        for part, rows in (("train", slice(0, len(y) // 2)), ("test", slice(len(y) // 2, None))):
+            scipy.sparse.save_npz(home / f"{name}_{part}.npz", scipy.sparse.csr_matrix(matrix[rows]))
+    named: Rows = [
+        (numbers, {f"label {'abc'.index(name)}" for name in labels})
+        for numbers, labels in zip(NUMBERS, LABELS, strict=True)
+    ]
+    return RawFiles(home, named, home / "X_train.npz")
+
+
 IMITATIONS: dict[str, Callable[[Path], RawFiles]] = {
     "AAPD": aapd,
     "Reuters": reuters,
@@ -214,7 +229,8 @@ IMITATIONS: dict[str, Callable[[Path], RawFiles]] = {
     "COCO17": lambda folder: coco(folder, 2017),
     "CUB": cub,
     "NUS": nus,
-    "a folder with Mulan's .xml and .arff": mulan,
+    "a folder with Mulan's .xml and .arff, or the .xml": mulan,
+    "a folder with X and Y of scipy.sparse.save_npz or numpy.save": matrix_pair,
     "a .mat": matlab,
     "a table (.csv, .tsv, .parquet)": tabular,
     "an .arff of MEKA": meka,

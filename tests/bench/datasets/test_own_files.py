@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from bench import config
-from bench.datasets.catalog import names_meant, notes_of_files, present
-from bench.datasets.parsers import mulan, parse_raw, sparse_text, tabular
+from bench.datasets.catalog import Missing, names_meant, notes_of_files, present, resolve
+from bench.datasets.parsers import matrix_pair, mulan, parse_raw, sparse_text, tabular
 from bench.datasets.raw import RawSet
 from bench.errors import UsageError
 
@@ -37,7 +38,7 @@ def arrays(raw: RawSet) -> tuple[np.ndarray, np.ndarray]:
     return x[np.argsort(ids)], y[np.argsort(ids)]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_label_columns_at_the_end_are_found_and_said(tmp_path: Path, delimiter: str) -> None:
     raw = tabular.parse(table(tmp_path / "set.csv", HEADER, rows(), delimiter))
     x, y = arrays(raw)
@@ -220,3 +221,116 @@ def test_all_and_patterns_name_sets_of_the_data_folders(tmp_path: Path) -> None:
     assert names_meant("other", SETTINGS, folders) is None
     with pytest.raises(UsageError, match=r"no data set here is called 'rvc1_\*'"):
         names_meant("rvc1_*", SETTINGS, folders)
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "said"),
+    [
+        (["sun", "rain"], [0, "yes"], "'rain' is 'yes' in line 2 and 'height' is '0.125' in line 2"),
+        (["sun", "rain"], [1, ""], "'rain' is '' in line 2"),
+        (["sun"], [0], "'sun' is one label alone and 'height' is '0.125' in line 2"),
+    ],
+)
+def test_a_table_without_label_columns_says_what_its_outer_columns_hold(
+    tmp_path: Path, columns: list[str], values: list[object], said: str
+) -> None:
+    path = table(tmp_path / "set.csv", ["height", "width", *columns], [[0.125, 0.25, *values]] * 8)
+    with pytest.raises(UsageError) as error:
+        tabular.parse(path)
+    assert said in str(error.value)
+
+
+def test_a_feature_that_is_no_number_says_what_to_do(tmp_path: Path) -> None:
+    lines = [["0,5", *y] for y in Y.tolist()]
+    with pytest.raises(UsageError, match=r"in line 2 a is '0,5', not a finite number; write decimals with a point\."):
+        tabular.parse(table(tmp_path / "set.csv", ["a", "sun", "rain", "wind"], lines, ";"))
+    lines = [["Oslo", *y] for y in Y.tolist()]
+    with pytest.raises(UsageError, match=r"is 'Oslo', not a finite number; remove the column, or code it in numbers"):
+        tabular.parse(table(tmp_path / "set.csv", ["a", "sun", "rain", "wind"], lines))
+
+
+# --- pairs of matrices ----------------------------------------------------------------------------------------------
+
+
+def saved(path: Path, matrix: np.ndarray, form: str) -> None:
+    if form == "npy":
+        np.save(path.with_suffix(".npy"), matrix)
+    else:
+        sparse.save_npz(path, sparse.csr_matrix(matrix).asformat(form))
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "npy"])
+def test_a_pair_of_matrices_of_every_form(tmp_path: Path, form: str) -> None:
+    saved(tmp_path / "weather_X.npz", X, form)
+    saved(tmp_path / "weather_Y.npz", Y, form)
+    x, y = arrays(matrix_pair.parse(tmp_path))
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(y, Y)
+
+
+def test_pairs_of_three_parts_are_the_splits(tmp_path: Path) -> None:
+    bounds = {"train": slice(0, 10), "val": slice(10, 14), "test": slice(14, 20)}
+    for part, rows in bounds.items():
+        saved(tmp_path / f"{part}-x.npz", X[rows], "csr")
+        saved(tmp_path / f"{part}-y.npz", Y[rows], "csc")
+    raw = matrix_pair.parse(tmp_path)
+    for part, rows in bounds.items():
+        np.testing.assert_array_equal(raw.splits[part].items, X[rows])
+        np.testing.assert_array_equal(raw.splits[part].y, Y[rows])
+
+
+def test_pairs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "X.npz", X, "csr")
+    saved(tmp_path / "Y.npz", Y[:-1], "csr")
+    with pytest.raises(UsageError, match=r"X\.npz has 20 rows, Y\.npz 19; is one of them transposed\?"):
+        matrix_pair.parse(tmp_path)
+    saved(tmp_path / "Y.npz", Y, "bsr")
+    with pytest.raises(UsageError, match=r"Y\.npz is no matrix that scipy\.sparse\.save_npz wrote as csr or csc"):
+        matrix_pair.parse(tmp_path)
+    (tmp_path / "Y.npz").rename(tmp_path / "Y_train.npz")
+    (tmp_path / "X.npz").rename(tmp_path / "X_train.npz")
+    with pytest.raises(UsageError, match=r"needs one pair of X and Y, or a pair of train and one of test; it has X"):
+        matrix_pair.parse(tmp_path)
+    saved(tmp_path / "X_test.npz", X, "csr")
+    with pytest.raises(UsageError, match=r"X_test\.npz has no partner Y_test\.npz"):
+        matrix_pair.parse(tmp_path)
+    with pytest.raises(UsageError, match=r"data, format.*; a matrix of scipy\.sparse\.save_npz goes with its partner"):
+        present(str(tmp_path / "X_test.npz"), SETTINGS, []).load()
+
+
+# --- folders of several sets ----------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_several_sets_stands_for_all_of_them(tmp_path: Path) -> None:
+    table(tmp_path / "weather.csv", HEADER, rows())
+    np.savez(tmp_path / "own.npz", X=X, Y=Y)
+    (tmp_path / "pair").mkdir()
+    saved(tmp_path / "pair" / "X.npz", X, "csr")
+    saved(tmp_path / "pair" / "Y.npz", Y, "csr")
+    (tmp_path / "notes.txt").write_text("nothing\n")
+    attributes = "@attribute p numeric\n@attribute q numeric\n@attribute sun {0,1}\n@attribute rain {0,1}\n@data\n"
+    data = "".join(f"{x[0]},{x[1]},{y[0]},{y[1]}\n" for x, y in zip(X, Y, strict=True))
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.arff").write_text("@relation r\n" + attributes + data)
+        (tmp_path / f"{name}.xml").write_text('<labels><label name="sun"/><label name="rain"/></labels>')
+    meant = names_meant(f"{tmp_path}/[observed=1]", SETTINGS, [])
+    names = ["first.xml", "own.npz", "pair", "second.xml", "weather.csv"]
+    assert meant == [f"{tmp_path / name}[observed=1]" for name in names]
+    found = [resolve(name, SETTINGS, []) for name in meant]
+    assert [one.full_name for one in found if not isinstance(one, Missing)] == [
+        "first[observed=1]@arff", "own[observed=1]@npz", "pair[observed=1]@npz", "second[observed=1]@arff",
+        "weather[observed=1]@csv",
+    ]  # fmt: skip
+    assert [note.partition(":")[0] for note in notes_of_files([str(tmp_path)], SETTINGS)] == [
+        str(tmp_path / "weather.csv")
+    ]
+    with pytest.raises(UsageError, match=r"is a folder of several sets; name one: .*first\.xml, .*own\.npz"):
+        present(str(tmp_path), SETTINGS, [])
+    assert present(str(tmp_path / "second.xml"), SETTINGS, []).load().label_names == ["sun", "rain"]
+
+
+def test_a_folder_named_like_a_set_says_how_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"the folder of this name is given as \./mine"):
+        resolve("mine", SETTINGS, [])
