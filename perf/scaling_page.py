@@ -195,7 +195,7 @@ TEXT = """## Spreading a run
   same data under the same paths, and the same code; this is checked at the start. Workers write their records
   themselves. Locks are `flock`: on a network file system it must be one that supports them across hosts (NFS 4 does).
 - **Anything else.** `--shard 3/8` runs the third of eight equal parts, for a Slurm array
-  (`--shard ${SLURM_ARRAY_TASK_ID}/8`) or machines that share nothing; copying the results folders into one merges them.
+  (`--shard ${SLURM_ARRAY_TASK_ID}/8`) or machines that share nothing; `bench merge` joins their folders.
 
 ## What a kill costs
 

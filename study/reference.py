@@ -41,7 +41,7 @@ from bench.records.store import Store
 from bench.system import writing
 from bench.tables.comparison import comparison
 from bench.tables.render import Look, render_all
-from study.findings import LIKE_THE_PAPER
+from study.results.findings import LIKE_THE_PAPER
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results/reference"
@@ -255,7 +255,7 @@ def check(results: Path) -> int:
             elsewhere.add(f"{there}, and here on {here}")
     print(", ".join(f"{count} {name}" for name, count in outcome.items()) or "there is nothing to compare")
     for two in sorted(elsewhere):
-        print(f"Those that differ were computed on {two}: see docs/results.md, what another processor does.")
+        print(f"Those that differ were computed on {two}: see docs/results/seeds.md, what another processor does.")
     return int(outcome["different"] > 0 or not outcome)
 
 

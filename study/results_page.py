@@ -1,8 +1,9 @@
-"""``python -m study.results_page``: docs/results.md, docs/ranks.svg and the README's table from the committed records;
-no number is typed."""
+"""``python -m study.results_page``: docs/results.md, its appendix docs/results/, docs/answer.svg and the README's finding
+from the committed records; no number is typed."""
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bench import config as configuration
+from bench.analysis.answer import Answer, answer
 from bench.analysis.hypothesis_tests import critical_difference, friedman
 from bench.analysis.over_datasets import complete_values, significance
 from bench.analysis.paper_claims import LABEL_ENHANCEMENT, VARIANTS, claims, claims_grid, claims_note
@@ -27,14 +29,13 @@ from bench.plan.variants import variants_of
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Manifest, Record
 from bench.records.store import Store
-from bench.report.figures.ranks import rank_heat_map
+from bench.report.figures.answer import distances_to_the_leader
 from bench.report.figures.style import encoded
 from bench.system import reading, writing
 from bench.tables.comparison import ABLATION, ablation, comparison, paper_table
 from bench.tables.render import render_all
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
-from bench.text import Grid, as_text, counted
-from study import costs, findings, margins, processors
+from bench.text import Grid, as_text, counted, named
 from study.reference import (
     ANOTHER_PROCESSOR,
     CONTROL,
@@ -48,22 +49,27 @@ from study.reference import (
     WITHIN,
     committed,
 )
-from study.summary import better_than_nothing, in_short
+from study.results import costs, findings, margins, processors
+from study.results.summary import better_than_nothing, finding, in_short, recovered
 
-PAGE = ROOT / "docs/results.md"
-PICTURE = ROOT / "docs/ranks.svg"
+DOCS = ROOT / "docs"
+PICTURE = DOCS / "answer.svg"
 README = ROOT / "README.md"
-TEMPLATE = Path(__file__).with_suffix(".md")
-"""The page's prose, with names in braces where something is computed."""
+RUNNING = DOCS / "running.md"
+TEMPLATES = Path(__file__).parent / "results/pages"
+"""The pages' prose, each under the path that it has in docs, with names in braces where something is computed."""
+FINDING = "<!-- finding -->", "<!-- /finding -->"
 DEMO = "<!-- demo -->", "<!-- /demo -->"
 STAND_IN = "VOC07tv=VOC07"
 
 
 def main() -> None:
     reference = read()
-    writing.write(PAGE, page(reference).encode())
+    for path, text in pages(reference).items():
+        writing.write(path, text.encode())
     writing.write(PICTURE, picture(reference))
-    writing.write(README, with_demo(reading.text(README), reference).encode())
+    for path, text in with_findings(reference).items():
+        writing.write(path, text.encode())
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,18 @@ class Reference:
         """The variants of the paper, and those that stand under its rule."""
         return [*self.config.tables.ranked, *self.config.tables.extra]
 
-    def with_bce(self) -> list[MetricTable]:
-        """Plain BCE ranked with the paper's twelve."""
+    def with_bce(self, datasets: Sequence[str] = ()) -> list[MetricTable]:
+        """Plain BCE ranked with the paper's twelve; on all data sets, or on some."""
         variants = [*self.config.tables.ranked, "BCE"]
-        return self.tables(Choice(variants=variants), variants)
+        return self.tables(Choice(variants=variants, datasets=list(datasets) or None), variants)
+
+    def records(self) -> findings.Records:
+        """Records with a result, by job."""
+        return findings.by_job(state.record for state in self.states if state.record)
+
+    def classic(self) -> list[str]:
+        """Data sets whose comparison is withdrawn: all but those like the paper's."""
+        return [name for name in findings.datasets_of(self.records()) if name not in findings.LIKE_THE_PAPER]
 
 
 def read(folder: Path = FOLDER) -> Reference:
@@ -102,27 +116,77 @@ def read(folder: Path = FOLDER) -> Reference:
 
 
 def picture(reference: Reference) -> bytes:
-    """The bytes of docs/ranks.svg."""
-    tables = reference.with_bce()
-    return encoded(rank_heat_map(tables, tables[0].ranked), "svg")
+    """The bytes of docs/answer.svg: where each method stands on the data sets that are not withdrawn."""
+    return encoded(distances_to_the_leader(answered(reference).leads), "svg")
 
 
-def with_demo(readme: str, reference: Reference) -> str:
-    """The README with the first table of ``make demo``, which is a part of the reference run."""
+def answered(reference: Reference) -> Answer:
+    """What the records of the data sets that are not withdrawn say."""
+    sets = findings.LIKE_THE_PAPER
+    tables = reference.with_bce(sets)
+    states = [state for state in reference.states if state.job.dataset in sets]
+    return answer(tables, states, tables[0].ranked, "BCE", reference.config, stand_ins=_stand_ins(reference))
+
+
+def with_findings(reference: Reference) -> dict[Path, str]:
+    """The README with the finding, and docs/running.md with the first table of ``make demo``, a part of the reference run."""
     first, *_ = reference.tables(Choice(variants=reference.compared(), datasets=["yeast"], seeds=[0]))
-    before, rest = readme.split(DEMO[0])
-    _, after = rest.split(DEMO[1])
-    return f"{before}{DEMO[0]}\n```\n{render_all([first], 'terminal')}```\n{DEMO[1]}{after}"
+    return {
+        README: between(FINDING, reading.text(README), standing(reference)["finding"]),
+        RUNNING: between(DEMO, reading.text(RUNNING), f"```\n{render_all([first], 'terminal')}```"),
+    }
 
 
-def page(reference: Reference) -> str:
-    """The text of docs/results.md."""
+def between(marks: tuple[str, str], text: str, inserted: str) -> str:
+    """The text with this between two marks of it."""
+    before, rest = text.split(marks[0])
+    _, after = rest.split(marks[1])
+    return f"{before}{marks[0]}\n{inserted}\n{marks[1]}{after}"
+
+
+def pages(reference: Reference) -> dict[Path, str]:
+    """{path: text} of docs/results.md and of its appendix."""
+    values = {**standing(reference), **appendix(reference)}
+    templates = sorted(TEMPLATES.rglob("*.md"))
+    return {DOCS / path.relative_to(TEMPLATES): reading.text(path).format(**values) for path in templates}
+
+
+def standing(reference: Reference) -> dict[str, str]:
+    """Parts of docs/results.md, of the data sets that are not withdrawn."""
+    sets = findings.LIKE_THE_PAPER
+    tables = reference.tables(Choice(variants=reference.compared(), datasets=sets))
+    claimed = claims([paper_table(metric, reference.config) for metric in PAPER_METRICS], tables)
+    records = findings.of_sets(reference.records(), sets)
+    with_bce, times = reference.with_bce(sets), costs.fitting_times(records)
+    ranks, _ = mean_ranks(with_bce)
+    within, said = [one for one in intervals() if one.dataset.partition("@")[0] in sets], answered(reference)
+    return {
+        "finding": textwrap.fill(finding(claimed[0], said, times, CONTROL), 120),
+        "standing": named(sets),
+        "compared": said.compared,
+        "classic": ", ".join(reference.classic()),
+        "number_withdrawn": str(len(reference.classic())),
+        "small": costs.costs_and_ranks(times, ranks),
+        "in_short": in_short(records, claimed, tables, within, times, CONTROL),
+    }
+
+
+def _stand_ins(reference: Reference) -> dict[str, str]:
+    return checked_stand_ins([STAND_IN], reference.config)
+
+
+def intervals() -> list[Resampled]:
+    """Stored intervals of CONTROL against the others on each data set."""
+    return [reading.decoded_json(line, FOLDER / WITHIN, Resampled) for _, line in reading.lines(FOLDER / WITHIN)]
+
+
+def appendix(reference: Reference) -> dict[str, object]:
+    """Parts of the pages that are of all records."""
     config, states = reference.config, reference.states
     tables = reference.tables(Choice(variants=reference.compared()))
-    beside = comparison_frame(tables, checked_stand_ins([STAND_IN], config))
+    beside = comparison_frame(tables, _stand_ins(reference))
     measured = reading.json(FOLDER / MEASURED)
-    within = [reading.decoded_json(line, FOLDER / WITHIN, Resampled) for _, line in reading.lines(FOLDER / WITHIN)]
-    records = findings.by_job(state.record for state in states if state.record)
+    within, records = intervals(), reference.records()
     with_bce = reference.with_bce()
     ranks, blocks = mean_ranks(with_bce)
     ablated = Choice(variants=[*ABLATION, *OWN_VARIANTS, "BCE"], datasets=["VOC07tv"])
@@ -133,60 +197,61 @@ def page(reference: Reference) -> str:
     few_records = [state.record for state in few.states if state.record]
     recovery_made = recovery_tables(recovery, config)
     elsewhere = findings.by_job(record for _, record in unpacked(ANOTHER_PROCESSOR / PACKED))
-    return reading.text(TEMPLATE).format(
-        origin=origin(states),
-        seeds_each=seeds_each(states),
-        whole=jobs_and_hours([*states, *recovery, *few.states]),
-        in_short=in_short(records, claimed, tables, within, times, recovery_made, elsewhere, CONTROL),
-        inventory=inventory(states),
-        comparison=render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
-        tables=render_all(tables, "markdown"),
-        ablation=render_all([ablation(photographs)], "markdown"),
-        enhancement=enhancement(reference),
-        few_labels=next(record.result.n_labels for record in findings.by_job(few_records).values() if record.result),
-        few_seeds=counted(len({state.job.seed for state in few.states}), "seed"),
-        few_of_grid=points(few.states),
-        whole_grid=points(states),
-        few_points="\n".join([origin(few.states) + "\n", render_all(few.tables(Choice()), "markdown")]),
-        claims=as_text([claims_grid(claimed), claims_note(claimed)], "pipe"),
-        within=findings.within(within, CONTROL),
-        power=findings.within_power(within),
-        sets=", ".join(_with_instances(within)),
-        statistics="\n".join(statistics(table) for table in with_bce),
-        joint=findings.pair(records, "FLEM-I", "BCE"),
-        separate=findings.pair(records, "FLEM-I separate", "BCE"),
-        class_balanced=findings.pair(records, "CB", "FL"),
-        nothing=findings.nothing_predicted(records, measured),
-        labelsets=findings.labelsets(records, measured),
-        legacy=findings.pair(records, "FLEM-D legacy", "FLEM-D"),
-        mapped=findings.pair(records, "R-FL VOC", "R-FL"),
-        scaled=findings.pair(records, "DB VOC", "DB"),
-        near=", ".join(findings.LIKE_THE_PAPER),
-        margins=margins.margins(records),
-        sizes=margins.sizes(records),
-        stds=findings.seed_stds(records),
-        elsewhere=processors.summary(records, elsewhere, reference.compared()),
-        distances_elsewhere=processors.compared(records, elsewhere, reference.compared()),
-        choices_elsewhere=processors.choices(records, elsewhere, reference.compared()),
-        selection=findings.selection(records),
-        blocks=blocks,
-        ranked=len(with_bce[0].ranked),
-        needed=f"{critical_difference(len(with_bce[0].ranked), blocks):.2f}",
-        possible=len(with_bce[0].ranked) - 1,
-        costs=costs.costs_and_ranks(times, ranks),
-        cheap=costs.cheap_and_dear(times, ranks, blocks),
-        neighbours_first=", ".join(ranked_on(tables[0], "ML-KNN", range(1, 2))) or "none",
-        neighbours_last=", ".join(ranked_on(tables[0], "ML-KNN", range(10, 13))) or "none",
-        labelsets_last=len(ranked_on(tables[0], "RAKEL", range(12, 13))),
-        learnt=better_than_nothing(recovery_made),
-        recovered="\n".join(
+    return {
+        "origin": origin(states),
+        "seeds_each": seeds_each(states),
+        "whole": jobs_and_hours([*states, *recovery, *few.states]),
+        "recovered_in_short": recovered(recovery_made),
+        "elsewhere_in_short": processors.in_short(records, elsewhere, [*VARIANTS, "FLEM-I", "FLEM-II"]),
+        "inventory": inventory(states),
+        "comparison": render_comparison(beside, config, "markdown", not_compared(tables, beside, reference.manifest)),
+        "tables": render_all(tables, "markdown"),
+        "ablation": render_all([ablation(photographs)], "markdown"),
+        "enhancement": enhancement(reference),
+        "few_labels": next(record.result.n_labels for record in findings.by_job(few_records).values() if record.result),
+        "few_seeds": counted(len({state.job.seed for state in few.states}), "seed"),
+        "few_of_grid": points(few.states),
+        "whole_grid": points(states),
+        "few_points": "\n".join([origin(few.states) + "\n", render_all(few.tables(Choice()), "markdown")]),
+        "claims": as_text([claims_grid(claimed), claims_note(claimed)], "pipe"),
+        "within": findings.within(within, CONTROL),
+        "power": findings.within_power(within),
+        "sets": ", ".join(_with_instances(within)),
+        "statistics": "\n".join(statistics(table) for table in with_bce),
+        "joint": findings.pair(records, "FLEM-I", "BCE"),
+        "separate": findings.pair(records, "FLEM-I separate", "BCE"),
+        "class_balanced": findings.pair(records, "CB", "FL"),
+        "nothing": findings.nothing_predicted(records, measured),
+        "labelsets": findings.labelsets(records, measured),
+        "legacy": findings.pair(records, "FLEM-D legacy", "FLEM-D"),
+        "mapped": findings.pair(records, "R-FL VOC", "R-FL"),
+        "scaled": findings.pair(records, "DB VOC", "DB"),
+        "near": ", ".join(findings.LIKE_THE_PAPER),
+        "margins": margins.margins(records),
+        "sizes": margins.sizes(records),
+        "stds": findings.seed_stds(records),
+        "elsewhere": processors.summary(records, elsewhere, reference.compared()),
+        "distances_elsewhere": processors.compared(records, elsewhere, reference.compared()),
+        "choices_elsewhere": processors.choices(records, elsewhere, reference.compared()),
+        "selection": findings.selection(records),
+        "blocks": blocks,
+        "ranked": len(with_bce[0].ranked),
+        "needed": f"{critical_difference(len(with_bce[0].ranked), blocks):.2f}",
+        "possible": len(with_bce[0].ranked) - 1,
+        "costs": costs.costs_and_ranks(times, ranks),
+        "cheap": costs.cheap_and_dear(times, ranks, blocks),
+        "neighbours_first": ", ".join(ranked_on(tables[0], "ML-KNN", range(1, 2))) or "none",
+        "neighbours_last": ", ".join(ranked_on(tables[0], "ML-KNN", range(10, 13))) or "none",
+        "labelsets_last": len(ranked_on(tables[0], "RAKEL", range(12, 13))),
+        "learnt": better_than_nothing(recovery_made),
+        "recovered": "\n".join(
             [
                 origin(recovery) + "\n",
                 against_trivial_baselines(recovery_made, "pipe"),
                 render_all(recovery_made, "markdown"),
             ]
         ),
-    )
+    }
 
 
 def enhancement(reference: Reference) -> str:

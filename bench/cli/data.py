@@ -29,7 +29,13 @@ Extractor = Annotated[str | None, Parameter(name=("--extractor", "--network"))]
 
 @data_app.command(name="list")
 def list_(*, data: DataFolder = None) -> int:
-    """Show every known set: here, or how to get it."""
+    """Show every known set: here, or how to get it.
+
+    Parameters
+    ----------
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    """
     config = configuration.load()
     folders = data_folders(config, data)
     for found in available(config, folders):
@@ -148,7 +154,15 @@ def prepare(
 
 @data_app.command
 def verify(name: str, *, data: DataFolder = None) -> int:
-    """Check a set: checksums of prepared files, shapes and values, split sizes and label counts against Table 1."""
+    """Check a set: checksums of prepared files, shapes and values, split sizes and label counts against Table 1.
+
+    Parameters
+    ----------
+    name
+        A data set, or the path of one.
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    """
     config = configuration.load()
     source = present(name, config, data_folders(config, data))
     dataset = source.load()
@@ -166,7 +180,15 @@ def verify(name: str, *, data: DataFolder = None) -> int:
 
 @data_app.command
 def card(name: str, *, data: DataFolder = None) -> int:
-    """Print what a data set is: provenance, licence, sizes, splits, labels, co-occurrence, warnings, fingerprint."""
+    """Print what a data set is: provenance, licence, sizes, splits, labels, co-occurrence, warnings, fingerprint.
+
+    Parameters
+    ----------
+    name
+        A data set, or the path of one.
+    data
+        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
+    """
     config = configuration.load()
     for line in card_lines(present(name, config, data_folders(config, data)), config):
         print(shown(line))

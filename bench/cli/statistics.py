@@ -107,7 +107,7 @@ def stats(
         said += folds_in_words(table, records.states, rows, control)
         print(as_text(said))
     if "reference" in origin:
-        print(f"{records.note} What the reference's test instances decide is in docs/results.md.")
+        print(f"{records.note} What the reference's test instances decide is in docs/results/claims.md.")
     return 0
 
 

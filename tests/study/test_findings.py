@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.analysis.answer import Answer
+from bench.analysis.answer.leads import Gap, Lead
 from bench.analysis.bootstrap import Interval
 from bench.analysis.paper_claims import Claim, Count
 from bench.analysis.within_datasets import Resampled
@@ -19,9 +21,10 @@ from bench.records.packed import PACKED, unpacked
 from bench.records.record import Cost, GridPoint, JobName, Metrics, Record, Selected
 from bench.records.store import Store
 from bench.tables import paper
-from study import costs, findings, margins, processors, results_page, statistics_page, summary
+from study import results_page, statistics_page
 from study.reference import ANOTHER_PROCESSOR, FOLDER, RECOVERY
 from study.reference import committed as committed_states
+from study.results import costs, findings, margins, processors, summary
 from tests import records as made
 
 HAMMING, RANKING, COVERAGE, PRECISION = PAPER_METRICS
@@ -263,6 +266,21 @@ def test_epochs_chosen_alike_and_not() -> None:
     ])  # fmt: skip
     same, others = findings.by_epoch(records, "CB", "FL")
     assert (same, others) == (pytest.approx([0.1]), pytest.approx([0.3]))
+
+
+def test_the_finding_names_leaders_and_where_plain_bce_is_behind() -> None:
+    claim = Claim("first", "4.3", Count(31, 32), Count(5, 40, Fraction(5), ("FLEM-D",), ("FL",)), "", (0.05, 0.2))
+    near, far = Gap("BCE", 2.0, 1.0, 1.5), Gap("BCE", 3.0, 1.6, 1.5)
+    leads = [
+        Lead(HAMMING, ["a", "b"], "FL", 1.0, [near]), Lead(RANKING, ["a", "b"], "FL", 1.0, [near]),
+        Lead(COVERAGE, ["a", "b"], "FLEM-D", 1.4, [Gap("FL", 1.4, 0.0, 1.5), far]),
+    ]  # fmt: skip
+    answered = Answer("", leads, "", ["Two sets decide little."], "BCE", {})
+    said = summary.finding(claim, answered, {"BCE": 1.0, "FL": 1.2, "FLEM-D": 30.4}, "FLEM-D")
+    assert "On the 2 data sets whose comparison stands (a and b" in said
+    assert "first in **5 of 40** cells" in said
+    assert "First by mean rank: FL by Hamming loss and Ranking loss, FLEM-D and FL by Coverage." in said
+    assert "fitted in 1/30 of FLEM-D's time and is shown to be behind by Coverage. Two sets decide little." in said
 
 
 def test_first_places_are_said_with_chance() -> None:

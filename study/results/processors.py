@@ -1,6 +1,6 @@
 """The same jobs on another processor: a part of docs/results.md.
 
-Records are given as in ``study.findings``: those of the reference run, and those of the other processor.
+Records are given as in ``study.results.findings``: those of the reference run, and those of the other processor.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from statistics import median
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.packed import digest_of
 from bench.records.record import Record
-from study.findings import Records, on_test, seed_std, table
+from study.results.findings import Records, on_test, seed_std, table
 from study.reference import differences
 
 HAMMING, PRECISION = PAPER_METRICS[0], PAPER_METRICS[3]
@@ -84,7 +84,8 @@ def in_short(records: Records, elsewhere: Records, variants: Sequence[str]) -> s
     return (
         f"- **Another processor** gives the same four digits, with the same seed, in {same[0]} jobs of "
         f"{', '.join(variants)} and in {same[1]} of the others. {PRECISION.title} of the former moves by "
-        f"{median(moved):.4f} at the median, {max(moved):.4f} at most (section 4)."
+        f"{median(moved):.4f} at the median, {max(moved):.4f} at most "
+        "([there](results/seeds.md#what-another-processor-does))."
     )
 
 

@@ -1,4 +1,4 @@
-"""The paper's margins beside what a seed does: parts of docs/results.md. Records are given as in ``study.findings``."""
+"""The paper's margins beside what a seed does: parts of docs/results.md. Records are given as in ``study.results.findings``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import median
 from bench.analysis.paper_claims import BASELINES, VARIANTS
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.tables import paper
-from study.findings import LIKE_THE_PAPER, Records, of_sets, stds, table
+from study.results.findings import LIKE_THE_PAPER, Records, of_sets, stds, table
 
 OF_ONE_SIZE = 3
 """Test rows of two sets may differ by this factor where a deviation of one judges a margin on the other."""

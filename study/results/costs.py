@@ -1,4 +1,4 @@
-"""Costs of the reference run beside its ranks: parts of docs/results.md. Records are given as in ``study.findings``."""
+"""Costs of the reference run beside its ranks: parts of docs/results.md. Records are given as in ``study.results.findings``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from statistics import median
 
 from bench.analysis.hypothesis_tests import critical_difference
-from study.findings import Records, table
+from study.results.findings import Records, table
 
 CHEAP = 2.0
 """Multiples of BCE's fitting time under which a method counts as cheap."""
