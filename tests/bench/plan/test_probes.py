@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +19,7 @@ from bench.datasets.readers.ldl import DistributionSet
 from bench.job import probe, recipe
 from bench.plan import probes, tracks, variants
 from bench.records import probe_request
+from tests import forked
 
 ROOT = Path(__file__).resolve().parent.parents[2]
 SETTINGS = config.load(Path("/nonexistent"))
@@ -213,7 +212,7 @@ print(json.dumps({row: values for row, (values, _) in found.items()}))
 def numbers_in(folder: Path, rows: Sequence[str]) -> dict[str, dict]:
     """The probes of the rows by the code in a folder."""
     place = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
-    done = subprocess.run([sys.executable, "-c", NUMBERS, *rows], cwd=folder, env=place, capture_output=True, text=True)
+    done = forked.python("-c", NUMBERS, *rows, cwd=folder, environment=place)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
