@@ -31,18 +31,24 @@ RUNS = ("bench.cli.data", "bench.cli.listing", "bench.cli.models", "bench.cli.ru
 
 
 def python(
-    *words: str, cwd: Path, environment: dict[str, str], timeout: float = 600, torch: bool = True
+    *words: str,
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
+    timeout: float = 600,
+    torch: bool = True,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python -m MODULE ARGUMENT ...`` or ``python -c PROGRAM ARGUMENT ...``; standard input is empty.
 
     Parameters
     ----------
     words: what follows the interpreter's name.
-    environment: the process's; of Python's own variables only PYTHONPATH counts. Where that is this checkout, its
-        program is imported too.
+    cwd: by default that of the tests.
+    environment: the process's, by default that of the tests with this checkout as PYTHONPATH, which alone counts of
+        Python's own variables. Where it is this checkout, its program is imported too.
     timeout: seconds.
     torch: False where torch must not have been imported.
     """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)} if environment is None else environment
     modules = LIBRARIES + TORCH * torch
     if environment.get("PYTHONPATH") == str(ROOT):
         modules += TABLES + RUNS * torch
@@ -51,7 +57,7 @@ def python(
     assert server.stdout is not None
     with tempfile.TemporaryDirectory() as folder:
         output = [str(Path(folder, name)) for name in ("out", "err")]
-        request = {"words": words, "cwd": str(cwd), "environment": environment, "output": output}
+        request = {"words": words, "cwd": str(cwd or Path.cwd()), "environment": environment, "output": output}
         server.stdin.write(json.dumps(request).encode() + b"\n")
         server.stdin.flush()
         if not select.select([server.stdout], [], [], timeout)[0]:

@@ -210,6 +210,7 @@ def test_bce_on_yeast_ranks_clearly_better_than_label_frequency(tmp_path: Path) 
     assert result_of(tmp_path / "results/runs", "yeast@mulan", "BCE")["test"]["ranking"] < 0.19
 
 
+@pytest.mark.slow
 def test_bce_on_voc_photographs_gives_what_the_released_code_gives(shared_data: Path, tmp_path: Path) -> None:
     """Paper protocol, EfficientNet-Lite2 features of VOC 2007 photographs: the released code's numbers there."""
     features = shared_data / "features/VOC07tv_train_features_efficientnet-lite2.npy"

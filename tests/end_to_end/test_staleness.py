@@ -115,6 +115,7 @@ def test_a_record_without_a_probe_is_stale_once_its_code_changed(changed: Path) 
     assert stale(changed) == {"FL": "method changed since"}
 
 
+@pytest.mark.slow
 def test_the_committed_records_survive_moving_the_furniture(tmp_path: Path) -> None:
     """A function renamed, a module moved and an import added in every package: no cell of the reference is stale."""
     folder = copied(tmp_path)
