@@ -338,11 +338,11 @@ def check_new_method(python: str, path: Path, cwd: Path) -> None:
 
 
 def copied_program(folder: Path) -> Path:
-    """The program as a checkout has it, links included."""
+    """The program as a checkout has it, links and compiled files included."""
     copy = folder / "copy"
     copy.mkdir()
     for name in ("bench", "methods"):
-        shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, copy / name, symlinks=True)
     shutil.copy(ROOT / "bench.toml", copy)
     return copy
 
