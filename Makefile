@@ -1,5 +1,6 @@
 # make demo     install, run the paper's rows on the embedded data set, print the ranked tables   (SEEDS=3 for three seeds)
-# make test     install, then style, types and tests
+# make test     install, then style, types and all tests but the slow ones
+# make test-all the same with the slow ones: clusters, installations, trainings on real data
 # make bench    the performance ratios, in minutes (bench-full: every model timed; bench-check: what moved since)
 # make reference        every record of docs/results.md again, in hours, resumable: BENCH_DATA=FOLDER:FOLDER make reference
 # make reference-check  a part of them in minutes, compared with the committed ones byte for byte
@@ -14,15 +15,20 @@ BIN := $(VENV)/bin
 DEMO_RESULTS := results/runs/demo
 # torch first and by its pinned version: a looser request brings several gigabytes of GPU libraries
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# a file's tests, which share what its fixtures ran, are one process's; files in tests/conftest.py's order
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check-code bench bench-full bench-check reference reference-check chaos fuzz mutants clean
+.PHONY: demo test test-all check-code bench bench-full bench-check reference reference-check chaos fuzz mutants clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m bench run --datasets yeast --methods @paper --seeds $$(seq -s ' ' 0 $$(($(SEEDS) - 1))) --jobs auto --results $(DEMO_RESULTS)
 	$(BIN)/python -m bench table --results $(DEMO_RESULTS)
 
 test: $(VENV)/.test check-code
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST) -m 'not slow'
+
+test-all: $(VENV)/.test check-code
+	$(PYTEST)
 
 check-code: $(VENV)/.test
 	$(BIN)/ruff check .

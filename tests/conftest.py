@@ -21,6 +21,14 @@ if "BENCH_METHOD_FOLDERS" in os.environ:  # the contracts then hold for one's ow
 ROOT = Path(__file__).parent.parent
 
 
+FIRST = ("tests/end_to_end/", "tests/bench/plan/", "tests/bench/training/", "tests/methods/")
+"""The dearest tests, which begin: so no worker is left with a long file at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)

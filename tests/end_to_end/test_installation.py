@@ -13,6 +13,8 @@ import pytest
 
 from tests.end_to_end.test_program import NEW_METHOD, ROOT, bench
 
+pytestmark = pytest.mark.slow
+
 
 def output(python: str, *arguments: str, cwd: Path) -> str:
     """Output of a program where nothing but the environment and its own folder is on the path."""

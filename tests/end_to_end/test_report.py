@@ -8,7 +8,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ from bench.records.record import Failure, Record, encode
 from bench.records.store import Store
 from bench.report.page import SETS_DRAWN
 from bench.tables.render import FORMATS
+from tests import forked
 from tests.bench.report.test_page import LARGEST
+from tests.conftest import program
 from tests.end_to_end.test_program import ROOT, bench
 
 SCRIPT = "<script>window.broken = true</script> out of memory"
@@ -65,10 +66,8 @@ def without_torch(folder: Path, *arguments: str) -> subprocess.CompletedProcess[
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
         "sys.exit(code)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-    return subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False, env=environment
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return forked.python("-c", program, cwd=folder, environment=environment, torch=False)
 
 
 @pytest.mark.parametrize("form", FORMATS)

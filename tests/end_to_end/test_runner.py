@@ -115,6 +115,7 @@ def bad_program(tmp_path: Path) -> Path:
     return copy
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_its_process_twice_is_a_failed_record(tmp_path: Path, bad_program: Path) -> None:
     run = ("run", "--methods", "Dies", "BCE", "FL", "--epochs", "2")
     done = bench(*run, "--jobs", "2", cwd=tmp_path, path=bad_program)
@@ -129,6 +130,7 @@ def test_a_job_that_kills_its_process_twice_is_a_failed_record(tmp_path: Path, b
     assert "0 jobs done, 1 failed" in retried.stdout
 
 
+@pytest.mark.slow
 def test_a_job_stuck_in_native_code_is_stopped(tmp_path: Path, bad_program: Path) -> None:
     begin = time.monotonic()
     done = bench("run", "--methods", "Hangs", "BCE", "--epochs", "2", "--timeout", "15", cwd=tmp_path, path=bad_program)
@@ -167,6 +169,7 @@ def test_ctrl_c_twice_stops_at_once(tmp_path: Path) -> None:
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 30)
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_folder_share_the_work(tmp_path: Path, undisturbed: dict) -> None:
     both = [start(tmp_path, *RUN, "--jobs", "2") for _ in range(2)]
     outputs = [process.communicate(timeout=300) for process in both]

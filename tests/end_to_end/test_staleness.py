@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from msgspec.structs import replace
 
 from bench.records.record import Record
 from bench.records.store import Store
+from tests import forked
 from tests.bench.plan.test_probes import ROOT, copied
 
 ROWS = ("FL", "BCE", "FLEM-D", "ML-KNN")
@@ -23,8 +22,7 @@ ROWS = ("FL", "BCE", "FLEM-D", "ML-KNN")
 def bench(folder: Path, *arguments: str) -> str:
     place = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
     place["BENCH_DATA"] = str(folder)
-    command = [sys.executable, "-m", "bench", *arguments]
-    done = subprocess.run(command, cwd=folder, env=place, capture_output=True, text=True)
+    done = forked.python("-m", "bench", *arguments, cwd=folder, environment=place)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -117,6 +115,7 @@ def test_a_record_without_a_probe_is_stale_once_its_code_changed(changed: Path) 
     assert stale(changed) == {"FL": "method changed since"}
 
 
+@pytest.mark.slow
 def test_the_committed_records_survive_moving_the_furniture(tmp_path: Path) -> None:
     """A function renamed, a module moved and an import added in every package: no cell of the reference is stale."""
     folder = copied(tmp_path)

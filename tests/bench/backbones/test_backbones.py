@@ -35,6 +35,7 @@ from bench.training.checkpoint import Checkpoints
 from bench.training.seeding import Streams
 from bench.training.step import LoopOptions
 from tests.conftest import problem_of, random_split
+from tests.methods.test_contract import defaults
 
 GRADIENT = [name for name in methods.names() if methods.info(name).gradient]
 OTHERS = [name for name in BACKBONES.components() if name != "linear"]
@@ -57,11 +58,6 @@ SIZES = {"train": 70, "val": 30, "test": 20}
 def fit(name: str, points: list[dict], backbone: Backbone, stack: int = 16, stages: Any = None) -> Fitted:
     protocol = msgspec.structs.replace(PROTOCOL, stack=stack)
     return fit_linear(name, points, prepared(), protocol, 0, checkpoints=stages, backbone=backbone)
-
-
-def defaults(name: str) -> dict[str, Any]:
-    small = {"LEVI": {"hidden": 12, "epochs": 2}, "VALEN": {"epochs": 2}}
-    return methods.options(name, methods.info(name).defaults, small.get(name, {}))
 
 
 def models(name: str, data: Split, backbone: Backbone, count: int) -> list[LinearMethod]:
@@ -297,7 +293,9 @@ def test_a_kept_model_says_its_backbone() -> None:
 def test_a_saved_model_comes_back(tmp_path: Path) -> None:
     split = random_split(80, 8, 4, seed=1)
     x, y = split.x.numpy().astype("float32"), split.y.numpy()
-    fitted = bench.estimator("FLEM-D", {"alpha": 0.1, "beta": 0.1}, classifier="mlp", classifier_options={"width": 8})
+    fitted = bench.estimator(
+        "FLEM-D", {"alpha": 0.1, "beta": 0.1}, classifier="mlp", classifier_options={"width": 8}, protocol="paper"
+    )
     fitted.fit(x[:60], y[:60], x[60:], y[60:])
     path = tmp_path / "mlp.safetensors"
     fitted.save(path)
@@ -313,7 +311,9 @@ def test_a_saved_model_comes_back(tmp_path: Path) -> None:
 
 def test_a_saved_linear_model_is_as_before(tmp_path: Path) -> None:
     split = random_split(80, 8, 4, seed=1)
-    bench.estimator("BCE").fit(split.x.numpy().astype("float32"), split.y.numpy()).save(tmp_path / "m")
+    bench.estimator("BCE", protocol="paper").fit(split.x.numpy().astype("float32"), split.y.numpy()).save(
+        tmp_path / "m"
+    )
     with safe_open(tmp_path / "m", "pt") as file:
         about = msgspec.json.decode(file.metadata()["flem-bench"])
     assert about["layout"] == 1

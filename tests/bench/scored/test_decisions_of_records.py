@@ -6,8 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from bench.records.artifacts import SCORES, KeptFile, KeptScores, Scored, encode
 from bench.records.record import Decisions, Record, encode, read_record
 from bench.scored.decide import decision_metrics, decisions_of
 from bench.scored.rules import rule_codes
+from tests import forked
 from tests.bench.decisions import naive
 
 DECISION_METRICS = [metric.key for metric in metrics() if metric.decision]
@@ -182,10 +181,9 @@ def test_a_rule_of_ones_own_is_one_file_and_its_failure_stops_nothing(
         ["table", "--metric", "micro-f1", "--decision", "none-at-all", "--results", "results", "--methods-dir", "own"],
         ["table", "--metric", "micro-f1", "--decision", "broken", "--results", "results", "--methods-dir", "own"],
     ]
-    said = [
-        subprocess.run([sys.executable, "-m", "bench", *words], capture_output=True, text=True, check=True).stdout
-        for words in program
-    ]
+    done = [forked.python("-m", "bench", *words) for words in program]
+    assert [one.returncode for one in done] == [0] * len(program)
+    said = [one.stdout for one in done]
     assert "Nothing." in said[1]
     assert "0.0000" in said[2]
     assert "the rule broken failed: ZeroDivisionError: division by zero" in said[3]

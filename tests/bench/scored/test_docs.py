@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bench.cli.main import main
 from bench.decisions.rule import RULES
+from tests import forked
 from tests.conftest import ROOT
 
 
@@ -42,8 +41,8 @@ def test_a_rule_of_ones_own(yeast: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "half.py").write_text(code("decision-rules.md", 1))
     for words in (["decide"], ["table", "--metric", "micro-f1", "--decision", "half"]):
-        command = [sys.executable, "-m", "bench", *words, "--methods-dir", "my_methods"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = forked.python("-m", "bench", *words, "--methods-dir", "my_methods")
+        assert done.returncode == 0, done.stderr
     assert "decisions half for micro-f1" in done.stdout
     assert "stale" not in done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import cache
 
 import pytest
 import torch
@@ -153,16 +154,25 @@ def test_one_step_of_a_stack_is_autograd_on_each_module(
             torch.testing.assert_close(gradient[k], expected, atol=1e-12, rtol=1e-9)
 
 
+GRID = [{"alpha": a, "beta": b} for a in (1e-4, 1e-3, 1e-2, 1e-1) for b in (1e-4, 1e-3, 1e-2, 1e-1)]
+
+
+@cache
+def grid_of_16(labels: int) -> loop.Trained:
+    """The grid trained in one stack."""
+    data, validation = random_split(100, 8, labels, 0), random_split(40, 8, labels, 1)
+    return loop.train(models("FLEM-D", data, GRID), data, validation, OPTIONS, seed=0)
+
+
 @pytest.mark.parametrize("labels", [6, 8])
 @pytest.mark.parametrize("size", [1, 2, 5, 16])
 def test_grid_of_16_whatever_the_stack_size(labels: int, size: int) -> None:
     data, validation = random_split(100, 8, labels, 0), random_split(40, 8, labels, 1)
     if not rounds_alike(size, data):
         pytest.skip("this processor's products round by a stack's size, which training FLEM magnifies")
-    points = [{"alpha": a, "beta": b} for a in (1e-4, 1e-3, 1e-2, 1e-1) for b in (1e-4, 1e-3, 1e-2, 1e-1)]
-    whole = loop.train(models("FLEM-D", data, points), data, validation, OPTIONS, seed=0)
+    whole = grid_of_16(labels)
     for start in range(0, 16, size):
-        part = loop.train(models("FLEM-D", data, points[start : start + size]), data, validation, OPTIONS, seed=0)
+        part = loop.train(models("FLEM-D", data, GRID[start : start + size]), data, validation, OPTIONS, seed=0)
         for k in range(len(part.epochs)):
             assert part.epochs[k] == whole.epochs[start + k]
             one, other = part.parameters, whole.parameters

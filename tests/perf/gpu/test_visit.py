@@ -59,6 +59,7 @@ def test_a_stand_in_agrees_with_itself_and_a_wrong_step_is_seen(monkeypatch: pyt
     assert not correctness.agreement("BCE", CPU)["captured_equals_launched"]
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_halves_the_stack() -> None:
     found = correctness.out_of_memory(CPU)
     assert (found["status"], found["stacks_that_did_not_fit"], found["stacks"]) == ("done", [8], [4, 4])
