@@ -25,7 +25,7 @@ from typing import NoReturn
 ROOT = Path(__file__).parent.parent
 LIBRARIES = ("cyclopts", "jinja2", "matplotlib.pyplot", "msgspec", "pandas", "rich.console", "scipy.stats")
 TORCH = ("joblib", "sklearn.linear_model", "sympy", "torch")
-TABLES = ("bench.cli.figures", "bench.cli.statistics", "bench.cli.status", "bench.cli.tables")
+TABLES = ("bench.cli.figures", "bench.cli.records", "bench.cli.statistics", "bench.cli.tables")
 """Verbs of this checkout that import no torch."""
 RUNS = ("bench.cli.data", "bench.cli.listing", "bench.cli.models", "bench.cli.run", "bench.running.worker")
 

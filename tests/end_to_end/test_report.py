@@ -21,7 +21,6 @@ from bench.report.page import SETS_DRAWN
 from bench.tables.render import FORMATS
 from tests import forked
 from tests.bench.report.test_page import LARGEST
-from tests.conftest import program
 from tests.end_to_end.test_program import ROOT, bench
 
 SCRIPT = "<script>window.broken = true</script> out of memory"
