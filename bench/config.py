@@ -86,6 +86,8 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datasets: list[str] = []
     families: dict[str, list[str]] = {}
     """{family: sets that depend on each other, such as samples of one corpus}: each family counts as one set."""
+    withdrawn: dict[str, list[str]] = {}
+    """{reason: data sets whose comparison should not be relied on}; tables and reports say so."""
 
 
 class RecoveryRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,6 +26,7 @@ from bench.datasets.readers.feature_file import read_features
 from bench.errors import UsageError
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.variants import named_variants, variants_of
+from bench.records.record import Provenance
 from bench.records.store import DEFAULT_RESULTS, Store
 from bench.system.reading import in_short
 from bench.system.writing import check_writable, packed, write
@@ -170,7 +171,7 @@ def score(
     dataset: str,
     name: Annotated[str, Parameter(name="--as")],
     seed: Seed = 0,
-    threshold: Real = 0.0,
+    threshold: Real | None = None,
     results: str = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
@@ -179,8 +180,9 @@ def score(
     Parameters
     ----------
     file
-        A .npz with test [N, c], the scores of the test rows in their order; optional val [N, c], for decision rules;
-        test_y and val_y, the labels, and label_names, which are compared with the data set's.
+        A .npy [N, c], or a .npz with test [N, c], the scores of the test rows in their order; in a .npz optional val
+        [N, c], for decision rules; test_y and val_y, the labels, and label_names, which are compared with the data
+        set's.
     dataset
         A data set, or the path of a .npz file with X and Y.
     name
@@ -188,13 +190,14 @@ def score(
     seed
         The number of the training, where there are several.
     threshold
-        A label is predicted where its score exceeds this. Default: 0, for logits; 0.5 is that of probabilities.
+        A label is predicted where its score exceeds this. Default: 0, for logits; 0.5 is that of probabilities, which
+        scores from 0 to 1 alone are taken for, and which must be given.
     results
         The folder of the records.
     data
         The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
-    if not math.isfinite(threshold):
+    if threshold is not None and not math.isfinite(threshold):
         raise UsageError(f"--threshold must be finite, not {threshold}.")
     config = configuration.load()
     taken = {one.casefold(): one for one in variants_of(config)}
@@ -209,7 +212,8 @@ def score(
     from bench.scored.external import score as made  # here, because torch takes seconds to import
 
     record = made(Path(file), source, name, seed, threshold, store)
-    print(f"{name} on {source.full_name}, decided at {threshold:g}:")
+    assert isinstance(record.provenance, Provenance)
+    print(f"{name} on {source.full_name}, decided at {record.provenance.threshold:g}:")
     for metric in PAPER_METRICS:
         print(f"  {metric.title}: {_value(record.metrics[metric.key])} on test")
     if record.decisions is UNSET:

@@ -46,6 +46,7 @@ from bench.tables.export import check_target, frames, wide_frame
 from bench.tables.export import export as write_tables
 from bench.tables.folds import over_folds
 from bench.tables.load import Records, Selection, load
+from bench.tables.notes import withdrawn_notes
 from bench.tables.ranking import DIGITS
 from bench.tables.render import DATA, FORMATS, Look, render_all
 from bench.tables.table import MetricTable, Style, Table
@@ -246,6 +247,7 @@ def _ablation(selection: Selection, style: Style) -> tuple[Records, Sequence[Tab
 
 def compare(
     *,
+    datasets: Names = None,
     stand_ins: StandIns = None,
     form: Format = "terminal",
     origin: Origin = "runs",
@@ -256,6 +258,8 @@ def compare(
 
     Parameters
     ----------
+    datasets
+        Data sets to compare, and to count the claims on. Default: all.
     stand_ins
         OURS=PAPER for sets of other names, such as VOC07tv=VOC07.
     form
@@ -268,7 +272,7 @@ def compare(
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     known(form, FORMATS, "format")
-    selection = Selection(origin, results, data)
+    selection = Selection(origin, results, data, datasets=datasets)
     config = selection.config
     mapped = checked_stand_ins(stand_ins or [], config)
     records = load(selection)
@@ -285,9 +289,13 @@ def compare(
     print(render_comparison(frame, config, form, reasons, colour), end="")
     if form in ("terminal", "markdown"):
         found = claims([paper_table(one, config) for one in PAPER_METRICS], tables)
+        withdrawn = withdrawn_notes(tables[0].columns, config)
         heading = f"\nThe paper's claims, here on {', '.join(one.name for one in tables[0].independent_sets)}:"
         print(
-            as_text([heading, claims_grid(found), claims_note(found)], "pipe" if form == "markdown" else "simple"),
+            as_text(
+                [heading, claims_grid(found), claims_note(found), *withdrawn],
+                "pipe" if form == "markdown" else "simple",
+            ),
             end="",
         )
         if "reference" in origin:

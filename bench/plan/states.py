@@ -90,6 +90,10 @@ class Expected:
     """The folder's protocol that the key is of, without the variant's own settings."""
 
 
+UNKNOWN_VARIANT = "its variant is not known here, or cannot be made; a method of your own needs --methods-dir FOLDER"
+"""Fault of a record that no key can be computed for."""
+
+
 def judged(records: Sequence[Expected]) -> list[JobState]:
     """The state of each record: current where its key is, but for source code that gives the same probe."""
     in_doubt = {position: one for position, one in enumerate(records) if _code_alone_changed(one)}
@@ -117,7 +121,8 @@ def _judged(one: Expected, probe: Probe | None) -> JobState:
     parts = ("its variant",) if one.key is None else changed_parts(record, one.key)
     same_numbers = probe is not None and record.probe is not None and equal(probe, record.probe)
     if parts and not same_numbers:
-        return JobState(one.job, "stale", f"{', '.join(parts)} changed since", record, one.path, parts)
+        changed = f"{', '.join(parts)} changed since" if one.key else UNKNOWN_VARIANT
+        return JobState(one.job, "stale", changed, record, one.path, parts)
     return JobState(
         one.job, record.status, record.problem, record, one.path, code_changed=same_numbers, protocol=one.protocol
     )
@@ -161,7 +166,11 @@ def expected_of(
 def code_note(states: Iterable[JobState]) -> str:
     """A sentence where records are of older code that computes the same numbers; else empty."""
     count = sum(state.code_changed for state in states)
-    return f"The code has changed since {counted(count, 'record')}; same numbers on the probe." if count else ""
+    if not count:
+        return ""
+    return (
+        f"The code has changed since {counted(count, 'record')}; today's computes the same numbers on a small problem."
+    )
 
 
 def unusable(entries: Iterable[JobState]) -> str:

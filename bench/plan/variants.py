@@ -106,7 +106,10 @@ def named_variants(config: Config, variants: dict[str, Variant], names: Iterable
         if name not in variants:
             faults = [found.problems[0] for found in methods.infos().values() if found.problems]
             unreadable = f" What cannot be used: {'; '.join(faults)}." if faults else ""
-            raise UsageError(f"there is no method or variant {name!r}; {did_you_mean(name, variants)}{unreadable}")
+            raise UsageError(
+                f"there is no method or variant {name!r}; {did_you_mean(name, variants)} A method of your own is found "
+                f"by --methods-dir FOLDER.{unreadable}"
+            )
         chosen[name] = variants[name]
     return list(chosen.values())
 

@@ -45,16 +45,27 @@ from bench.system.writing import write
 ARRAYS = ("test", "val", "test_y", "val_y", "label_names")
 
 
-def score(path: Path, source: Source, name: str, seed: int, threshold: float, store: Store) -> Record:
+def score(path: Path, source: Source, name: str, seed: int, threshold: float | None, store: Store) -> Record:
     """Evaluate a file's scores on a data set and commit the record, in place of an external one of that name and seed.
+
+    Parameters
+    ----------
+    threshold: None: 0, but for scores that may be probabilities.
 
     Raises
     ------
-    UsageError: for scores of other rows or labels, values that are not finite, or a name that a run's records have.
+    UsageError: for scores of other rows or labels, values that are not finite, a name that a run's records have, or
+        scores from 0 to 1 without a threshold.
     """
     started = time.monotonic()
     dataset = source.load()
-    kept = read(path, dataset, threshold)
+    kept = read(path, dataset, threshold or 0.0)
+    if threshold is None and kept.scores.min() >= 0 and kept.scores.max() <= 1:
+        raise UsageError(
+            f"{path}: all scores lie from 0 to 1, as probabilities do, and the threshold 0 of logits would predict "
+            "nearly every label; give --threshold (0.5, say)."
+        )
+    threshold = kept.threshold
     digest = reading.sha256(path)
     provenance = Provenance("external", path.name, digest, threshold)
     key = external_key(provenance, seed, dataset.digest()[:DIGEST_LENGTH])
@@ -102,7 +113,7 @@ def read(path: Path, dataset: Dataset, threshold: float) -> KeptScores:
     ------
     UsageError: for the first fault, with the array, and its row and label.
     """
-    arrays = reading.arrays(path, ARRAYS)
+    arrays = {"test": reading.array(path)} if path.suffix == ".npy" else reading.arrays(path, ARRAYS)
     if "test" not in arrays:
         raise UsageError(f"{path} holds no array test: the scores [N, c] of the test rows of {dataset.full_name}.")
     if "label_names" in arrays:

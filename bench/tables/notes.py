@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bench.config import Backbone, Config, describe_protocol
-from bench.dataset_name import plain_name
+from bench.dataset_name import dataset_name, plain_name
 from bench.protocol import TRAINING_SETTINGS, Protocol, setting_in_words
 from bench.records.convergence import cut_short_note
 from bench.records.independent_sets import copies_notes, counting_notes
@@ -31,6 +31,7 @@ def classification_notes(
     """Notes under a table of classifiers; ``labels``: {NAME@extractor: column}."""
     notes = [_seed_note(states), *_protocol_notes(states, manifest, labels)]
     notes += [*_own_variants_note(table.variants, config), *_external_note(states)]
+    notes += withdrawn_notes(table.columns, config)
     notes += cut_short_note([state.record for state in states if state.state == "done" and state.record])
     if table.ranked and table.show_ranks:
         notes += _rank_notes(table, config)
@@ -44,6 +45,16 @@ def classification_notes(
             notes.append(f"{label}: features {extractor}.")
     notes += [f"{name} is a gap: its data are not here." for name in manifest.missing]
     return notes + _lacking_note(table, states) + _fault_notes(table, states, labels)
+
+
+def withdrawn_notes(columns: Sequence[str], config: Config) -> list[str]:
+    """Sentences on columns whose comparison the configuration withdraws, with its reasons."""
+    names = {column: dataset_name(column).base for column in columns}
+    found = {
+        reason: [column for column, name in names.items() if name in sets]
+        for reason, sets in config.tables.withdrawn.items()
+    }
+    return [f"Withdrawn, because {reason}: {', '.join(those)}." for reason, those in found.items() if those]
 
 
 def _without_own_features(name: str, config: Config) -> bool:
@@ -129,9 +140,12 @@ def _recipe(record: Record, manifest: Manifest, asked: Protocol | None) -> Itera
 
 
 def _rank_notes(table: MetricTable, config: Config) -> list[str]:
-    count = len(table.ranked)
+    with_values = {name for column in table.columns for name in table.values(column)}
+    count = sum(variant in with_values for variant in table.ranked)
     if any(variant not in config.tables.ranked for variant in table.ranked):
-        return [f"Ranks are among all {count} variants.", *_why_all_are_ranked(table, config)]
+        if count == 1:
+            return ["There is one variant alone, so its ranks say nothing."]
+        return [f"Ranks are among all {count} variants that have values.", *_why_all_are_ranked(table, config)]
     absent = [variant for variant in config.tables.ranked if variant not in table.ranked]
     missing = f" (not here: {', '.join(absent)})" if absent else ""
     rule = "; variants under the rule are unranked" if table.extra else ""
@@ -146,10 +160,12 @@ def _why_all_are_ranked(table: MetricTable, config: Config) -> list[str]:
     others = [variant for variant in table.ranked if variant not in (*papers, *config.tables.extra)]
     if not papers_are_few(len(papers), len(config.tables.ranked), len(others)):
         return []
-    here = f"only {named(papers)} of the {len(config.tables.ranked)} that it ranks" if papers else "none that it ranks"
+    here = f"only {named(papers)} of its {len(config.tables.ranked)} {'are' if len(papers) > 1 else 'is'}"
+    if not papers:
+        here = "none of its own is"
     if len(papers) >= FEW:
-        here = f"fewer that it ranks ({len(papers)}) than others ({len(others)})"
-    return [f"Rows that the paper does not rank are ranked with its own, because there are {here} here."]
+        here = f"fewer of its own ({len(papers)}) than of others ({len(others)}) are"
+    return [f"All rows are ranked together, with those that the paper does not rank, since {here} here."]
 
 
 def _incomplete_note(table: MetricTable) -> list[str]:

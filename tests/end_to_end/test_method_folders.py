@@ -102,7 +102,7 @@ def test_a_run_takes_them_from_the_option_or_from_bench_toml(work: Path) -> None
         results.append(json.loads((work / folder / "yeast@mulan/Hinge/seed-0.json").read_text())["result"])
     assert results[0] == results[1]
     unknown = bench("table", "--metric", "hamming", "--results", "one", cwd=work)
-    assert "its variant changed since" in unknown.stdout
+    assert "a method of your own needs --methods-dir FOLDER" in unknown.stdout
     value = f"{results[0]['test']['hamming']:.4f}"
     assert value in bench("table", "--metric", "hamming", "--results", "one", *option, cwd=work).stdout
     (work / "bench.toml").write_text('method_folders = ["own"]')

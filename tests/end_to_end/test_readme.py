@@ -26,12 +26,11 @@ def blocks(door: str) -> list[tuple[str, str]]:
 
 
 def through(door: str, folder: Path, file: str = "") -> str:
-    """Standard output of what stands behind a door; its Python becomes ``file``, which is run where it is no method."""
+    """Standard output of what stands behind a door; its Python becomes ``file``."""
     steps = []
     for language, text in blocks(door):
         if language == "python":
             (folder / file).write_text(text)
-            steps += [] if "@register" in text else [f"python {file}"]
         else:
             steps += [text]
     there = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

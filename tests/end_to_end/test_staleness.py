@@ -101,7 +101,9 @@ def test_tidying_leaves_records_current_and_is_said_once(changed: Path) -> None:
     replaced(changed, "bench/training/step.py", "bench.training.clipping", "bench.norm_queue")
     table = bench(changed, "table", "--metric", "hamming")
     assert "stale" not in table
-    assert table.count("The code has changed since 1 record; same numbers on the probe.") == 1  # FL's: a name
+    assert (
+        table.count("The code has changed since 1 record; today's computes the same numbers on a small problem.") == 1
+    )  # FL's: a name
 
 
 def test_a_record_without_a_probe_is_stale_once_its_code_changed(changed: Path) -> None:
@@ -133,4 +135,4 @@ def test_the_committed_records_survive_moving_the_furniture(tmp_path: Path) -> N
     replaced(folder, "bench/training/step.py", "bench.training.clipping", "bench.training.norm_queue")
     table = bench(folder, "table", "--from", "reference")
     assert "stale" not in table
-    assert "same numbers on the probe" in table
+    assert "the same numbers on a small problem" in table

@@ -19,7 +19,7 @@ from bench.dataset_name import dataset_name
 from bench.plan.states import unusable
 from bench.records.convergence import cut_short_note
 from bench.records.record import Manifest
-from bench.tables.notes import mixture_notes, other_extractor
+from bench.tables.notes import mixture_notes, other_extractor, withdrawn_notes
 from bench.tables.ranking import leaders_by_average
 from bench.tables.table import MetricTable
 from bench.text import counted, named
@@ -163,8 +163,8 @@ def _protocols(states: Sequence[JobState], table: MetricTable) -> list[str]:
 
 
 def _marks(columns: Sequence[str], table: MetricTable, config: Config, stand_ins: Mapping[str, str]) -> list[str]:
-    """Sentences on data that stand in for others, and on what is simulated."""
-    sentences = []
+    """Sentences on data that are withdrawn or stand in for others, and on what is simulated."""
+    sentences = withdrawn_notes(columns, config)
     plain = list(dict.fromkeys(dataset_name(column).base for column in columns))
     replaced = [f"{name} for {stand_ins[name]}" for name in plain if stand_ins.get(name, name) != name]
     if replaced:

@@ -187,7 +187,9 @@ def test_a_metric_of_ones_own_selects_and_its_code_is_part_of_the_key(
     # Another text with the same numbers is current, by the probe; other numbers are stale.
     (own / "metrics/size.py").write_text(SIZE.replace("abs().mean()", "abs().mean() * 2 / 2"), encoding="utf-8")
     digests.forget_sources()
-    assert "same numbers on the probe" in shown(capsys, "--methods-dir", "own", "table", "--metric", "ranking")
+    assert "the same numbers on a small problem" in shown(
+        capsys, "--methods-dir", "own", "table", "--metric", "ranking"
+    )
 
 
 def test_the_metrics_that_select_are_shown_and_others_are_not_taken_from_another_selection(

@@ -73,7 +73,7 @@ def test_no_code_but_the_metrics_makes_it_stale(
     assert main(table) == 0
     shown = capsys.readouterr().out
     assert "stale" not in shown
-    assert "The code has changed since 1 record; same numbers on the probe." in shown
+    assert "The code has changed since 1 record; today's computes the same numbers on a small problem." in shown
     record = read_record(RECORD)
     assert record.probe
     changed = dict.fromkeys(record.probe, 0.5)

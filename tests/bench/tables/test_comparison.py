@@ -231,17 +231,17 @@ def test_digits_and_exact_ranks(settings: config.Config) -> None:
     everyone = made(rank_extra=True)
     assert everyone.extra == []
     assert [everyone.text(row, "a") for row in ("FL", "CB", "BCE")] == ["0.1234(2)", "0.1234(2)", "0.1000(1)"]
-    assert "Ranks are among all 4 variants." in everyone.notes
+    assert "Ranks are among all 4 variants that have values." in everyone.notes
     assert not any("does not rank" in note for note in everyone.notes)  # asked for
 
 
 @pytest.mark.parametrize(
     ("papers", "others", "why"),
     [
-        ([], ["mine", "yours"], "none that it ranks"),
-        (["CB"], ["mine"], "only CB of the 12 that it ranks"),
-        (["FL", "CB"], ["BCE"], "only FL and CB of the 12 that it ranks"),
-        (["FL", "CB", "DB"], ["a", "b", "c", "d"], "fewer that it ranks (3) than others (4)"),
+        ([], ["mine", "yours"], "none of its own is"),
+        (["CB"], ["mine"], "only CB of its 12 is"),
+        (["FL", "CB"], ["BCE"], "only FL and CB of its 12 are"),
+        (["FL", "CB", "DB"], ["a", "b", "c", "d"], "fewer of its own (3) than of others (4) are"),
         (["FL", "CB", "DB"], ["a", "b", "c"], ""),
         (["FL", "CB", "DB"], ["BCE", "FLEM-I", "FLEM-II", "a"], ""),  # the first three are the paper's, too
     ],
@@ -251,12 +251,10 @@ def test_all_rows_are_ranked_where_the_papers_are_few(
 ) -> None:
     entries = [entry(row, "a", 0, 0.1 + 0.01 * place) for place, row in enumerate([*papers, *others])]
     made = comparison(entries, HAMMING, settings, Manifest(), others)
-    notes = [
-        note for note in made.notes if note.startswith("Rows that the paper does not rank are ranked with its own")
-    ]
+    notes = [note for note in made.notes if note.startswith("All rows are ranked together")]
     if why:
         assert (made.ranked, made.extra) == ([*papers, *others], [])
-        assert notes == [f"Rows that the paper does not rank are ranked with its own, because there are {why} here."]
+        assert notes == [f"All rows are ranked together, with those that the paper does not rank, since {why} here."]
     else:
         assert (made.ranked, made.extra, notes) == (papers, others, [])
     # One that lists few rows to be ranked has them all, and is taken at its word.
