@@ -146,9 +146,13 @@ def _why_all_are_ranked(table: MetricTable, config: Config) -> list[str]:
     others = [variant for variant in table.ranked if variant not in (*papers, *config.tables.extra)]
     if not papers_are_few(len(papers), len(config.tables.ranked), len(others)):
         return []
-    here = f"only {named(papers)} of the {len(config.tables.ranked)} that it ranks" if papers else "none that it ranks"
+    # A list of rows to rank may have others than the paper's.
+    listed = {cell.method for cell in paper.comparison_table(2)}
+    here = "none that it ranks"
     if len(papers) >= FEW:
         here = f"fewer that it ranks ({len(papers)}) than others ({len(others)})"
+    elif its := [variant for variant in papers if variant in listed]:
+        here = f"only {named(its)} of the {len(listed)} that it ranks"
     return [f"Rows that the paper does not rank are ranked with its own, because there are {here} here."]
 
 
