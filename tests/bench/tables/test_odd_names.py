@@ -68,7 +68,7 @@ def test_a_formula_is_text_in_csv() -> None:
 
 
 def test_the_page_escapes_what_the_template_is_given() -> None:
-    template = page._template().environment.from_string("<b title='{{ text }}'>{{ text }}</b>{{ code(text) }}")
+    template = page.environment().from_string("<b title='{{ text }}'>{{ text }}</b>{{ code(text) }}")
     text = template.render(text="<i>\x1b\u2028\udcff\na", code=page._code)
     assert text.count("&lt;i&gt;\\x1b\\u2028\\udcff\na") == 3
 
