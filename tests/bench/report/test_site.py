@@ -285,6 +285,16 @@ def test_folders_of_others_are_refused_in_a_sentence(store: Store, tmp_path: Pat
         rewritten(store, tmp_path / "thesis.tex")
 
 
+def test_a_site_of_stale_records_alone_says_so(tmp_path: Path) -> None:
+    store, made = Store(tmp_path / "runs"), record_of(JobName("Yeast", "npz", "fl", 0))
+    store.write(msgspec.structs.replace(made, key={**made.key, "metrics": "of before"}))
+    report(site=str(tmp_path / "site"), results=str(store.folder), data=str(tmp_path))
+    (cell,) = msgspec.json.decode((tmp_path / "site/index.json").read_bytes(), type=IndexContent).cells
+    assert [one.state for one in cell.records] == ["stale"]
+    with pytest.raises(UsageError, match="no value of a ranked row, but 1 stale record"):
+        report(output=str(tmp_path / "page.html"), results=str(store.folder), data=str(tmp_path))
+
+
 def test_a_site_that_was_cut_short_is_written_over(tmp_path: Path) -> None:
     write_site(tmp_path, {"index.html": b"one"})
     manifest = json.loads((tmp_path / MANIFEST).read_bytes())
