@@ -28,6 +28,9 @@ CSR = ("data", "indices", "indptr", "shape")
 
 OWN_NUMBERS = "vector"
 """The extractor's name of features that a user's file gives as numbers, which are of any scale and often few."""
+SCALED = (OWN_NUMBERS, "minilm-l6-v2")
+"""Extractors whose features are scaled unless a set's entry says otherwise; those of unit length are too small to train
+on as they are."""
 
 
 class FeatureFacts(msgspec.Struct, omit_defaults=True):
@@ -57,7 +60,7 @@ def find(folder: Path) -> list[Source | Unreadable]:
     for path in sorted(folder.glob("*_train_features_*.npy")):
         if match := FEATURES.fullmatch(path.name):
             stem, extractor = match["stem"], match["extractor"]
-            protocol = "small" if extractor == OWN_NUMBERS else "paper"
+            protocol = "small" if extractor in SCALED else "paper"
             try:
                 for name in (stem, extractor):
                     checked_set_name(name, path)

@@ -233,7 +233,7 @@ def test_a_set_is_prepared_with_each_splits_own_texts_and_nothing_else_stays(pac
     assert told == [f"{3 * len(TEXTS)} of {3 * len(TEXTS)} texts"]
     assert sorted(files) == sorted((tmp_path / "data").iterdir())
     (source,) = canonical.find(tmp_path / "data")
-    assert source.full_name == f"news@{MINILM}"
+    assert (source.full_name, source.protocol) == (f"news@{MINILM}", "small")
     encoder = load_encoder(MINILM)
     for split, arrays in source.load().splits.items():
         own = features(encoder, list(map(str, raw.splits[split].items)), tmp_path / f"{split}.npy")
