@@ -11,13 +11,14 @@ from bench.records.record import JobName
 
 @dataclass(frozen=True)
 class Among:
-    """Records of both origins, one a job: one's own where it is current, else the committed one."""
+    """Records of both origins, those of a cell (a variant on a data set) of one: one's own where any of it is current,
+    else the committed ones."""
 
     states: list[JobState]
     own: frozenset[JobName]
     """Jobs whose own record is shown."""
     replaced: frozenset[JobName]
-    """Of these, the jobs that are committed, too."""
+    """Of these, the jobs of cells that are committed, too."""
     passed_over: dict[JobName, str]
     """{job whose own record is not current, so that the committed one is shown: why}."""
     own_rows: list[str]
@@ -35,7 +36,11 @@ class Among:
             notes.append(f"Your own in place of the reference's: {cells(taken)}.")
         if added := [state.job for state in mine if state.job not in self.replaced and state.job.variant not in rows]:
             notes.append(f"Your own, which the reference has not: {cells(added)}.")
-        if kept := {job: why for job, why in self.passed_over.items() if any(one.job == job for one in others)}:
+        if kept := {
+            job: why
+            for job, why in self.passed_over.items()
+            if (job.variant, job.full_dataset) in {_cell(one) for one in others}
+        }:
             reasons = "; ".join(dict.fromkeys(kept.values()))
             notes.append(f"The reference's in place of your own, which are not current ({reasons}): {cells(kept)}.")
         return notes + _seeds(mine, others) + _processors(mine, others)
@@ -44,25 +49,30 @@ class Among:
 def among(own: Sequence[JobState], reference: Sequence[JobState]) -> Among:
     """Join one's own records with the committed ones.
 
-    A committed record of a data set that has other arrays than one's own of the same name is stale: the two cannot
-    stand in one column.
+    No cell is a mean over both: seeds, protocols and processors may differ. A committed record of a data set that has
+    other arrays than one's own of the same name is stale: the two cannot stand in one column.
     """
-    committed = {state.job for state in reference}
-    mine = [state for state in own if state.state == "done" or state.job not in committed]
+    committed = {_cell(state) for state in reference}
+    current = {_cell(state) for state in own if state.state == "done"}
+    mine = [state for state in own if _cell(state) in current or _cell(state) not in committed]
     jobs = frozenset(state.job for state in mine)
     arrays: dict[str, set[str]] = {}
     for state in mine:
         if state.state == "done" and state.record is not None:
             arrays.setdefault(state.job.full_dataset, set()).add(str(state.record.key.get("data")))
-    theirs = [_of_other_arrays(state, arrays) for state in reference if state.job not in jobs]
+    theirs = [_of_other_arrays(state, arrays) for state in reference if _cell(state) not in current]
     rows = {state.job.variant for state in reference}
     return Among(
         [*mine, *theirs],
         jobs,
-        jobs & committed,
+        frozenset(state.job for state in mine if _cell(state) in committed),
         {state.job: state.note or state.state for state in own if state.job not in jobs},
         list(dict.fromkeys(state.job.variant for state in mine if state.job.variant not in rows)),
     )
+
+
+def _cell(state: JobState) -> tuple[str, str]:
+    return state.job.variant, state.job.full_dataset
 
 
 def _of_other_arrays(state: JobState, arrays: dict[str, set[str]]) -> JobState:

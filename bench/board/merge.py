@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from bench.board.sources import ENDING, Entry, Source, source_of
 from bench.config import Config
+from bench.errors import UsageError
 from bench.plan.probes import SOURCE_PARTS, equal
 from bench.records.locks import claimed, manifest_locked
 from bench.records.manifests import joined
@@ -222,10 +223,20 @@ def _write_source(entry: Entry, store: Store) -> None:
 
 
 def write_packed(found: Merged, path: Path) -> None:
-    """Write one file of all records, without curves and what was kept beside them; a folder's own has its manifest."""
+    """Write one file of all records, without curves and what was kept beside them; a folder's own has its manifest.
+
+    Raises
+    ------
+    UsageError: where the file is there with records that the merge refuses and has no others of: they would be lost.
+    """
+    before = [entry for source in found.sources if source.path.resolve() == path.resolve() for entry in source.entries]
+    if lost := [entry for entry in before if entry.job not in found.taken]:
+        raise UsageError(
+            f"{path} would lose {counted(len(lost), 'refused record')}; name another file. Nothing was written."
+        )
     pack_into(path, (entry.record for entry in found.taken.values()))
     if path.name == PACKED:
         store = Store(path.parent)
         with manifest_locked(store):
-            before = store.manifest() if (store.folder / MANIFEST).exists() else Manifest()
-            store.write_manifest(joined(before, found.manifest))
+            there = store.manifest() if (store.folder / MANIFEST).exists() else Manifest()
+            store.write_manifest(joined(there, found.manifest))

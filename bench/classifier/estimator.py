@@ -285,7 +285,8 @@ def load(path: str | Path) -> MultiLabelClassifier:
 def _divided(rows: SplitArrays, share: float) -> dict[str, SplitArrays]:
     """Training and validation rows, by the rule for a data set that has no validation rows."""
     if isinstance(share, bool) or not isinstance(share, float | int) or not 0 < share < 1:
-        raise ValueError(f"validation is a share of the rows, between 0 and 1, not {share!r}; rows are X_val and y_val")
+        given = repr(share) if isinstance(share, float | int | str) else f"a {type(share).__name__}"
+        raise ValueError(f"validation is a share of the rows, between 0 and 1, not {given}; rows are X_val and y_val")
     order = np.random.default_rng(0).permutation(len(rows.x))
     count = min(max(1, round(share * len(order))), len(order) - 1)
     return {"train": rows.rows(order[count:]), "val": rows.rows(order[:count])}

@@ -165,6 +165,8 @@ def report(
     """
     if site is not None:
         check_folder(Path(site))
+        if output is not None and Path(site).resolve() in Path(output).resolve().parents:
+            raise UsageError(f"--output {output} lies in the site's folder {site}; name a file outside of it.")
     elif output is None:
         output = "results/report.html"
     if output is not None:
@@ -172,6 +174,9 @@ def report(
     records = load(Selection(origin, results, data, methods, datasets, seeds))
     material = _material(records, PAPER_METRICS, stand_ins or [])
     committed = "reference" in origin
+    if site is not None and not material.variants:
+        # A site that is written again after everything became stale says so in every cell.
+        material = replace(material, variants=list(material.tables[0].ranked))
     if not material.variants:
         where = "the reference" if committed else results
         without = unusable(material.states)

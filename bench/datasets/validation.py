@@ -12,7 +12,7 @@ import numpy as np
 from bench.dataset_name import dataset_name
 from bench.errors import UsageError
 from bench.system import reading
-from bench.text import LONGEST_NAME, UNPRINTABLE, shown
+from bench.text import LONGEST_NAME, UNPRINTABLE, name_fault, shown
 
 CSR = ("X_data", "X_indices", "X_indptr", "X_shape")
 ROWS_AT_ONCE = 4096
@@ -127,7 +127,10 @@ def checked_set_name(name: str, path: Path) -> str:
         )
     if dataset_name(name).transforms:
         raise UsageError(f"{shown(str(path))}: a name that ends like {shown(name)!r} is one of a transform; rename it.")
-    return checked_names([name], f"the file {shown(str(path))}", SEPARATORS)[0]
+    checked_names([name], f"the file {shown(str(path))}", SEPARATORS)
+    if fault := name_fault(name):
+        raise UsageError(f"{shown(str(path))}: {name!r} cannot name the folder of its records: {fault}; rename it.")
+    return name
 
 
 def repeated(names: Sequence[str]) -> str | None:

@@ -160,11 +160,13 @@ def _why_all_are_ranked(table: MetricTable, config: Config) -> list[str]:
     others = [variant for variant in table.ranked if variant not in (*papers, *config.tables.extra)]
     if not papers_are_few(len(papers), len(config.tables.ranked), len(others)):
         return []
-    here = f"only {named(papers)} of its {len(config.tables.ranked)} {'are' if len(papers) > 1 else 'is'}"
-    if not papers:
-        here = "none of its own is"
+    # A list of rows to rank may have others than the paper's.
+    listed = {cell.method for cell in paper.comparison_table(2)}
+    here = "none of its own is"
     if len(papers) >= FEW:
         here = f"fewer of its own ({len(papers)}) than of others ({len(others)}) are"
+    elif its := [variant for variant in papers if variant in listed]:
+        here = f"only {named(its)} of its {len(listed)} {'are' if len(its) > 1 else 'is'}"
     return [f"All rows are ranked together, with those that the paper does not rank, since {here} here."]
 
 

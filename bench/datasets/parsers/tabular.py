@@ -139,6 +139,8 @@ def _no_labels(rows: Rows, columns: Sequence[str], binary: Sequence[bool]) -> st
     """Reason why the columns at the ends of a table are no labels."""
     if len(columns) < 2:
         return f"its first line is one column, {', '.join(columns)[:60]!r}, without a comma, semicolon, tab or bar"
+    if not rows.lines:
+        return "it has no row under its first line"
     if all(binary):
         return "every column is of 0 and 1"
     said = []

@@ -73,6 +73,8 @@ LATEX_ACCENTS = {
     "DOUBLE ACUTE ACCENT": "H",
 }
 """{Unicode's name of a combining accent: LaTeX's command}."""
+MATH_ACCENTS = {"'": "acute", '"': "ddot"}
+"""{LaTeX's command of an accent that Greek has: that over a letter in mathematics}."""
 
 
 def latex_escaped(text: str) -> str:
@@ -86,8 +88,12 @@ def _latex_character(character: str) -> str:
         return LATEX_SPECIAL.get(character, character)
     letter, *accents = list(unicodedata.normalize("NFD", character))
     command = LATEX_ACCENTS.get(unicodedata.name(accents[0], "").removeprefix("COMBINING ")) if accents else None
-    if letter.isascii() and len(accents) == 1 and command:
-        return rf"\{command}{{{letter}}}"
+    letter = LATEX_SPECIAL.get(letter, letter)
+    if len(accents) == 1 and command:
+        if letter.startswith("$\\") and command in MATH_ACCENTS:
+            return rf"$\{MATH_ACCENTS[command]}{{{letter.strip('$')}}}$"
+        if letter.isascii():
+            return rf"\{command}{{{letter}}}"
     return f"U+{ord(character):04X}"
 
 

@@ -176,6 +176,14 @@ def test_a_folders_packed_file_has_its_manifest_beside_it(work: Path) -> None:
     assert len(list(Store(ALL).records())) == 6
 
 
+def test_a_packed_file_keeps_the_records_that_a_merge_into_it_refuses(other: Store) -> None:
+    target = Path("all.jsonl.xz")
+    target.write_bytes(b"not packed at all")
+    with pytest.raises(UsageError, match=r"all\.jsonl\.xz would lose 1 refused record; name another file"):
+        write_packed(merged([RUNS], target, configuration.load(), []), target)
+    assert target.read_bytes() == b"not packed at all"
+
+
 def test_what_is_no_source_is_said(work: Path) -> None:
     Path("empty").mkdir()
     for source, said in (("empty", "holds no record"), ("nowhere", "is not there"), ("bench.toml", "is neither")):

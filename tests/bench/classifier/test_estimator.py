@@ -184,9 +184,11 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
             bench.estimator("BCE").fit(x, y, **given)
     with pytest.raises(ValueError, match="'a' 2 times"):
         bench.estimator("BCE").fit(x, pd.DataFrame(y, columns=list("abca")))
-    for share in (1.5, 0, True, "half", (x, y)):
+    for share in (1.5, 0, True, "half"):
         with pytest.raises(ValueError, match="between 0 and 1"):
             bench.estimator("BCE", validation=share).fit(x, y)
+    with pytest.raises(ValueError, match="not a tuple; rows are X_val and y_val"):
+        bench.estimator("BCE", validation=(x, y)).fit(x, y)
     with pytest.raises(ValueError, match="no protocol 'papre'"):
         bench.estimator("BCE", protocol="papre").fit(x, y)
     with pytest.raises(UsageError, match="did you mean 'alpha'"):

@@ -450,6 +450,7 @@ ODD = {
     "._x": lambda f: (f / "._x.npz").write_bytes(b"\0\5\x16\7"),
     "torn": lambda f: truncate(write_npz(f / "torn.npz")),
     "a@b": lambda f: write_npz(f / "a@b.npz"),
+    "a|b": lambda f: write_npz(f / "a|b.npz"),
     "caf\\udce9": lambda f: write_npz(f / "caf\udce9.npz"),
     "pipe": lambda f: os.mkfifo(f / "pipe_train_features_e1.npy"),
 }
@@ -472,6 +473,8 @@ def test_one_odd_file_is_named_and_stops_no_other(tmp_path: Path, settings: conf
         resolve("fifo", settings, [tmp_path])
     with pytest.raises(UsageError, match=r"holds the character '\\udce9'; rename it"):
         resolve("caf\udce9", settings, [tmp_path])
+    with pytest.raises(UsageError, match=r"a\|b\.npz: 'a\|b' cannot name the folder of its records: leave out"):
+        resolve(str(tmp_path / "a|b.npz"), settings, [])
     frame = dataset_frame(settings, [tmp_path]).set_index("dataset")
     assert "fifo.npz" in frame.loc["fifo", "fault"]
     assert frame.loc["good", "labels"] == 4

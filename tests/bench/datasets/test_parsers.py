@@ -553,6 +553,7 @@ def test_csv_of_texts_with_and_without_a_split(tmp_path: Path) -> None:
         ("wide,labels\n1,a;b\nnan,b\n", "in line 3 wide is 'nan', not a finite number"),
         ("labels\na;b\n", "or columns of numbers; it has labels"),
         ("wide,sun,rain\n5,0,2\n", "no two columns of 0 and 1 at its end or its beginning"),
+        ("wide,sun,rain\n", "it has no row under its first line"),
         ("text,labels\nx,a\n", "names 1 labels"),
         ("text,labels\nbread, oven,food\nx,a;b\n", "line 2: 3 fields under 2 columns; text with commas"),
         ("text,labels,split\nx,a;b\n", "line 2: 2 fields under 3 columns"),

@@ -28,15 +28,15 @@ from bench.report.site.folder import MANIFEST, write_site
 from bench.report.site.names import UNSAFE, file_names
 from tests import records
 
-METHODS = ("FL", "fl", "µ-net <b>", "[ours] a & b")
-SETS = ("yeast[observed=1]", "Yeast", "yeast", "Ünïcode ß", "<script>")
+METHODS = ("FL", "fl", "µ-net &lt;b", "[ours] a & b")
+SETS = ("yeast[observed=1]", "Yeast", "yeast", "Ünïcode ß", "&lt;script")
 SEEDS = (0, 1)
 SCRIPT = "<script>window.broken = true</script> out of memory"
 STALE, FAILED, CORRUPT, PARTLY = (
     JobName("yeast", "npz", "FL", 0),
     JobName("Yeast", "npz", "fl", 0),
-    JobName("<script>", "npz", "FL", 0),
-    JobName("Ünïcode ß", "npz", "µ-net <b>", 1),
+    JobName("&lt;script", "npz", "FL", 0),
+    JobName("Ünïcode ß", "npz", "µ-net &lt;b", 1),
 )
 """Stale in both seeds, failed in both, corrupt in one, stale in one; FL on ``yeast[observed=1]`` did not run."""
 
@@ -173,7 +173,7 @@ def test_the_json_is_of_its_schema_and_agrees_with_the_records(store: Store, fol
                 assert math.isclose(value.mean, fmean(current))
                 assert value.std is None if len(current) < 2 else math.isclose(value.std or 0, stdev(current))
     ranked = {cell.method: cell.by_metric["hamming"].rank for cell in index.cells if cell.dataset == "Yeast@npz"}
-    assert ranked == {"FL": 1, "fl": None, "µ-net <b>": 2, "[ours] a & b": 3}
+    assert ranked == {"FL": 1, "fl": None, "µ-net &lt;b": 2, "[ours] a & b": 3}
     for part in (*datasets, *methods):
         key = "dataset" if isinstance(part, DatasetContent) else "method"
         assert part.cells == [cell for cell in index.cells if getattr(cell, key) == part.name]
@@ -283,6 +283,16 @@ def test_folders_of_others_are_refused_in_a_sentence(store: Store, tmp_path: Pat
     assert (tmp_path / "thesis.tex").read_text() == "mine"
     with pytest.raises(UsageError, match="cannot be written"):
         rewritten(store, tmp_path / "thesis.tex")
+
+
+def test_a_site_of_stale_records_alone_says_so(tmp_path: Path) -> None:
+    store, made = Store(tmp_path / "runs"), record_of(JobName("Yeast", "npz", "fl", 0))
+    store.write(msgspec.structs.replace(made, key={**made.key, "metrics": "of before"}))
+    report(site=str(tmp_path / "site"), results=str(store.folder), data=str(tmp_path))
+    (cell,) = msgspec.json.decode((tmp_path / "site/index.json").read_bytes(), type=IndexContent).cells
+    assert [one.state for one in cell.records] == ["stale"]
+    with pytest.raises(UsageError, match="no value of a ranked row, but 1 stale record"):
+        report(output=str(tmp_path / "page.html"), results=str(store.folder), data=str(tmp_path))
 
 
 def test_a_site_that_was_cut_short_is_written_over(tmp_path: Path) -> None:

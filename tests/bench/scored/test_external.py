@@ -15,7 +15,7 @@ from bench.records.artifacts import KeptFile, read_scores
 from bench.records.record import Decisions, Provenance, encode, read_record
 
 RECORD = Path("results/small@npz/MyNet/seed-0.json")
-SCORE = ["score", "own.npz", "--dataset", "small", "--as", "MyNet", "--results", "results"]
+SCORE = ["score", "own.npz", "--dataset", "small", "--as", "MyNet", "--results", "results", "--threshold", "0.5"]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def arrays(work: Path) -> dict[str, Any]:
 
 def test_scores_become_a_record(arrays: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     np.savez("own.npz", **arrays)
-    assert main([*SCORE, "--threshold", "0.5"]) == 0
+    assert main(SCORE) == 0
     record, trained = read_record(RECORD), read_record(RECORD.parents[1] / "BCE/seed-0.json")
     assert isinstance(record.provenance, Provenance)
     assert (record.provenance.origin, record.provenance.threshold, record.base) == ("external", 0.5, "")
@@ -163,3 +163,17 @@ def test_a_runs_record_is_not_replaced(arrays: dict[str, Any], capsys: pytest.Ca
     )
     assert main(SCORE) == 2
     assert "a record of small@npz MyNet seed 0 that a run computed" in capsys.readouterr().err
+
+
+def test_scores_from_0_to_1_want_a_threshold_and_a_plain_array_is_taken(
+    arrays: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = arrays["test"]
+    np.save("own.npy", scores)
+    words = ["score", "own.npy", *SCORE[2:-2]]
+    assert main(words) == 2
+    assert "all scores lie from 0 to 1" in capsys.readouterr().err
+    assert main([*words, "--threshold", "0.5"]) == 0
+    np.save("own.npy", scores * 4 - 2)
+    assert main(words) == 0
+    assert "decided at 0:" in capsys.readouterr().out

@@ -270,6 +270,16 @@ def test_ranked_rows_of_ones_own_are_not_called_the_papers(settings: config.Conf
         assert any(note.startswith(f"Ranks are among {said} that are here") for note in notes)
 
 
+def test_of_few_rows_to_rank_ones_own_are_not_counted_as_the_papers(settings: config.Config) -> None:
+    ranked = [*settings.tables.ranked, "mine"]
+    listed = replace(settings, tables=replace(settings.tables, ranked=ranked))
+    entries = [entry("mine", "a", 0, 0.12), entry("BCE", "a", 0, 0.1)]
+    notes = comparison(entries, HAMMING, listed, Manifest(), ["BCE"]).notes
+    assert any(note.endswith("since none of its own is here.") for note in notes)
+    notes = comparison([*entries, entry("FL", "a", 0, 0.1)], HAMMING, listed, Manifest(), ["BCE"]).notes
+    assert any(note.endswith(f"since only FL of its {len(ranked) - 1} is here.") for note in notes)
+
+
 def test_the_papers_ablation_is_as_printed() -> None:
     table = paper_ablation()
     assert table.ranked == ["FLEM-I", "FLEM-II", "Ours"]

@@ -56,6 +56,7 @@ def test_a_name_is_no_option_and_no_unknown_letter_of_latex() -> None:
     assert text.isascii()
     (line,) = (line for line in text.splitlines() if "0.5000" in line)
     assert line.startswith(r"{[}a|b{]}$<$i$>$\textbackslash{}x1b{[}31m\textbackslash{}u2028$\alpha$U+2603 & ")
+    assert latex_escaped("έ ό ϋ Ή") == r"$\acute{\epsilon}$ \'{o} $\ddot{\upsilon}$ \'{H}"
     assert latex_escaped("é Ö ñ č ő ß Ω Α µ") == r"\'{e} \"{O} \~{n} \v{c} \H{o} \ss{} $\Omega$ A $\mu$"
 
 
@@ -67,7 +68,7 @@ def test_a_formula_is_text_in_csv() -> None:
 
 
 def test_the_page_escapes_what_the_template_is_given() -> None:
-    template = page._template().environment.from_string("<b title='{{ text }}'>{{ text }}</b>{{ code(text) }}")
+    template = page.environment().from_string("<b title='{{ text }}'>{{ text }}</b>{{ code(text) }}")
     text = template.render(text="<i>\x1b\u2028\udcff\na", code=page._code)
     assert text.count("&lt;i&gt;\\x1b\\u2028\\udcff\na") == 3
 
