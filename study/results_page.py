@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,11 +22,12 @@ from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame,
 from bench.analysis.recovery import against_trivial_baselines
 from bench.analysis.within_datasets import Resampled
 from bench.config import Config
-from bench.metrics.catalogue import PAPER_METRICS, RECOVERY_METRICS
+from bench.metrics.catalogue import PAPER_METRICS, RECOVERY_METRICS, metric_named
 from bench.plan.filters import Choice, chosen
 from bench.plan.states import JobState
 from bench.plan.tracks import recovery_variants
 from bench.plan.variants import variants_of
+from bench.records.convergence import cut_short_note
 from bench.records.packed import PACKED, unpacked
 from bench.records.record import Manifest, Record
 from bench.records.store import Store
@@ -43,9 +45,11 @@ from study.reference import (
     ENHANCEMENT,
     FOLDER,
     MEASURED,
+    METHODS,
     OWN_VARIANTS,
     RECOVERY,
     ROOT,
+    SENTENCES,
     WITHIN,
     committed,
 )
@@ -56,10 +60,12 @@ DOCS = ROOT / "docs"
 PICTURE = DOCS / "answer.svg"
 README = ROOT / "README.md"
 RUNNING = DOCS / "running.md"
+DATASETS = DOCS / "add-a-dataset.md"
 TEMPLATES = Path(__file__).parent / "results/pages"
 """The pages' prose, each under the path that it has in docs, with names in braces where something is computed."""
 FINDING = "<!-- finding -->", "<!-- /finding -->"
 DEMO = "<!-- demo -->", "<!-- /demo -->"
+TEXT_FEATURES = "<!-- text features -->", "<!-- /text features -->"
 STAND_IN = "VOC07tv=VOC07"
 
 
@@ -129,12 +135,40 @@ def answered(reference: Reference) -> Answer:
 
 
 def with_findings(reference: Reference) -> dict[Path, str]:
-    """The README with the finding, and docs/running.md with the first table of ``make demo``, a part of the reference run."""
+    """The README with the finding, docs/running.md with the first table of ``make demo``, a part of the reference run, and
+    docs/add-a-dataset.md with what features of texts reach."""
     first, *_ = reference.tables(Choice(variants=reference.compared(), datasets=["yeast"], seeds=[0]))
     return {
         README: between(FINDING, reading.text(README), standing(reference)["finding"]),
         RUNNING: between(DEMO, reading.text(RUNNING), f"```\n{render_all([first], 'terminal')}```"),
+        DATASETS: between(TEXT_FEATURES, reading.text(DATASETS), text_features(reference)),
     }
+
+
+def text_features(reference: Reference) -> str:
+    """Macro average precision on Reuters' test documents by sentence features beside XML-CNN's."""
+    metric = metric_named("average-precision").key
+    made = committed(Store(SENTENCES), reference.config)
+    sentences = {state.job.variant: state.value(metric) for state in made}
+    seeds: dict[str, list[float]] = {}
+    for state in [*reference.states, *committed(Store(METHODS), reference.config)]:
+        value = state.value(metric) if state.job.dataset == "Reuters" and state.state == "done" else None
+        if value is not None and (state in reference.states or state.job.variant not in seeds):
+            seeds.setdefault(state.job.variant, []).append(value)
+    both = {
+        name: (value, fmean(seeds[name])) for name, value in sentences.items() if value is not None and name in seeds
+    }
+    higher = sum(value > other for value, other in both.values())
+    body = [
+        [name, f"{other:.4f}", f"{value:.4f}", str(len(seeds[name]))]
+        for name, (value, other) in sorted(both.items(), key=lambda one: -one[1][0])
+    ]
+    grid = as_text([Grid(["method", "XML-CNN, paper", "minilm-l6-v2, small", "seeds of XML-CNN"], body)], "pipe")
+    ends = cut_short_note([state.record for state in made if state.record])
+    return (
+        f"{grid}\nSentence features reach more in {higher} of {len(both)} methods. The two columns are of two protocols, "
+        f"and sentence features of seed 0. Of their jobs: {' '.join(ends)}"
+    )
 
 
 def between(marks: tuple[str, str], text: str, inserted: str) -> str:
