@@ -151,10 +151,12 @@ def text_features(reference: Reference) -> str:
     made = committed(Store(SENTENCES), reference.config)
     sentences = {state.job.variant: state.value(metric) for state in made}
     seeds: dict[str, list[float]] = {}
-    for state in [*reference.states, *committed(Store(METHODS), reference.config)]:
-        value = state.value(metric) if state.job.dataset == "Reuters" and state.state == "done" else None
-        if value is not None and (state in reference.states or state.job.variant not in seeds):
-            seeds.setdefault(state.job.variant, []).append(value)
+    for states in (reference.states, committed(Store(METHODS), reference.config)):
+        found: dict[str, list[float]] = {}
+        for state in states:
+            if state.job.dataset == "Reuters" and (value := state.value(metric)) is not None:
+                found.setdefault(state.job.variant, []).append(value)
+        seeds = found | seeds  # several seeds before one
     both = {
         name: (value, fmean(seeds[name])) for name, value in sentences.items() if value is not None and name in seeds
     }
@@ -167,7 +169,7 @@ def text_features(reference: Reference) -> str:
     ends = cut_short_note([state.record for state in made if state.record])
     return (
         f"{grid}\nSentence features reach more in {higher} of {len(both)} methods. The two columns are of two protocols, "
-        f"and sentence features of seed 0. Of their jobs: {' '.join(ends)}"
+        f"and sentence features of seed 0. {' '.join(ends)}"
     )
 
 

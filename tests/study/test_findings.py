@@ -278,9 +278,13 @@ def test_the_finding_names_leaders_and_where_plain_bce_is_behind() -> None:
     answered = Answer("", leads, "", ["Two sets decide little."], "BCE", {})
     said = summary.finding(claim, answered, {"BCE": 1.0, "FL": 1.2, "FLEM-D": 30.4}, "FLEM-D")
     assert "On the 2 data sets whose comparison stands (a and b" in said
-    assert "first in **5 of 40** cells" in said
-    assert "First by mean rank: FL by Hamming loss and Ranking loss, FLEM-D and FL by Coverage." in said
-    assert "fitted in 1/30 of FLEM-D's time and is shown to be behind by Coverage. Two sets decide little." in said
+    assert "best in **5 of 40** single comparisons" in said
+    assert "prints **31 of 32**, and chance alone gives 5." in said
+    assert "first are FL by Hamming loss and Ranking loss, FLEM-D and FL by Coverage." in said
+    assert (
+        "fitted in 1/30 of the time of FLEM-D with its grid and is shown to be behind by Coverage. Two sets decide little."
+        in said
+    )
 
 
 def test_first_places_are_said_with_chance() -> None:
