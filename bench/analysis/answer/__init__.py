@@ -43,7 +43,7 @@ class Answer:
     leads: list[Lead]
     """One a metric of the tables."""
     meaning: str
-    """Sentences on what the intervals are and what they allow for; empty where there are none."""
+    """Sentences on what the intervals and the mean ranks are; empty where there are none."""
     undecided: list[str]
     """Sentences on what the data cannot decide."""
     control: str
@@ -184,16 +184,18 @@ def _marks(columns: Sequence[str], table: MetricTable, config: Config, stand_ins
 
 
 def _meaning(found: Sequence[Lead]) -> str:
+    sentences = []
     tests = list(dict.fromkeys(_test_of(lead) for lead in found if lead.basis is not None))
-    if not tests:
-        return ""
-    meaning = (
-        f"The 95 % intervals ({'; '.join(tests)}) hold for all pairs of methods at once, and so for a leader that was "
-        "picked as the first of them; each metric is judged by itself."
-    )
-    if any(len(lead.gaps) > 1 for lead in found):
-        meaning += " The comparisons with one baseline are fewer, and may tell apart what these do not."
-    return meaning
+    if tests:
+        sentences.append(
+            f"The 95 % intervals ({'; '.join(tests)}) hold for all pairs of methods at once, and so for a leader that "
+            "was picked as the first of them; each metric is judged by itself."
+        )
+        if any(len(lead.gaps) > 1 for lead in found):
+            sentences.append("The comparisons with one baseline are fewer, and may tell apart what these do not.")
+    if any(lead.by_rank and lead.leader for lead in found):
+        sentences.append("Mean ranks are of unrounded values; the tables rank values as printed.")
+    return " ".join(sentences)
 
 
 def _test_of(lead: Lead) -> str:

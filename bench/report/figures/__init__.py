@@ -92,7 +92,7 @@ def _answer(material: Material) -> Iterator[Picture]:
     found = leads(material.tables, material.states, material.variants, material.within)
     yield Picture(
         "answer",
-        "Distances to the leader",
+        "Distances to the leader, further left is better",
         "answer",
         " ".join(lead.sentence for lead in found),
         partial(answer.distances_to_the_leader, found),
