@@ -186,7 +186,7 @@ def renew(results: Path, before: Path) -> None:
     different = [job for job in two[0] if two[0][job] != two[1].get(job)]
     if different or len(two[0]) < SUBSET_JOBS:
         sys.exit(f"{len(two[0])} jobs, of which {len(different)} differ: {', '.join(map(str, different))}")
-    for folder in (FOLDER, METHODS, ANOTHER_PROCESSOR, RECOVERY, DELICIOUS):
+    for folder in (FOLDER, METHODS, SENTENCES, ANOTHER_PROCESSOR, RECOVERY, DELICIOUS):
         store, config = Store(folder), configuration.load(DELICIOUS if folder == DELICIOUS else FOLDER)
         every = expected_now(store, config, data_folders(config, None))
         probes = current_probes(
