@@ -152,11 +152,17 @@ def names_meant(spec: str, config: Config, folders: list[Path]) -> list[str] | N
     return [str(replace(dataset_name(name), transforms=parts.transforms)) for name in dict.fromkeys(names)]
 
 
-@lru_cache(maxsize=8)
 def scan(folders: tuple[Path, ...]) -> dict[str, dict[str, list[Source | Unreadable]]]:
-    """{key of IN_FOLDERS: {name: sets}} of the data folders and their sub-folders."""
+    """{key of IN_FOLDERS: {name: sets}} of the data folders and those below, read again after a change of them."""
+    every = [below for top in folders for below in reading.walk(top)]
+    return _scan(tuple((one, *reading.stamps([one, *sorted(one.glob("*.npz"))])) for one in every), os.getcwd())
+
+
+@lru_cache(maxsize=8)
+def _scan(folders: tuple[tuple[Any, ...], ...], working: str) -> dict[str, dict[str, list[Source | Unreadable]]]:
+    """The sets of folders, each with the stamps of itself and its archives; ``working``: that relative ones lie in."""
     scans: dict[str, dict[str, list[Source | Unreadable]]] = {key: {} for key in IN_FOLDERS}
-    for folder in (below for top in folders for below in reading.walk(top)):
+    for folder, *_ in folders:
         for key, find in IN_FOLDERS.items():
             for found in find(folder):
                 scans[key].setdefault(found.name, []).append(found)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bench import config
 from bench.datasets import validation
-from bench.datasets.catalog import IN_PACKAGES, Missing, Source, available, data_folders, resolve, scan
+from bench.datasets.catalog import IN_PACKAGES, Missing, Source, available, data_folders, resolve
 from bench.datasets.dataset import SplitArrays
 from bench.datasets.readers import canonical, npz, yeast
 from bench.datasets.shape import Shape, shape_of
@@ -36,14 +36,12 @@ def arrays(rows: int = 8, features: int = 3, labels: int = 4, seed: int = 0) -> 
 def write(folder: Path, stem: str = "Tiny", extractor: str = "e1", names: tuple = ()) -> dict[str, SplitArrays]:
     splits = {split: arrays(seed=seed) for seed, split in enumerate(("train", "val", "test"))}
     canonical.save(folder, stem, extractor, splits, names)
-    scan.cache_clear()
     return splits
 
 
 def write_npz(path: Path, **changes: np.ndarray) -> Path:
     base = arrays(rows=50)
     np.savez(path, **{"X": base.x, "Y": base.y, **changes})  # type: ignore[arg-type]
-    scan.cache_clear()
     return path
 
 
@@ -54,6 +52,16 @@ def found(name: str, settings: config.Config, folder: Path) -> Source:
 
 
 # --- what is found --------------------------------------------------------------------------------------------------
+
+
+def test_a_set_that_comes_later_and_one_that_is_mended_are_found(settings: config.Config, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no data set 'Later'"):
+        resolve("Later", settings, [tmp_path])
+    (tmp_path / "Later.npz").write_bytes(b"broken")
+    with pytest.raises(UsageError, match=r"Later\.npz"):
+        resolve("Later", settings, [tmp_path])
+    write_npz(tmp_path / "Later.npz")
+    assert found("Later", settings, tmp_path).full_name == "Later@npz"
 
 
 def test_yeast_is_the_mulan_set_in_its_fixed_split() -> None:

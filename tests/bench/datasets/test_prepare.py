@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bench import config
-from bench.datasets.catalog import Source, resolve, scan
+from bench.datasets.catalog import Source, resolve
 from bench.datasets.dataset import SPLITS, Dataset
 from bench.datasets.prepare import FeatureChoice, prepare
 from bench.datasets.raw import RawSet, RawSplit
@@ -38,7 +38,6 @@ def made(raw: RawSet, folder: Path) -> list[Path]:
 
 
 def loaded(folder: Path) -> Dataset:
-    scan.cache_clear()
     source = resolve("mine", config.load(Path("/nonexistent")), [folder])
     assert isinstance(source, Source)
     return source.load()

@@ -69,7 +69,7 @@ def test_a_record_has_it_and_a_table_shows_it_until_the_file_changes(folder: Pat
 
     old = record(JobName("emotions", "npz", "BCE", 0), result)  # type: ignore[arg-type]
     new = replace(old, further=found)
-    assert shown("ndcg-at-5", new) == (f"{found.values['ndcg_at_5']:.4f}", [])
+    assert shown("ndcg-at-5", new) == (f"{found.values['ndcg_at_5']:.4f}(1)", [])
     value, notes = shown("ndcg-at-5", old)
     assert value == "–"
     assert "1 record from before nDCG@5 was computed as it is now" in notes[0]
