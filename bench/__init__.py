@@ -7,51 +7,24 @@ classifiers (``bench.classifier``). Nothing heavy is imported before it is asked
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from bench.classifier import MultiLabelClassifier
+    from bench.classifier import MultiLabelClassifier as estimator
+    from bench.classifier import load
     from bench.python_api import evaluate, load_dataset, results, run, stats, table
 
 __version__ = "0.1.0"
 __all__ = ["estimator", "evaluate", "load", "load_dataset", "results", "run", "stats", "table"]
+CLASSIFIERS = {"estimator": "MultiLabelClassifier", "load": "load"}
+"""{name here: name in ``bench.classifier``}."""
 
 
 def __getattr__(name: str) -> Any:
-    """The functions of ``bench.python_api``, which is imported when the first of them is asked for."""
+    """A name of ``bench.classifier`` or ``bench.python_api``, which is imported when the first of them is asked for."""
+    if name in CLASSIFIERS:
+        return getattr(import_module("bench.classifier"), CLASSIFIERS[name])
     if name in __all__:
-        from bench import python_api
-
-        return getattr(python_api, name)
+        return getattr(import_module("bench.python_api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def estimator(
-    method: str,
-    options: dict[str, Any] | None = None,
-    *,
-    protocol: str = "small",
-    seed: int = 0,
-    device: str = "cpu",
-    dataset: str = "",
-    classifier: str | None = None,
-    classifier_options: dict[str, Any] | None = None,
-    validation: float | None = None,
-) -> MultiLabelClassifier:
-    """A method, or a row of bench.toml, as a scikit-learn classifier; the parameters are those of
-    ``bench.classifier.MultiLabelClassifier``: with a share ``validation`` of the rows held out it is trained and
-    selected as in the tables."""
-    from bench.classifier import MultiLabelClassifier
-
-    return MultiLabelClassifier(
-        method, options, protocol, seed, device, dataset, classifier, classifier_options, validation
-    )
-
-
-def load(path: str | Path) -> MultiLabelClassifier:
-    """A model that ``save`` or ``bench fit`` wrote."""
-    from bench.classifier import load
-
-    return load(path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,13 +30,11 @@ from bench.running.runner import run as run_plan
 from bench.system import writing
 from bench.tables.export import wide_frame
 from bench.tables.folds import over_folds
-from bench.tables.load import Selection, load
+from bench.tables.load import AnyOrigin, Origin, Selection, load
 from bench.tables.ranking import DIGITS
 from bench.tables.render import Look, render
 from bench.tables.table import MetricTable, Style
 from bench.text import as_text
-
-Origin = Literal["runs", "reference", "reference+runs"]
 
 
 def run(
@@ -103,7 +101,7 @@ def table(
     metric: str = "hamming",
     *,
     results: str | Path = DEFAULT_RESULTS,
-    origin: Literal["runs", "reference", "reference+runs", "paper"] = "runs",
+    origin: AnyOrigin = "runs",
     methods: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -132,7 +130,7 @@ def stats(
     control: str | None = None,
     *,
     results: str | Path = DEFAULT_RESULTS,
-    origin: Literal["runs", "reference", "reference+runs", "paper"] = "runs",
+    origin: AnyOrigin = "runs",
     methods: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -228,7 +226,7 @@ def load_dataset(
 
 def _selection(
     results: str | Path,
-    origin: Literal["runs", "reference", "reference+runs", "paper"],
+    origin: AnyOrigin,
     methods: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,

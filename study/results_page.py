@@ -111,8 +111,9 @@ class Reference:
         return findings.by_job(state.record for state in self.states if state.record)
 
     def classic(self) -> list[str]:
-        """Data sets whose comparison is withdrawn: all but those like the paper's."""
-        return [name for name in findings.datasets_of(self.records()) if name not in findings.LIKE_THE_PAPER]
+        """Data sets whose comparison is withdrawn."""
+        withdrawn = {name for sets in self.config.tables.withdrawn.values() for name in sets}
+        return [name for name in findings.datasets_of(self.records()) if name in withdrawn]
 
 
 def read(folder: Path = FOLDER) -> Reference:
@@ -127,7 +128,7 @@ def picture(reference: Reference) -> bytes:
 
 
 def answered(reference: Reference) -> Answer:
-    """What the records of the data sets that are not withdrawn say."""
+    """Answer of the records of the data sets that are not withdrawn."""
     sets = findings.LIKE_THE_PAPER
     tables = reference.with_bce(sets)
     states = [state for state in reference.states if state.job.dataset in sets]

@@ -34,7 +34,7 @@ MACHINE = ("processor", "device", "libraries", "system")
 
 @dataclass
 class Merged:
-    """What a merge takes, and what is said of it."""
+    """Records that a merge takes, and sentences on the others."""
 
     sources: list[Source]
     taken: dict[JobName, Entry] = field(default_factory=dict)
@@ -69,7 +69,7 @@ def merged(paths: Sequence[Path], target: Path, config: Config, folders: list[Pa
     ------
     UsageError: for a source that is none.
     """
-    there = target.is_file() if target.name.endswith(ENDING) else any(_has_records(target))
+    there = target.is_file() if target.name.endswith(ENDING) else _has_records(target)
     every = {path.resolve(): path for path in ([target] if there else []) + list(paths)}
     found = Merged([source_of(path, config, folders) for path in every.values()])
     for source in found.sources:
@@ -82,8 +82,8 @@ def merged(paths: Sequence[Path], target: Path, config: Config, folders: list[Pa
     return found
 
 
-def _has_records(folder: Path) -> list[bool]:
-    return [True for path in (folder / PACKED, *Store(folder).paths()) if path.exists()]
+def _has_records(folder: Path) -> bool:
+    return any(path.exists() for path in (folder / PACKED, *Store(folder).paths()))
 
 
 def _take(entry: Entry, found: Merged) -> None:
@@ -154,7 +154,7 @@ def differing_values(one: Record, other: Record) -> str:
 
 
 def differing_machines(one: Record, other: Record) -> str:
-    """What of the machines may explain another rounding, in words; empty: nothing."""
+    """Parts of the machines that may explain another rounding, in words; empty: none."""
     said = [
         f"{part} {_short(one.environment.get(part))} and {_short(other.environment.get(part))}"
         for part in MACHINE

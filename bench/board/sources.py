@@ -113,7 +113,7 @@ def _lines(path: Path) -> list[tuple[Path, Record | CorruptRecordError]]:
 
 
 def fault_of(one: Expected, state: JobState) -> str:
-    """What is wrong with a record, in a sentence; empty where it is current and whole, or the failure of a job."""
+    """Fault of a record, as a sentence; empty where it is current and whole, or the failure of a job."""
     if state.state == "corrupt":
         return f"{state.note}."
     record = state.record
@@ -128,7 +128,7 @@ def fault_of(one: Expected, state: JobState) -> str:
 
 
 def _changes(record: Record, one: Expected, state: JobState) -> list[str]:
-    """What of a stale record's key is not as it would be here."""
+    """Parts of a stale record's key that are not as they would be here, in words."""
     if one.key is None:
         if record.base not in methods.infos() and record.track == "classification":
             return [f"its method {record.base!r} is not here; --methods-dir names the folder of its file"]

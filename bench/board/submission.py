@@ -25,7 +25,7 @@ SUBMISSIONS = "submissions"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of one record."""
+    """Verdict on one record."""
 
     accepted: bool
     text: str
@@ -79,7 +79,7 @@ def _of_a_failure(entry: Entry) -> str:
 
 
 def _measured_again(entry: Entry) -> str:
-    """What the kept scores say against the record, in a sentence; empty where they are not there or say the same."""
+    """Contradiction of the kept scores to the record, as a sentence; empty where there is none, or no scores."""
     file, result = entry.state.artifact(SCORES), entry.record.result
     if file is None or result is None:
         return ""
@@ -103,7 +103,7 @@ def _measured_again(entry: Entry) -> str:
 
 
 def _against(entry: Entry, known: Sequence[Record]) -> str:
-    """What the committed records say against a record, in a sentence; empty: nothing."""
+    """Contradiction of the committed records to a record, as a sentence; empty: none."""
     record = entry.record
     same = [one for one in known if one.job == entry.job and one.track == record.track]
     same = [one for one in same if one.status == "done" and not differing_key(one, record)]
@@ -138,7 +138,7 @@ def _shape(result: Result | RecoveryResult | None) -> tuple[object, ...]:
 
 
 def _unchecked(entry: Entry, known: Sequence[Record]) -> str:
-    """What the verdict does not cover, in parentheses; empty: nothing that a board can check."""
+    """Limits of the verdict, in parentheses; empty: none that a board can check."""
     record = entry.record
     said = []
     if any(one.job == entry.job and not differing_key(one, record) for one in known):

@@ -82,6 +82,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         self,
         method: str = "BCE",
         options: dict[str, Any] | None = None,
+        *,
         protocol: str = "small",
         seed: int = 0,
         device: str = "cpu",

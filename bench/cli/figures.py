@@ -173,7 +173,7 @@ def report(
         check_writable(Path(output))
     records = load(Selection(origin, results, data, methods, datasets, seeds))
     material = _material(records, PAPER_METRICS, stand_ins or [])
-    committed = "reference" in origin
+    committed = records.selection.committed
     if site is not None and not material.variants:
         # A site that is written again after everything became stale says so in every cell.
         material = replace(material, variants=list(material.tables[0].ranked))

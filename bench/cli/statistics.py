@@ -87,7 +87,7 @@ def stats(
     tables = records.tables(chosen_metrics(metric))
     rows, control = _compared(tables[0], methods, control)
     within, keys = [], []
-    if "reference" not in origin:  # the scores that test instances are resampled from are not committed
+    if not records.selection.committed:  # the scores that test instances are resampled from are not committed
         # Kept scores are resampled by the fixed threshold.
         able = [table.metric for table in tables if table.metric and not (decision and table.metric.decision)]
         keys = [metric.key for metric in able if metric.key in RESAMPLED]
@@ -106,7 +106,7 @@ def stats(
             said += in_words(within, table.metric, intervals)
         said += folds_in_words(table, records.states, rows, control)
         print(as_text(said))
-    if "reference" in origin:
+    if records.selection.committed:
         print(f"{records.note} What the reference's test instances decide is in docs/results/claims.md.")
     return 0
 

@@ -298,7 +298,7 @@ def compare(
             ),
             end="",
         )
-        if "reference" in origin:
+        if selection.committed:
             print(f"\n{records.note}")
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from bench.config import Config, effective_protocol
-from bench.dataset_name import dataset_name
 from bench.datasets.catalog import Source
 from bench.errors import UsageError
 from bench.job.recipe import Recipe
@@ -23,6 +21,7 @@ from bench.plan.tracks import TRACKS
 from bench.protocol import Protocol
 from bench.records.artifacts import KeptFile, kept_file
 from bench.records.coherence import incoherence
+from bench.records.manifests import spec_of
 from bench.records.probe_request import METRICS_ALONE, ProbeRequest, probe_request
 from bench.records.record import CorruptRecordError, Further, JobName, Manifest, Probe, Provenance, Record, job_of
 from bench.records.store import Store
@@ -253,10 +252,8 @@ class _Now:
 
     def _data_of(self, full_name: str) -> tuple[str | None, str | None]:
         """Digest and protocol's name; None where the data are not here: then they cannot have changed under us."""
-        path = self.manifest.files.get(full_name, "")
         try:
-            spec = path + dataset_name(full_name).suffix if os.path.isfile(path) else full_name
-            source = self.track.source(spec, self.config, self.folders)
+            source = self.track.source(spec_of(self.manifest, full_name), self.config, self.folders)
             return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
         except UsageError:
             return None, None

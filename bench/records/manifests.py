@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import msgspec
 
+from bench.dataset_name import dataset_name
 from bench.records.record import Manifest
 
 
+def spec_of(manifest: Manifest, full_name: str) -> str:
+    """A data set as a command names it: by its file, where a run took it from one that is still there."""
+    path = manifest.files.get(full_name, "")
+    return path + dataset_name(full_name).suffix if os.path.isfile(path) else full_name
+
+
 def joined(before: Manifest, later: Manifest) -> Manifest:
-    """What both asked for, by the protocols of the later one; others of the same names are earlier ones."""
+    """Manifest of all that both asked for, by the protocols of the later one; others of the same names are earlier."""
     return Manifest(
         protocols={**before.protocols, **later.protocols},
         datasets=list(dict.fromkeys([*before.datasets, *later.datasets])),

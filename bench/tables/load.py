@@ -28,12 +28,15 @@ from bench.scored.rules import by_rule, own_target
 from bench.tables.comparison import comparison, paper_table
 from bench.tables.table import PAPERS_STYLE, MetricTable, Style
 
+Origin = Literal["runs", "reference", "reference+runs"]
+AnyOrigin = Literal["runs", "reference", "reference+runs", "paper"]
+
 
 @dataclass(frozen=True)
 class Selection:
     """Records to read: from where, and which of them; None: all."""
 
-    origin: Literal["runs", "reference", "reference+runs", "paper"] = "runs"
+    origin: AnyOrigin = "runs"
     """One's own records, the committed ones, one's own among these, or the paper's printed tables in place of them."""
     results: str = DEFAULT_RESULTS
     """The folder of one's own records."""
@@ -62,6 +65,11 @@ class Selection:
             raise UsageError("the paper's tables are taken as printed; --from paper excludes --selected-by.")
         if self.origin in ("reference", "paper") and self.results != DEFAULT_RESULTS:
             raise UsageError(f"--from {self.origin} and --results exclude each other.")
+
+    @property
+    def committed(self) -> bool:
+        """True where committed records are among those read."""
+        return self.origin in ("reference", "reference+runs")
 
     @property
     def folder(self) -> Path:
@@ -124,7 +132,7 @@ class Records:
         """Origin of committed records, what is lacking, and whether the code has changed since; maybe empty."""
         made = ""
         own = self.among.own if self.among else frozenset()
-        if "reference" in self.selection.origin:
+        if self.selection.committed:
             committed = [state.record for state in self.states if state.record and state.job not in own]
             commits = {str(record.environment.get("commit")) for record in committed}
             made = f"Reference records, made at commit {', '.join(sorted(commits))}." if commits else ""

@@ -23,7 +23,7 @@ from study.results.findings import Records
 
 
 def finding(claim: Claim, answer: Answer, times: Mapping[str, float], control: str) -> str:
-    """What a comparison comes to: first places beside print, leaders, and plain BCE beside them.
+    """Outcome of a comparison: first places beside print, leaders, and plain BCE beside them.
 
     ``times``: fitting in multiples of BCE's.
     """

@@ -1,5 +1,5 @@
-"""What records say in short: what was compared, who leads by each metric and whether that is more than chance, what the
-data cannot decide, and wins, ties and losses against a baseline. Imports neither torch nor methods."""
+"""Outcome of a comparison in sentences: methods and data, the leader by each metric and whether its lead is more than
+chance, the limits of the data, and wins, ties and losses against a baseline. Imports neither torch nor methods."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def answer(
     stand_ins: Mapping[str, str] | None = None,
     manifest: Manifest | None = None,
 ) -> Answer:
-    """What the records of some variants say.
+    """Outcome of the comparison of some variants.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ class Gap:
     standing: float
     """Mean rank over data sets; on one data set the metric's value."""
     distance: float
-    """How far behind the leader, from 0, in mean ranks or in the metric's unit."""
+    """Distance behind the leader, from 0, in mean ranks or in the metric's unit."""
     half_width: float = math.inf
     """Of the 95 % interval about the distance, which holds for all pairs of methods at once; infinite without one."""
     runs: int | None = None

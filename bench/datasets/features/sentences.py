@@ -26,11 +26,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.datasets.features.extraction import Report, network_key, write_rows
+from bench.datasets.readers.canonical import MINILM
 from bench.errors import UsageError, did_you_mean
 from bench.system import reading
 from bench.system.archive import members
 
-MINILM = "minilm-l6-v2"
 PACKAGE = "all_minilm_l6_v2"
 MODEL_FILES = ("config.json", "sentence_bert_config.json", "tokenizer.json", "model.safetensors")
 ROWS_PER_SAVE = 1024

@@ -34,8 +34,9 @@ def parse(folder: Path) -> RawSet:
     """
     files = _files(folder)
     for (role, part), path in files.items():
-        partner = re.sub(r"(?<![^\W_])[xy](?![^\W_])", {"x": "Y", "y": "X"}[role], path.name, count=1, flags=re.I)
-        if ({"x": "y", "y": "x"}[role], part) not in files:
+        other = "y" if role == "x" else "x"
+        if (other, part) not in files:
+            partner = re.sub(r"(?<![^\W_])[xy](?![^\W_])", other.upper(), path.name, count=1, flags=re.I)
             raise UsageError(f"{path} has no partner {partner} in its folder.")
     parts = [part for part in ("", *SPLITS) if ("x", part) in files]
     if parts != [""] and not {"train", "test"} <= set(parts):

@@ -115,9 +115,9 @@ def found_labels(rows: Rows, columns: Sequence[str], every: bool) -> tuple[list[
     ------
     UsageError: where fewer than two are found, or every column is one.
     """
-    binary = [all(map(_is_binary, set(rows.column(name)))) for name in columns]
     if every:
         return [name for name in columns if name.lower() not in NO_FEATURE], ()
+    binary = [all(map(_is_binary, set(rows.column(name)))) for name in columns]
     for place, order in (
         ("last", list(zip(columns, binary, strict=True))[::-1]),
         ("first", zip(columns, binary, strict=True)),

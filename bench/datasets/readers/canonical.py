@@ -28,7 +28,9 @@ CSR = ("data", "indices", "indptr", "shape")
 
 OWN_NUMBERS = "vector"
 """The extractor's name of features that a user's file gives as numbers, which are of any scale and often few."""
-SCALED = (OWN_NUMBERS, "minilm-l6-v2")
+MINILM = "minilm-l6-v2"
+"""The extractor's name of sentence features."""
+SCALED = (OWN_NUMBERS, MINILM)
 """Extractors whose features are scaled unless a set's entry says otherwise; those of unit length are too small to train
 on as they are."""
 

@@ -120,7 +120,7 @@ def page(
 
 
 def answered(material: Material, config: Config, control: str) -> dict[str, Any]:
-    """What ``answer.html`` shows: the answer, each metric's leader and the picture."""
+    """Content of ``answer.html``: the answer, each metric's leader and the picture."""
     found = answer(
         material.tables, material.states, material.variants, control, config, material.within, _stand_ins(material),
         material.manifest,

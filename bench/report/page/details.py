@@ -123,7 +123,7 @@ def _folder(state: JobState) -> str:
 
 
 def _tail(state: JobState, config: Config) -> str:
-    """What a command adds to run the job as the record's run did; "-" where no run of this harness made it."""
+    """Options of the command that runs the job as the record's run did; "-" where no run of this harness made it."""
     record = state.record
     if record is not None and record.provenance is not UNSET:
         return "-"

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from bench.analysis.answer import Answer
 from bench.analysis.answer.leads import Lead, leads
 from bench.plan.filters import Choice, chosen
 from bench.report.figures import Material
@@ -49,11 +48,6 @@ def site(records: Records, material: Material, control: str) -> dict[str, bytes]
     control: the baseline of the answer.
     """
     return _Site(records, material).files(answered(material, records.selection.config, control))
-
-
-def _sentences(answer: Answer) -> list[str]:
-    found = [answer.compared, *(lead.sentence for lead in answer.leads), answer.meaning, *answer.undecided]
-    return [sentence for sentence in found if sentence]
 
 
 class _Site:
@@ -101,7 +95,7 @@ class _Site:
         notes = list(dict.fromkeys(note for table in self.tables for note in table.notes))
         content = IndexContent(
             metrics=self.metrics, cells=list(self.cells.values()), notes=self._told(notes), records=self._origin(),
-            answer=_sentences(said["answer"]), datasets=self.addresses.links("datasets"),
+            answer=said["answer"].blocks, datasets=self.addresses.links("datasets"),
             methods=self.addresses.links("methods"), ranked=self.first.ranked, average_ranks=self.ranks,
         )  # fmt: skip
         made = [pages.index_table(self.drawn, number) for number in range(len(self.tables))]
@@ -115,7 +109,7 @@ class _Site:
     def _origin(self) -> str:
         """Where the records are from, in sentences; where that is on this machine is nobody's business."""
         selection = self.records.selection
-        own = "" if "reference" in selection.origin else f"Records of the folder {selection.folder.resolve().name}. "
+        own = "" if selection.committed else f"Records of the folder {selection.folder.resolve().name}. "
         return self._told([own + self.records.note])[0]
 
     def _standing(self) -> dict[str, int]:

@@ -97,13 +97,13 @@ class DatasetFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     features: str = ""
     """The extractor's name."""
     transforms: list[str] = []
-    """What makes it of the set it is called after, in words."""
+    """Transforms of the set it is called after, in words."""
     digests: list[str] = []
     """Of the arrays that the values are of; one, unless records are of several."""
     card: list[tuple[str, str]] = []
     """(what, text) of its origin, licence and features, where the data are at hand."""
     missing: str = ""
-    """How to get its data, where nothing ran for want of them."""
+    """Instructions to get its data, where nothing ran for want of them."""
 
 
 class MethodFacts(msgspec.Struct, frozen=True, omit_defaults=True):

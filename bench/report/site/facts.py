@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import msgspec
 
 from bench.config import Config
@@ -12,6 +10,7 @@ from bench.datasets.catalog import Source, card_of, resolve
 from bench.datasets.transforming import components_of
 from bench.errors import UsageError
 from bench.plan.variants import departures, listed, summary
+from bench.records.manifests import spec_of
 from bench.records.record import Provenance
 from bench.report.site.contents import DatasetFacts, MethodFacts
 from bench.tables.dataset_card import origin_facts
@@ -54,10 +53,8 @@ def _card(records: Records, dataset: str) -> list[tuple[str, str]]:
     config, facts = records.selection.config, []
     if size := printed_size(dataset_name(dataset).base):
         facts.append(("in the paper", f"{size} (Table 1)"))
-    path = records.manifest.files.get(dataset, "")
     try:
-        spec = path + dataset_name(dataset).suffix if os.path.isfile(path) else dataset
-        source = resolve(spec, config, records.selection.data_folders)
+        source = resolve(spec_of(records.manifest, dataset), config, records.selection.data_folders)
     except UsageError:
         return facts
     if isinstance(source, Source):

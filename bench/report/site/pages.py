@@ -30,7 +30,7 @@ class PageCell:
     hint: str = ""
     """Each seed's value, key and record."""
     faults: str = ""
-    """What is wrong with some of its seeds, where the others have a value."""
+    """Faults of some of its seeds, where the others have a value."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,19 +95,6 @@ def pages(few: Material, many: Material, tmp_path_factory: pytest.TempPathFactor
     for name, text in texts.items():
         (folder / f"{name}.html").write_text(text)
     return {name: folder / f"{name}.html" for name in texts}
-
-
-@pytest.fixture(scope="module")
-def tab(browser: Any) -> Iterator[Any]:
-    """A tab of the browser; what its pages say to the console, or ask of other places, is a failure."""
-    said: list[str] = []
-    opened = browser.new_page()
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
-    yield opened
-    opened.close()
-    assert said == []
 
 
 def show(tab: Any, path: Path) -> None:

@@ -7,7 +7,6 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from statistics import fmean, stdev
@@ -304,43 +303,31 @@ def test_a_site_that_was_cut_short_is_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "index.html").read_bytes() == b"two"
 
 
-@pytest.fixture
-def opened(browser: Any) -> Iterator[Any]:
-    """A window that fails on any console message, error or request to another place."""
-    said: list[str] = []
-    page = browser.new_page(color_scheme="dark")
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
-    yield page
-    page.close()
-    assert said == []
-
-
-def test_pages_fit_their_screens_sort_and_lead_to_records_by_keys(opened: Any, folder: Path) -> None:
+def test_pages_fit_their_screens_sort_and_lead_to_records_by_keys(tab: Any, folder: Path) -> None:
+    tab.emulate_media(color_scheme="dark")
     index = decoded(folder)[0]
     pages = {link.name: link.page for link in (*index.datasets, *index.methods)}
     for path in ("index.html", pages[STALE.full_dataset], pages["fl"]):
-        opened.goto((folder / path).as_uri())
+        tab.goto((folder / path).as_uri())
         for width in (390, 768, 1280, 1920):
-            opened.set_viewport_size({"width": width, "height": 900})
-            assert opened.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
-        assert opened.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
-    opened.goto((folder / "index.html").as_uri())
-    table = opened.locator("table.sortable").first
+            tab.set_viewport_size({"width": width, "height": 900})
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+        assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    tab.goto((folder / "index.html").as_uri())
+    table = tab.locator("table.sortable").first
     assert table.locator("tbody td a:not([tabindex='-1'])").count() == 1  # one tab stop
     table.locator("tbody td a").first.focus()
-    opened.keyboard.press("ArrowDown")
-    row = opened.evaluate("document.activeElement.closest('tr').cells[0].innerText")
-    with opened.expect_navigation():
-        opened.keyboard.press("Enter")
-    assert opened.evaluate("document.querySelector(':target').cells[0].innerText") == row
-    opened.goto((folder / pages[PARTLY.full_dataset]).as_uri())
-    heading = opened.locator("table.sortable thead button", has_text=PAPER_METRICS[1].title)
+    tab.keyboard.press("ArrowDown")
+    row = tab.evaluate("document.activeElement.closest('tr').cells[0].innerText")
+    with tab.expect_navigation():
+        tab.keyboard.press("Enter")
+    assert tab.evaluate("document.querySelector(':target').cells[0].innerText") == row
+    tab.goto((folder / pages[PARTLY.full_dataset]).as_uri())
+    heading = tab.locator("table.sortable thead button", has_text=PAPER_METRICS[1].title)
     column = "rows => rows.map(row => parseFloat(row.cells[2].innerText))"
     for order in (1, -1):
         heading.click()
-        values = opened.eval_on_selector_all("table.sortable tbody tr", column)
+        values = tab.eval_on_selector_all("table.sortable tbody tr", column)
         assert values == sorted(values)[::order]
         assert len(set(values)) == len(METHODS)
-    assert opened.evaluate("window.broken") is None
+    assert tab.evaluate("window.broken") is None
