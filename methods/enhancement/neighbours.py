@@ -14,9 +14,12 @@ ROWS_PER_BLOCK = 512
 COLUMNS_PER_BLOCK = 16384
 FLOAT32_ROWS_PER_BLOCK = 256
 QUERIES_AT_ONCE = 8192
+"""Of the float32 search; so many rows' products with each other are kept, 268 MB."""
 SPARE = 5
 """Candidates of the float32 search beyond k."""
 VALUES_IN_CACHE = 2**18
+ON_A_GPU = 16
+"""Times as much at once, where starting a kernel costs more than a cache gives."""
 GROUP, WIDE = 8, 4096
 """Of rows of so many values, groups are searched first."""
 
@@ -166,11 +169,14 @@ def _candidates(queries: Tensor, rows: Tensor, k: int, some: Tensor, leave_out_o
         b = (rows[part] - centre).float()
         squares.append(_squares(b))
         bias = ((0.5 - u) * squares[-1]).float()
+        if leave_out_own and len(b) == len(some) == rows.shape[0]:
+            return _symmetric_keys(minus_a, b, bias)
         return lambda block: _linear(minus_a[block - some[0]], b, bias)
 
     available = rows.shape[0] - leave_out_own
     m = min(k + SPARE, available)
-    key, row = _search(keys, list(some.split(FLOAT32_ROWS_PER_BLOCK)), rows.shape[0], m, leave_out_own)
+    blocks = list(some.split(FLOAT32_ROWS_PER_BLOCK * (1 if rows.is_cpu else ON_A_GPU)))
+    key, row = _search(keys, blocks, rows.shape[0], m, leave_out_own)
     a_squared, b_squared = _squares(minus_a)[:, None], torch.cat(squares)
     upper = u / 2 * a_squared + underflow - key.double()
     lower = upper - u * a_squared - 2 * u * b_squared[row] - 2 * underflow
@@ -179,6 +185,20 @@ def _candidates(queries: Tensor, rows: Tensor, k: int, some: Tensor, leave_out_o
     size = 2 * centre.double().square().sum() + b_squared.max() + a_squared  # at least (|q|^2 + |r|^2) / 2
     noise = torch.where(size < 2.0**100, 16 * n * 2**-53 * size + 2.0**-900, torch.inf)  # nothing overflows, no nan
     return Candidates(row, upper, lower, noise, centre.double())
+
+
+def _symmetric_keys(minus_a: Tensor, b: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor]:
+    """Keys of all rows to each other, by half of the products; blocks are to come in order, and each once."""
+    products = torch.empty(len(b), len(b), device=b.device)
+
+    def keys(block: Tensor) -> Tensor:
+        start, end = int(block[0]), int(block[-1]) + 1
+        new = _linear(minus_a[start:end], b[start:], torch.zeros_like(bias[start:]))
+        products[start:end, start:] = new
+        products[end:, start:end] = new[:, end - start :].T
+        return products[start:end] + bias
+
+    return keys
 
 
 def _squares(x: Tensor) -> Tensor:
@@ -200,7 +220,8 @@ def _certain(found: Candidates, queries: Tensor, rows: Tensor, k: int, in_order:
     certain = (above > below + noise).all(1)
     look = ~certain
     look[::ROWS_PER_BLOCK] = True  # a few more, whose scores show that products are as exact as float32's
-    for some in look.nonzero().squeeze(1).split(max(1, VALUES_IN_CACHE // (row.shape[1] * rows.shape[1]))):
+    values = VALUES_IN_CACHE * (1 if rows.is_cpu else ON_A_GPU)
+    for some in look.nonzero().squeeze(1).split(max(1, values // (row.shape[1] * rows.shape[1]))):
         query, room = queries[some].double(), noise[some]
         distance = (rows[row[some]].double() - query[:, None]).square_().sum(2)
         score = ((query - centre).square_().sum(1, keepdim=True) - distance) / 2

@@ -1,5 +1,5 @@
-"""Part e: the neighbours of ML-KNN at NUS's size: float64 products of all rows, and the harness's search, which computes
-them for near ties alone."""
+"""Part e: the neighbours of ML-KNN at NUS's size: float64 products of all rows, and the harness's search, which
+computes them for near ties alone."""
 
 from __future__ import annotations
 

@@ -115,11 +115,16 @@ ADVERSARIAL: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
 
 @pytest.mark.parametrize("k", [1, 5, 1000])
 @pytest.mark.parametrize("case", ADVERSARIAL)
-def test_same_rows_as_by_float64_products(case: str, k: int, small_blocks: None) -> None:
+def test_same_rows_as_by_float64_products(
+    case: str, k: int, small_blocks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     random = np.random.default_rng(0)
     x = torch.from_numpy(random.standard_normal((ROWS + QUERIES, FEATURES)).astype(np.float32))
     x = ADVERSARIAL[case](x, random)
     same(x[ROWS:], x[:ROWS], k, own=False)
+    same(x[:ROWS], x[:ROWS], k, own=True)
+    for name in ("COLUMNS_PER_BLOCK", "QUERIES_AT_ONCE"):  # all at once, by half of the products
+        monkeypatch.setattr(neighbours, name, ROWS)
     same(x[:ROWS], x[:ROWS], k, own=True)
 
 
