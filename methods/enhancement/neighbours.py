@@ -14,7 +14,7 @@ ROWS_PER_BLOCK = 512
 COLUMNS_PER_BLOCK = 16384
 FLOAT32_ROWS_PER_BLOCK = 256
 QUERIES_AT_ONCE = 8192
-"""Of the float32 search; so many rows' products with each other are kept, 268 MB."""
+"""Of the float32 search; so many rows' products with each other are kept, 134 MB."""
 SPARE = 5
 """Candidates of the float32 search beyond k."""
 VALUES_IN_CACHE = 2**18
@@ -189,14 +189,14 @@ def _candidates(queries: Tensor, rows: Tensor, k: int, some: Tensor, leave_out_o
 
 def _symmetric_keys(minus_a: Tensor, b: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor]:
     """Keys of all rows to each other, by half of the products; blocks are to come in order, and each once."""
-    products = torch.empty(len(b), len(b), device=b.device)
+    earlier: list[tuple[int, Tensor]] = []  # first row of a block, and its products by all rows from there on
 
     def keys(block: Tensor) -> Tensor:
         start, end = int(block[0]), int(block[-1]) + 1
-        new = _linear(minus_a[start:end], b[start:], torch.zeros_like(bias[start:]))
-        products[start:end, start:] = new
-        products[end:, start:end] = new[:, end - start :].T
-        return products[start:end] + bias
+        products = _linear(minus_a[start:end], b[start:], torch.zeros_like(bias[start:]))
+        before = [known[:, start - first : end - first].T for first, known in earlier]
+        earlier.append((start, products))
+        return torch.cat([*before, products], 1) + bias
 
     return keys
 
