@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from bench.methods.api import Method, Split, register
-from bench.methods.enhancement.neighbours import ROWS_PER_BLOCK, nearest_rows
+from bench.methods.enhancement.neighbours import nearest_rows, neighbour_counts
 
 
 @register(
@@ -38,6 +37,5 @@ class BRKNN(Method):
         self.train = train
 
     def scores(self, x: Tensor) -> Tensor:
-        nearest = nearest_rows(x, self.train.x, self.k)
-        shares = [self.train.y[rows].double().mean(1) for rows in nearest.split(ROWS_PER_BLOCK)]
-        return torch.cat(shares)
+        nearest = nearest_rows(x, self.train.x, self.k, in_order=False)
+        return neighbour_counts(nearest, self.train.y).double() / nearest.shape[1]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.methods.api import Method, Split, register
-from bench.methods.enhancement.neighbours import ROWS_PER_BLOCK, nearest_rows
+from bench.methods.enhancement.neighbours import nearest_rows, neighbour_counts
 
 
 @register(
@@ -39,9 +39,10 @@ class MLKNN(Method):
         s, k = self.smoothing, self.k
         self.prior = (s + y.sum(0)) / (2 * s + rows)  # [c] P(H_j)
         counts = self._neighbour_counts(train.x, exclude_self=True)  # [N, c] C_j(i)
-        each_count = torch.arange(k + 1, device=y.device)
-        having = torch.stack([((counts == r) & (train.y > 0)).sum(0) for r in each_count]).double()  # [k+1, c] kappa
-        lacking = torch.stack([((counts == r) & (train.y == 0)).sum(0) for r in each_count]).double()
+        having, lacking = (  # [k+1, c] kappa
+            torch.zeros(k + 1, y.shape[1], dtype=y.dtype, device=y.device).scatter_add_(0, counts, carrying.double())
+            for carrying in (train.y > 0, train.y == 0)
+        )
         self.likelihood = (s + having) / (s * (k + 1) + having.sum(0))  # [k+1, c] P(r | H_j)
         self.likelihood_without = (s + lacking) / (s * (k + 1) + lacking.sum(0))
 
@@ -53,6 +54,5 @@ class MLKNN(Method):
 
     def _neighbour_counts(self, x: Tensor, exclude_self: bool) -> Tensor:
         """[len(x), c] int64: how many of each row's k nearest training rows carry each label."""
-        y = self.train.y.to(torch.int64)
-        nearest = nearest_rows(x, self.train.x, self.k, leave_out_own=exclude_self)
-        return torch.cat([y[rows].sum(1) for rows in nearest.split(ROWS_PER_BLOCK)])
+        nearest = nearest_rows(x, self.train.x, self.k, leave_out_own=exclude_self, in_order=False)
+        return neighbour_counts(nearest, self.train.y).long()

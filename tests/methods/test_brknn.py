@@ -21,7 +21,6 @@ def scores(train: Split, x: Tensor, **options: int) -> Tensor:
 
 
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.methods.brknn.ROWS_PER_BLOCK", 7)
     monkeypatch.setattr("bench.methods.enhancement.neighbours.ROWS_PER_BLOCK", 7)
     monkeypatch.setattr("bench.methods.enhancement.neighbours.COLUMNS_PER_BLOCK", 11)
 

@@ -58,7 +58,6 @@ def naive(x: np.ndarray, y: np.ndarray, queries: np.ndarray, k: int, s: float) -
 @pytest.mark.parametrize("integers", [False, True])
 def test_naive(integers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks, and integer features full of equal distances, which go to the lowest row."""
-    monkeypatch.setattr("bench.methods.mlknn.ROWS_PER_BLOCK", 7)
     monkeypatch.setattr("bench.methods.enhancement.neighbours.ROWS_PER_BLOCK", 7)
     monkeypatch.setattr("bench.methods.enhancement.neighbours.COLUMNS_PER_BLOCK", 11)
     random = np.random.default_rng(0)
