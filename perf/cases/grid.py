@@ -3,6 +3,9 @@
 Both train the same models from the same initial weights on the same batches. The plain way: TensorDataset, DataLoader
 with default collate and no workers, one nn.Module, torch's AdamW with AMSGrad, clip_grad_norm_, and after each epoch
 scikit-learn's four metrics on validation.
+
+Where a step's time goes that the floors do not account for: each operation of the recorded step is timed by torch's
+profiler in every step, and its median over the steps counts, so that what takes the core in between is left out.
 """
 
 from __future__ import annotations
@@ -12,17 +15,20 @@ import os
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Sequence
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn import metrics as scikit
-from torch import nn
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.data import DataLoader, TensorDataset
 
 from bench import methods
+from bench.job.build import loop_options
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
 from bench.methods.api import Batch, LinearMethod, Problem, Split
@@ -30,6 +36,8 @@ from bench.metrics.classification import evaluate
 from bench.protocol import Protocol
 from bench.training import loop
 from bench.training.seeding import Streams, stream_seed
+from bench.training.stack import Stack
+from bench.training.step import Step
 
 ROWS, VALIDATION_ROWS, FEATURES, LABELS, EPOCHS = 2501, 2510, 2048, 20, 30
 GRID = [{"alpha": a, "beta": b} for a in (1e-4, 1e-3, 1e-2, 1e-1) for b in (1e-4, 1e-3, 1e-2, 1e-1)]
@@ -129,6 +137,63 @@ def stacked(points: list[dict], prepared: Prepared, validation: Split) -> tuple[
     return taken, hamming, fitted.stacks
 
 
+PRODUCTS = {"mm", "addmm", "bmm", "baddbmm"}
+MARK = "one step"
+
+
+def milliseconds_by_kind(step: Callable[[Tensor], object], batches: Sequence[Tensor]) -> dict[str, float]:
+    """{kind of operation: milliseconds of a recorded step}; "between operations" is what the step takes beyond them
+    without the profiler."""
+    for index in batches:
+        step(index)
+    alone = []
+    for index in batches:
+        start = time.perf_counter()
+        step(index)
+        alone.append((time.perf_counter() - start) * 1e3)
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiled:
+        for index in batches:
+            with record_function(MARK):
+                step(index)
+    steps = [event for event in profiled.events() or () if event.name == MARK]
+    # What most steps do not run counts 0: some compare the recording with the objective.
+    taken: dict[tuple[str, str, int], list[float]] = defaultdict(lambda: [0.0] * len(steps))
+    for number, marked in enumerate(steps):
+        seen: Counter[tuple[str, str]] = Counter()
+        for event in _within(marked):
+            key = event.name, str(event.input_shapes)
+            taken[*key, seen[key]][number] = event.self_cpu_time_total
+            seen[key] += 1
+    kinds: dict[str, float] = defaultdict(float)
+    for (name, shapes, _), microseconds in taken.items():
+        kinds[kind_of(name.removeprefix("aten::"), shapes)] += median(microseconds) / 1e3
+    rest = max(median(alone) - sum(kinds.values()), 0.0)
+    return dict(sorted(kinds.items(), key=lambda one: -one[1])) | {"between operations": rest}
+
+
+def kind_of(operation: str, shapes: str) -> str:
+    """The kind of an operation, by its name in torch and its inputs' shapes as text; wide is what has features."""
+    wide = str(FEATURES) in shapes
+    if operation in PRODUCTS:
+        return "wide products" if wide else "small products"
+    if "adam" in operation:
+        return "update"
+    if "vector_norm" in operation:
+        return "norm of the gradients"
+    return "gathering the batch" if wide else "elementwise, sums, normalisation"
+
+
+def _within(event: Any) -> list[Any]:
+    """The operations that ran within another, in their order."""
+    return [inner for child in event.cpu_children for inner in (child, *_within(child))]
+
+
+def _step_of_one_process(train: Split) -> Step:
+    """The step of the grid's first stack of eight."""
+    stack = Stack(models(train)[:8], linear=True, stackable=True, device=train.x.device, dtype=train.x.dtype)
+    return Step(stack, loop_options(Protocol(), ROWS), train, {})
+
+
 def run(full: bool) -> dict[str, object]:
     train, validation = simulated(ROWS, 0), simulated(VALIDATION_ROWS, 1)
     few = Split(validation.x[:2], validation.y[:2])  # two validation rows: as good as none
@@ -153,6 +218,9 @@ def run(full: bool) -> dict[str, object]:
     parameters = sum(value.numel() for value in models(train)[0].parameters()) * len(GRID)
     wide = len(GRID) * FEATURES * (LABELS + 128)
     alone = median(one["stacked"] for one in rounds["without"])
+    torch.set_num_threads(1)
+    kinds = milliseconds_by_kind(_step_of_one_process(train), torch.randperm(ROWS).split(64)[:-1])
+    torch.set_num_threads(2)
     return {
         "stacks": stacks,
         "rounds": rounds,
@@ -163,6 +231,8 @@ def run(full: bool) -> dict[str, object]:
         "step_ms": alone / steps * 1e3,
         # forward and weight gradient of the two layers on x, which hold 95 % of the multiplications
         "step_gflop": 4 * 64 * wide / 1e9,
+        # of a stack of eight on one thread, while the other core is idle
+        "milliseconds_by_kind": kinds,
         # AdamW with AMSGrad: 20 bytes read, 16 written; the gradient written and read for its norm; weights read once
         "step_gb": parameters * (36 + 4 + 4 + 4) / 1e9,
     }
