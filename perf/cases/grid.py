@@ -4,8 +4,7 @@ Both train the same models from the same initial weights on the same batches. Th
 with default collate and no workers, one nn.Module, torch's AdamW with AMSGrad, clip_grad_norm_, and after each epoch
 scikit-learn's four metrics on validation.
 
-Where a step's time goes that the floors do not account for: each operation of the recorded step is timed by torch's
-profiler in every step, and its median over the steps counts, so that what takes the core in between is left out.
+Of a step of eight models, milliseconds by kind of operation: where the time goes that the floors do not account for.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import numpy as np
 import torch
 from sklearn import metrics as scikit
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from bench import methods
@@ -137,55 +136,55 @@ def stacked(points: list[dict], prepared: Prepared, validation: Split) -> tuple[
     return taken, hamming, fitted.stacks
 
 
-PRODUCTS = {"mm", "addmm", "bmm", "baddbmm"}
-MARK = "one step"
+class _Timed(TorchDispatchMode):
+    """Times the operations that run. Torch's profiler keeps its events where a step frees its gradients, which then
+    are written to new memory: that doubles a wide product's time."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[str, float]] = []
+        """(kind, milliseconds) of each operation."""
 
-def milliseconds_by_kind(step: Callable[[Tensor], object], batches: Sequence[Tensor]) -> dict[str, float]:
-    """{kind of operation: milliseconds of a recorded step}; "between operations" is what the step takes beyond them
-    without the profiler."""
-    for index in batches:
-        step(index)
-    alone = []
-    for index in batches:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         start = time.perf_counter()
-        step(index)
-        alone.append((time.perf_counter() - start) * 1e3)
-    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiled:
-        for index in batches:
-            with record_function(MARK):
-                step(index)
-    steps = [event for event in profiled.events() or () if event.name == MARK]
-    # What most steps do not run counts 0: some compare the recording with the objective.
-    taken: dict[tuple[str, str, int], list[float]] = defaultdict(lambda: [0.0] * len(steps))
-    for number, marked in enumerate(steps):
-        seen: Counter[tuple[str, str]] = Counter()
-        for event in _within(marked):
-            key = event.name, str(event.input_shapes)
-            taken[*key, seen[key]][number] = event.self_cpu_time_total
-            seen[key] += 1
-    kinds: dict[str, float] = defaultdict(float)
-    for (name, shapes, _), microseconds in taken.items():
-        kinds[kind_of(name.removeprefix("aten::"), shapes)] += median(microseconds) / 1e3
-    rest = max(median(alone) - sum(kinds.values()), 0.0)
-    return dict(sorted(kinds.items(), key=lambda one: -one[1])) | {"between operations": rest}
+        out = func(*args, **(kwargs or {}))
+        milliseconds = (time.perf_counter() - start) * 1e3
+        shapes = [tuple(value.shape) for value in args if isinstance(value, torch.Tensor)]
+        self.taken.append(
+            (kind_of(func.overloadpacket.__name__, any(FEATURES in shape for shape in shapes)), milliseconds)
+        )
+        return out
 
 
-def kind_of(operation: str, shapes: str) -> str:
-    """The kind of an operation, by its name in torch and its inputs' shapes as text; wide is what has features."""
-    wide = str(FEATURES) in shapes
-    if operation in PRODUCTS:
+def kind_of(operation: str, wide: bool) -> str:
+    """The kind of an operation by its name in torch; ``wide``: an argument has the features' width."""
+    if operation in ("mm", "addmm", "bmm", "baddbmm"):
         return "wide products" if wide else "small products"
-    if "adam" in operation:
+    if operation.startswith("_fused_adam"):
         return "update"
-    if "vector_norm" in operation:
+    if operation == "linalg_vector_norm":
         return "norm of the gradients"
     return "gathering the batch" if wide else "elementwise, sums, normalisation"
 
 
-def _within(event: Any) -> list[Any]:
-    """The operations that ran within another, in their order."""
-    return [inner for child in event.cpu_children for inner in (child, *_within(child))]
+def milliseconds_by_kind(step: Step, batches: Sequence[Tensor]) -> dict[str, float]:
+    """{kind of operation: milliseconds of a recorded step}: of each operation the median over the batches, so that what
+    takes the core in between is left out. "between operations" is what a step takes beyond them."""
+    alone, listened = [], []
+    for index in batches * 2:
+        start = time.perf_counter()
+        step(index)
+        alone.append((time.perf_counter() - start) * 1e3)
+    for index in batches:
+        with _Timed() as timed:
+            step(index)
+        listened.append(timed.taken)
+    usual = Counter(map(len, listened)).most_common(1)[0][0]  # some compare the recording with the objective
+    kinds: dict[str, float] = defaultdict(float)
+    for same in zip(*(taken for taken in listened if len(taken) == usual), strict=True):
+        kinds[same[0][0]] += median(milliseconds for _, milliseconds in same)
+    rest = max(median(alone[len(batches) :]) - sum(kinds.values()), 0.0)
+    return dict(sorted(kinds.items(), key=lambda one: -one[1])) | {"between operations": rest}
 
 
 def _step_of_one_process(train: Split) -> Step:
