@@ -145,6 +145,10 @@ class _Timed(TorchDispatchMode):
         self.taken: list[tuple[str, float]] = []
         """(kind, milliseconds) of each operation."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # as in bench/training/recording.py: nor is the compiler imported
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         start = time.perf_counter()
         out = func(*args, **(kwargs or {}))

@@ -67,7 +67,7 @@ def test_a_copy_of_the_program_finds_the_data_set_and_leaves_the_users_folder_al
     copies = [tmp_path / "a", tmp_path / "b"]
     for copy in copies:
         other.prepare(copy, data)
-    for folders in (copies[:1], copies, copies):  # each time from nothing
+    for folders in (copies[:1], copies):  # each time from nothing
         assert other.run(folders, 1).hamming == pytest.approx(data.splits["test"].y.mean(), abs=1e-6)
     assert sorted(repository.rglob("*")) == before
     assert not list(tmp_path.rglob("a/*.tar"))
