@@ -4,18 +4,25 @@ here."""
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from bench import config as configuration
+from bench import methods
 from bench.config import Config
 from bench.datasets import catalog
 from bench.datasets.catalog import Missing
 from bench.datasets.readers import ldl
 from bench.errors import UsageError
-from bench.job.inputs import minmax_scaled
+from bench.job.inputs import minmax_scaled, problem_of
+from bench.methods.api import LinearMethod, Split
+from bench.protocol import Protocol
+from bench.training import loop
+from bench.training.seeding import Streams
 
 SIZES = {
     "yeast": (1200, 300, 917, 103, 14), "scene": (969, 242, 1196, 294, 6), "VOC07tv": (2500, 502, 2006, 1280, 20),
@@ -47,9 +54,24 @@ def given(name: str) -> Given:
         xs = minmax_scaled({key[:-2]: value for key, value in arrays.items() if key.endswith("_x")})
         arrays |= {f"{part}_x": x for part, x in xs.items()}
     protocol = "paper" if name in UNSCALED else "small"
-    how = config.protocols[protocol].epochs_for(len(arrays["train_x"]))
-    arrays |= {"name": np.array(name), "protocol": np.array(protocol), "epochs": np.array(how)}
+    arrays |= {"name": np.array(name), "protocol": np.array(protocol)}
+    if SIZES[name][2]:
+        arrays |= beginning(arrays, config.protocols[protocol])
     return Given(name, arrays, found is None)
+
+
+def beginning(arrays: Mapping[str, np.ndarray], protocol: Protocol) -> dict[str, np.ndarray]:
+    """Initial weights of the linear layer and each epoch's order of the rows: plain PyTorch trains the same model."""
+    splits = {"train": Split(torch.from_numpy(arrays["train_x"]), torch.from_numpy(arrays["train_y"]))}
+    rows, size = len(arrays["train_x"]), protocol.batch_size
+    module = methods.create("BCE", problem_of(str(arrays["name"]), splits, protocol.fidelity))
+    assert isinstance(module, LinearMethod)
+    loop.initialise_classifier(module, 0)
+    layer = {name: value.detach().numpy() for name, value in module.classifier.named_parameters()}
+    streams, epochs = Streams(0, "classifier"), range(1, protocol.epochs_for(rows) + 1)
+    return layer | {
+        "orders": np.stack([torch.cat(streams.shuffled_batches(rows, size, one)).numpy() for one in epochs])
+    }
 
 
 def _labelled(name: str, config: Config, folders: list[Path]) -> dict[str, np.ndarray] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -33,8 +34,9 @@ def refitted(fits: list[Fit]) -> Callable[[], Curve]:
     return curve
 
 
-def pytorch(data: Arrays, epochs: int) -> Side:
-    """A module, a DataLoader, torch's AdamW with AMSGrad and clipped gradients, as the paper trains; no validation."""
+def pytorch(data: Arrays) -> Side:
+    """Our model from the same weights on the same batches, without validation: a module, a DataLoader, torch's AdamW
+    with AMSGrad, gradients clipped by a queue of norms."""
     import torch
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
@@ -44,15 +46,17 @@ def pytorch(data: Arrays, epochs: int) -> Side:
     test = torch.from_numpy(data["test_x"])
 
     def trained() -> Any:
-        torch.manual_seed(0)
         model = nn.Linear(x.shape[1], y.shape[1])
-        optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, amsgrad=True, weight_decay=1e-4)
-        loader = DataLoader(TensorDataset(x, y), batch_size=64, shuffle=True)
-        for _ in range(epochs):
-            for rows, labels in loader:
+        model.load_state_dict({name: torch.from_numpy(data[name]) for name in ("weight", "bias")})
+        groups = [{"params": [model.weight], "weight_decay": 1e-4}, {"params": [model.bias], "weight_decay": 1e-2}]
+        optimiser = torch.optim.AdamW(groups, lr=1e-3, amsgrad=True)
+        queue = deque([float("inf")], maxlen=5)
+        for order in data["orders"].tolist():
+            for rows, labels in DataLoader(TensorDataset(x, y), batch_size=64, sampler=order):
                 optimiser.zero_grad()
                 nn.functional.binary_cross_entropy_with_logits(model(rows), labels).backward()
-                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                norm = float(nn.utils.clip_grad_norm_(model.parameters(), 5 * max(queue)))
+                queue.append(min(norm, 2 * max(queue), 1.0))
                 optimiser.step()
             yield model
 
@@ -204,7 +208,7 @@ def pyldl(data: Arrays, name: str) -> Side:
 
 
 SIDES: dict[str, Callable[[Arrays], Side]] = {
-    "pytorch": lambda data: pytorch(data, int(data["epochs"])),
+    "pytorch": pytorch,
     "sklearn-logistic": logistic,
     "sklearn-br": logistic,
     "sklearn-chain": chain,

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 
+from bench import config as configuration
 from bench.metrics.classification import evaluate
 from perf.peers import __main__ as program
 from perf.peers import comparison, environment, handover, meka, ours, page, theirs
 from perf.peers.comparison import Limits, measured, reached, to_equal_quality
-from perf.peers.data import SIZES, Given, given, simulated
+from perf.peers.data import SIZES, Given, beginning, given, simulated
 from perf.peers.environment import Environment
 from perf.peers.table import PACKAGES, PEERS, Package, Peer
 
@@ -36,8 +37,8 @@ class Here(Environment):
 
 @pytest.fixture(scope="module")
 def arrays() -> dict[str, np.ndarray]:
-    made = simulated(60, 20, 40, 5, 4)
-    return made | {"name": np.array("made"), "protocol": np.array("small"), "epochs": np.array(3)}
+    made = simulated(60, 20, 40, 5, 4) | {"name": np.array("made"), "protocol": np.array("paper")}
+    return made | beginning(made, configuration.load().protocols["paper"])
 
 
 @pytest.fixture(scope="module")
@@ -128,16 +129,15 @@ def test_the_table_is_whole() -> None:
     assert all(package.pin.count("==") == 1 or package.maven for package in PACKAGES.values())
 
 
-def test_curves_are_of_the_trainings_that_are_timed(arrays: dict[str, np.ndarray]) -> None:
-    side = ours.gradient("BCE", arrays | {"protocol": np.array("paper")})
-    seconds, scores = zip(*side.curve(), strict=True)  # type: ignore[misc]
-    assert len(scores) == ours.protocol(arrays | {"protocol": np.array("paper")}).epochs
+def test_plain_pytorch_trains_the_same_model_and_curves_are_of_what_is_timed(arrays: dict[str, np.ndarray]) -> None:
+    own, plain = ours.gradient("BCE", arrays), theirs.pytorch(arrays)
+    (seconds, mine), (_, same) = (zip(*side.curve(), strict=True) for side in (own, plain))  # type: ignore[misc]
+    assert len(mine) == len(arrays["orders"]) == ours.protocol(arrays).epochs
     assert list(seconds) == sorted(seconds)
-    best = side.fit()()
-    assert min(float(np.abs(one - best).max()) for one in scores) < 1e-6  # the chosen epoch is one of them
-    plain = theirs.pytorch(arrays, epochs=3)
-    *_, (_, last) = plain.curve()  # type: ignore[misc]
-    assert np.array_equal(last, plain.fit()())
+    np.testing.assert_allclose(mine, same, atol=1e-5)
+    assert np.array_equal(same[-1], plain.fit()())
+    chosen = own.fit()()
+    assert min(float(np.abs(one - chosen).max()) for one in mine) < 1e-6
 
 
 @pytest.mark.parametrize(("peer", "own"), [("skmultilearn-mlknn", "ML-KNN"), ("skmultilearn-brknn", "BRkNN")])
