@@ -101,7 +101,7 @@ def recovery(name: str, data: Arrays) -> Side:
 
 SIDES: dict[str, Callable[[Arrays], Side]] = {
     "BCE": partial(gradient, "BCE"),
-    "SVM": partial(direct, "SVM", cost=1.0),
+    "SVM": partial(direct, "SVM", cost=1e-3),
     **{name: partial(direct, name) for name in ("ML-KNN", "BRkNN", "RAKEL", "RAkELo", "CC", "BR-RF", "BR")},
     **{name: partial(recovery, name) for name in ("GLLE", "LP")},
 }

@@ -36,7 +36,7 @@ def of_processor(results: Mapping[str, Any]) -> list[str]:
         f"{HEAD}: {machine['processor']}",
         "",
         f"`python -m perf.peers`, Python {machine['python']}, {libraries}. Both sides train on the same arrays, in turns, one thread each;",
-        "processor seconds of fit and of prediction, without imports, medians of the rounds. Ours chooses its epoch on validation rows, which the peers",
+        "processor seconds of fit and of prediction, without imports, the median where there are several rounds. Ours chooses its epoch on validation rows, which the peers",
         "do not see; quality is of the test rows by our metrics, ours first. The peers' own settings but for what makes it the same algorithm",
         f"(neighbours, label sets, trees). {_beside(done, machine['cores'])}",
         "",
@@ -156,7 +156,7 @@ def _faster(lines: Mapping[tuple[str, str], dict[str, Any]]) -> list[str]:
         return ["No peer is faster than ours at an equal or better quality.", ""]
     named: dict[str, list[str]] = {}
     for name, dataset in found:
-        named.setdefault(PEERS[name].what, []).append(dataset)
+        named.setdefault(f"{PEERS[name].what}, than {PEERS[name].ours}", []).append(dataset)
     each = "; ".join(f"{what} ({', '.join(datasets)})" for what, datasets in named.items())
     text = [f"**Faster than ours at an equal or better quality:** {each}."]
     if any(name in CONVEX for name, _ in found):

@@ -316,7 +316,7 @@ def test_a_peer_that_is_faster_is_said_to_be_where_its_quality_is_no_worse() -> 
         ("skmultilearn-mlknn", "yeast"), ("pyldl-lp", "SJAFFE"), ("sklearn-logistic", "yeast"),
     }  # fmt: skip
     text = "\n".join(page.of_processor(made))
-    assert "scikit-multilearn-ng, MLkNN (yeast)" in text
+    assert "scikit-multilearn-ng, MLkNN, than ML-KNN (yeast)" in text
     assert "convex" in text
     mlknn["theirs_quality"]["average_precision"] -= 0.01
     recovery["theirs_quality"]["kullback_leibler"] += 0.01  # a larger distance is worse
