@@ -25,15 +25,16 @@ VERBOSITY = 5 + DECIMALS
 def meka(data: Arrays, classifier: str, *options: str) -> Side:
     """A classifier over logistic regression; seconds are those that MEKA prints for building and testing."""
     labels = data["train_y"].shape[1]
-    folder = Path(tempfile.mkdtemp())
+    folder = tempfile.TemporaryDirectory()  # removed when no run holds it any more
     for part in ("train", "test"):
-        writing.write(folder / f"{part}.arff", arff(data[f"{part}_x"], data[f"{part}_y"]).encode())
-    files = ["-t", f"{folder}/train.arff", "-T", f"{folder}/test.arff"]
+        writing.write(Path(folder.name) / f"{part}.arff", arff(data[f"{part}_x"], data[f"{part}_y"]).encode())
     program = ["java", "-Duser.language=en", "-XX:ActiveProcessorCount=1", "-cp", os.environ[JARS], classifier]
-    command = [*program, *options, *files, "-verbosity", str(VERBOSITY), "-W", LEARNER]
+    last_options = ["-verbosity", str(VERBOSITY), "-W", LEARNER]
     seconds: list[tuple[float, float]] = []
 
     def fit() -> Predict:
+        files = ["-t", f"{folder.name}/train.arff", "-T", f"{folder.name}/test.arff"]
+        command = [*program, *options, *files, *last_options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if "== Individual Errors" not in done.stdout:
             raise RuntimeError((done.stderr or done.stdout).strip().splitlines()[-1])
