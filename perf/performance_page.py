@@ -8,6 +8,7 @@ from statistics import median
 
 from bench.system import writing
 from perf.gpu.page import section as gpu_section
+from perf.peers.page import section as peers_section
 
 PAGE = Path(__file__).parent.parent / "docs/performance.md"
 
@@ -32,6 +33,7 @@ def write(results: dict, elsewhere: Sequence[dict]) -> None:
         *_startup(results.get("startup")),
         *[line for other in elsewhere for line in _elsewhere(other)],
         *gpu_section(),
+        *peers_section(),
         "",
     ]
     writing.write(PAGE, "\n".join(lines).encode())
