@@ -36,6 +36,17 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the program remembers of the tests' many copies and methods stays theirs: it would be read ever after."""
+    fonts = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "matplotlib"
+    os.environ.setdefault("MPLCONFIGDIR", str(fonts))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which all workers share
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _quick_workers() -> None:
     forked.fork_workers()
 

@@ -24,7 +24,6 @@ from bench.metrics.classification import evaluate
 from bench.protocol import Protocol
 from tests.conftest import random_split
 
-
 FEW_STEPS = "[protocols.small]\nepochs = 30\nminimum_steps = 0\nlearning_rate = 0.1\n"
 
 
