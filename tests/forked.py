@@ -36,8 +36,8 @@ TORCH = ("joblib.externals.loky", "sklearn.linear_model", "torch.fx.experimental
 TABLES = ("bench.cli.figures", "bench.cli.records", "bench.cli.statistics", "bench.cli.tables")
 """Verbs of this checkout that import no torch."""
 RUNS = ("bench.cli.data", "bench.cli.listing", "bench.cli.models", "bench.cli.run", "bench.running.worker")
-STARTERS = {"run", "recover"}
-"""Verbs that start workers."""
+STARTERS = {"run", "recover", "status", "table"}
+"""Verbs that start workers: of jobs, and of probes after a change of code."""
 LONGEST_REQUEST = 2**18
 FREE_DESCRIPTORS = 500
 """From here on, no process has open files of its own."""
@@ -88,12 +88,12 @@ def start(
     stdout: as ``subprocess.Popen`` takes it.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)} if environment is None else dict(environment)
-    modules = LIBRARIES + TORCH * torch
+    imported = [LIBRARIES, *[TORCH] * torch]
     if environment.get("PYTHONPATH") == str(ROOT):
-        modules += TABLES + RUNS * torch
+        imported.append(TABLES + RUNS * torch)
     kind: Callable[..., subprocess.Popen[str]] = subprocess.Popen
     if sys.platform == "linux":
-        kind = partial(_Forked, _origin(modules))
+        kind = partial(_Forked, _origin(*imported))
     return kind(
         [sys.executable, *words],
         cwd=cwd or Path.cwd(),
@@ -150,30 +150,49 @@ class _Forked(subprocess.Popen[str]):
 
 
 @cache
-def _origin(modules: tuple[str, ...]) -> Origin:
+def _origin(*imported: tuple[str, ...]) -> Origin:
+    """A process that has imported these modules, the last of them after it was forked from one with the others."""
+    *before, last = imported
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    subprocess.Popen(
-        [sys.executable, __file__, str(there.fileno()), *modules],
-        stdin=subprocess.DEVNULL,
-        cwd=ROOT,
-        # OMP_WAIT_POLICY is what the program sets before torch is imported
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "PASSIVE"},
-        pass_fds=[there.fileno()],
-        start_new_session=True,
-    )
+    if before:
+        request = json.dumps({"modules": last}).encode()
+        socket.send_fds(_origin(*before).connection, [request], [there.fileno()])
+    else:
+        subprocess.Popen(
+            [sys.executable, __file__, str(there.fileno()), *last],
+            stdin=subprocess.DEVNULL,
+            cwd=ROOT,
+            # OMP_WAIT_POLICY is what the program sets before torch is imported
+            env={**os.environ, "PYTHONPATH": "", "OMP_WAIT_POLICY": "PASSIVE"},
+            pass_fds=[there.fileno()],
+            start_new_session=True,
+        )
     there.close()
     atexit.register(here.close)  # with which it ends
     return Origin(here)
 
 
-def _serve(connection: socket.socket) -> None:
+def _load(modules: Iterable[str]) -> None:
+    sys.path.insert(0, str(ROOT))
+    for name in modules:
+        importlib.import_module(name)
+    sys.path.remove(str(ROOT))
+    gc.freeze()
+
+
+def _serve(connection: socket.socket) -> NoReturn:
     """Fork a process for each request; its number is the answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         content, descriptors, *_ = socket.recv_fds(connection, LONGEST_REQUEST, FREE_DESCRIPTORS)
         if not content:
             os._exit(0)
-        if not os.fork():
+        request = json.loads(content)
+        if not (forked := os.fork()):
+            if "modules" in request:
+                connection.close()
+                _load(request["modules"])
+                _serve(socket.socket(fileno=descriptors[0]))
             middle = os.getpid()
             if os.fork():
                 os._exit(0)  # so that its child gets another parent, the one that asked
@@ -181,8 +200,9 @@ def _serve(connection: socket.socket) -> None:
                 time.sleep(0.0005)
             connection.send(b"%d" % os.getpid())
             connection.close()
-            _become(descriptors, **json.loads(content))
-        os.wait()
+            _become(descriptors, **request)
+        if "modules" not in request:
+            os.waitpid(forked, 0)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -264,7 +284,7 @@ def fork_workers(origin: Origin | None = None) -> None:
 
     def forked(command: Sequence[str], files: Iterable[int], env: Mapping[str, str] | None = None) -> int:
         ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # which a process hands on
-        return (origin or _origin(LIBRARIES + TORCH + TABLES + RUNS)).fork(
+        return (origin or _origin(LIBRARIES, TORCH, TABLES + RUNS)).fork(
             command[next(i for i, word in enumerate(command) if word in ("-c", "-m")) :],
             {int(number): int(number) for number in {0, 1, 2, *files}},
             cwd=os.getcwd(),
@@ -279,8 +299,5 @@ def fork_workers(origin: Origin | None = None) -> None:
 
 if __name__ == "__main__":
     sys.path.remove(str(Path(__file__).parent))  # whose folder bench holds tests
-    for name in sys.argv[2:]:
-        importlib.import_module(name)
-    sys.path.remove(str(ROOT))
-    gc.freeze()
+    _load(sys.argv[2:])
     _serve(socket.socket(fileno=int(sys.argv[1])))
