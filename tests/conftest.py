@@ -15,6 +15,7 @@ import torch
 
 from bench import methods
 from bench.methods.api import Problem, Split
+from tests import forked
 
 if "BENCH_METHOD_FOLDERS" in os.environ:  # the contracts then hold for one's own components, too
     methods.add_folders(os.environ["BENCH_METHOD_FOLDERS"].split(os.pathsep))
@@ -32,6 +33,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the program remembers of the tests' many copies and methods stays theirs: it would be read ever after."""
+    fonts = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "matplotlib"
+    os.environ.setdefault("MPLCONFIGDIR", str(fonts))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which all workers share
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_workers() -> None:
+    forked.fork_workers()
 
 
 @pytest.fixture(scope="session")

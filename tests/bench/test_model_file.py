@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,16 @@ from bench.model_file import BIAS, KEY, LAYOUT, RANGE, TRAINING_X, TRAINING_Y, W
 from tests.conftest import random_split
 
 NAN, INF = float("nan"), float("inf")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A working folder in which training is short."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "bench.toml").write_text("[protocols.small]\nepochs = 30\nminimum_steps = 0\nlearning_rate = 0.1\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
 
 
 @pytest.fixture(scope="module")

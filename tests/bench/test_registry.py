@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from bench import methods
 from bench.errors import UsageError
 from bench.registry import Registry
+from tests import forked
 
 METRICS = Registry("metric", "bench.metrics.each", "metrics")
 FILE = '''
@@ -91,13 +91,8 @@ def test_contracts_are_collected_for_ones_own_components(tmp_path: Path) -> None
         )
     places = ["decisions", "datasets/transforms", "backbones"]
     command = ["-m", "pytest", "--collect-only", "-q", *(f"tests/bench/{place}" for place in places)]
-    found = subprocess.run(
-        [sys.executable, *command],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "BENCH_METHOD_FOLDERS": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
+    place = {**os.environ, "PYTHONPATH": str(forked.ROOT), "BENCH_METHOD_FOLDERS": str(tmp_path)}
+    found = forked.python(*command, cwd=forked.ROOT, environment=place)
     assert found.returncode == 0, found.stdout[-2000:]
     for name in ("own-decision", "own-transform", "own-backbone"):
         assert name in found.stdout, name

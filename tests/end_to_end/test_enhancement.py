@@ -11,7 +11,7 @@ import pytest
 from bench.errors import UsageError
 from bench.records.artifacts import KeptFile, RecoveredDistribution, read_distribution
 from bench.report.instance import bar_list
-from tests.end_to_end.test_program import ROOT, bench, copied_program, result_of
+from tests.end_to_end.test_program import ROOT, bench, result_of
 
 
 @pytest.fixture(scope="module")
@@ -183,22 +183,21 @@ PAGE = (ROOT / "docs/enhancement.md").read_text(encoding="utf-8")
 
 def test_a_label_enhancement_method_is_one_file_in_both_tracks(tmp_path: Path) -> None:
     """What docs/enhancement.md tells a reader to write."""
-    copy = copied_program(tmp_path)
-    (copy / "methods/smoothed.py").write_text(
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/smoothed.py").write_text(
         PAGE.partition("## Adding one")[2].partition("```python\n")[2].partition("```")[0]
     )
-    work = tmp_path / "work"
-    work.mkdir()
+    (tmp_path / "bench.toml").write_text('method_folders = ["own"]\n')
     random = np.random.default_rng(0)
-    np.savez(work / "one.npz", X=random.random((30, 3)), D=random.dirichlet(np.ones(4), 30))
-    listed = bench("list", "methods", "--check", "--options", cwd=work, path=copy)
+    np.savez(tmp_path / "one.npz", X=random.random((30, 3)), D=random.dirichlet(np.ones(4), 30))
+    listed = bench("list", "methods", "--check", "--options", cwd=tmp_path)
     assert listed.returncode == 0
     assert (
         "mix=1.0, predictor=soft-bce, penalty=0.1, tolerance=0.001, strength=0.1; grid of 2 over mix" in listed.stdout
     )
-    recovered = bench("recover", "--data", ".", "--methods", "Smoothed", "uniform", "--seeds", "0", cwd=work, path=copy)
+    recovered = bench("recover", "--data", ".", "--methods", "Smoothed", "uniform", "--seeds", "0", cwd=tmp_path)
     assert recovered.returncode == 0, recovered.stderr
     assert "Smoothed" in recovered.stdout
-    ran = bench("run", "--methods", "Smoothed", "--epochs", "1", "--keep", "distributions", cwd=work, path=copy)
+    ran = bench("run", "--methods", "Smoothed", "--epochs", "1", "--keep", "distributions", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert "degree" in bench("show", "yeast", "Smoothed", "--instance", "0", cwd=work, path=copy).stdout
+    assert "degree" in bench("show", "yeast", "Smoothed", "--instance", "0", cwd=tmp_path).stdout

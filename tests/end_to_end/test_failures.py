@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.records.store import Store
+from tests import forked
 from tests.end_to_end.test_program import ROOT, bench
 from tests.end_to_end.test_runner import results_of
 
@@ -45,14 +45,8 @@ os.fsync = full
 def on_a_full_disk(folder: Path, flushing: str, *arguments: str) -> subprocess.CompletedProcess:
     (folder / "full").mkdir(exist_ok=True)
     (folder / "full/sitecustomize.py").write_text(flushing)
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "full"), str(ROOT)]), "BENCH_DATA": ""},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    place = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "full"), str(ROOT)]), "BENCH_DATA": ""}
+    return forked.python("-m", "bench", *arguments, cwd=folder, environment=place, timeout=120)
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

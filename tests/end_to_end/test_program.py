@@ -295,15 +295,23 @@ def test_a_results_folder_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_run_goes_on_when_its_reader_has_seen_enough(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     np.savez(tmp_path / "tiny.npz", X=random.random((40, 3)), Y=(random.random((40, 3)) < 0.5).astype(np.int8))
-    run = f"{sys.executable} -m bench run --datasets tiny.npz --methods BCE FL --epochs 1"
-    for number, (reader, code) in enumerate({"| true": 0, ">&-": 0, "> /dev/full": 2, "--jobs 2 | true": 0}.items()):
-        command = f"set -o pipefail; {run} --results r{number} {reader}"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_DATA": ""}
-        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == code, done.stderr
-        assert len(list((tmp_path / f"r{number}").rglob("seed-0.json"))) == 2, reader
-        full = "error: standard output could not be written: No space left on device.\n"
-        assert done.stderr == (full if code else "")
+    reader, no_reader = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+    said = "error: standard output could not be written: No space left on device.\n"
+    run = ("-m", "bench", "run", "--datasets", "tiny.npz", "--methods", "BCE", "FL", "--epochs", "1", "--results")
+    place = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_DATA": ""}
+    for number, (stdout, jobs, code) in enumerate([(no_reader, "1", 0), (full, "1", 2), (no_reader, "2", 0)]):
+        more = (f"r{number}", "--jobs", jobs)
+        done = forked.python(*run, *more, cwd=tmp_path, environment=place, stdout=stdout)
+        assert (done.returncode, done.stderr) == (code, said if code else "")
+        assert len(list((tmp_path / f"r{number}").rglob("seed-0.json"))) == 2, number
+    closed = f"{sys.executable} {' '.join(run)} closed >&-"  # which a process finds as it begins
+    done = subprocess.run(["bash", "-c", closed], cwd=tmp_path, env=place, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list((tmp_path / "closed").rglob("seed-0.json"))) == 2
+    os.close(no_reader)
+    os.close(full)
 
 
 def test_help_names_verbs_as_their_docstrings_do() -> None:
@@ -329,10 +337,10 @@ NEW_METHOD = PAGE.partition("```python\n")[2].partition("```")[0]  # what the pa
 
 
 def check_new_method(python: str, path: Path, cwd: Path) -> None:
-    listed = bench("list", "methods", "--check", cwd=cwd, python=python, path=path)
+    listed = bench("list", "methods", cwd=cwd, python=python, path=path)
     assert "Hinge" in listed.stdout, listed.stdout + listed.stderr
     assert listed.returncode == 0
-    done = bench("run", "--methods", "Hinge", "BCE", "--epochs", "2", cwd=cwd, python=python, path=path)
+    done = bench("run", "--methods", "Hinge", "--epochs", "2", cwd=cwd, python=python, path=path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Hinge" in bench("table", "--metric", "hamming", cwd=cwd, python=python, path=path).stdout
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests import forked
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,20 +27,24 @@ def blocks(door: str) -> list[tuple[str, str]]:
 
 def through(door: str, folder: Path, file: str = "") -> str:
     """Standard output of what stands behind a door; its Python becomes ``file``."""
-    steps = []
+    said = []
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_DATA": "", "COLUMNS": "200"}
     for language, text in blocks(door):
         if language == "python":
             (folder / file).write_text(text)
-        else:
-            steps += [text]
-    there = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": there, "BENCH_DATA": "", "COLUMNS": "200"}
-    done = subprocess.run(
-        ["bash", "-e", "-c", "\n".join(steps)],
-        cwd=folder, capture_output=True, text=True, check=False, env=environment, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+            continue
+        for line in text.splitlines():
+            command, _, output = line.partition(" > ")
+            python, *words = shlex.split(command)
+            assert python == "python"
+            program = ["-c", (folder / file).read_text()] if words == [file] else words
+            done = forked.python(*program, cwd=folder, environment=environment)
+            assert done.returncode == 0, done.stdout + done.stderr
+            if output:
+                (folder / output).write_text(done.stdout, encoding="utf-8")
+            else:
+                said.append(done.stdout)
+    return "".join(said)
 
 
 def rank_of(row: str, table: str) -> bool:

@@ -147,16 +147,13 @@ def test_a_stack_gives_each_model_what_it_gets_alone(name: str) -> None:
     points = [defaults(name)] + [{**defaults(name), option: defaults(name)[option] * 1.5 + 0.01} for option in numeric]
     if not numeric:
         points *= 3
-    together = fit(name, points, data)
-    pairs = fit(name, points, data, stack=2)
-    alone = fit(name, points, data, stack=1)
+    together, alone = (fit(name, points, data, stack=stack) for stack in (16, 1))
     x = data.splits["test"].x
-    for one, two, three in zip(together.candidates, pairs.candidates, alone.candidates, strict=True):
-        assert one.epoch == two.epoch == three.epoch
-        for other in (two, three):
-            torch.testing.assert_close(one.scores(x), other.scores(x), atol=1e-10, rtol=0)
-            for key, value in one.parameters.items():
-                torch.testing.assert_close(value, other.parameters[key], atol=1e-8, rtol=0)
+    for one, other in zip(together.candidates, alone.candidates, strict=True):
+        assert one.epoch == other.epoch
+        torch.testing.assert_close(one.scores(x), other.scores(x), atol=1e-10, rtol=0)
+        for key, value in one.parameters.items():
+            torch.testing.assert_close(value, other.parameters[key], atol=1e-8, rtol=0)
 
 
 @pytest.mark.parametrize("name", GRADIENT)

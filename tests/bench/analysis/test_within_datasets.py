@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -94,13 +95,18 @@ def test_several_methods_widen_the_intervals_and_order_changes_nothing() -> None
     assert backwards == together
 
 
+@cache
+def drawn(instances: int, seed: int) -> np.ndarray:
+    return resamples(instances, samples=400, seed=seed)
+
+
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 def test_where_methods_are_alike_some_interval_misses_zero_at_its_rate(seeds: int) -> None:
     """Six methods of one expectation; each seed moves each of them, by more than instances do."""
     random = np.random.default_rng(0)
     rounds, hits = 300, 0
     for number in range(rounds):
-        counts = resamples(100, samples=400, seed=number)
+        counts = drawn(100, number)
         values: dict[str, Values] = {}
         for j in range(6):
             losses = random.random(100) + 0.05 * random.normal(size=(seeds, 1))
@@ -116,7 +122,7 @@ def test_with_one_seed_only_instances_count() -> None:
     rounds, hits = 300, 0
     for number in range(rounds):
         losses = random.random((100, 6))
-        counts = resamples(100, samples=400, seed=number)
+        counts = drawn(100, number)
         values = {f"m{j}": {0: (losses[:, j].mean(), losses[:, j] @ counts / 100)} for j in range(6)}
         hits += any(one.p < 0.05 for one in intervals(values, "m0"))
     assert hits / rounds < 0.05 + 3 * np.sqrt(0.05 * 0.95 / rounds) + 0.01  # 0.01: instances are only 100
@@ -299,7 +305,7 @@ def test_resampled_instances_show_a_difference_with_the_power_of_the_normal_test
     shift, instances = 0.1, 100
     for number in range(rounds):
         losses = random.random((instances, 2)) + np.array([0, shift])
-        counts = resamples(instances, samples=400, seed=number)
+        counts = drawn(instances, number)
         values = {f"m{j}": {0: (losses[:, j].mean(), losses[:, j] @ counts / instances)} for j in range(2)}
         hits += intervals(values, "m0")[0].p < 0.05
     expected = stats.norm.sf(1.96 - shift / math.sqrt(2 / 12 / instances))  # a uniform loss has the variance 1/12

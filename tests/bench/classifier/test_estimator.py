@@ -23,16 +23,20 @@ from bench.errors import UsageError
 from bench.job.fit_linear import fit_linear
 from bench.metrics.classification import evaluate
 from tests.conftest import random_split
+from tests.methods.test_contract import SMALL
 
 QUICK = """
 [protocols.quick]
 base = "small"
 minimum_steps = 0
 learning_rate = 0.03
+
+[protocols.brief]
+base = "paper"
+epochs = 3
 """
 CHECKED = [
     bench.estimator("BCE", protocol="quick"),
-    bench.estimator("FLEM-II", protocol="quick"),
     bench.estimator("ML-KNN", {"k": 3}),
     bench.estimator("RAKEL"),
     bench.estimator("SVM", validation=0.25),
@@ -50,6 +54,12 @@ def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
+@pytest.mark.slow
+@parametrize_with_checks([bench.estimator("FLEM-II", protocol="quick")])
+def test_scikit_learn_checks_of_a_method_with_networks_beside_the_classifier(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
 def data(rows: int = 120) -> tuple[np.ndarray, np.ndarray]:
     split = random_split(rows, 8, 4, seed=1)
     return split.x.numpy().astype(np.float32), split.y.numpy()
@@ -59,11 +69,13 @@ def data(rows: int = 120) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("validation", [None, 0.25])
 def test_every_method_is_saved_and_comes_back(name: str, validation: float | None, tmp_path: Path) -> None:
     x, y = data()
-    options = {"alpha": 0.01, "beta": 0.01} if name.startswith("FLEM") and name not in ("FLEM-I", "FLEM-II") else None
+    options = SMALL.get(name)
+    if name.startswith("FLEM") and name not in ("FLEM-I", "FLEM-II"):
+        options = {"alpha": 0.01, "beta": 0.01}
     if "positives_per_row" in methods.info(name).defaults:
         options = {"positives_per_row": 1.5}
     names = ["a", "b", "c", "d"]
-    model = bench.estimator(name, options, protocol="paper", validation=validation)
+    model = bench.estimator(name, options, protocol="brief", validation=validation)
     fitted = model.fit(x, pd.DataFrame(y, columns=names))
     assert bool(fitted.validation_) is (validation is not None)
     fitted.save(tmp_path / "model.safetensors")

@@ -24,11 +24,14 @@ from bench.metrics.classification import evaluate
 from bench.protocol import Protocol
 from tests.conftest import random_split
 
+FEW_STEPS = "[protocols.small]\nepochs = 30\nminimum_steps = 0\nlearning_rate = 0.1\n"
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("BENCH_DATA", raising=False)
+    Path("bench.toml").write_text(FEW_STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +39,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """named.st is of the features a, b, c, nameless.st of three without names; of two labels."""
     folder = tmp_path_factory.mktemp("models")
     split = random_split(40, 3, 2, seed=1)
+    (folder / "bench.toml").write_text(FEW_STEPS)
     for name, features in (("named", {"feature_names": np.array(list("abc"))}), ("nameless", {})):
         np.savez(folder / f"{name}.npz", X=split.x.numpy(), Y=split.y.numpy(), **features)
         arguments = [str(folder / f"{name}.npz"), "BCE", "--model", str(folder / f"{name}.st")]
-        assert main(["fit", *arguments, "--device", "cpu"]) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            assert main(["fit", *arguments, "--device", "cpu"]) == 0
     return folder
 
 

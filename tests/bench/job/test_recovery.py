@@ -222,9 +222,9 @@ def recovered(name: str, options: dict, data: ldl.DistributionSet) -> tuple[Reco
 def options_of(name: str) -> dict:
     from bench import methods
 
-    return methods.options(
-        name, methods.info(name).defaults, {"epochs": 2} if "epochs" in methods.info(name).defaults else {}
-    )
+    defaults = methods.info(name).defaults
+    short = {option: 2 for option in ("epochs", "pretraining_epochs") if option in defaults}
+    return methods.options(name, defaults, short)
 
 
 @pytest.mark.parametrize(

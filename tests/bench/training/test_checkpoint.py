@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,13 @@ def same(first: Fitted, second: Fitted) -> None:
             assert torch.equal(value, other.parameters[name]), name
 
 
+undisturbed = cache(fitted)
+
+
 @pytest.mark.parametrize("name", ["BCE", "FLEM-D", "FLEM-T", "DB", "LEVI", "VALEN"])
 @pytest.mark.parametrize("share", [0.1, 0.45, 0.9])
 def test_a_stopped_fit_goes_on_to_the_same_result(tmp_path: Path, name: str, share: float) -> None:
-    whole, all_seen = fitted(name)
+    whole, all_seen = undisturbed(name)
     checkpoints = Checkpoints(tmp_path / "c", "identity", seconds=0)
     stop = int(share * len(all_seen))
     with pytest.raises(Stopped):

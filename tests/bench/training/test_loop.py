@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -157,11 +158,14 @@ def test_one_step_of_a_stack_is_autograd_on_each_module(
 GRID = [{"alpha": a, "beta": b} for a in (1e-4, 1e-3, 1e-2, 1e-1) for b in (1e-4, 1e-3, 1e-2, 1e-1)]
 
 
+SHORT = replace(OPTIONS, epochs=3)
+
+
 @cache
 def grid_of_16(labels: int) -> loop.Trained:
     """The grid trained in one stack."""
     data, validation = random_split(100, 8, labels, 0), random_split(40, 8, labels, 1)
-    return loop.train(models("FLEM-D", data, GRID), data, validation, OPTIONS, seed=0)
+    return loop.train(models("FLEM-D", data, GRID), data, validation, SHORT, seed=0)
 
 
 @pytest.mark.parametrize("labels", [6, 8])
@@ -172,7 +176,7 @@ def test_grid_of_16_whatever_the_stack_size(labels: int, size: int) -> None:
         pytest.skip("this processor's products round by a stack's size, which training FLEM magnifies")
     whole = grid_of_16(labels)
     for start in range(0, 16, size):
-        part = loop.train(models("FLEM-D", data, GRID[start : start + size]), data, validation, OPTIONS, seed=0)
+        part = loop.train(models("FLEM-D", data, GRID[start : start + size]), data, validation, SHORT, seed=0)
         for k in range(len(part.epochs)):
             assert part.epochs[k] == whole.epochs[start + k]
             one, other = part.parameters, whole.parameters
