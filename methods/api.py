@@ -114,7 +114,7 @@ class Fit(Protocol):
         learning_rate: the protocol's where None, times what the ``schedule`` gives for each step.
         extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
         records: the objective depends on the batch, the parameters and random operations of torch alone, and reads no
-            tensor's value: on a GPU its steps are recorded and captured, as those of a stackable method are.
+            tensor's value: its steps are recorded, and captured on a GPU, as those of a stackable method are.
 
         Raises
         ------

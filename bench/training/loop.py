@@ -137,7 +137,7 @@ def train_module(
 ) -> None:
     """Train any module by ``objective(batch)`` for all epochs; it is left with the last epoch's parameters, in
     evaluation mode. Batch order and noise are those of the ``streams``, apart from the classifier's. ``records``: the
-    objective has no state of its own, so that a GPU's steps may be recorded.
+    objective has no state of its own, so that its steps may be recorded.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def train_module(
     holder = _Objective(module.train(), objective)
     device, dtype, epochs = training.x.device, training.x.dtype, options.epochs
     stack = Stack([holder], linear=False, stackable=False, device=device, dtype=dtype, epochs=epochs)
-    stack.records = records and training.x.is_cuda  # on a CPU these large steps gain nothing
+    stack.records = records
     trained = _Training(Step(stack, options, training, extra or {}), None, streams).run(options, None, hooks)
     module.eval()
     with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench import methods
+from bench.job.build import per_sample_tensors
+from bench.job.inputs import Prepared
 from bench.methods.api import LinearMethod
+from bench.protocol import Protocol
 from bench.training import stack as stacking
 from bench.training.recording import ReadsAValueError, record
 from tests.conftest import problem_of, random_split
@@ -190,3 +194,32 @@ def test_every_methods_recorded_step_is_what_autograd_gives(
 def test_what_looks_at_a_value_is_refused(function: Callable[[Tensor], list[Tensor]]) -> None:
     with pytest.raises(ReadsAValueError, match="reads a tensor's value"):
         record(function, [torch.eye(3)])
+
+
+@pytest.mark.parametrize("name", ["LEVI", "VALEN", "ConLE", "LIBLE"])
+def test_recovery_networks_whose_steps_are_recorded_give_the_bytes_of_those_whose_steps_are_not(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = random_split(43, 7, 5, 0, torch.float32)  # an odd last batch of each epoch
+    prepared = Prepared(problem_of(split), {"train": split})
+    epochs = {key: 6 for key in methods.info(name).defaults if key.endswith("epochs")}
+    options = methods.options(name, methods.info(name).defaults, {**epochs, "hidden": 8, "batch_size": 16})
+    replays = []
+    replayed, runs = stacking.Stack._replayed, stacking.Stack.losses_and_gradients
+
+    def counted(stack: stacking.Stack, *batch: Any) -> Any:
+        replays.append(batch)
+        return replayed(stack, *batch)
+
+    def unrecorded(stack: stacking.Stack, *batch: Any) -> Any:
+        stack.records = False
+        return runs(stack, *batch)
+
+    def degrees() -> Tensor:
+        return per_sample_tensors(name, options, prepared, Protocol(epochs=1), 3)["degrees"]
+
+    monkeypatch.setattr(stacking.Stack, "_replayed", counted)
+    recorded = degrees()
+    assert replays
+    monkeypatch.setattr(stacking.Stack, "losses_and_gradients", unrecorded)
+    assert torch.equal(recorded, degrees())
