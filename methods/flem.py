@@ -18,7 +18,11 @@ from bench.methods.enhancement.networks import ResidualBlock
 
 
 class Estimator(nn.Module):
-    """g: features and logical labels to pre-softmax degrees d* [B, c] (eq. 1)."""
+    """g: features and logical labels to pre-softmax degrees d* [B, c] (eq. 1).
+
+    The decoder's second layer has c x c weights. They are the released code's, and all that grows with the square of
+    the labels: of the 21 million weights of f and g at 3956 labels and 1000 features 15.6 are its own.
+    """
 
     def __init__(self, features: int, labels: int, hidden: int) -> None:
         super().__init__()

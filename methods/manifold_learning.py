@@ -10,6 +10,13 @@ from bench.methods.api import Fit, Split, register
 from bench.methods.enhancement.neighbours import nearest_neighbours
 from bench.methods.enhancement.two_stage import TwoStage
 
+ROWS_PER_BLOCK = 512
+MANY = 1000
+"""Neighbours, which are as many as labels, above which blocks go by their bytes. Up to it they have one size, as sums
+round by it."""
+BYTES_PER_BLOCK = 2**28
+"""Of the neighbours' offsets and their products."""
+
 
 @register(
     "ML",
@@ -48,9 +55,14 @@ class ManifoldLearning(TwoStage):
 
 
 def barycentre_weights(x: Tensor, neighbours: Tensor, regularisation: float) -> Tensor:
-    """[N, k] weights, summing to 1, with which each row's neighbours give the row best (Roweis, Saul 2000)."""
-    parts = []
-    for own, near in zip(x.split(512), neighbours.split(512), strict=True):
+    """[N, k] weights, summing to 1, with which each row's neighbours give the row best (Roweis, Saul 2000).
+
+    Each row has equations of its own among its k neighbours: k^3 operations and k (D + k) numbers, in blocks of rows.
+    """
+    parts, rows, k = [], ROWS_PER_BLOCK, neighbours.shape[1]
+    if k > MANY:
+        rows = max(1, BYTES_PER_BLOCK // (x.element_size() * k * (x.shape[1] + k)))
+    for own, near in zip(x.split(rows), neighbours.split(rows), strict=True):
         offset = x[near] - own[:, None]
         gram = offset @ offset.mT
         trace = gram.diagonal(dim1=1, dim2=2).sum(1)

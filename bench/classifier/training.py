@@ -43,7 +43,16 @@ def trained(
     name = made.info.name
     with threads(protocol.threads):
         if made.info.gradient:
-            fitted = fit_linear(name, points, prepared, protocol, seed, training=training, backbone=made.backbone)
+            fitted = fit_linear(
+                name,
+                points,
+                prepared,
+                protocol,
+                seed,
+                training=training,
+                backbone=made.backbone,
+                classifier_alone=True,
+            )
         else:
             fitted = fit_method(name, points, prepared, seed, protocol.criteria)
         chosen, validation = 0, {}

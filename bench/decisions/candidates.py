@@ -150,7 +150,7 @@ def micro_f1_cuts(found: Sequence[Cuts], threshold: float, hits: int = 0, others
 
 def _macro_f1(pooled: Cuts, y: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """[K + 1] macro-F1 of all labels at each of the pooled cuts: each label's F1 changes at its own scores."""
-    change = np.zeros(len(pooled.levels))
+    change, ascending = np.zeros(len(pooled.levels)), -pooled.levels
     for own in label_cuts(y, scores):
-        change[np.searchsorted(-pooled.levels, -own.levels)] += np.diff(own.f1())
+        change[np.searchsorted(ascending, -own.levels)] += np.diff(own.f1())
     return np.concatenate([[0.0], np.cumsum(change)]) / y.shape[1]

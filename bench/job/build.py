@@ -20,6 +20,9 @@ from bench.training.seeding import Streams, stream_seed
 from bench.training.step import LoopOptions
 
 STAGE = "recovery network"
+STACKED_WEIGHTS = 2**26
+"""Of a stack, 0.25 GiB of float32, of which training holds some six copies. Larger models gain nothing from one
+another: their step is bound by products with their own weights, and by the update."""
 OpenCheckpoint = Callable[[str], Checkpoint]
 """stage -> its checkpoint."""
 Progress = Callable[[str, int, int], None]
@@ -51,6 +54,15 @@ def linear_module(name: str, point: dict[str, Any], prepared: Prepared, seed: in
         module = methods.create(name, prepared.problem, **point)
     assert isinstance(module, LinearMethod)
     return module
+
+
+def stack_size(name: str, points: list[dict[str, Any]], prepared: Prepared, protocol: Protocol, seed: int) -> int:
+    """Models that are stacked at most: the protocol's number, fewer where they are large, one where they must be."""
+    most = min(protocol.stack, len(points))
+    module = linear_module(name, points[0], prepared, seed) if most > 1 else None
+    if module is None or not module.stackable:
+        return 1
+    return min(most, max(1, STACKED_WEIGHTS // sum(value.numel() for value in module.parameters())))
 
 
 def per_sample_tensors(

@@ -15,7 +15,7 @@ from torch import Tensor
 from bench import methods
 from bench.backbones import built
 from bench.config import LINEAR, Backbone
-from bench.job.build import OpenCheckpoint, Progress, linear_module, loop_options, per_sample_tensors
+from bench.job.build import OpenCheckpoint, Progress, linear_module, loop_options, per_sample_tensors, stack_size
 from bench.job.inputs import Prepared
 from bench.job.selection import Candidate, Fitted
 from bench.methods.api import LinearMethod, Split
@@ -39,14 +39,17 @@ def fit_linear(
     checkpoints: OpenCheckpoint | None = None,
     training: Sequence[Mapping[str, Any]] = (),
     backbone: Backbone = LINEAR,
+    classifier_alone: bool = False,
 ) -> Fitted:
-    """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size.
+    """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size,
+    large models fewer.
 
     ``training``: each point's settings in place of the protocol's, where it has some. Learning rates and weight decays
     may differ within a stack.
 
     ``progress("epoch", done, all)`` counts epochs over all stacks. With several ``processes`` a grid's stacks train
     side by side; each is the same program then, so results do not depend on it. ``checkpoints`` keep long trainings.
+    ``classifier_alone``: of what was trained beside a classifier nothing is kept, and no distribution recovered by it.
 
     Raises
     ------
@@ -61,7 +64,9 @@ def fit_linear(
     training = training or [{}] * len(points)
     protocols = [with_changes(protocol, **own) for own in training]
     whole = [_with_training(point, own) for point, own in zip(points, training, strict=True)]
-    parts = stacked_positions(whole, protocol.stack if cls.stackable else 1, partial(_read_by_prepare, cls))
+    size = stack_size(name, points, prepared, protocol, seed)
+    parts = stacked_positions(whole, size, partial(_read_by_prepare, cls))
+    of, kept = ("classifiers", "classifier.") if classifier_alone else ("stack", "")
     once: dict[str, dict[str, Tensor]] = {}
     stacks = []
     for number, positions in enumerate(parts):
@@ -69,9 +74,9 @@ def fit_linear(
         if read not in once:
             own = _named(checkpoints, f"preparation {len(once)}")
             once[read] = per_sample_tensors(name, part[0], prepared, protocols[positions[0]], seed, progress, own)
-        kept = checkpoints(f"stack of {positions[0]} to {positions[-1]}") if checkpoints else None
-        options = stack_options([protocols[position] for position in positions], rows)
-        stacks.append(_StackJob(number, part, options, once[read], kept))
+        checkpoint = checkpoints(f"{of} of {positions[0]} to {positions[-1]}") if checkpoints else None
+        options = replace(stack_options([protocols[position] for position in positions], rows), kept=kept)
+        stacks.append(_StackJob(number, part, options, once[read], checkpoint))
     train_one = partial(_train_stack, name, prepared, seed, backbone)
     if processes > 1 and len(parts) > 1 and prepared.splits["train"].x.device.type == "cpu":
         one_of = partial(_train_one_of, train_one, stacks, protocol.threads)
@@ -88,7 +93,9 @@ def fit_linear(
     candidates: dict[str, dict[int, Candidate]] = {criterion: {} for criterion in (selection, *others)}
     for positions, outcome, stack in zip(parts, outcomes, stacks, strict=True):
         for k, position in enumerate(positions):
-            recovered = partial(_distribution, name, points[position], prepared, seed, backbone, stack.extra)
+            recovered: Callable[[dict[str, Tensor]], Tensor | None] = _no_distribution
+            if not classifier_alone:
+                recovered = partial(_distribution, name, points[position], prepared, seed, backbone, stack.extra)
             epochs = stack.options.epochs
             for criterion, found in candidates.items():
                 if isinstance(outcome, DivergedError):
@@ -125,13 +132,15 @@ def _train_stack(
     stack: _StackJob,
     report: Callable[[int], None] | None = None,
 ) -> Trained | DivergedError:
-    modules = [linear_module(name, point, prepared, seed) for point in stack.points]
-    for module in modules:  # the classifier starts from a stream that all variants share
-        initialise_classifier(module, seed, backbone)
+    def made(point: dict[str, Any]) -> LinearMethod:
+        module = linear_module(name, point, prepared, seed)
+        initialise_classifier(module, seed, backbone)  # from a stream that all variants share
+        return module
+
     training, validation = prepared.splits["train"], prepared.splits.get("val")
     hooks = Hooks(report, stack.checkpoint)
     try:
-        return train(modules, training, validation, stack.options, seed, extra=stack.extra, hooks=hooks)
+        return train(map(made, stack.points), training, validation, stack.options, seed, extra=stack.extra, hooks=hooks)
     except DivergedError as error:
         return error
 
@@ -249,6 +258,11 @@ def _distribution(
     module.load_state_dict(parameters, strict=False)
     with torch.no_grad():
         return module.distribution(train, extra)
+
+
+def _no_distribution(parameters: dict[str, Tensor]) -> Tensor | None:
+    """None: what recovers the distribution was not kept."""
+    return None
 
 
 def _no_scores(x: Tensor) -> Tensor:

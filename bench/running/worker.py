@@ -24,7 +24,7 @@ from msgspec.structs import replace as replace_struct
 
 from bench import methods
 from bench.datasets.readers.ldl import DistributionSet
-from bench.job.build import Progress
+from bench.job.build import Progress, stack_size
 from bench.job.evaluation import artifacts_of, evaluated, further, kept_scores
 from bench.job.fit_direct import fit_method
 from bench.job.fit_linear import fit_linear
@@ -199,7 +199,7 @@ class JobRun:
         if self.options.device != "cpu":
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.load()
-        whole = min(self.job.protocol.stack, len(self.job.points))
+        whole = self.largest_stack()
         while True:
             stack = max(1, whole // 2 ** len(self.too_large))
             try:
@@ -232,6 +232,13 @@ class JobRun:
         self.writes = self.prepared.writes()
         self.stop("load_seconds")
 
+    def largest_stack(self) -> int:
+        """Grid points that are trained together at most."""
+        job, points = self.job, list(self.job.points)
+        if job.gradient:
+            return stack_size(job.base, points, self.prepared, job.protocol, job.name.seed)
+        return min(job.protocol.stack, len(points))
+
     def fit(self, stack: int) -> Fitted:
         job, protocol = self.job, msgspec.structs.replace(self.job.protocol, stack=stack)
         points, seed = list(job.points), job.name.seed
@@ -248,6 +255,7 @@ class JobRun:
                 checkpoints.of,
                 training=job.training,
                 backbone=job.backbone,
+                classifier_alone=not {"model", "distributions"} & set(self.options.keep),
             )
         else:
             fitted = fit_method(job.base, points, self.prepared, seed, protocol.criteria)

@@ -94,9 +94,9 @@ class Checkpoint:
             return
         stream = io.BytesIO()
         torch.save({"identity": self.identity, "state": state}, stream)
-        body = stream.getvalue()
+        body = stream.getbuffer()  # no copy, for a state may take GB
         try:
-            write(self.path, hashlib.sha256(body).hexdigest().encode() + body)
+            write(self.path, b"".join([hashlib.sha256(body).hexdigest().encode(), body]))
         except WriteError as error:
             warnings.warn(f"the job goes on without a checkpoint: {error}", stacklevel=2)
 

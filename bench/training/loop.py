@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -53,8 +54,8 @@ class Kept:
     """The best snapshot of each model of a stack by one metric on validation data."""
 
     parameters: dict[str, Tensor]
-    """{name: [K, ...]} of each model's best epoch (the last epoch where nothing was selected); those that belong to
-    the training rows are left out."""
+    """{name: [K, ...]} of each model's best epoch (the last epoch where nothing was selected), of those that are to be
+    kept; those that belong to the training rows are left out."""
     epochs: list[int]
     """[K] the epoch of the snapshot, counted from 1; 0 is the initial state."""
     values: list[float]
@@ -85,7 +86,7 @@ def initialise_classifier(module: LinearMethod, seed: int, backbone: Backbone = 
 
 
 def train(
-    modules: Sequence[LinearMethod],
+    modules: Iterable[LinearMethod],
     training: Split,
     validation: Split | None,
     options: LoopOptions,
@@ -100,7 +101,8 @@ def train(
 
     Parameters
     ----------
-    modules: the models, initialised; equal but for numeric hyper-parameters.
+    modules: the models, initialised; equal but for numeric hyper-parameters. Those of a generator are made one by one,
+        and their memory is free once they are stacked.
     training, validation: rows on the device they are to be trained on; x [N, D], y [N, c]. Without validation data
         the last epoch is kept.
     extra: per-sample tensors {name: [N, ...]} served as ``batch.extra``.
@@ -112,16 +114,18 @@ def train(
     UsageError: for a metric that the validation rows have no value of.
     """
     device, dtype = training.x.device, training.x.dtype
-    stackable, epochs = modules[0].stackable, options.epochs
-    stack = Stack(modules, linear=True, stackable=stackable, device=device, dtype=dtype, epochs=epochs)
+    modules = iter(modules)
+    first, epochs = next(modules), options.epochs
+    models = chain([first], modules)
+    stack = Stack(models, linear=True, stackable=first.stackable, device=device, dtype=dtype, epochs=epochs)
     step = Step(stack, options, training, extra or {})
     known = TrainingLabels(training.y.sum(0, dtype=torch.float64), training.y.shape[0])
     evaluation = None
     if validation is not None:
-        classifier = copy.deepcopy(modules[0].classifier).eval()
-        threshold, fitted = modules[0].decision_threshold, modules[0].fits_threshold
+        classifier = copy.deepcopy(first.classifier).eval()
+        threshold, fitted = first.decision_threshold, first.fits_threshold
         evaluation = _Validation(validation, threshold, known, options, classifier, fitted)
-    return _Training(step, evaluation, Streams(seed, "classifier")).run(options, batches, hooks)
+    return _Training(step, evaluation, Streams(seed, "classifier"), options.kept).run(options, batches, hooks)
 
 
 def train_module(
@@ -199,13 +203,13 @@ class _Validation:
 class _Best:
     """The best snapshot of each model of a stack by one metric."""
 
-    def __init__(self, option: str, stack: Stack, device: torch.device) -> None:
+    def __init__(self, option: str, stack: Stack, prefix: str, device: torch.device) -> None:
         self.option, models = option, stack.size
         # The authors start from 1.0 and keep strictly better epochs; the initial state stands until then.
         self.best = torch.full((models,), 1.0 if option == HAMMING else torch.inf, dtype=torch.float64, device=device)
         self.epoch = torch.zeros(models, dtype=torch.int64, device=device)
-        kept = {name: value for name, value in stack.parameters.items() if name not in stack.per_sample}
-        self.snapshot = {name: value.detach().clone() for name, value in kept.items()}
+        kept = [name for name in stack.parameters if name not in stack.per_sample and name.startswith(prefix)]
+        self.snapshot = {name: stack.parameters[name].detach().clone() for name in kept}
 
     def compare(self, now: Tensor, epoch: int, parameters: dict[str, Tensor]) -> None:
         """Take the parameters of the models whose loss [K] is lower than before."""
@@ -232,12 +236,12 @@ class _Best:
 class _Training:
     """A training on its way: the step, the curves, and each model's best snapshots."""
 
-    def __init__(self, step: Step, validation: _Validation | None, streams: Streams) -> None:
+    def __init__(self, step: Step, validation: _Validation | None, streams: Streams, kept: str = "") -> None:
         models, self.device = step.stack.size, step.training.x.device
         self.step, self.stack, self.validation, self.streams = step, step.stack, validation, streams
         self.epoch = 0
         criteria = validation.options.criteria if validation else (HAMMING,)
-        self.bests = [_Best(option, self.stack, self.device) for option in criteria]
+        self.bests = [_Best(option, self.stack, kept, self.device) for option in criteria]
         self.alive = torch.ones(models, dtype=torch.bool, device=self.device)
         """[K] models that are considered: neither diverged nor out of patience."""
         self.diverged: list[int | None] = [None] * models

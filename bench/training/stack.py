@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -38,6 +38,8 @@ REPLAYS_THAT_MAY_DIFFER = 2
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 """Of the largest value; linear algebra may differ in last bits where somebody listens."""
 
+ELEMENTS_AT_ONCE = 2**22
+"""Of gradients that are compared."""
 ROWS_AT_ONCE = 4096
 """Of which one backbone computes its logits; hidden layers take memory."""
 
@@ -186,14 +188,15 @@ class Stack:
 
     Parameters
     ----------
-    modules: the K modules; ``module(batch)`` is the scalar loss. Their first is used as the template.
+    modules: the K modules; ``module(batch)`` is the scalar loss. Their first is used as the template. The memory of the
+        others is free once they are stacked, if they come from a generator.
     linear: whether the module owns a ``classifier`` whose logits the batch carries.
     epochs: of the whole training, which the batch says.
     """
 
     def __init__(
         self,
-        modules: Sequence[nn.Module],
+        modules: Iterable[nn.Module],
         *,
         linear: bool,
         stackable: bool,
@@ -201,25 +204,28 @@ class Stack:
         dtype: torch.dtype,
         epochs: int = 1,
     ) -> None:
-        if not stackable and len(modules) > 1:
-            raise ValueError(f"{type(modules[0]).__name__} cannot be stacked; train its models one at a time")
-        self.size = len(modules)
+        given = list(modules)
+        if not stackable and len(given) > 1:
+            raise ValueError(f"{type(given[0]).__name__} cannot be stacked; train its models one at a time")
+        self.size = len(given)
         self.linear = linear
         self.stackable = stackable
-        self.template = modules[0]
+        self.template = given[0]
         self.epochs = epochs
         method = self.template if isinstance(self.template, LinearMethod) else None
         self.per_sample = method.per_sample if method is not None else ()
         """Names of the parameters that belong to the training rows."""
+        parameters = [dict(module.named_parameters()) for module in given]
+        buffers = [dict(module.named_buffers()) for module in given]
+        del given, modules
         self.parameters = {
-            name: torch.stack([dict(module.named_parameters())[name].detach() for module in modules])
+            name: torch.stack([own.pop(name).detach() for own in parameters])
             .to(device=device, dtype=dtype)
             .requires_grad_()
-            for name in dict(modules[0].named_parameters())
+            for name in list(parameters[0])
         }
         self.buffers = {
-            name: _cast(torch.stack([dict(module.named_buffers())[name] for module in modules]), device, dtype)
-            for name in dict(modules[0].named_buffers())
+            name: _cast(torch.stack([own.pop(name) for own in buffers]), device, dtype) for name in list(buffers[0])
         }
         self.renews = method is not None and type(method).after_epoch is not LinearMethod.after_epoch
         """True where the method has a hook that renews buffers, each in its place."""
@@ -409,8 +415,11 @@ def _equal(found: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
     for one, other in zip(found, expected, strict=True):
         if torch.equal(one, other):  # as nearly always; the rest takes ten times as long
             continue
-        largest = other.detach().abs().nan_to_num(0, 0, 0).max() if other.numel() else 0
-        if not torch.allclose(one, other, rtol=0, atol=TOLERANCE[other.dtype] * float(largest), equal_nan=True):
+        # In parts: a comparison takes several times the memory of what it compares.
+        parts, others = (value.detach().flatten().split(ELEMENTS_AT_ONCE) for value in (one, other))
+        largest = max((float(part.abs().nan_to_num(0, 0, 0).max()) for part in others if part.numel()), default=0.0)
+        close = partial(torch.allclose, rtol=0, atol=TOLERANCE[other.dtype] * largest, equal_nan=True)
+        if not all(map(close, parts, others)):
             return False
     return True
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from bench import methods
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
+from bench.methods import manifold_learning
 from bench.methods.api import Batch, Problem, Split
 from bench.methods.enhancement import neighbours
 from bench.methods.enhancement.two_stage import TwoStage, stretched
@@ -46,6 +47,19 @@ def test_recovered_distribution_is_pyldls(name: str, golden: dict) -> None:
 
 def test_every_golden_method_is_checked(golden: dict) -> None:
     assert set(golden["label_enhancement_pyldl"]["methods"]) == {"LP", "KM", "ML"}
+
+
+def test_manifold_weights_are_those_of_each_row_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an equation written for one row; above so many neighbours blocks go by their bytes."""
+    x, near = random_split(9, 3, 2, seed=0).x, torch.randint(0, 9, (9, 4), generator=torch.Generator().manual_seed(2))
+    for many, most in ((1000, 1), (3, 1), (3, 2 * 8 * 4 * 7), (3, 2**20)):  # blocks of all rows, of 1, of 2, of all
+        monkeypatch.setattr(manifold_learning, "MANY", many)
+        monkeypatch.setattr(manifold_learning, "BYTES_PER_BLOCK", most)
+        found = manifold_learning.barycentre_weights(x, near, 1e-3)
+        for i in range(9):
+            gram = torch.stack([torch.stack([(x[a] - x[i]) @ (x[b] - x[i]) for b in near[i]]) for a in near[i]])
+            solved = torch.linalg.inv(gram + 1e-3 * gram.trace() * torch.eye(4, dtype=x.dtype)).sum(1)
+            torch.testing.assert_close(found[i], solved / solved.sum(), rtol=1e-7, atol=1e-9)
 
 
 def test_fuzzy_memberships_and_centres_are_bezdeks() -> None:

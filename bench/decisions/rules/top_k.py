@@ -31,17 +31,16 @@ def _ranks(scores: np.ndarray) -> np.ndarray:
 
 def fit(y: np.ndarray, scores: np.ndarray, target: Target, threshold: float) -> TopK:
     """Choose the smallest of the equally good k."""
-    ranks, labels = _ranks(scores), y.shape[1]
-    hits, sum_of_f1 = np.zeros(labels, dtype=np.int64), np.zeros(labels)
-    for j in range(labels):
-        own = np.bincount(ranks[y[:, j] > 0, j], minlength=labels).cumsum()
-        hits += own
-        sum_of_f1 += f1(own, np.bincount(ranks[:, j], minlength=labels).cumsum(), int(own[-1]))
-    predicted = len(y) * np.arange(1, labels + 1)
-    by_target = {
-        "hamming": 2 * hits - predicted,
-        "micro-f1": f1(hits, predicted, int(hits[-1])),
-        "macro-f1": sum_of_f1 / labels,
-    }
-    values = by_target[target]
+    ranks, positive, labels = _ranks(scores), y > 0, y.shape[1]
+    hits, predicted = np.bincount(ranks[positive], minlength=labels).cumsum(), len(y) * np.arange(1, labels + 1)
+    if target == "hamming":
+        values = 2 * hits - predicted
+    elif target == "micro-f1":
+        values = f1(hits, predicted, int(hits[-1]))
+    else:
+        values = np.zeros(labels)
+        for j in np.flatnonzero(positive.any(0)):  # the F1 of a label without positives is 0 at each k
+            own = np.bincount(ranks[positive[:, j], j], minlength=labels).cumsum()
+            values += f1(own, np.bincount(ranks[:, j], minlength=labels).cumsum(), int(own[-1]))
+        values /= labels
     return TopK(1 + int(np.flatnonzero(values >= values.max() - TIE)[0]))

@@ -93,9 +93,25 @@ def test_average_precision_of_all_classes_at_once_is_that_of_each(seed: int) -> 
     rows, labels = 1 + 3 * seed, 1 + seed % 7
     y = (torch.rand(rows, labels, generator=generator) < 0.3).to(torch.int8)
     scores = torch.randint(0, 6, (rows, labels), generator=generator).float() / 3
-    found = passes._by_sorting(y, scores)
     known = [j for j in range(labels) if y[:, j].any()]
-    assert list(found) == known
-    for j in known:
-        expected = reference.average_precision_score(y[:, j].numpy(), scores[:, j].numpy())
-        assert float(found[j]) == pytest.approx(expected, abs=1e-12)
+    for found in (passes._by_sorting(y, scores), passes._by_comparing(y, scores)):
+        assert list(found) == known
+        for j in known:
+            expected = reference.average_precision_score(y[:, j].numpy(), scores[:, j].numpy())
+            assert float(found[j]) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_average_precision_has_the_same_bits_of_few_positives_as_of_many(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to some hundred positives, of which torch adds more than one at a time; with and without ties."""
+    generator = torch.Generator().manual_seed(seed)
+    y = (torch.rand(30 * seed + 5, 9, generator=generator) < 0.08 * seed).to(torch.int8)
+    scores = torch.randn(y.shape, generator=generator, dtype=(torch.float32, torch.float64)[seed % 2])
+    scores = (3 * scores).round() if seed % 3 == 0 else scores
+    found = []
+    for few in (len(y), -1):  # each way for all of them
+        monkeypatch.setattr(passes, "FEW", few)
+        found.append({j: value.item() for j, value in passes.average_precisions(y, scores).items()})
+    assert found[0] == found[1]

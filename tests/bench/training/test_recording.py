@@ -223,3 +223,18 @@ def test_recovery_networks_whose_steps_are_recorded_give_the_bytes_of_those_whos
     assert replays
     monkeypatch.setattr(stacking.Stack, "losses_and_gradients", unrecorded)
     assert torch.equal(recorded, degrees())
+
+
+@pytest.mark.parametrize("elements", [1, 3, 100])
+def test_numbers_are_compared_in_parts_relative_to_the_largest_of_all(
+    elements: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacking, "ELEMENTS_AT_ONCE", elements)
+    expected = torch.tensor([[1e3, 0.0, 1.0], [float("nan"), float("inf"), 2.0]], dtype=torch.float64)
+    allowed = 1e3 * stacking.TOLERANCE[torch.float64]
+    for place in (0, 1, 2, 5):
+        found = expected.clone()
+        found.view(-1)[place] += allowed / 2
+        assert stacking._equal([found, torch.empty(0)], [expected, torch.empty(0)])
+        found.view(-1)[place] += allowed
+        assert not stacking._equal([torch.empty(0), found], [torch.empty(0), expected])
