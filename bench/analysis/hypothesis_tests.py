@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+import scipy  # its stats are imported when they are first asked for: half a second
 
 SAMPLES = 50_000
 ALPHA = 0.05
@@ -48,11 +48,11 @@ def friedman(values: np.ndarray, lower_is_better: bool) -> Friedman:
     blocks, methods = values.shape
     if methods < 3 or blocks < 2:
         raise ValueError(f"Friedman's test needs 3 methods and 2 data sets; there are {methods} and {blocks}")
-    ranks = stats.rankdata(values if lower_is_better else -values, axis=1)
+    ranks = scipy.stats.rankdata(values if lower_is_better else -values, axis=1)
     mean_ranks = ranks.mean(0)
     if np.ptp(ranks) == 0:  # every value ties with every other
         return Friedman(mean_ranks.tolist(), 0.0, 1.0, math.nan, 1.0, blocks, methods)
-    chi_square, p = stats.friedmanchisquare(*values.T)
+    chi_square, p = scipy.stats.friedmanchisquare(*values.T)
     most = blocks * (methods - 1)
     if most - chi_square < 1e-9 * most:
         # Every block orders the methods alike: F is infinite, and its p would be 0. What chance gives is exact.
@@ -63,7 +63,7 @@ def friedman(values: np.ndarray, lower_is_better: bool) -> Friedman:
             mean_ranks.tolist(), float(chi_square), float(p), math.inf, orders ** (1 - blocks), blocks, methods
         )
     f = (blocks - 1) * chi_square / (most - chi_square)
-    f_p = float(stats.f.sf(f, methods - 1, (methods - 1) * (blocks - 1)))
+    f_p = float(scipy.stats.f.sf(f, methods - 1, (methods - 1) * (blocks - 1)))
     return Friedman(mean_ranks.tolist(), float(chi_square), float(p), float(f), f_p, blocks, methods)
 
 
@@ -88,7 +88,7 @@ def rests_on(
 
 def critical_difference(methods: int, blocks: int, alpha: float = ALPHA) -> float:
     """Nemenyi's critical difference: mean ranks that differ by less cannot be told apart."""
-    quantile = stats.studentized_range.ppf(1 - alpha, methods, np.inf) / math.sqrt(2)
+    quantile = scipy.stats.studentized_range.ppf(1 - alpha, methods, np.inf) / math.sqrt(2)
     return float(quantile * math.sqrt(methods * (methods + 1) / (6 * blocks)))
 
 
@@ -96,7 +96,7 @@ def nemenyi(mean_ranks: list[float], blocks: int) -> np.ndarray:
     """Nemenyi's p-values of all pairs [methods, methods]."""
     methods = len(mean_ranks)
     distance = np.abs(np.subtract.outer(mean_ranks, mean_ranks)) / math.sqrt(methods * (methods + 1) / (6 * blocks))
-    p = stats.studentized_range.sf(distance * math.sqrt(2), methods, np.inf)
+    p = scipy.stats.studentized_range.sf(distance * math.sqrt(2), methods, np.inf)
     np.fill_diagonal(p, 1.0)
     return np.minimum(p, 1.0)
 
@@ -180,7 +180,7 @@ def corrected_resampled_t(differences: np.ndarray, test_to_train: float) -> Corr
     if np.ptp(differences) == 0:
         return CorrectedT(mean, 0.0, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0, count)
     t = mean / (std * math.sqrt(1 / count + test_to_train))
-    return CorrectedT(mean, std, t, float(2 * stats.t.sf(abs(t), count - 1)), count)
+    return CorrectedT(mean, std, t, float(2 * scipy.stats.t.sf(abs(t), count - 1)), count)
 
 
 def relative_gains(gain: np.ndarray, control: np.ndarray) -> np.ndarray:
@@ -191,7 +191,7 @@ def relative_gains(gain: np.ndarray, control: np.ndarray) -> np.ndarray:
 
 def wilcoxon_p(gain: np.ndarray) -> float:
     """Two-sided signed-rank test of paired differences; zeros count half to either side; 1 where nothing differs."""
-    return 1.0 if not gain.any() else float(stats.wilcoxon(gain, zero_method="zsplit").pvalue)
+    return 1.0 if not gain.any() else float(scipy.stats.wilcoxon(gain, zero_method="zsplit").pvalue)
 
 
 def holm(p: list[float]) -> list[float]:
@@ -234,7 +234,7 @@ def needed_deviations(seeds: int, comparisons: int, alpha: float = ALPHA) -> flo
 
     By the t-test with Bonferroni's correction for so many comparisons; two seeds at least.
     """
-    return float(stats.t.ppf(1 - alpha / (2 * comparisons), seeds - 1)) / math.sqrt(seeds)
+    return float(scipy.stats.t.ppf(1 - alpha / (2 * comparisons), seeds - 1)) / math.sqrt(seeds)
 
 
 def power(deviations: float, seeds: int, comparisons: int, alpha: float = ALPHA) -> float:
@@ -245,8 +245,8 @@ def power(deviations: float, seeds: int, comparisons: int, alpha: float = ALPHA)
     """
     limit, shift = needed_deviations(seeds, comparisons, alpha), deviations * math.sqrt(seeds)
     quantiles = (np.arange(POWER_QUANTILES) + 0.5) / POWER_QUANTILES
-    width = limit * math.sqrt(seeds) * np.sqrt(stats.chi2.ppf(quantiles, seeds - 1) / (seeds - 1))
-    return float((stats.norm.sf(width - shift) + stats.norm.cdf(-width - shift)).mean())
+    width = limit * math.sqrt(seeds) * np.sqrt(scipy.stats.chi2.ppf(quantiles, seeds - 1) / (seeds - 1))
+    return float((scipy.stats.norm.sf(width - shift) + scipy.stats.norm.cdf(-width - shift)).mean())
 
 
 def half_width_of_another_run(std: float, seeds: int, alpha: float = ALPHA) -> float:
@@ -258,4 +258,4 @@ def half_width_of_another_run(std: float, seeds: int, alpha: float = ALPHA) -> f
     ----------
     std: standard deviation over the seeds, of which there are two at least.
     """
-    return float(stats.t.ppf(1 - alpha / 2, seeds - 1)) * std * math.sqrt(1 + 1 / seeds)
+    return float(scipy.stats.t.ppf(1 - alpha / 2, seeds - 1)) * std * math.sqrt(1 + 1 / seeds)
