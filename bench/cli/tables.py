@@ -11,9 +11,6 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bench.analysis.label_table import KEEP, label_frame, render_labels
-from bench.analysis.paper_claims import claims, claims_grid, claims_note
-from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame, not_compared, render_comparison
 from bench.analysis.wins import wins_in_words
 from bench.cli.options import (
     AnyOrigin,
@@ -41,9 +38,6 @@ from bench.records.artifacts import SCORES
 from bench.records.store import DEFAULT_RESULTS
 from bench.system import terminal
 from bench.tables.comparison import ABLATION, ablation, paper_ablation, paper_table
-from bench.tables.dataset_table import dataset_frame, render_datasets
-from bench.tables.export import check_target, frames, wide_frame
-from bench.tables.export import export as write_tables
 from bench.tables.folds import over_folds
 from bench.tables.load import Records, Selection, load
 from bench.tables.notes import withdrawn_notes
@@ -138,6 +132,8 @@ def table(
         return _labels(per_label, (number, metric, datasets, decision, selected_by), chosen, form, digits)
     selection = Selection(origin, results, data, methods, datasets, seeds, *rule, selected_by=selecting)
     if number == 1:
+        from bench.tables.dataset_table import dataset_frame, render_datasets  # here: it imports pandas
+
         print(render_datasets(dataset_frame(selection.config, selection.data_folders), form), end="")
         return 0
     choices = {
@@ -170,6 +166,8 @@ def _wide(selection: Selection, others: tuple[object, ...], form: str) -> int:
         raise UsageError(
             "--wide shows all metrics of records; it excludes --number, --metric, --against, --from paper."
         )
+    from bench.tables.export import wide_frame  # here: it imports pandas
+
     frame = wide_frame(load(selection).states)
     if form == "csv":
         print(csv_of(frame), end="")
@@ -204,6 +202,8 @@ def _labels(dataset: str, others: tuple[object, ...], selection: Selection, form
         raise UsageError("the paper prints no values of labels; --from paper excludes --per-label.")
     if form not in ("terminal", "markdown", "csv", "json"):
         raise UsageError(f"--per-label writes terminal, markdown, csv or json, not {form}.")
+    from bench.analysis.label_table import KEEP, label_frame, render_labels  # here: it imports pandas
+
     states = [state for state in load(selection).states if state.state == "done"]
     names = sorted({state.job.full_dataset for state in states})
     if len(names) > 1:
@@ -271,6 +271,10 @@ def compare(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
+    # Here, because they import pandas and scipy, without which `table` takes half the time.
+    from bench.analysis.paper_claims import claims, claims_grid, claims_note
+    from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame, not_compared, render_comparison
+
     known(form, FORMATS, "format")
     selection = Selection(origin, results, data, datasets=datasets)
     config = selection.config
@@ -326,6 +330,9 @@ def export(
     data
         The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
+    from bench.tables.export import check_target, frames  # here: it imports pandas
+    from bench.tables.export import export as write_tables
+
     path = Path(target)
     if form is None and path.suffix in (".csv", ".parquet"):
         kind = path.suffix.removeprefix(".")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from bench.metrics.catalogue import METRICS, RECOVERY_METRICS, Metric, as_loss
 from bench.records.record import Further, Metrics, Provenance, Record, Result
@@ -77,6 +78,7 @@ def _values(record: Record) -> Iterator[tuple[str, Metrics]]:
             yield "test data", on_test
 
 
+@cache
 def bounds(name: str, labels: int) -> tuple[float, float]:
     """(least, most) value of a built-in metric or measure on so many labels; of any other there is no bound."""
     unbounded = {"kullback_leibler": (0.0, math.inf), "clark": (0.0, math.sqrt(labels)), "canberra": (0.0, labels)}

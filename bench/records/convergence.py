@@ -24,9 +24,14 @@ class Kept:
     epoch: int
     epochs: int
     """Epochs that the training might last."""
-    improvements: list[tuple[int, float]] | None
-    """(epoch, by how much the lowest validation Hamming loss fell) of the last improvements up to the kept epoch; None
-    where the record is packed, and so has no curve."""
+    curve: list[float] | None
+    """Validation Hamming loss up to the kept epoch; None where the record is packed, and so has no curve."""
+
+    @property
+    def improvements(self) -> list[tuple[int, float]] | None:
+        """(epoch, by how much the lowest validation Hamming loss fell) of the last improvements; None without a
+        curve."""
+        return None if self.curve is None else improvements_of(self.curve)
 
     @property
     def is_late(self) -> bool:
@@ -44,9 +49,8 @@ def kept_epochs(records: Iterable[Record]) -> list[Kept]:
         point = result.grid[result.selected.point]
         epochs = result.epochs if point.epochs is UNSET else point.epochs
         if isinstance(epochs, int):
-            curve = None if point.curves is UNSET else point.curves.hamming
-            improvements = None if curve is None else improvements_of(curve[: result.selected.epoch])
-            found.append(Kept(record.job, result.selected.epoch, epochs, improvements))
+            curve = None if point.curves is UNSET else point.curves.hamming[: result.selected.epoch]
+            found.append(Kept(record.job, result.selected.epoch, epochs, curve))
     return found
 
 

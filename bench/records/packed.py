@@ -22,7 +22,7 @@ from bench.records.record import (
     RecoveryResult,
     Result,
     encode_line,
-    record_of,
+    record_in,
     record_path,
 )
 from bench.system import reading
@@ -107,7 +107,7 @@ def packed_lines(path: Path) -> Iterator[tuple[int, Record | CorruptRecordError]
     for number, line in enumerate(lines, 1):
         where = f"{path}, line {number}"
         try:
-            yield number, record_of(reading.decoded_json(line, where), where, with_checksum=False)
+            yield number, record_in(line, where, with_checksum=False)
         except UsageError as error:
             yield number, CorruptRecordError(str(error).rstrip("."))
         except CorruptRecordError as error:

@@ -305,18 +305,43 @@ def read_record(path: Path) -> Record:
     CorruptRecordError: one sentence naming the file and the fault.
     """
     try:
-        body: Any = reading.decoded_json(reading.content(path, LARGEST_RECORD), f"the record {path}")
+        raw = reading.content(path, LARGEST_RECORD)
+        record = record_in(raw, f"the record {path}")
     except UsageError as error:
         raise CorruptRecordError(str(error).rstrip(".")) from error
-    record = record_of(body, f"the record {path}")
     if path != record_path(path.parents[2], record.job):  # a copy beside its original would count as another seed
         raise CorruptRecordError(f"the record {path} is that of {record.job}, which its name is not; remove it")
     return record
 
 
-def record_of(body: Any, where: str, with_checksum: bool = True) -> Record:
-    """The record of decoded JSON, else a CorruptRecordError that begins with ``where``; ``with_checksum``: one without
-    is refused, too."""
+def record_in(raw: bytes, where: str, with_checksum: bool = True) -> Record:
+    """The record of JSON, else a CorruptRecordError or UsageError that begins with ``where``; ``with_checksum``: one
+    without is refused, too."""
+    record = _as_written(raw)
+    if record is None:
+        record = _record_of(reading.decoded_json(raw, where), where, with_checksum)
+    if fault := _contradiction(record):
+        raise CorruptRecordError(f"{where} {fault}; it was made by other software, or edited")
+    return record
+
+
+def _as_written(raw: bytes) -> Record | None:
+    """The record of bytes that :func:`encode` wrote; None of any others, whose fault the longer way names.
+
+    The checksum is that of the bytes themselves then, so that nothing has to be decoded and encoded again for it.
+    """
+    try:
+        before, found, after = msgspec.json.format(raw, indent=-1).partition(b'"checksum":"')
+        checksum, body = after[:64], after[64:].removeprefix(b'",')
+        if not found or hashlib.sha256(before + body).hexdigest().encode() != checksum:
+            return None
+        record = msgspec.json.decode(raw, type=Record)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return record if record.schema == SCHEMA and b'"schema":' in body else None
+
+
+def _record_of(body: Any, where: str, with_checksum: bool) -> Record:
     if not isinstance(body, dict) or "schema" not in body:
         raise CorruptRecordError(f"{where.removeprefix('the record ')} is not a record of this harness")
     if body["schema"] != SCHEMA:
@@ -325,12 +350,9 @@ def record_of(body: Any, where: str, with_checksum: bool = True) -> Record:
     if (with_checksum or checksum is not None) and checksum != _checksum(body):
         raise CorruptRecordError(f"{where} does not match its checksum; it was edited or damaged")
     try:
-        record = msgspec.convert(body, Record)
+        return msgspec.convert(body, Record)
     except msgspec.ValidationError as error:
         raise CorruptRecordError(f"{where} is incomplete: {error}") from error
-    if fault := _contradiction(record):
-        raise CorruptRecordError(f"{where} {fault}; it was made by other software, or edited")
-    return record
 
 
 def _contradiction(record: Record) -> str:

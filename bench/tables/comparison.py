@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping, 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 
 from bench.config import Config, Tables
 from bench.dataset_name import dataset_name
@@ -190,8 +190,7 @@ def _cell(variant: str, column: str, states: list[JobState], metric: Metric, dig
         fault = next((kind for kind in reversed(FAULTS) if kind in kinds), None)
         gap = all(state.lacks(metric.key) for state in states)
         return replace(cell, state=fault or ("missing" if gap else "undefined"))
-    series = pd.Series(values)
-    mean, std = float(series.mean()), float(series.std()) if len(values) > 1 else None
+    mean, std = float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
     if std is not None and max(values) == min(values):
         std = 0.0  # rounding would leave 1e-18, which nothing should be divided by
     text = printed(mean, digits) + (f"±{printed(std, digits)}" if std is not None else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -175,11 +174,7 @@ def _records_of(selection: Selection) -> tuple[list[JobState], Manifest]:
         how = "this version comes without reference records." if selection.origin == "reference" else how
         raise UsageError(f"there are no records in {folder}; {how}")
     store = Store(folder)
-    gc.disable()  # thousands of records leave nothing to collect, and looking costs a tenth of the command
-    try:
-        states = collect(store, selection.config, selection.data_folders)
-    finally:
-        gc.enable()
+    states = collect(store, selection.config, selection.data_folders)
     if not states:
         raise UsageError(f"there are no records in {folder}; {how}")
     return states, store.manifest()

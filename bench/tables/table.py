@@ -6,14 +6,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from statistics import fmean
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal
 
 from bench.metrics.catalogue import Metric
 from bench.records.independent_sets import IndependentSet, independent_sets
 from bench.tables import paper
 from bench.tables.ranking import DIGITS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GAP = "–"
 AVERAGE = paper.AVERAGE
@@ -86,6 +87,8 @@ class Table:
     @property
     def frame(self) -> pd.DataFrame:
         """A line a cell, a column a field of ``Cell``; missing numbers are NaN."""
+        import pandas as pd  # here, because most tables are shown without: a third of a second
+
         frame = pd.DataFrame([vars(cell) for cell in self.cells.values()], columns=[f.name for f in fields(Cell)])
         return frame.astype({"mean": "float64", "std": "float64", "rank": "float64"})
 

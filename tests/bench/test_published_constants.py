@@ -116,9 +116,7 @@ def nemenyi_quantile(methods: int) -> float:
 
 def weight_of_the_prior() -> float:
     """Share of draws in which one gain outweighs the zero: w^2 + 2w(1-w) > 1/2, where w is Beta(1, weight)."""
-    above, _, below = hypothesis_tests.signed_rank_posterior(
-        np.array([1.0]), 0.1, np.random.default_rng(0), samples=400_000
-    )
+    above, _, below = hypothesis_tests.signed_rank_posterior(np.array([1.0]), 0.1, samples=400_000)
     assert below == 0
     # (1 - w)^2 < 1/2, so P(above) = P(1 - w < sqrt(1/2)) = sqrt(1/2)^weight
     return math.log(above) / math.log(math.sqrt(0.5))

@@ -17,7 +17,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bench.analysis.bootstrap import std_of_means
 from bench.analysis.hypothesis_tests import (
@@ -186,7 +186,7 @@ def _lead(table: MetricTable, states: Sequence[JobState], variants: Sequence[str
     array = values.to_numpy(dtype=float)
     signed = array if table.metric.lower_is_better else -array
     if len(sets) > 1:
-        return _over_sets(lead, methods, stats.rankdata(signed, axis=1))
+        return _over_sets(lead, methods, scipy.stats.rankdata(signed, axis=1))
     return _on_one_set(lead, table, dict(zip(methods, array[0].tolist(), strict=True)), states, within)
 
 
@@ -227,7 +227,7 @@ def _sign_half_width(ranks: np.ndarray) -> float:
     if not wins + losses:
         return math.inf
     most = max(wins, losses)
-    low = stats.binomtest(most, wins + losses).proportion_ci(1 - ALPHA).low
+    low = scipy.stats.binomtest(most, wins + losses).proportion_ci(1 - ALPHA).low
     return float(2 * (most / (wins + losses) - low) * (wins + losses) / len(ranks))
 
 
@@ -262,7 +262,7 @@ def _on_one_set(
 def _fold_half_width(differences: Sequence[float], ratio: float, pairs: int) -> float:
     """Half-width of the corrected resampled t-test's interval, with Bonferroni's correction."""
     test = corrected_resampled_t(np.array(differences), ratio)
-    quantile = float(stats.t.ppf(1 - ALPHA / (2 * pairs), test.folds - 1))
+    quantile = float(scipy.stats.t.ppf(1 - ALPHA / (2 * pairs), test.folds - 1))
     return quantile * test.std * math.sqrt(1 / test.folds + ratio)
 
 

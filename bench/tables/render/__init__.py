@@ -10,9 +10,8 @@ import json
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from tabulate import SEPARATING_LINE
 
 from bench.system import reading
@@ -20,6 +19,9 @@ from bench.tables.render.latex import Fit, latex, latex_escaped
 from bench.tables.render.layout import Layout, Row, groups, layout
 from bench.tables.table import MetricTable, Table
 from bench.text import csv_of, shown, text_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FORMATS", "PLAIN", "Fit", "Look", "common_notes", "latex_escaped", "render", "render_all"]
 
@@ -57,6 +59,8 @@ def render(table: Table, form: str, look: Look = PLAIN) -> str:
 def render_all(tables: Sequence[Table], form: str, look: Look = PLAIN) -> str:
     """Tables below each other, a note that all of them have once, under the last; CSV and JSON are one document."""
     if form == "csv":
+        import pandas as pd  # here, because the other forms do without
+
         return csv_of(pd.concat([_frame(table).drop(columns="printed") for table in tables]))
     if form == "json":
         return _json(tables)

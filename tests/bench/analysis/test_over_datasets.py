@@ -129,11 +129,11 @@ def test_the_posterior_by_loops_and_at_its_ends() -> None:
             place = 0 if middle > region else 2 if middle < -region else 1
             shares[place] += w[i] * w[j]
         counts[int(np.argmax(shares))] += 1
-    found = signed_rank_posterior(gain, region, np.random.default_rng(1), samples)
+    found = signed_rank_posterior(gain, region, 1, samples)
     assert found == pytest.approx([count / samples for count in counts])
-    better = signed_rank_posterior(np.full(8, 1.0), 0.1, np.random.default_rng(0))
+    better = signed_rank_posterior(np.full(8, 1.0), 0.1)
     assert better[0] > 0.99
-    same = signed_rank_posterior(np.zeros(8), 0.1, np.random.default_rng(0))
+    same = signed_rank_posterior(np.zeros(8), 0.1)
     assert same == (0.0, 1.0, 0.0)
 
 
@@ -185,7 +185,7 @@ def test_equivalence_is_relative_to_the_controls_value_on_each_set() -> None:
     values = np.random.default_rng(3).uniform(0.1, 10, size=(9, 2))
     (found,) = against_control(values, ["c", "m"], "c", False, 0.3)
     shares = [-(line[1] - line[0]) / line[0] for line in values.tolist()]
-    expected_shares = signed_rank_posterior(np.array(shares), 0.3, np.random.default_rng(0))
+    expected_shares = signed_rank_posterior(np.array(shares), 0.3)
     assert (found.control_better, found.equivalent, found.method_better) == pytest.approx(expected_shares, abs=1e-12)
     # a control of 0: equal is equal, another value is any multiple of it
     (found,) = against_control(np.array([[0.0, 0.0], [0.0, 1.0]] * 4), ["c", "m"], "c", True, 0.01)
@@ -193,13 +193,15 @@ def test_equivalence_is_relative_to_the_controls_value_on_each_set() -> None:
     assert found.control_better > 0.8
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_what_the_verdict_rests_on_is_found_by_leaving_out_every_method_and_pair(seed: int) -> None:
     random = np.random.default_rng(seed)
     values = random.normal(size=(8, 6))
     values[:, 2] += 4.0
     if seed % 2:
         values[:, 5] += 9.0
+    if seed >= 4:
+        values = values.round()  # many ties
     names = range(6)
     alone = {(i,): friedman(np.delete(values, i, axis=1), True).f_p for i in names}
     pairs = {(i, j): friedman(values[:, [k for k in names if k not in (i, j)]], True).f_p for i, j in

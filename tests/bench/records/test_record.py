@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -83,3 +84,27 @@ RESULTS = {
         measures=METRICS, epochs=None, n_samples=5, n_features=2, n_labels=4, logical_labels="the authors'"
     ),
 }
+
+
+def test_bytes_in_another_order_are_read_and_an_edited_byte_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cost = record.Cost(seconds=1.5)
+    done = record.Record(record.JobName("set", "npz", "FL", 0), "FL", "small", {"seed": 0}, "done", cost, {"é": '"x"'})
+    done = msgspec.structs.replace(done, result=RESULTS["result"])
+    body = msgspec.json.decode(record.encode(done))
+    path = record.record_path(tmp_path, done.job)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(json.dumps(dict(reversed(body.items())), indent=4).encode())
+    assert record.read_record(path) == done
+    path.write_bytes(record.encode(done).replace(b"1.5", b"1.6"))
+    with pytest.raises(record.CorruptRecordError, match="does not match its checksum"):
+        record.read_record(path)
+    del body["checksum"], body["schema"]
+    path.write_bytes(msgspec.json.encode({**body, "checksum": record._checksum(body)}, order="sorted"))
+    with pytest.raises(record.CorruptRecordError, match="not a record of this harness"):
+        record.read_record(path)
+    monkeypatch.setattr(record, "_record_of", None)  # as written: the bytes alone
+    for raw in (record.encode(done), record.encode_line(done)):
+        path.write_bytes(raw)
+        assert record.read_record(path) == done
