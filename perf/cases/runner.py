@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ from bench.plan.variants import chosen_variants
 from bench.records.record import Manifest, Record
 from bench.records.store import Store
 from bench.system import reading, writing
+from perf.machine import in_turns, over
 
 ROOT = Path(__file__).parent.parent.parent
 RECORDS = 5000
@@ -44,7 +47,8 @@ def run(full: bool) -> dict[str, Any]:
         return {
             "empty_job_ms": {str(jobs): empty_jobs(folder / f"empty-{jobs}", jobs) for jobs in (1, 2)},
             **many_records(folder / "many"),
-            "two_processes_against_one": two_against_one(folder, 9 if full else 5),
+            "similar_jobs": SIMILAR_JOBS,
+            "ratio_of_two_processes": two_against_one(folder, 9 if full else 5),
         }
 
 
@@ -77,39 +81,53 @@ def empty_jobs(folder: Path, jobs: int) -> float:
     return (long - short) / (len(many) - len(few)) * jobs * 1e3
 
 
-def many_records(folder: Path) -> dict[str, float]:
-    """Seconds of the commands that plan and read a folder of 5000 records of 50 grid points' size."""
+def many_records(folder: Path) -> dict[str, Any]:
+    """Seconds of the commands that plan and read 5000 records, and of reading and parsing their files alone."""
+    seeds = records_in(folder, RECORDS)
+    paths = Store(folder / "results/runs").paths()
+    commands = {
+        "plan_and_read": ("run", "--seeds", *seeds, "--dry-run"),
+        "status": ("status",),
+        "table": ("table", "--metric", "hamming"),
+        "report": ("report", "--control", "FL"),
+    }
+    runs: dict[str, Callable[[], object]] = {
+        name: partial(bench, folder, *command) for name, command in commands.items()
+    }
+    times = in_turns({**runs, "reading": lambda: [reading.json(path) for path in paths]}, 3)
+    return {
+        "records": len(paths),
+        **{f"{name}_s": median(taken) for name, taken in times.items()},
+        "to_reading": {name: over(times[name], times["reading"]) for name in commands},
+    }
+
+
+def records_in(folder: Path, number: int) -> list[str]:
+    """Write so many records into ``results/runs`` of a new folder: one job's result under every variant and seed; the
+    seeds are returned."""
     folder.mkdir()
     settings = configuration.load()
     store = Store(folder / "results/runs")
     rows = chosen_variants(settings, None)
-    seeds = list(range(-(-RECORDS // len(rows))))
+    seeds = list(range(-(-number // len(rows))))
     plan = make_plan(settings, [], ["yeast"], rows, seeds)
-    bench(folder, "run", "--methods", "FL", "--epochs", "30", "--results", "one")
+    bench(folder, "run", "--methods", "FL", "--epochs", "30", "--keep", "none", "--results", "one")
     (path,) = Store(folder / "one").paths()
     example = reading.json(path)
     example.pop("checksum")
     record = msgspec.convert(example, Record)
-    for job in plan.jobs[:RECORDS]:
+    for job in plan.jobs[:number]:
         store.write(msgspec.structs.replace(record, job=job.name, base=job.base, key=msgspec.to_builtins(job.key)))
     store.write_manifest(Manifest(datasets=["yeast@mulan"], variants=[row.name for row in rows], seeds=seeds))
-    given = [str(seed) for seed in seeds]
-    bench(folder, "status")  # the files are in the system's cache from here on
-    return {
-        "records": float(RECORDS),
-        "plan_and_read_s": bench(folder, "run", "--seeds", *given, "--dry-run"),
-        "status_s": bench(folder, "status"),
-        "table_s": bench(folder, "table", "--metric", "hamming"),
-        "report_s": bench(folder, "report", "--control", "FL"),
-    }
+    return [str(seed) for seed in seeds]
 
 
-def two_against_one(folder: Path, rounds: int) -> dict[str, float]:
-    """Speed-up of twelve similar jobs of one thread each by two processes; in turns, start included."""
+def two_against_one(folder: Path, rounds: int) -> list[float]:
+    """Speed-up of similar jobs of one thread each by two processes; in turns, start included."""
     seeds = [str(seed) for seed in range(SIMILAR_JOBS)]
     command = ("run", "--methods", "FL", "--epochs", "250", "--seeds", *seeds)
     ratios = []
     for number in range(rounds):
         one, two = (bench(folder, *command, "--jobs", jobs, "--results", f"{jobs}-{number}") for jobs in "12")
         ratios.append(one / two)
-    return {"median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios), "rounds": rounds}
+    return ratios
