@@ -1,5 +1,6 @@
 """Part a: the numbers of a GPU. Every gradient method on a small problem: CPU against GPU, launched step by step
-against captured as a CUDA graph, twice; then a model that diverges, and memory that runs out."""
+against captured as a CUDA graph, twice; another backbone, further selections; a model that diverges, memory that runs
+out."""
 
 from __future__ import annotations
 
@@ -7,17 +8,20 @@ import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from bench import config as configuration
 from bench import methods
-from bench.config import Variant
+from bench.config import LINEAR, Backbone, Variant
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared, problem_of
 from bench.job.selection import Fitted
@@ -37,27 +41,55 @@ from perf.gpu.setting import Line, Setting, gradient_methods
 ROWS, FEATURES, LABELS = 75, 12, 6
 PROTOCOL = Protocol(epochs=12, batch_size=16, precision="float64")
 """Four full batches and an odd one of 11 rows; enough epochs for both to be captured."""
+SELECTION = replace(PROTOCOL, also_select=("macro-f1", "average-precision", "ranking"), select_every=2, patience=4)
+NETWORK = Backbone("mlp", {"width": 32, "dropout": 0.5})
 LIMIT = 1000 * 2**20
 """Bytes: room for a stack of four of its models of 7 million parameters, not for eight."""
 
 
 def lines(setting: Setting) -> Iterator[Line]:
     for name in gradient_methods():
-        yield name, lambda name=name: agreement(name, setting)  # type: ignore[misc]
+        yield name, partial(agreement, Training(name), setting)
+    for name in ("BCE", "FLEM-D"):
+        yield f"{name}, mlp", partial(agreement, Training(name, backbone=NETWORK), setting)
+        yield f"{name}, patience and further metrics", partial(agreement, Training(name, SELECTION), setting)
     yield "diverging model", lambda: diverging(setting)
     yield "out of memory", lambda: out_of_memory(setting)
 
 
-def agreement(name: str, setting: Setting) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Training:
+    """A method's grid as the shared loop trains it."""
+
+    method: str
+    protocol: Protocol = PROTOCOL
+    backbone: Backbone = LINEAR
+    points: int = 3
+
+    def fitted(self, device: str | torch.device, dtype: torch.dtype = torch.float64) -> Fitted:
+        """A grid of points whose numbers differ, but not by orders of magnitude: nothing diverges. Losses on partly
+        known labels are given such."""
+        info = methods.info(self.method)
+        defaults, tuned = info.defaults, set(info.grid) or set(info.defaults)
+        numbers = [option for option, value in defaults.items() if isinstance(value, float) and option in tuned]
+        grid = [
+            methods.options(self.method, defaults, {option: defaults[option] * (1 + 0.1 * k) for option in numbers})
+            for k in range(self.points if numbers else 1)
+        ]
+        prepared = problem(device, dtype, partly_known=info.family == "partial labels")
+        return fit_linear(self.method, grid, prepared, self.protocol, 0, backbone=self.backbone)
+
+
+def agreement(training: Training, setting: Setting) -> dict[str, Any]:
     """Largest differences of a trained grid's parameters and losses, relative to the largest value of each tensor."""
-    on_cpu = trained(name, problem("cpu", torch.float64))
+    on_cpu = training.fitted("cpu")
     with captures() as made:
-        captured = trained(name, problem(setting.device, torch.float64))
-    again = trained(name, problem(setting.device, torch.float64))
+        captured = training.fitted(setting.device)
+    again = training.fitted(setting.device)
     with patch.object(Step, "__call__", Step._run):
-        launched = trained(name, problem(setting.device, torch.float64))
+        launched = training.fitted(setting.device)
     with shifted_noise():
-        draws = difference(on_cpu, trained(name, problem("cpu", torch.float64))) > 0
+        draws = difference(on_cpu, training.fitted("cpu")) > 0
     found: dict[str, Any] = {
         "graphs_captured": made[0],
         "captured_equals_launched": difference(captured, launched) == 0,
@@ -67,35 +99,22 @@ def agreement(name: str, setting: Setting) -> dict[str, Any]:
     }
     if not draws:  # generators of a CPU and of a GPU give other numbers
         found["cpu_to_gpu"] = difference(on_cpu, captured)
-        single = [trained(name, problem(device, torch.float32)) for device in ("cpu", setting.device)]
+        single = [training.fitted(device, torch.float32) for device in ("cpu", setting.device)]
         found["cpu_to_gpu_float32"] = difference(*single)
     return found
 
 
-def problem(device: str | torch.device, dtype: torch.dtype) -> Prepared:
+def problem(device: str | torch.device, dtype: torch.dtype, partly_known: bool = False) -> Prepared:
+    """Simulated rows; ``partly_known``: of the training rows' labels all positives and a third of the negatives."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(ROWS, FEATURES, generator=generator, dtype=torch.float64)
     y = (x @ torch.randn(FEATURES, LABELS, generator=generator, dtype=torch.float64) > 2).to(torch.int8)
     # A row without labels leaves FLEM's first layer at the rectifier's kink (its biases are 0), where rounding decides.
     y[y.sum(1) == 0, 0] = 1
-    split = Split(x.to(device, dtype), y.to(device))
+    known = (y > 0) | (torch.rand(y.shape, generator=generator) < 1 / 3)
+    split = Split(x.to(device, dtype), y.to(device), known.to(device) if partly_known else None)
     splits = {"train": split, "val": Split(split.x[:30], split.y[:30])}
     return Prepared(problem_of("simulated", splits, "official"), splits)
-
-
-def trained(name: str, prepared: Prepared, points: int = 3) -> Fitted:
-    """A grid of points whose numbers differ, but not by orders of magnitude: nothing diverges."""
-    defaults = methods.info(name).defaults
-    numbers = [option for option, value in defaults.items() if isinstance(value, float) and option in _tuned(name)]
-    grid = [
-        methods.options(name, defaults, {option: defaults[option] * (1 + 0.1 * k) for option in numbers})
-        for k in range(points if numbers else 1)
-    ]
-    return fit_linear(name, grid, prepared, PROTOCOL, 0)
-
-
-def _tuned(name: str) -> set[str]:
-    return set(methods.info(name).grid) or set(methods.info(name).defaults)
 
 
 def difference(one: Fitted, other: Fitted) -> float:

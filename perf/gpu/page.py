@@ -42,20 +42,20 @@ def _card(card: str, found: dict[str, Any]) -> list[str]:
 
 
 def _right(lines: dict[str, Any]) -> list[str]:
-    methods = {name: line for name, line in lines.items() if "twice_equal" in line}
-    if not methods:
+    trainings = {name: line for name, line in lines.items() if "twice_equal" in line}
+    if not trainings:
         return []
-    same = [name for name, line in methods.items() if line["captured_equals_launched"] and line["twice_equal"]]
-    compared = {name: line["cpu_to_gpu"] for name, line in methods.items() if "cpu_to_gpu" in line}
+    same = [name for name, line in trainings.items() if line["captured_equals_launched"] and line["twice_equal"]]
+    compared = {name: line["cpu_to_gpu"] for name, line in trainings.items() if "cpu_to_gpu" in line}
     near = [name for name, value in compared.items() if value <= ROUNDING]
     largest = max(compared[name] for name in near)
     others = ", ".join(f"{name} {value:.2g}" for name, value in compared.items() if name not in near)
-    noisy = ", ".join(name for name, line in methods.items() if line["draws_noise"])
+    noisy = ", ".join(name for name, line in trainings.items() if line["draws_noise"])
     memory, diverging = lines.get("out of memory", {}), lines.get("diverging model", {})
     return [
-        f"**Right.** Of {len(methods)} gradient methods on a small problem in float64, {len(same)} give the same bytes captured",
-        f"as CUDA graphs and launched step by step, and twice. CPU and GPU agree to {largest:.1g} (relative, parameters and losses)",
-        f"for {len(near)} of {len(compared)} methods"
+        f"**Right.** Of {len(trainings)} trainings in float64 on a small problem, of every gradient method and some with another",
+        f"backbone or further selections, {len(same)} give the same bytes captured as CUDA graphs and launched step by step, and",
+        f"twice. CPU and GPU agree to {largest:.1g} (relative, parameters and losses) for {len(near)} of {len(compared)}"
         + (f"; {others}, whose solver magnifies rounding." if others else "."),
         f"{noisy} draw noise on the device, which a CPU cannot repeat. A model that diverges does so in the same epoch: "
         f"{'yes' if diverging.get('equal') else 'no'}.",

@@ -50,13 +50,13 @@ def test_lines_that_are_there_are_kept_and_failed_ones_measured_again(monkeypatc
 
 
 def test_a_stand_in_agrees_with_itself_and_a_wrong_step_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    good = correctness.agreement("BCE", CPU)
+    good = correctness.agreement(correctness.Training("BCE"), CPU)
     assert good["twice_equal"]
     assert good["captured_equals_launched"]
     assert good["cpu_to_gpu"] == 0
     called = Step.__call__
     monkeypatch.setattr(Step, "__call__", lambda self, index: called(self, index[:-1]))
-    assert not correctness.agreement("BCE", CPU)["captured_equals_launched"]
+    assert not correctness.agreement(correctness.Training("BCE"), CPU)["captured_equals_launched"]
 
 
 @pytest.mark.slow
