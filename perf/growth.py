@@ -1,11 +1,11 @@
-"""``python -m perf.growth``: seconds at growing sizes of what has one, for the exponents in docs/scaling.md.
+"""``python -m perf.growth``: seconds at growing sizes, for the exponents in docs/scaling.md.
 
-    python -m perf.growth                    # what is not stored of this commit; after every line it is; fifteen minutes
+    python -m perf.growth                    # what is not stored of this commit; it is after every line; 15 minutes
     python -m perf.growth --only ML-KNN rows # lines whose name or axis is among these words
     python -m perf.growth --again            # everything anew
 
-Data are simulated. Each line has four or five sizes, each twice the one before, in turns in three rounds; seconds are of
-the processor and of one thread, which other work on the machine disturbs less than a clock on the wall.
+Data are simulated. Each line has four or five sizes, each twice the one before, in turns in three rounds; seconds are
+of the processor and of one thread, which other work on the machine disturbs less than a clock on the wall.
 """
 
 from __future__ import annotations
