@@ -45,7 +45,7 @@ from bench.protocol import Protocol
 from bench.records.artifacts import KeptScores
 from bench.records.store import Store
 from perf.cases import runner
-from perf.machine import facts, stamp, timed
+from perf.machine import children_time, facts, stamp, timed
 from perf.stored import read, store, stored_everywhere, stored_here
 
 ROUNDS = 3
@@ -209,12 +209,6 @@ def records(command: str, folder: Path, number: int) -> Run:
         runner.records_in(place, number)
     more = {"table": ("--metric", "hamming"), "report": ("--control", "FL")}.get(command, ())
     return partial(runner.bench, place, command, *more)
-
-
-def children_time() -> float:
-    """Seconds of the processor of all children that ended."""
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 def measure(line: Line) -> dict[str, Any]:

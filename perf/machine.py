@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import resource
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,12 @@ def timed(run: Callable[[], object], clock: Callable[[], float] = time.perf_coun
     start = clock()
     run()
     return clock() - start
+
+
+def children_time() -> float:
+    """Seconds of the processor of all child processes that have ended: a clock for commands."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def in_turns(

@@ -260,4 +260,4 @@ def _startup(everywhere: Sequence[Results]) -> list[str]:
         f"interpreter: {startup['interpreter_seconds']:.2f} s)."
         for processor, startup in _with(everywhere, "startup")
     ]
-    return ["## Start-up", "", *lines, ""] if lines else []
+    return ["## Start-up", "", "Seconds of the processor.", "", *lines, ""] if lines else []

@@ -1,4 +1,5 @@
-"""Start-up times of the light commands, from a cold interpreter, against that of the interpreter alone."""
+"""Start-up times of the light commands, from a cold interpreter, against that of the interpreter alone; seconds of the
+processor."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import sys
 from functools import partial
 from statistics import median
 
-from perf.machine import in_turns, over
+from perf.machine import children_time, in_turns, over
 
 COMMANDS = {
     "help": ("--help",),
@@ -21,7 +22,7 @@ def run(full: bool) -> dict[str, object]:
     programs = {name: ("-m", "bench", *arguments) for name, arguments in COMMANDS.items()}
     programs["interpreter"] = ("-c", "pass")
     runs = {name: partial(_call, arguments) for name, arguments in programs.items()}
-    times = in_turns(runs, 9)
+    times = in_turns(runs, 5, children_time)
     return {
         **{f"{name}_seconds": median(taken) for name, taken in times.items()},
         "to_interpreter": {name: over(times[name], times["interpreter"]) for name in COMMANDS},
