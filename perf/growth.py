@@ -101,7 +101,7 @@ def lines(folder: Path) -> Iterator[Line]:
             yield Line("labels", f"decisions {name}", doubled(32), partial(rule, name, "labels"))
     yield Line("rows", "bootstrap intervals", doubled(500), partial(resampled, "rows"))
     yield Line("labels", "bootstrap intervals", doubled(16), partial(resampled, "labels"))
-    yield Line("jobs", "plan, states, forecasts", doubled(250), planned)
+    yield Line("jobs", "plan, states, forecasts", doubled(1000), planned)
     for command in REPORTED:
         yield Line("records", command, doubled(625, 3), partial(records, command, folder), children_time)
 
