@@ -371,6 +371,7 @@ def _products_in(tf32: bool) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32 = False  # metrics, the validation Hamming loss among them
 
 
+@torch.no_grad()
 def stacked_hamming(
     parameters: dict[str, Tensor], split: Split, threshold: float, classifier: nn.Module | None = None
 ) -> Tensor:

@@ -94,7 +94,8 @@ def stacked_linear(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
     """
     models, outputs, inputs = weight.shape
     flat = weight.reshape(models * outputs, inputs)
-    columns = x.T.contiguous()
+    # A copy pays where further layers have the same input. A backward pass would round otherwise without it.
+    columns = x.T.contiguous() if torch.is_grad_enabled() else x.T
     out = flat @ columns if bias is None else torch.addmm(bias.reshape(-1, 1), flat, columns)
     return out.view(models, outputs, x.shape[0]).transpose(1, 2)
 
@@ -406,6 +407,8 @@ class _Same:
 def _equal(found: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
     """True where all values agree to rounding, relative to the largest of their tensor; NaN agrees with NaN."""
     for one, other in zip(found, expected, strict=True):
+        if torch.equal(one, other):  # as nearly always; the rest takes ten times as long
+            continue
         largest = other.detach().abs().nan_to_num(0, 0, 0).max() if other.numel() else 0
         if not torch.allclose(one, other, rtol=0, atol=TOLERANCE[other.dtype] * float(largest), equal_nan=True):
             return False

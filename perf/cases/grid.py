@@ -3,6 +3,8 @@
 Both train the same models from the same initial weights on the same batches. The plain way: TensorDataset, DataLoader
 with default collate and no workers, one nn.Module, torch's AdamW with AMSGrad, clip_grad_norm_, and after each epoch
 scikit-learn's four metrics on validation.
+
+Of a step of eight models, milliseconds by kind of operation: where the time goes that the floors do not account for.
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ import os
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Sequence
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn import metrics as scikit
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from bench import methods
+from bench.job.build import loop_options
 from bench.job.fit_linear import fit_linear
 from bench.job.inputs import Prepared
 from bench.methods.api import Batch, LinearMethod, Problem, Split
@@ -30,6 +35,8 @@ from bench.metrics.classification import evaluate
 from bench.protocol import Protocol
 from bench.training import loop
 from bench.training.seeding import Streams, stream_seed
+from bench.training.stack import Stack
+from bench.training.step import Step
 
 ROWS, VALIDATION_ROWS, FEATURES, LABELS, EPOCHS = 2501, 2510, 2048, 20, 30
 GRID = [{"alpha": a, "beta": b} for a in (1e-4, 1e-3, 1e-2, 1e-1) for b in (1e-4, 1e-3, 1e-2, 1e-1)]
@@ -129,6 +136,63 @@ def stacked(points: list[dict], prepared: Prepared, validation: Split) -> tuple[
     return taken, hamming, fitted.stacks
 
 
+class _Timed(TorchDispatchMode):
+    """Times the operations that run. Torch's profiler keeps its events where a step frees its gradients, which then
+    are written to new memory: that doubles a wide product's time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[str, float]] = []
+        """(kind, milliseconds) of each operation."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        start = time.perf_counter()
+        out = func(*args, **(kwargs or {}))
+        milliseconds = (time.perf_counter() - start) * 1e3
+        shapes = [tuple(value.shape) for value in args if isinstance(value, torch.Tensor)]
+        self.taken.append(
+            (kind_of(func.overloadpacket.__name__, any(FEATURES in shape for shape in shapes)), milliseconds)
+        )
+        return out
+
+
+def kind_of(operation: str, wide: bool) -> str:
+    """The kind of an operation by its name in torch; ``wide``: an argument has the features' width."""
+    if operation in ("mm", "addmm", "bmm", "baddbmm"):
+        return "wide products" if wide else "small products"
+    if operation.startswith("_fused_adam"):
+        return "update"
+    if operation == "linalg_vector_norm":
+        return "norm of the gradients"
+    return "gathering the batch" if wide else "elementwise, sums, normalisation"
+
+
+def milliseconds_by_kind(step: Step, batches: Sequence[Tensor]) -> dict[str, float]:
+    """{kind of operation: milliseconds of a recorded step}: of each operation the median over the batches, so that what
+    takes the core in between is left out. "between operations" is what a step takes beyond them."""
+    alone, listened = [], []
+    for index in batches * 2:
+        start = time.perf_counter()
+        step(index)
+        alone.append((time.perf_counter() - start) * 1e3)
+    for index in batches:
+        with _Timed() as timed:
+            step(index)
+        listened.append(timed.taken)
+    usual = Counter(map(len, listened)).most_common(1)[0][0]  # some compare the recording with the objective
+    kinds: dict[str, float] = defaultdict(float)
+    for same in zip(*(taken for taken in listened if len(taken) == usual), strict=True):
+        kinds[same[0][0]] += median(milliseconds for _, milliseconds in same)
+    rest = max(median(alone[len(batches) :]) - sum(kinds.values()), 0.0)
+    return dict(sorted(kinds.items(), key=lambda one: -one[1])) | {"between operations": rest}
+
+
+def _step_of_one_process(train: Split) -> Step:
+    """The step of the grid's first stack of eight."""
+    stack = Stack(models(train)[:8], linear=True, stackable=True, device=train.x.device, dtype=train.x.dtype)
+    return Step(stack, loop_options(Protocol(), ROWS), train, {})
+
+
 def run(full: bool) -> dict[str, object]:
     train, validation = simulated(ROWS, 0), simulated(VALIDATION_ROWS, 1)
     few = Split(validation.x[:2], validation.y[:2])  # two validation rows: as good as none
@@ -153,6 +217,9 @@ def run(full: bool) -> dict[str, object]:
     parameters = sum(value.numel() for value in models(train)[0].parameters()) * len(GRID)
     wide = len(GRID) * FEATURES * (LABELS + 128)
     alone = median(one["stacked"] for one in rounds["without"])
+    torch.set_num_threads(1)
+    kinds = milliseconds_by_kind(_step_of_one_process(train), torch.randperm(ROWS).split(64)[:-1])
+    torch.set_num_threads(2)
     return {
         "stacks": stacks,
         "rounds": rounds,
@@ -163,6 +230,8 @@ def run(full: bool) -> dict[str, object]:
         "step_ms": alone / steps * 1e3,
         # forward and weight gradient of the two layers on x, which hold 95 % of the multiplications
         "step_gflop": 4 * 64 * wide / 1e9,
+        # of a stack of eight on one thread, while the other core is idle
+        "milliseconds_by_kind": kinds,
         # AdamW with AMSGrad: 20 bytes read, 16 written; the gradient written and read for its norm; weights read once
         "step_gb": parameters * (36 + 4 + 4 + 4) / 1e9,
     }
