@@ -6,6 +6,8 @@
   python -m perf --page            docs/performance.md and docs/scaling.md from what is stored
   python -m perf.growth            exponents of rows, features, labels, points, seeds, records: docs/scaling.md
   python -m perf.gpu --minutes 8   everything about a GPU in one visit: perf/gpu.json
+  python -m perf.peers             packages that users would run instead, to equal quality: perf/peers-*.json
+  python -m perf.released          FLEM's released program, timed beside ours by whoever has a copy
   python -m perf.cost_model        what a job costs, fitted to the committed records: bench/plan/typical_costs.json
 
 which case answers what:

@@ -11,6 +11,7 @@ from bench.system import reading, writing
 from perf import summary
 from perf.gpu.page import RESULTS as GPU_RESULTS
 from perf.gpu.page import section as gpu_section
+from perf.peers.page import section as peers_section
 from perf.summary import measured_on, short_name
 
 PAGE = Path(__file__).parent.parent / "docs/performance.md"
@@ -40,12 +41,14 @@ def page(everywhere: Sequence[Results]) -> list[str]:
         *_machines(everywhere),
         *_others(everywhere),
         *_grid(everywhere),
+        *_released(everywhere),
         *_steps(everywhere),
         *_methods(everywhere),
         *_memory(everywhere),
         *_large_data(everywhere),
         *_startup(everywhere),
         *gpu_section(),
+        *peers_section(),
     ]
 
 
@@ -128,7 +131,51 @@ def _grid(everywhere: Sequence[Results]) -> list[str]:
                 f"{difference:.1e}" if kind == "with" else "",
             ]
             lines.append(f"| {_when(processor, grid)} | {kind} | " + " | ".join(cells) + " |")
-    return [*lines, ""]
+    return [*lines, "", *_kinds(everywhere)]
+
+
+def _kinds(everywhere: Sequence[Results]) -> list[str]:
+    """Where a step's time goes that the floors do not account for."""
+    found = [
+        (_when(processor, grid), grid["milliseconds_by_kind"])
+        for processor, grid in _with(everywhere, "grid")
+        if "milliseconds_by_kind" in grid
+    ]
+    if not found:
+        return []
+    names = list(dict.fromkeys(name for _, kinds in found for name in kinds))
+    return [
+        "Milliseconds of a step of eight models, one thread, by the kind of operation:",
+        "",
+        "| kind | " + " | ".join(when for when, _ in found) + " |",
+        "|---|" + "---:|" * len(found),
+        *(f"| {name} | " + " | ".join(f"{kinds.get(name, 0):.2f}" for _, kinds in found) + " |" for name in names),
+        "",
+    ]
+
+
+def _released(everywhere: Sequence[Results]) -> list[str]:
+    """FLEM's released program, of whole processes."""
+    rows = []
+    for processor, found in _with(everywhere, "released"):
+        for key, one in found.items():
+            if key.startswith("cores_"):
+                side = one.get("ratio_of_the_grid_side_by_side")
+                rows.append(
+                    f"| {_when(processor, found)}: {found['other']}, {found['dataset']} | {key.removeprefix('cores_')} | "
+                    f"{one['other_seconds_alone']:.1f} s | {one['seconds_of_the_configuration']:.1f} s | {one['ratio_of_the_configuration']:.1f} | "
+                    f"{one['seconds_of_the_grid']:.1f} s | {one['ratio_of_the_grid_alone']:.1f} | {f'{side:.1f}' if side else ''} |"
+                )
+    head = [
+        "## FLEM's released program",
+        "",
+        "Whole processes, in turns (`python -m perf.released`): the released program runs one configuration, so that its sixteen are sixteen times one,",
+        "one after another or as many at once as there are cores.",
+        "",
+        "| on, the other | cores | a configuration, theirs | ours | ratio | the grid of 16, ours | ratio, one after another | at once |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    return [*head, *rows, ""] if rows else []
 
 
 def _steps(everywhere: Sequence[Results]) -> list[str]:

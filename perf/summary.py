@@ -122,6 +122,11 @@ def _grid(case: Results, machine: Results) -> Answer:
     return Answer(seconds, floor, case["ratio_with_validation"], (min(rounds), max(rounds)))
 
 
+def _released(case: Results, machine: Results) -> Answer | None:
+    one = case.get("cores_1")
+    return Answer(one["seconds_of_the_grid"], None, one["ratio_of_the_grid_alone"]) if one else None
+
+
 def _mlknn(case: Results, machine: Results) -> Answer:
     floor = case["gflop"] / machine["matrix_product_gflops"] if "gflop" in case else None
     return Answer(case["seconds"], floor, case["ratio"], case.get("spread", {}).get("ratio", ()))
@@ -190,6 +195,7 @@ QUESTIONS = (
     Question(
         "FLEM-D's grid of 16, VOC07's size, 30 epochs", PRODUCTS, "16 in plain PyTorch", "grid", _grid, _card_grid
     ),
+    Question("FLEM-D's grid beside the released program, one core", "", "FLEM's program, 16 runs", "released", _released),
     Question(
         "ML-KNN, Reuters' size", "its distances", "scikit-multilearn-ng", "mlknn", _mlknn, _card_job("ML-KNN, Reuters")
     ),
