@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bench import config as configuration
@@ -95,6 +96,8 @@ def lines(folder: Path) -> Iterator[Line]:
     for what, wanted in (("a record's metrics", RESULT_METRICS), ("further metrics", METRICS[len(RESULT_METRICS) :])):
         yield Line("rows", what, doubled(8000), partial(metrics_of, wanted, "rows"))
         yield Line("labels", what, doubled(64), partial(metrics_of, wanted, "labels"))
+    yield Line("rows", "sorting scores", doubled(4000), partial(sorting, "rows"))
+    yield Line("labels", "sorting scores", doubled(32), partial(sorting, "labels"))
     for name in RULES.built_in():
         if name != "fixed":
             yield Line("rows", f"decisions {name}", doubled(4000), partial(rule, name, "rows"))
@@ -165,6 +168,12 @@ def metrics_of(wanted: Sequence[Any], axis: str, size: int) -> Run:
     y, scores = scored(axis, size)
     training_labels = TrainingLabels(y.sum(0, dtype=torch.float64), len(y))
     return lambda: measured(Evaluation(y, scores, 0.5, training=training_labels), wanted)
+
+
+def sorting(axis: str, size: int) -> Run:
+    """What every decision rule begins with: its floor."""
+    scores = scored(axis, size)[1].numpy()
+    return lambda: np.argsort(scores, axis=None, kind="stable")
 
 
 def rule(name: str, axis: str, size: int) -> Run:

@@ -22,7 +22,10 @@ REASONS = {
     ("RF", "labels"): "a split sets fewer rows apart: at as many leaves the trees are several times as deep.",
 }
 """Of lines above linear."""
-KINDS = {"decisions": "candidate thresholds are sorted: N c log(N c), and beyond the cache each value takes longer."}
+KINDS = {
+    "decisions": "candidate thresholds are sorted, which alone grows as the line `sorting scores` does.",
+    "sorting": "N c log(N c) comparisons, of values that beyond the cache take longer to fetch.",
+}
 """Of all lines whose name begins so."""
 
 
@@ -88,14 +91,19 @@ def _cell(line: Mapping[str, Any] | None) -> str:
 
 
 def _reasons(growth: Mapping[str, Any]) -> list[str]:
-    above = [(what, axis) for axis, of in growth.items() for what, line in of.items() if above_linear(line)]
-    lines = [f"- {what}, {axis}: {REASONS.get((what, axis)) or _of_kind(what)}" for what, axis in above]
-    if not lines:
+    """Lines above linear, those of one reason together."""
+    found: dict[str, list[str]] = {}
+    for axis, of in growth.items():
+        for what, line in of.items():
+            if above_linear(line):
+                reason = REASONS.get((what, axis)) or _of_kind(what)
+                found.setdefault(reason, []).append(f"{what} by {axis}")
+    if not found:
         return [f"Nothing is above linear (by more than {TOLERANCE} in every round).", ""]
     return [
         f"Above linear (by more than {TOLERANCE} in every round, twice that between the largest sizes), and why:",
         "",
-        *lines,
+        *(f"- {', '.join(lines)}: {reason}" for reason, lines in found.items()),
         "",
     ]
 

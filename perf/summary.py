@@ -195,7 +195,7 @@ QUESTIONS = (
     Question(
         "FLEM-D's grid of 16, VOC07's size, 30 epochs", PRODUCTS, "16 in plain PyTorch", "grid", _grid, _card_grid
     ),
-    Question("FLEM-D's grid beside the released program, one core", "", "FLEM's program, 16 runs", "released", _released),
+    Question("its grid beside the released program, one core", "", "FLEM's program, 16 runs", "released", _released),
     Question(
         "ML-KNN, Reuters' size", "its distances", "scikit-multilearn-ng", "mlknn", _mlknn, _card_job("ML-KNN, Reuters")
     ),

@@ -51,7 +51,12 @@ def test_the_page_names_what_is_above_linear_with_its_reason() -> None:
     results = {
         "machine": {"processor": "A(R) Processor @ 2 GHz"},
         "growth": {
-            "rows": {"BCE": line_of(1.0), "ML-KNN": line_of(2.0), "decisions global": line_of(1.2)},
+            "rows": {
+                "BCE": line_of(1.0),
+                "ML-KNN": line_of(2.0),
+                "decisions global": line_of(1.2),
+                "decisions top-k": line_of(1.2),
+            },
             "labels": {"BCE": line_of(0.5)},
             "records": {"table": line_of(1.5)},
         },
@@ -59,9 +64,9 @@ def test_the_page_names_what_is_above_linear_with_its_reason() -> None:
     text = "\n".join(growth_page.section([results, {"machine": {}}]))
     assert "A, 2026-01-02:" in text
     assert "| BCE | 1.00 (1.00 to 1.00), last 1.00 | 0.50 (0.50 to 0.50), last 0.50 |" in text
-    assert f"- ML-KNN, rows: {growth_page.REASONS['ML-KNN', 'rows']}" in text
-    assert f"- decisions global, rows: {growth_page.KINDS['decisions']}" in text
-    assert "- table, records: NOT EXPLAINED" in text
+    assert f"- ML-KNN by rows: {growth_page.REASONS['ML-KNN', 'rows']}" in text
+    assert f"- decisions global by rows, decisions top-k by rows: {growth_page.KINDS['decisions']}" in text
+    assert "- table by records: NOT EXPLAINED" in text
     assert "- BCE" not in text
 
 
