@@ -44,6 +44,7 @@ from bench.plan.tracks import make_plan
 from bench.plan.variants import chosen_variants
 from bench.protocol import Protocol
 from bench.records.artifacts import KeptScores
+from bench.records.record import read_record
 from bench.records.store import Store
 from perf.cases import runner
 from perf.machine import children_time, facts, stamp, timed
@@ -212,10 +213,14 @@ def planned(jobs: int) -> Run:
 
 
 def records(command: str, folder: Path, number: int) -> Run:
-    """A command that reads so many records."""
+    """A command that reads about so many records."""
     place = folder / str(number)
     if not place.exists():
-        runner.records_in(place, number)
+        rows, one = chosen_variants(configuration.load(), None), folder / "one"
+        if not one.exists():
+            runner.bench(folder, "run", "--methods", "FL", "--epochs", "30", "--keep", "none", "--results", one.name)
+        (example,) = map(read_record, Store(one).paths())
+        runner.copies(example, place, ["yeast"], rows, list(range(number // len(rows))))
     more = {"table": ("--metric", "hamming"), "report": ("--control", "FL")}.get(command, ())
     return partial(runner.bench, place, command, *more)
 

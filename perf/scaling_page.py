@@ -191,9 +191,8 @@ def _runner(everywhere: Sequence[Mapping[str, Any]]) -> list[str]:
         "`bench status` of them": lambda one: f"{one['status_s']:.1f} s",
         "`bench table` of them": lambda one: f"{one['table_s']:.1f} s",
         "`bench report` of them": lambda one: f"{one['report_s']:.1f} s",
-        "reading and parsing their files alone": lambda one: f"{one['reading_s']:.1f} s",
-        "12 similar jobs, two processes against one, in turns": lambda one: "{:.2f}x ({:.2f} to {:.2f})".format(
-            one["ratio_of_two_processes"], *one["spread"]["ratio_of_two_processes"]
+        "12 similar jobs, two processes against one, in turns": lambda one: (
+            "{median:.2f}x ({lowest:.2f} to {highest:.2f})".format(**one["two_processes_against_one"])
         ),
     }
     lines += [f"| {what} | " + " | ".join(map(shown, found.values())) + " |" for what, shown in rows.items()]

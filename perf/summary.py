@@ -144,7 +144,13 @@ def _first_step(case: Results, machine: Results) -> Answer:
 
 
 def _records(name: str) -> Callable[[Results, Results], Answer | None]:
-    return lambda case, machine: Answer(case[f"{name}_s"], case.get("reading_s")) if f"{name}_s" in case else None
+    """Seconds of the processor."""
+
+    def answer(case: Results, machine: Results) -> Answer | None:
+        seconds = case.get("processor_s", {}).get(name)
+        return Answer(seconds, seconds / case["to_floor"][name]) if seconds else None
+
+    return answer
 
 
 def _card_step(line: str, method: str) -> Callable[[Results], Answer | None]:
@@ -182,7 +188,7 @@ def _card_tables(card: Results) -> Answer | None:
 
 
 INTERPRETER = "a bare interpreter"
-READING = "reading and parsing the files"
+READING = "reading the files' bytes"
 PRODUCTS = "products and bytes"
 QUESTIONS = (
     Question("`--help`", INTERPRETER, "", "startup", _startup("help")),
@@ -207,6 +213,7 @@ QUESTIONS = (
     Question("`status` of 5000 records", READING, "", "runner", _records("status")),
     Question("`table` of 5000 records", READING, "", "runner", _records("table")),
     Question("`report` of 5000 records", READING, "", "runner", _records("report")),
+    Question("`report` of twelve sets", READING, "", "runner", _records("report_of_12_sets")),
     Question(
         "Tables 2 to 5 at the paper's sizes, a seed ([on CPUs](scaling.md#a-full-run-of-the-paper))", "",
         "plain PyTorch, BCE and FLEM-D", "none", lambda case, machine: None, _card_tables,
