@@ -1,7 +1,8 @@
 # make demo     install, run the paper's rows on the embedded data set, print the ranked tables   (SEEDS=3 for three seeds)
 # make test     install, then style, types and all tests but the slow ones
 # make test-all the same with the slow ones: clusters, installations, trainings on real data
-# make bench    the performance ratios, in minutes (bench-full: every model timed; bench-check: what moved since)
+# make bench    the performance ratios, in minutes (bench-full: every model timed)
+# make perf-check  which of the quick ones moved since, beyond their own noise; three minutes
 # make reference        every record of docs/results.md again, in hours, resumable: BENCH_DATA=FOLDER:FOLDER make reference
 # make reference-check  a part of them in minutes, compared with the committed ones byte for byte
 # make chaos    50 runs that are killed or disturbed otherwise and go on; half an hour
@@ -18,7 +19,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # a file's tests, which share what its fixtures ran, are one process's; files in tests/conftest.py's order
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all check-code bench bench-full bench-check reference reference-check chaos fuzz mutants clean
+.PHONY: demo test test-all check-code bench bench-full perf-check reference reference-check chaos fuzz mutants clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m bench run --datasets yeast --methods @paper --seeds $$(seq -s ' ' 0 $$(($(SEEDS) - 1))) --jobs auto --results $(DEMO_RESULTS)
@@ -41,8 +42,8 @@ bench: $(VENV)/.test
 bench-full: $(VENV)/.test
 	$(BIN)/python -m perf --full
 
-bench-check: $(VENV)/.test
-	$(BIN)/python -m perf --check startup steps ranking_metrics mlknn grid
+perf-check: $(VENV)/.test
+	$(BIN)/python -m perf --check
 
 reference: $(VENV)/.test
 	$(BIN)/python -m study.reference run

@@ -1,6 +1,28 @@
-"""``python -m perf [--full] [NAME ...]``: measure, print, and store perf/results.json.
+"""Speed and memory, against floors and against what users would run instead: ratios of one run.
 
-What another processor measures goes into a file of its own beside it, and into the last part of docs/performance.md.
+  python -m perf                   every case: minutes; stores perf/results*.json (a file a processor), writes the page
+  python -m perf CASE ...          some cases; --full: more rounds, every model and method, half an hour
+  python -m perf --check           what moved since, of the quick cases, against its own noise; exit 1: to the worse
+  python -m perf --page            docs/performance.md and docs/scaling.md from what is stored
+  python -m perf.growth            exponents of rows, features, labels, points, seeds, records: docs/scaling.md
+  python -m perf.gpu --minutes 8   everything about a GPU in one visit: perf/gpu.json
+  python -m perf.peers             packages that users would run instead, to equal quality: perf/peers-*.json
+  python -m perf.released          FLEM's released program, timed beside ours by whoever has a copy
+  python -m perf.cost_model        what a job costs, fitted to the committed records: bench/plan/typical_costs.json
+
+which case answers what:
+  startup          how long --help, the lists and the paper's tables take, against a bare interpreter
+  steps            a training step of each method, against its floor, plain PyTorch's, and BCE's
+  grid             FLEM's grid of 16 points, against 16 plain PyTorch trainings and the floors of products and bytes
+  methods          methods that are not a loss, against a job of BCE
+  mlknn            ML-KNN, against scikit-multilearn-ng and searches for neighbours
+  ranking_metrics  the ranked metrics, against sorting, scikit-learn and torchmetrics
+  selection        what further metrics to select by add to an epoch
+  large_data       data of NUS-WIDE's size: time to the first step, against plain PyTorch; nothing is copied
+  memory           peak memory of each method there
+  runner           empty jobs, 5000 records in plan, status, table and report, two processes against one
+
+What was tried and did not pay: perf/NOTES.md.
 """
 
 from __future__ import annotations
@@ -11,105 +33,92 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning th
 
 import argparse
 import importlib
-import json
-import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from bench.system import reading, writing
 from bench.system.environment import environment
+from perf import check
+from perf.stored import read, store, stored_everywhere, stored_here
 
 NAMES = (
     "startup", "steps", "selection", "ranking_metrics", "mlknn", "memory", "large_data", "methods", "runner",
     "grid",
 )  # fmt: skip
-NOISE = 1.4
-"""Ratios of two runs on a shared machine differ by up to this factor without anything having changed."""
-RESULTS = Path(__file__).with_name("results.json")
-ELSEWHERE = "results-*.json"
+QUICK = ("startup", "steps", "ranking_metrics", "mlknn")
+"""Those that ``--check`` measures without names, within three minutes."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m perf", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}; all without")
-    parser.add_argument("--full", action="store_true", help="time every plain model and every method; half an hour")
-    parser.add_argument(
-        "--check", action="store_true", help="store nothing; say which ratios moved beyond noise, and exit with 1"
+    parser = argparse.ArgumentParser(
+        prog="python -m perf", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("names", nargs="*", metavar="CASE", help="all without")
+    parser.add_argument("--full", action="store_true", help="more rounds, every plain model and every method")
+    parser.add_argument("--check", action="store_true", help="store nothing, say what moved")
+    parser.add_argument("--page", action="store_true", help="measure nothing, write the pages")
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in NAMES]
     if unknown:
-        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+        parser.error(f"there is no case {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if given.page:
+        return write_pages()
 
     import torch
 
-    from perf import performance_page, scaling_page
-    from perf.machine import facts
+    from perf.machine import facts, stamp
 
     torch.set_num_threads(2)
+    if given.check:
+        sys.exit(what_moved(given.names or QUICK, given.full))
     here = stored_here()
     results = read(here)
     wanted = given.names or NAMES
-    if given.check:
-        sys.exit(check(results or read(RESULTS), wanted, given.full))
     if "grid" in wanted or "machine" not in results:  # the grid's shares are of the machine as it was beside it
-        results["machine"] = facts()
+        results["machine"] = {**facts(), "measured": stamp()}
         show("machine", results["machine"])
     for name in wanted:
-        results[name] = importlib.import_module(f"perf.cases.{name}").run(given.full)
+        results[name] = {**check.medians(measured(name, given.full)), "measured": stamp()}
+        if name == "grid":
+            results[name] |= shares(results[name], results["machine"])
         show(name, results[name])
         store(here, results)
-    if "grid" in wanted:
-        results["grid"] |= shares(results["grid"], results["machine"])
-        show("grid, shares of the machine", shares(results["grid"], results["machine"]))
-    store(here, results)
-    performance_page.write(read(RESULTS), [read(path) for path in sorted(RESULTS.parent.glob(ELSEWHERE))])
-    if here == RESULTS:
-        scaling_page.write(results)
+    write_pages()
 
 
-def stored_here() -> Path:
-    """The file of this processor's measurements."""
-    processor = str(environment("cpu")["processor"])
-    if read(RESULTS).get("machine", {}).get("processor", processor) == processor:
-        return RESULTS
-    return RESULTS.with_name(ELSEWHERE.replace("*", "-".join(re.findall("[a-z0-9]+", processor.lower()))))
+def measured(name: str, full: bool) -> dict[str, Any]:
+    values: dict[str, Any] = importlib.import_module(f"perf.cases.{name}").run(full)
+    return values
 
 
-def read(path: Path) -> dict:
-    return reading.json(path, dict[str, Any]) if path.exists() else {}
-
-
-def check(stored: dict, wanted: Sequence[str], full: bool) -> int:
-    """Measure again and compare ratios, which hold on any machine better than seconds do."""
-    moved = []
+def what_moved(wanted: Sequence[str], full: bool) -> int:
+    """Measure again, and name each ratio that moved beyond its noise; 1 where one did to the worse."""
+    here, everywhere = read(stored_here()), stored_everywhere()
+    if not here:
+        names = " and ".join(str(results["machine"]["processor"]) for results in everywhere if results)
+        processor = environment("cpu")["processor"]
+        print(f"Nothing is stored of this processor, {processor}: each ratio is compared with the nearest of {names}.")
+    found: list[check.Move] = []
     for name in wanted:
-        before = ratios(stored.get(name, {}))
-        for key, now in ratios(importlib.import_module(f"perf.cases.{name}").run(full)).items():
-            if key in before and not before[key] / NOISE <= now <= before[key] * NOISE:
-                moved.append(f"{name}: {key} was {before[key]:.3g} and is {now:.3g}")
-        print(f"{name}: measured, {len(before)} ratios to compare with", flush=True)
-    print("\n".join(moved) or f"no ratio moved by more than a factor of {NOISE:g}")
-    return 1 if moved else 0
+        elsewhere = name not in here
+        stored = [results[name] for results in (everywhere if elsewhere else [here]) if name in results]
+        now = check.medians(measured(name, full))
+        found += check.moves(name, now, stored, elsewhere)
+        compared = check.ratios(now).keys() & {path for values in stored for path in check.ratios(values)}
+        print(f"{name}: {len(compared)} ratios compared", flush=True)
+    print("\n".join(map(str, found)) or "No ratio moved beyond its noise.")
+    return int(any(move.worse for move in found))
 
 
-def ratios(values: object, path: str = "") -> dict[str, float]:
-    """{path: value} of the numbers that are ratios, by their names: "ratio...", "to_...", "share..."."""
-    if isinstance(values, dict):
-        parts = [ratios(value, f"{path} {key}".strip()) for key, value in values.items()]
-        return {key: value for part in parts for key, value in part.items()}
-    words = path.split()
-    named = any(word.startswith(("ratio", "to_", "share")) for word in words)
-    return {path: float(values)} if named and isinstance(values, int | float) else {}
+def write_pages() -> None:
+    from perf import performance_page, scaling_page
+
+    everywhere = stored_everywhere()
+    performance_page.write(everywhere)
+    scaling_page.write(everywhere)
 
 
-def store(path: Path, results: dict) -> None:
-    writing.write(path, (json.dumps(results, indent=1) + "\n").encode())
-
-
-def shares(grid: dict, machine: dict) -> dict[str, float]:
+def shares(grid: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
     """Shares of the measured matrix-product rate and update bandwidth that the step reaches, and of both together."""
     floor_products = grid["step_gflop"] / machine["matrix_product_gflops"] * 1e3
     floor_bytes = grid["step_gb"] / machine["update_gb_per_s"] * 1e3
@@ -122,7 +131,7 @@ def shares(grid: dict, machine: dict) -> dict[str, float]:
     }
 
 
-def show(name: str, values: dict) -> None:
+def show(name: str, values: dict[str, Any]) -> None:
     print(f"\n{name}")
     for key, value in values.items():
         text = f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,8 @@
-"""``python -m perf.scaling_page``: docs/scaling.md from perf/results.json, the committed records and the cost model."""
+"""docs/scaling.md from perf/results*.json, the committed records and the cost model."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from bench.records.record import JobName
 from bench.system import reading, writing
 from bench.tables.paper import dataset_facts
 from bench.text import duration
+from perf import growth_page
 from perf.cost_model import checked, computed, sample
 from perf.gpu.page import RESULTS as GPU_RESULTS
 from perf.gpu.page import total_seconds
+from perf.summary import measured_on, short_name
 
 PAGE = Path(__file__).parent.parent / "docs/scaling.md"
 PAPER_SETS = ("AAPD", "Reuters", "VOC07", "VOC12", "COCO14", "COCO17", "CUB", "NUS")
@@ -34,20 +37,20 @@ MACHINES = (
 SEEDS = 5
 
 
-def write(results: dict) -> None:
-    if "runner" not in results:
-        return
+def write(everywhere: Sequence[Mapping[str, Any]]) -> None:
+    """Write the page from what each processor has measured, the committed records and the cost model."""
     lines = [
-        "<!-- Written by `python -m perf.scaling_page` (perf/scaling_page.py). -->",
+        "<!-- Written by `python -m perf --page` (perf/scaling_page.py). -->",
         "# Scaling",
         "",
-        "What a job costs, what a full run of the paper needs, and how a run is spread over processes and machines. Written",
-        "by `python -m perf.scaling_page` from the committed records, what `python -m perf runner` measured, and",
-        "the cost model that `bench run --dry-run`, the order of jobs and `bench doctor` use.",
+        "How seconds grow, what a job costs, what a full run of the paper needs, and how a run is spread over processes and machines. Written",
+        "from what `python -m perf.growth` and `python -m perf runner` measured, the committed records, and the cost model that",
+        "`bench run --dry-run`, the order of jobs and `bench doctor` use.",
         "",
+        *growth_page.section(everywhere),
         *_model(),
         *_paper(),
-        *_runner(results["runner"]),
+        *_runner(everywhere),
         TEXT,
     ]
     writing.write(PAGE, "\n".join(lines).encode())
@@ -167,22 +170,33 @@ def _printed_shape(name: str) -> Shape:
     return Shape(facts["N_train"], facts["N_val"] + facts["N_test"], facts["D_features"], facts["L_labels"])
 
 
-def _runner(runner: dict) -> list[str]:
-    ratio = runner["two_processes_against_one"]
-    return [
+def _runner(everywhere: Sequence[Mapping[str, Any]]) -> list[str]:
+    found = {short_name(results): results["runner"] for results in everywhere if "runner" in results}
+    if not found:
+        return []
+    lines = [
         "## The runner itself",
         "",
-        "| what | measured |",
-        "|---|---:|",
-        f"| a job that does nothing (claim, load yeast, evaluate, write), one process | {runner['empty_job_ms']['1']:.0f} ms |",
-        f"| the same, each of two processes | {runner['empty_job_ms']['2']:.0f} ms |",
-        f"| plan and read {runner['records']:.0f} records (`run --dry-run`, start of Python included) | {runner['plan_and_read_s']:.1f} s |",
-        f"| `bench status` of them | {runner['status_s']:.1f} s |",
-        f"| `bench table` of them | {runner['table_s']:.1f} s |",
-        f"| 12 similar jobs, two processes against one, {ratio['rounds']} rounds in turns | {ratio['median']:.2f}x "
-        f"({ratio['lowest']:.2f} to {ratio['highest']:.2f}) |",
-        "",
+        "| what | " + " | ".join(f"{processor}, {measured_on(runner)}" for processor, runner in found.items()) + " |",
+        "|---|" + "---:|" * len(found),
     ]
+    rows: dict[str, Callable[[Mapping[str, Any]], str]] = {
+        "a job that does nothing (claim, load yeast, evaluate, write), one process": lambda one: (
+            f"{one['empty_job_ms']['1']:.0f} ms"
+        ),
+        "the same, each of two processes": lambda one: f"{one['empty_job_ms']['2']:.0f} ms",
+        "plan and read 5000 records (`run --dry-run`, start of Python included)": lambda one: (
+            f"{one['plan_and_read_s']:.1f} s"
+        ),
+        "`bench status` of them": lambda one: f"{one['status_s']:.1f} s",
+        "`bench table` of them": lambda one: f"{one['table_s']:.1f} s",
+        "`bench report` of them": lambda one: f"{one['report_s']:.1f} s",
+        "12 similar jobs, two processes against one, in turns": lambda one: (
+            "{median:.2f}x ({lowest:.2f} to {highest:.2f})".format(**one["two_processes_against_one"])
+        ),
+    }
+    lines += [f"| {what} | " + " | ".join(map(shown, found.values())) + " |" for what, shown in rows.items()]
+    return [*lines, ""]
 
 
 TEXT = """## Spreading a run
@@ -207,18 +221,14 @@ kills in five phases, data replaced, methods edited, a time-out at the commit, t
 
 ## What breaks first
 
+By the exponents above:
+
 - **100 times the labels** (COCO14's 80 become 8000). Weights of a stack of 8 points at 2048 features: 0.5 GiB a copy, and
   the optimiser, the snapshot and the gradient make six of them. Lower `stack` in the protocol first; the harness halves
-  it by itself when memory runs out. FLEM's networks on labels grow with the square of the labels: its matrices of
-  8000 x 8000 cost 0.25 GiB a point and copy. RAKEL trains two sets of classifiers a label and is the slowest by then.
+  it by itself when memory runs out. FLEM's layers of c x c weights cost 0.25 GiB a point and copy.
 - **100 times the rows** (NUS's 146000 become 14.6 million). Features at 2048: 111 GiB. They are memory-mapped, so a run
-  goes on at the disk's speed, but ML-KNN's distances grow with the square of the rows and are out of reach (10000 times
-  the time), as are GLLE, KM, LP and ML; GLLE and LP hold all pairs of rows and say so before they start. The gradient
-  methods grow linearly.
+  goes on at the disk's speed, but ML-KNN is out of reach (10000 times the time), as are GLLE, KM, LP and ML; GLLE and LP
+  hold all pairs of rows and say so before they start.
 - **100 times the features** adds weights like labels do, and no squares.
 - **5000 jobs** plan in seconds; the store is one file a job, and 100000 of them want a file system that lists well.
 """
-
-
-if __name__ == "__main__":
-    write(reading.json(Path(__file__).with_name("results.json")))

@@ -52,6 +52,7 @@ def run(full: bool) -> dict[str, object]:
         "seconds": mine,
         "scikit_multilearn_seconds": reference,
         "ratio": reference / mine,
+        "gflop": 2 * ROWS * (ROWS + TEST_ROWS) * FEATURES / 1e9,
         "largest_difference": float(np.abs(results[0] - results[-1]).max()),
         **_search("brute_force", brute_force, mine),
         **_search("faiss", _faiss(x, test), mine),

@@ -17,11 +17,11 @@ from bench.methods.api import LinearMethod, Split
 from bench.training import loop
 from bench.training.step import LoopOptions
 from perf.cases.grid import VALIDATION_ROWS, models, simulated
+from perf.machine import over
 
 ROWS, STACK = 2501, 8
 EPOCHS, ROUNDS = 5, 3
 FURTHER = ("ranking", "average-precision", "micro-f1")
-EVERY = 5
 
 
 def run(full: bool) -> dict[str, object]:
@@ -34,12 +34,10 @@ def run(full: bool) -> dict[str, object]:
         alone += _epochs(models(train)[:STACK], train, validation, ("hamming",))
         together += _epochs(models(train)[:STACK], train, validation, several)
     torch.set_num_threads(2)
-    share = median(together) / median(alone) - 1
     return {
         "hamming_epoch_ms": median(alone) * 1e3,
         "several_epoch_ms": median(together) * 1e3,
-        "share_of_an_epoch": share,
-        f"share_of_an_epoch_every_{EVERY}": share / EVERY,
+        "to_an_epoch": over(together, alone),
     }
 
 

@@ -27,6 +27,7 @@ from bench.system import reading, writing
 from bench.system.hardware import name_of
 from perf.gpu import correctness, neighbours, program, steps, tables
 from perf.gpu.setting import Line, Setting
+from perf.machine import stamp
 
 RESULTS = Path(__file__).parent.parent / "gpu.json"
 PARTS: dict[str, tuple[Callable[[Setting], Iterator[Line]], float]] = {
@@ -94,7 +95,7 @@ def main() -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)  # as jobs do
     stored = reading.json(out, dict[str, Any]) if out and out.exists() else {}
     card = stored.setdefault(name_of(given.device), {})
-    card["software"] = {"torch": torch.__version__, "cuda": torch.version.cuda, "scale": given.scale}
+    card["software"] = {"torch": torch.__version__, "cuda": torch.version.cuda, "scale": given.scale, **stamp()}
     if given.again:
         for part in given.parts:
             card.pop(part, None)

@@ -26,6 +26,11 @@ def total_seconds(lines: dict[str, Any]) -> float:
     return sum(line["seconds"] + line["evaluation_seconds"] for line in lines.values() if "seconds" in line)
 
 
+def floor_us(line: dict[str, Any], rates: dict[str, float]) -> float:
+    """Microseconds of a step at the measured rates: its bytes or its products, whichever takes longer."""
+    return max(line["bytes"] / rates["copy_gb_per_s"] / 1e3, line["flop"] / rates["product_tflops_float32"] / 1e6)
+
+
 def _card(card: str, found: dict[str, Any]) -> list[str]:
     software = found["software"]
     return [
@@ -79,9 +84,8 @@ def _step(lines: dict[str, Any]) -> list[str]:
     for name, line in lines.items():
         if "captured_us" not in line:
             continue
-        floor = max(line["bytes"] / rates["copy_gb_per_s"] / 1e3, line["flop"] / rates["product_tflops_float32"] / 1e6)
         numbers = [line[key] for key in ("captured_us", "captured_host_us", "launched_us", "unrecorded_us")]
-        numbers += [line.get("kernels", 0), line.get("busy_us", 0), floor]
+        numbers += [line.get("kernels", 0), line.get("busy_us", 0), floor_us(line, rates)]
         text.append(f"| {name} | " + " | ".join(f"{number:.0f}" for number in numbers) + " |")
     return [*text, ""]
 

@@ -232,9 +232,10 @@ def main() -> int:
         return 2
     print("\n".join(described(found)))
     if given.store:
-        from perf.__main__ import read, store, stored_here
+        from perf.machine import stamp
+        from perf.stored import read, store, stored_here
 
-        store(stored_here(), read(stored_here()) | {"released": found})
+        store(stored_here(), read(stored_here()) | {"released": {**found, "measured": stamp()}})
     return 0
 
 
