@@ -38,8 +38,7 @@ epochs = 3
 CHECKED = [
     bench.estimator("BCE", protocol="quick"),
     bench.estimator("ML-KNN", {"k": 3}),
-    bench.estimator("RAKEL"),
-    bench.estimator("SVM", validation=0.25),
+    bench.estimator("RAKEL", validation=0.25),
 ]
 
 
@@ -55,8 +54,10 @@ def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
 
 
 @pytest.mark.slow
-@parametrize_with_checks([bench.estimator("FLEM-II", protocol="quick")])
-def test_scikit_learn_checks_of_a_method_with_networks_beside_the_classifier(estimator: Any, check: Any) -> None:
+@parametrize_with_checks([bench.estimator("FLEM-II", protocol="quick"), bench.estimator("SVM", validation=0.25)])
+def test_scikit_learn_checks_of_a_method_with_networks_beside_the_classifier_and_of_margins(
+    estimator: Any, check: Any
+) -> None:
     check(estimator)
 
 
