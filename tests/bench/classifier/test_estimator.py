@@ -55,9 +55,7 @@ def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
 
 @pytest.mark.slow
 @parametrize_with_checks([bench.estimator("FLEM-II", protocol="quick"), bench.estimator("SVM", validation=0.25)])
-def test_scikit_learn_checks_of_a_method_with_networks_beside_the_classifier_and_of_margins(
-    estimator: Any, check: Any
-) -> None:
+def test_scikit_learn_checks_of_networks_beside_the_classifier_and_of_margins(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
