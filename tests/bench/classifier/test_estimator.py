@@ -64,8 +64,16 @@ def data(rows: int = 120) -> tuple[np.ndarray, np.ndarray]:
     return split.x.numpy().astype(np.float32), split.y.numpy()
 
 
-@pytest.mark.parametrize("name", methods.names())
-@pytest.mark.parametrize("validation", [None, 0.25])
+OF_EACH_KIND = ("BCE", "Two-way", "FLEM-D", "LEVI", "ML-KNN", "RAKEL", "SVM", "RF")
+
+
+@pytest.mark.parametrize(
+    ("name", "validation"),
+    [
+        *((name, 0.25) for name in methods.names()),
+        *(pytest.param(name, None, marks=[pytest.mark.slow] * (name not in OF_EACH_KIND)) for name in methods.names()),
+    ],
+)
 def test_every_method_is_saved_and_comes_back(name: str, validation: float | None, tmp_path: Path) -> None:
     x, y = data()
     options = SMALL.get(name)
