@@ -75,9 +75,9 @@ def shaken(x: np.ndarray) -> np.ndarray:
     return x.astype(np.float64) * (1 + 1e-15 * np.random.default_rng(0).standard_normal(x.shape))
 
 
-def marked(rows: Iterable[str]) -> list[Any]:
-    """Without the slow ones beside what they share their training with; LIBLE's network trains for 300 epochs."""
-    slow = ("LIBLE", "BR-RF", "APL .8", "ASL .8")
+def marked(rows: Iterable[str], *seldom: str) -> list[Any]:
+    """Slow: rows that are trained as another one is, and LIBLE, whose network trains for 300 epochs."""
+    slow = ("LIBLE", "BR-RF", "APL .8", "ASL .8", *seldom)
     return [pytest.param(row, marks=pytest.mark.slow) if row in slow else row for row in rows]
 
 
@@ -96,7 +96,7 @@ def test_rounding_does_not_change_a_probe(row: str, monkeypatch: pytest.MonkeyPa
     assert probes.equal(numbers(request(row)), exact)
 
 
-@pytest.mark.parametrize("row", marked(row for row in RECOVERY_ROWS if row not in TIES))
+@pytest.mark.parametrize("row", marked((row for row in RECOVERY_ROWS if row not in TIES), "FLEM-S", "FLEM-T"))
 def test_rounding_does_not_change_a_recovery_probe(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = numbers(recovery_request(row))
     made = probe.tiny_distributions
@@ -211,6 +211,8 @@ CHANGES = [
     ),
 ]
 
+SELDOM = ("beta2", "QUEUE_LENGTH", "clamp(1e-7", "clamp(1, rows")
+"""What begins a change of code that another change is beside."""
 NUMBERS = """
 import json, sys
 from pathlib import Path
@@ -241,7 +243,17 @@ def today() -> dict[str, dict]:
     return numbers_in(ROOT, sorted({row for change in CHANGES for row in (*change.changed, *change.same)}))
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: f"{Path(change.file).stem}: {change.after[:30]}")
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            change,
+            id=f"{Path(change.file).stem}: {change.after[:30]}",
+            marks=[pytest.mark.slow] * change.before.startswith(SELDOM),
+        )
+        for change in CHANGES
+    ],
+)
 def test_a_change_of_meaning_is_seen_in_the_rows_that_it_touches(
     change: Change, today: dict[str, dict], tmp_path: Path
 ) -> None:
