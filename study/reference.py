@@ -2,7 +2,8 @@
 
 run        every job of the reference, in resumable parts; what is done is not done again
 pack       the records into results/reference/records.jsonl.xz, and the tables they give
-elsewhere  the same of another processor, into results/reference/another-processor, for what it does to results
+elsewhere  the same of another processor, into results/reference/another-processor, or of a GPU, into
+           results/reference/gpu, for what it does to results
 check      a fresh run's results against the committed ones, byte for byte and to four digits
 renew      the keys and probes of the committed records, once today's code has given the same bytes as the code of the
            records: two runs of the subset on one machine, in --results and --before
@@ -52,6 +53,7 @@ METHODS = FOLDER / "methods"
 SENTENCES = FOLDER / "sentences"
 """Of the methods that the paper does not compare."""
 ANOTHER_PROCESSOR = FOLDER / "another-processor"
+GPU = FOLDER / "gpu"
 """One seed of the data that were at hand there."""
 MEASURED = "measured.json"
 """Facts from kept scores, which are not committed."""
@@ -109,7 +111,8 @@ def main() -> None:
     elif arguments.what == "pack":
         write(results)
     elif arguments.what == "elsewhere":
-        _packed(results, ANOTHER_PROCESSOR)
+        on_a_gpu = any(not record.environment["device"].startswith("cpu") for record in _done(Store(results)))
+        _packed(results, GPU if on_a_gpu else ANOTHER_PROCESSOR)
     elif arguments.what == "renew":
         renew(results, arguments.before.resolve())
     else:
@@ -186,7 +189,7 @@ def renew(results: Path, before: Path) -> None:
     different = [job for job in two[0] if two[0][job] != two[1].get(job)]
     if different or len(two[0]) < SUBSET_JOBS:
         sys.exit(f"{len(two[0])} jobs, of which {len(different)} differ: {', '.join(map(str, different))}")
-    for folder in (FOLDER, METHODS, SENTENCES, ANOTHER_PROCESSOR, RECOVERY, DELICIOUS):
+    for folder in (FOLDER, METHODS, SENTENCES, ANOTHER_PROCESSOR, GPU, RECOVERY, DELICIOUS):
         store, config = Store(folder), configuration.load(DELICIOUS if folder == DELICIOUS else FOLDER)
         every = expected_now(store, config, data_folders(config, None))
         probes = current_probes(

@@ -44,6 +44,7 @@ from study.reference import (
     DELICIOUS,
     ENHANCEMENT,
     FOLDER,
+    GPU,
     MEASURED,
     METHODS,
     OWN_VARIANTS,
@@ -233,7 +234,9 @@ def appendix(reference: Reference) -> dict[str, object]:
     few, recovery = read(DELICIOUS), committed(Store(RECOVERY), config)
     few_records = [state.record for state in few.states if state.record]
     recovery_made = recovery_tables(recovery, config)
-    elsewhere = findings.by_job(record for _, record in unpacked(ANOTHER_PROCESSOR / PACKED))
+    elsewhere, on_gpu = (
+        findings.by_job(record for _, record in unpacked(folder / PACKED)) for folder in (ANOTHER_PROCESSOR, GPU)
+    )
     return {
         "origin": origin(states),
         "seeds_each": seeds_each(states),
@@ -270,6 +273,9 @@ def appendix(reference: Reference) -> dict[str, object]:
         "elsewhere": processors.summary(records, elsewhere, reference.compared()),
         "distances_elsewhere": processors.compared(records, elsewhere, reference.compared()),
         "choices_elsewhere": processors.choices(records, elsewhere, reference.compared()),
+        "on_gpu": processors.summary(records, on_gpu, reference.compared()),
+        "distances_on_gpu": processors.compared(records, on_gpu, reference.compared()),
+        "choices_on_gpu": processors.choices(records, on_gpu, reference.compared()),
         "selection": findings.selection(records),
         "blocks": blocks,
         "ranked": len(with_bce[0].ranked),

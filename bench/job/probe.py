@@ -29,6 +29,7 @@ from bench.job.recovery import prepare_recovery, recover
 from bench.job.selection import select
 from bench.methods.api import Problem
 from bench.metrics.classification import evaluate
+from bench.metrics.passes import FEW
 from bench.records.probe_request import ProbeRequest, Probes
 from bench.records.record import Probe
 from bench.system.hardware import threads
@@ -69,6 +70,8 @@ PARTLY_KNOWN = Training("partly known", "protocol", empty_row=False, epochs=5, b
 PROJECTIONS = 3
 ROUNDED = 2.0
 """Scores rounded to a multiple of 1 / ROUNDED are tied: how metrics treat ties shows."""
+MANY = FEW + 1
+"""Repetitions of all rows, which change no metric. Average precision counts so many positives in another way."""
 TIED_POINTS = [
     {"hamming": 0.3, "ranking": 0.1},
     {"hamming": 0.2, "ranking": 0.4},
@@ -140,7 +143,9 @@ def _classification(request: ProbeRequest, training: Training, asked: list[bool]
     else:
         fitted = fit_method(request.base, points, prepared, 0, protocol.criteria)
     result, scores, best = evaluated(points, (), fitted, prepared)
-    rounded = evaluate(prepared.splits["test"].y, (scores["test"] * ROUNDED).round() / ROUNDED, best.threshold)
+    tied = (scores["test"] * ROUNDED).round() / ROUNDED
+    times = MANY if training.epochs > 1 else 1
+    rounded = evaluate(prepared.splits["test"].y.repeat(times, 1), tied.repeat(times, 1), best.threshold)
     values: dict[str, Any] = {"point": result.selected.point, "epoch": result.selected.epoch}
     for name, metrics in (("val", result.val), ("test", result.test), ("rounded", rounded)):
         values |= {f"{name} {metric}": value for metric, value in metrics.items()}
@@ -167,9 +172,10 @@ def _metrics_of_fixed_scores() -> Probe:
     """Metrics of scores with and without ties; labels without positives, rows without and with all labels."""
     y = torch.from_numpy(tiny_dataset("", TRAININGS[0]).splits["test"].y)
     found: Probe = {}
-    for modulus in (7, 97):
+    for modulus, times in ((7, 1), (97, MANY)):
         scores = torch.from_numpy(_integers(y.shape[0], y.shape[1], 5, modulus) - modulus // 2).double()
-        found |= {f"modulus {modulus}: {metric}": value for metric, value in evaluate(y, scores, 0.0).items()}
+        metrics = evaluate(y.repeat(times, 1), scores.repeat(times, 1), 0.0)
+        found |= {f"modulus {modulus}: {metric}": value for metric, value in metrics.items()}
     return found
 
 

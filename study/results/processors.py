@@ -52,7 +52,7 @@ def summary(records: Records, elsewhere: Records, variants: Sequence[str]) -> st
     same = {first.job.variant for first, _ in pairs} - {
         first.job.variant for first, second in pairs if not _digits_alike(first, second)
     }
-    places = sorted({str(record.environment["processor"]) for _, record in pairs})
+    places = sorted({_place(record) for _, record in pairs})
     hours = sum(record.cost.seconds for _, record in pairs) / 3600
     return (
         f"{len(pairs)} jobs on {len({record.job.dataset for _, record in pairs})} sets, on {', '.join(places)}, in "
@@ -98,6 +98,12 @@ def distances(pairs: Pairs, metric: Metric) -> list[float]:
     """Absolute differences on test data, of the pairs that have a value in both places."""
     values = [(on_test(first, metric), on_test(second, metric)) for first, second in pairs]
     return [abs(first - second) for first, second in values if first is not None and second is not None]
+
+
+def _place(record: Record) -> str:
+    """The GPU that a record was computed on, else the processor."""
+    device = str(record.environment["device"])
+    return str(record.environment["processor"]) if device.startswith("cpu") else device
 
 
 def _bytes_alike(first: Record, second: Record) -> bool:

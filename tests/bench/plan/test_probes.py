@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import pytest
+from torch import Tensor
 
 from bench import config
 from bench.datasets.dataset import SplitArrays
 from bench.datasets.readers.ldl import DistributionSet
 from bench.job import probe, recipe
+from bench.metrics import passes
 from bench.plan import probes, tracks, variants
 from bench.records import probe_request
 from tests import forked
@@ -183,7 +185,13 @@ CHANGES = [
     Change("methods/rakel.py", "random.seed(seed)", "random.seed(seed + 1)", ("RAKEL",), ("BCE",)),
     Change("methods/levi.py", "nn.Tanh()", "nn.ReLU()", ("LEVI",), ("VALEN", "BCE")),
     Change("methods/valen.py", "clamp(0.01, 30)", "clamp(0.5, 30)", ("VALEN",), ("LEVI",)),
-    Change("methods/enhancement/neighbours.py", "stable=True", "stable=True, descending=True", ("ML-KNN",), ("BCE",)),
+    Change(
+        "methods/enhancement/neighbours.py",
+        "in_order, order = values[tied].sort(dim=1, stable=True)",
+        "in_order, order = values[tied].flip(1).sort(dim=1, stable=True); order = values.shape[1] - 1 - order",
+        ("ML-KNN",),
+        ("BCE",),
+    ),
     Change("bench/training/optimiser.py", "eps=self.eps", "eps=10 * self.eps", ("BCE", "VALEN"), ("ML-KNN",)),
     Change("bench/training/optimiser.py", "beta2=self.betas[1]", "beta2=self.betas[0]", ("BCE",), ("ML-KNN",)),
     Change("bench/training/clipping.py", "QUEUE_LENGTH = 5", "QUEUE_LENGTH = 6", ("BCE",), ("ML-KNN",)),
@@ -202,6 +210,7 @@ CHANGES = [
         ("BCE", "ML-KNN"),
         (),
     ),
+    Change("bench/metrics/passes.py", "place.masked_fill(tied, 0).cummax(0).values", "place", ("BCE", "ML-KNN"), ()),
     Change(
         "bench/metrics/evaluation.py",
         "self.scores[rows] > self.threshold",
@@ -263,6 +272,25 @@ def test_a_change_of_meaning_is_seen_in_the_rows_that_it_touches(
     file.write_text(source.replace(change.before, change.after), encoding="utf-8")
     found = numbers_in(tmp_path, [*change.changed, *change.same])
     assert [row for row in found if not probes.equal(found[row], today[row])] == list(change.changed)
+
+
+@pytest.mark.parametrize("asked", [request("BCE"), probe_request.METRICS_ALONE], ids=["BCE", "metrics alone"])
+def test_repeated_rows_change_no_metric_but_average_precision_counts_otherwise(
+    asked: probe_request.ProbeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[int] = []
+    by_comparing = passes._by_comparing
+
+    def noted(y: Tensor, scores: Tensor) -> dict[int, Tensor]:
+        compared.append(len(y))
+        return by_comparing(y, scores)
+
+    monkeypatch.setattr(passes, "_by_comparing", noted)
+    found, few = numbers(asked), len(compared)
+    monkeypatch.setattr(probe, "MANY", 1)
+    assert probes.equal(numbers(asked), found)
+    assert few
+    assert len(compared) > 2 * few
 
 
 def test_a_set_with_transforms_is_probed_with_unknown_labels_too() -> None:
