@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 import torch
 
-from bench import methods
+from bench import config, methods
 from bench.methods.api import Problem, Split
+from bench.plan import probes
+from bench.plan.states import expected_now
+from bench.records.record import Record
+from bench.records.store import REFERENCE, Store
 from tests import forked
 
 if "BENCH_METHOD_FOLDERS" in os.environ:  # the contracts then hold for one's own components, too
@@ -44,6 +48,23 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent  # which all workers share
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+
+
+@pytest.fixture(scope="session")
+def reference_probes(_own_cache: None) -> None:
+    """Probes of the committed records are remembered as what those records hold, which would take minutes to compute.
+
+    Whether today's code still computes these numbers is a slow test's (tests/end_to_end/test_staleness.py).
+    """
+    held: dict[str, dict[str, float | None]] = {}
+    asked = []
+    for folder in {path.parent for path in REFERENCE.rglob("run.json")}:
+        settings = config.load(folder if (folder / config.FILE_NAME).exists() else REFERENCE)
+        for one in expected_now(Store(folder), settings, []):
+            if isinstance(one.record, Record) and one.record.probe and one.request and one.key:
+                held[probes._identity(one.request, one.key)] = one.record.probe
+                asked.append((one.request, one.key))
+    probes.current_probes(asked, lambda requests: {identity: (held[identity], True) for identity in requests})
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -161,6 +161,7 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
     methods.infos.cache_clear()
 
 
+@pytest.mark.usefixtures("reference_probes")
 def test_a_method_of_ones_own_is_ranked_among_the_committed_records(
     folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli.main import main
 from bench.records.locks import running
 from bench.records.store import Store
 from bench.running.cluster import what_is_missing
@@ -121,7 +122,6 @@ def test_workers_must_see_the_same(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--backend", "dask"], "--backend dask needs --address"),
-        (["--backend", "dask", "--address", "tcp://127.0.0.1:1"], "there is no Dask scheduler at tcp://127.0.0.1:1"),
         (["--backend", "ray", "--address", "127.0.0.1:1"], "there is no Ray cluster at 127.0.0.1:1"),
         (["--address", "tcp://127.0.0.1:1"], "--address goes with --backend dask or ray"),
         (["--backend", "ray", "--timeout", "5"], "--timeout stops processes of this machine"),
@@ -130,9 +130,19 @@ def test_workers_must_see_the_same(tmp_path: Path) -> None:
 def test_mistakes_are_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
     if "ray" in arguments and "--address" in arguments:
         needs_ray()
-    if "dask" in arguments and "--address" in arguments:
-        pytest.importorskip("distributed", reason="needs the Python package distributed (the extra dask)")
     done = bench("run", "--methods", "BCE", "--epochs", "1", *arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_a_dask_scheduler_one_sentence_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the program does, but waiting less long for an answer."""
+    distributed = pytest.importorskip("distributed", reason="needs the Python package distributed (the extra dask)")
+    connect = distributed.Client
+    monkeypatch.setattr(distributed, "Client", lambda address, timeout: connect(address, timeout=0.2))
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--methods", "BCE", "--backend", "dask", "--address", "tcp://127.0.0.1:1"]) == 2
+    assert "error: there is no Dask scheduler at tcp://127.0.0.1:1" in capsys.readouterr().err

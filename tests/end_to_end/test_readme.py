@@ -64,6 +64,7 @@ def test_a_table_of_ones_own_is_ranked(tmp_path: Path) -> None:
     assert all(rank_of(row, printed) for row in ("BCE", "ML-KNN", "RF"))
 
 
+@pytest.mark.usefixtures("reference_probes")
 def test_a_method_of_ones_own_is_ranked_with_the_reference(tmp_path: Path) -> None:
     printed = through("My method", tmp_path, "mine.py")
     assert "3 jobs done, 0 failed" in printed

@@ -289,6 +289,7 @@ def test_names_roles_and_headings_for_a_screen_reader(opened: Any) -> None:
     assert opened.eval_on_selector_all("th", without_scope) == 0
 
 
+@pytest.mark.usefixtures("reference_probes")
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -306,6 +307,7 @@ def test_the_committed_records_are_compared_from_anywhere(
     assert "Reference records, made at commit " in done.stdout
 
 
+@pytest.mark.usefixtures("reference_probes")
 def test_the_committed_records_are_drawn_reported_and_exported(tmp_path: Path) -> None:
     assert bench("plot", "ranks", "--from", "reference", cwd=tmp_path).stdout == "results/figures/ranks.svg\n"
     assert bench("report", "--from", "reference", cwd=tmp_path).stdout == "results/report.html\n"

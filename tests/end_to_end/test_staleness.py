@@ -19,10 +19,10 @@ from tests.bench.plan.test_probes import ROOT, copied
 ROWS = ("FL", "BCE", "FLEM-D", "ML-KNN")
 
 
-def bench(folder: Path, *arguments: str) -> str:
+def bench(folder: Path, *arguments: str, within: str = ".") -> str:
     place = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
     place["BENCH_DATA"] = str(folder)
-    done = forked.python("-m", "bench", *arguments, cwd=folder, environment=place)
+    done = forked.python("-m", "bench", *arguments, cwd=folder / within, environment=place)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -133,6 +133,11 @@ def test_the_committed_records_survive_moving_the_furniture(tmp_path: Path) -> N
         path.write_text(text.replace("class_balanced_weight", "weight_by_class"), encoding="utf-8")
     (folder / "bench/training/clipping.py").rename(folder / "bench/training/norm_queue.py")
     replaced(folder, "bench/training/step.py", "bench.training.clipping", "bench.training.norm_queue")
-    table = bench(folder, "table", "--from", "reference")
-    assert "stale" not in table
-    assert "the same numbers on a small problem" in table
+    reference = folder / "results/reference"
+    tables = [bench(folder, "table", "--from", "reference")]
+    for one in {path.parent for path in reference.rglob("run.json")} - {reference}:
+        settings = one if (one / "bench.toml").exists() else reference
+        tables.append(bench(folder, "table", "--results", str(one), within=str(settings)))
+    for table in tables:
+        assert "stale" not in table
+        assert "the same numbers on a small problem" in table

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from bench.job.selection import Fitted, select
 from bench.methods.api import LinearMethod, Method
 from bench.metrics.classification import evaluate
 from bench.protocol import Protocol
+from bench.training import step as training_step
 from tests.conftest import problem_of, random_split
 
 EVERY = methods.names()
@@ -56,6 +59,33 @@ def defaults(name: str) -> dict:
     return methods.options(name, methods.info(name).defaults, SMALL.get(name, {}))
 
 
+class Traced(NamedTuple):
+    fitted: Fitted
+    start: torch.Tensor
+    """The classifier's initial weights."""
+    order: torch.Tensor
+    """Rows in the order of the batches; both are empty without gradients."""
+
+
+@cache
+def traced(name: str, seed: int = 0) -> Traced:
+    """A method's fit by its defaults, and where it began."""
+    starts, orders = [torch.empty(0)], [torch.empty(0)]
+    original = training_step.Step.__call__
+
+    def spy(step: training_step.Step, index: torch.Tensor) -> torch.Tensor:
+        if "classifier.weight" not in step.stack.parameters:
+            return original(step, index)  # a recovery network, which has a stream of its own
+        starts.append(step.stack.parameters["classifier.weight"][0].detach().clone())
+        orders.append(index.clone())
+        return original(step, index)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_step.Step, "__call__", spy)
+        fitted = fit(name, [defaults(name)], prepared(), seed)
+    return Traced(fitted, starts[:2][-1], torch.cat(orders))
+
+
 def test_all_of_them_are_there() -> None:
     paper = ["ML-KNN", "RAKEL", "FL", "CB", "R-FL", "DB", "BS", "LEVI", "VALEN", "FLEM-S", "FLEM-T", "FLEM-D"]
     assert {*paper, "BCE", "FLEM-I", "FLEM-II", "FCM", "KM", "LP", "ML", "GLLE"} <= set(EVERY)
@@ -80,7 +110,7 @@ def test_listing_agrees_with_the_class(name: str) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_scores_are_finite_of_the_right_shape_and_repeatable(name: str) -> None:
     data = prepared()
-    first, second = (fit(name, [defaults(name)], data) for _ in range(2))
+    first, second = traced(name).fitted, fit(name, [defaults(name)], data)
     scores = first.candidates[0].scores(data.splits["test"].x)
     assert scores.shape == (20, 5)
     assert torch.isfinite(scores).all()
@@ -143,10 +173,8 @@ def test_rows_without_and_with_all_labels_train_to_finite_weights(name: str, fid
 @pytest.mark.parametrize("name", GRADIENT)
 def test_a_stack_gives_each_model_what_it_gets_alone(name: str) -> None:
     data = prepared(labels=8)  # a multiple of four: else an AMD processor rounds by the stack's size (docs/protocol.md)
-    numeric = [option for option, value in defaults(name).items() if isinstance(value, float)]
-    points = [defaults(name)] + [{**defaults(name), option: defaults(name)[option] * 1.5 + 0.01} for option in numeric]
-    if not numeric:
-        points *= 3
+    other = {option: value * 1.5 + 0.01 for option, value in defaults(name).items() if isinstance(value, float)}
+    points = [defaults(name), {**defaults(name), **other}]
     together, alone = (fit(name, points, data, stack=stack) for stack in (16, 1))
     x = data.splits["test"].x
     for one, other in zip(together.candidates, alone.candidates, strict=True):
@@ -157,34 +185,10 @@ def test_a_stack_gives_each_model_what_it_gets_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GRADIENT)
-def test_classifier_starts_and_batches_run_alike_whatever_the_side_network(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_classifier_starts_and_batches_run_alike_whatever_the_side_network(name: str) -> None:
     """All rows of one seed share the classifier's initial weights and the batch order; other seeds differ."""
-    from bench.training import step as training_step
-
-    seen: dict[str, list] = {"start": [], "order": []}
-    original = training_step.Step.__call__
-
-    def spy(step: training_step.Step, index: torch.Tensor) -> torch.Tensor:
-        if "classifier.weight" not in step.stack.parameters:
-            return original(step, index)  # a recovery network, which has a stream of its own
-        if not seen["order"]:
-            seen["start"].append(step.stack.parameters["classifier.weight"][0].detach().clone())
-        seen["order"].append(index.clone())
-        return original(step, index)
-
-    monkeypatch.setattr(training_step.Step, "__call__", spy)
-
-    def trace(method: str, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-        seen["start"], seen["order"] = [], []
-        fit(method, [defaults(method)], prepared(), seed)
-        return seen["start"][0], torch.cat(seen["order"])
-
-    start, order = trace(name, 0)
-    reference_start, reference_order = trace("BCE", 0)
-    assert torch.equal(start, reference_start)
-    assert torch.equal(order, reference_order)
-    other_start, other_order = trace(name, 1)
-    assert not torch.equal(start, other_start)
-    assert not torch.equal(order, other_order)
+    found, reference, other = traced(name), traced("BCE"), traced(name, seed=1)
+    assert torch.equal(found.start, reference.start)
+    assert torch.equal(found.order, reference.order)
+    assert not torch.equal(found.start, other.start)
+    assert not torch.equal(found.order, other.order)

@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.methods.enhancement import neighbours
 from bench.methods.enhancement.neighbours import nearest_neighbours, nearest_rows, neighbour_counts
 
-ROWS, QUERIES, FEATURES = 150, 50, 6
+ROWS, QUERIES, FEATURES = 100, 50, 6
 
 
 def naive(queries: Tensor, rows: Tensor, k: int, own: bool) -> Tensor:

@@ -310,6 +310,7 @@ def of_families(values: pd.DataFrame) -> pd.DataFrame:
     return values.groupby([values.index.get_level_values("variant"), family]).mean()
 
 
+@pytest.mark.usefixtures("reference_probes")
 def test_recovery_counts_families_beyond_two_deviations_of_the_best_baseline(recovered: pd.DataFrame) -> None:
     """The line of the page against the committed records by pandas."""
     frame = recovered

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench import methods
 from study import methods_page
 
 
+@pytest.mark.usefixtures("reference_probes")
 def test_page_is_the_committed_one() -> None:
     written = methods_page.PAGE.read_text(encoding="utf-8")
     assert written == methods_page.text(), "run python -m study.methods_page"

@@ -12,7 +12,7 @@ from study.results_page import Reference
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
+def reference(reference_probes: None) -> Reference:
     return results_page.read()
 
 

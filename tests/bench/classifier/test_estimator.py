@@ -38,8 +38,7 @@ epochs = 3
 CHECKED = [
     bench.estimator("BCE", protocol="quick"),
     bench.estimator("ML-KNN", {"k": 3}),
-    bench.estimator("RAKEL"),
-    bench.estimator("SVM", validation=0.25),
+    bench.estimator("RAKEL", validation=0.25),
 ]
 
 
@@ -55,8 +54,8 @@ def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
 
 
 @pytest.mark.slow
-@parametrize_with_checks([bench.estimator("FLEM-II", protocol="quick")])
-def test_scikit_learn_checks_of_a_method_with_networks_beside_the_classifier(estimator: Any, check: Any) -> None:
+@parametrize_with_checks([bench.estimator("FLEM-II", protocol="quick"), bench.estimator("SVM", validation=0.25)])
+def test_scikit_learn_checks_of_networks_beside_the_classifier_and_of_margins(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
@@ -65,8 +64,16 @@ def data(rows: int = 120) -> tuple[np.ndarray, np.ndarray]:
     return split.x.numpy().astype(np.float32), split.y.numpy()
 
 
-@pytest.mark.parametrize("name", methods.names())
-@pytest.mark.parametrize("validation", [None, 0.25])
+OF_EACH_KIND = ("BCE", "Two-way", "FLEM-D", "LEVI", "ML-KNN", "RAKEL", "SVM", "RF")
+
+
+@pytest.mark.parametrize(
+    ("name", "validation"),
+    [
+        *((name, 0.25) for name in methods.names()),
+        *(pytest.param(name, None, marks=[pytest.mark.slow] * (name not in OF_EACH_KIND)) for name in methods.names()),
+    ],
+)
 def test_every_method_is_saved_and_comes_back(name: str, validation: float | None, tmp_path: Path) -> None:
     x, y = data()
     options = SMALL.get(name)

@@ -130,8 +130,9 @@ def test_what_is_kept_besides_is_what_a_training_by_that_metric_alone_keeps(
         assert torch.equal(together.parameters[name], value), name
 
 
-@pytest.mark.parametrize("option", ["hamming", "micro-f1", "ranking"])
-@pytest.mark.parametrize("patience", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("option", "patience"), [("hamming", 1), ("hamming", 4), ("micro-f1", 2), ("ranking", 1), ("ranking", 4)]
+)
 def test_a_model_out_of_patience_keeps_nothing_that_comes_later(
     option: str, patience: int, data: Split, validation: Split, by_epoch: list[list[dict[str, Tensor]]]
 ) -> None:
