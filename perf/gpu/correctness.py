@@ -51,8 +51,8 @@ def lines(setting: Setting) -> Iterator[Line]:
     for name in gradient_methods():
         yield name, partial(agreement, Training(name), setting)
     for name in ("BCE", "FLEM-D"):
-        yield f"{name}, mlp", partial(agreement, Training(name, backbone=NETWORK), setting)
-        yield f"{name}, patience and further metrics", partial(agreement, Training(name, SELECTION), setting)
+        yield f"{name} (mlp)", partial(agreement, Training(name, backbone=NETWORK), setting)
+        yield f"{name} (patience, further metrics)", partial(agreement, Training(name, SELECTION), setting)
     yield "diverging model", lambda: diverging(setting)
     yield "out of memory", lambda: out_of_memory(setting)
 
