@@ -41,7 +41,7 @@ class Move:
 
     @property
     def in_noises(self) -> float:
-        """How many times its noise it moved by, as logarithms."""
+        """The move as a multiple of its noise, of logarithms."""
         return abs(math.log(self.now / self.before)) / math.log(self.noise)
 
     def __str__(self) -> str:
@@ -81,8 +81,8 @@ def ratios(values: Mapping[str, Any]) -> dict[str, Ratio]:
 
 
 def moves(case: str, now: Mapping[str, Any], stored: Sequence[Mapping[str, Any]], elsewhere: bool) -> list[Move]:
-    """What moved beyond its noise from ``stored``, the case's values of one processor or, ``elsewhere``, of several, of
-    which the nearest counts. The largest move is first."""
+    """Ratios that moved beyond their noise, the largest move first. ``stored``: the case's values of one processor or,
+    ``elsewhere``, of several, of which the nearest counts."""
     before = [ratios(values) for values in stored]
     found = []
     for path, ratio in ratios(now).items():

@@ -60,7 +60,7 @@ RESAMPLES = 200
 FASTER = {"RF": {"trees": 10}, "LEVI": {"epochs": 1}}
 """Options of fewer trees and epochs, with which every size takes as much less."""
 MEMORY = Path("/dev/shm")
-"""Where thousands of records are written: a disk's speed is not what is measured."""
+"""Folder of the thousands of records: a disk's speed is not measured."""
 REPORTED = ("status", "table", "report")
 Run = Callable[[], object]
 Clock = Callable[[], float]
@@ -74,7 +74,7 @@ class Line:
     what: str
     sizes: tuple[int, ...]
     made: Callable[[int], Run]
-    """What is timed at a size, with its input made before."""
+    """The timed call at a size, with its input made before."""
     clock: Clock = time.process_time
 
 
@@ -172,7 +172,7 @@ def metrics_of(wanted: Sequence[Any], axis: str, size: int) -> Run:
 
 
 def sorting(axis: str, size: int) -> Run:
-    """What every decision rule begins with: its floor."""
+    """The sort that every decision rule begins with: its floor."""
     scores = scored(axis, size)[1].numpy()
     return lambda: np.argsort(scores, axis=None, kind="stable")
 
@@ -199,7 +199,7 @@ def resampled(axis: str, size: int) -> Run:
 
 
 def planned(jobs: int) -> Run:
-    """What ``bench run`` does before the first job starts."""
+    """Planning, as ``bench run`` does it before the first job starts."""
     settings = configuration.load()
     rows = chosen_variants(settings, None)
     seeds = list(range(-(-jobs // len(rows))))

@@ -7,11 +7,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.system import reading, writing
+from bench.system import writing
 from perf import summary
 from perf.gpu.page import RESULTS as GPU_RESULTS
 from perf.gpu.page import section as gpu_section
 from perf.peers.page import section as peers_section
+from perf.stored import read
 from perf.summary import measured_on, short_name
 
 PAGE = Path(__file__).parent.parent / "docs/performance.md"
@@ -24,7 +25,7 @@ def write(everywhere: Sequence[Results]) -> None:
 
 
 def page(everywhere: Sequence[Results]) -> list[str]:
-    cards = reading.json(GPU_RESULTS, dict[str, Any]) if GPU_RESULTS.exists() else {}
+    cards = read(GPU_RESULTS)
     return [
         "<!-- Written by `python -m perf --page` (perf/performance_page.py) from perf/*.json. -->",
         "# Performance",
@@ -135,7 +136,7 @@ def _grid(everywhere: Sequence[Results]) -> list[str]:
 
 
 def _kinds(everywhere: Sequence[Results]) -> list[str]:
-    """Where a step's time goes that the floors do not account for."""
+    """Milliseconds by kind of operation: the part of a step that the floors do not account for."""
     found = [
         (_when(processor, grid), grid["milliseconds_by_kind"])
         for processor, grid in _with(everywhere, "grid")

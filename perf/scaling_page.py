@@ -25,6 +25,7 @@ from perf import growth_page
 from perf.cost_model import checked, computed, sample
 from perf.gpu.page import RESULTS as GPU_RESULTS
 from perf.gpu.page import total_seconds
+from perf.stored import read
 from perf.summary import measured_on, short_name
 
 PAGE = Path(__file__).parent.parent / "docs/scaling.md"
@@ -157,7 +158,7 @@ def _paper() -> list[str]:
 
 
 def _on_gpus() -> list[str]:
-    cards = reading.json(GPU_RESULTS, dict[str, Any])
+    cards = read(GPU_RESULTS)
     return [
         f"One {card}: {duration(total_seconds(found['tables']))} a seed without RAKEL, scaled from two epochs "
         "([performance.md](performance.md))."

@@ -19,7 +19,12 @@ def stored_here() -> Path:
     processor = str(environment("cpu")["processor"])
     if read(RESULTS).get("machine", {}).get("processor", processor) == processor:
         return RESULTS
-    return RESULTS.with_name(ELSEWHERE.replace("*", "-".join(re.findall("[a-z0-9]+", processor.lower()))))
+    return RESULTS.with_name(ELSEWHERE.replace("*", in_a_name(processor)))
+
+
+def in_a_name(processor: str) -> str:
+    """A processor's name as part of a file's."""
+    return "-".join(re.findall("[a-z0-9]+", processor.lower()))
 
 
 def stored_everywhere() -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan import digests
+from bench.plan.costs import computed_on_gpu
 from bench.plan.probes import current_probes
 from bench.plan.states import JobState, changed_parts, collect, expected_now
 from bench.plan.variants import variants_of
@@ -50,11 +51,12 @@ RECOVERY = FOLDER / "recovery"
 DELICIOUS = FOLDER / "delicious"
 """983 labels: one seed, and four grid points of FLEM, by the bench.toml there."""
 METHODS = FOLDER / "methods"
-SENTENCES = FOLDER / "sentences"
 """Of the methods that the paper does not compare."""
+SENTENCES = FOLDER / "sentences"
 ANOTHER_PROCESSOR = FOLDER / "another-processor"
-GPU = FOLDER / "gpu"
 """One seed of the data that were at hand there."""
+GPU = FOLDER / "gpu"
+"""As of another processor."""
 MEASURED = "measured.json"
 """Facts from kept scores, which are not committed."""
 WITHIN = "within.jsonl"
@@ -111,8 +113,7 @@ def main() -> None:
     elif arguments.what == "pack":
         write(results)
     elif arguments.what == "elsewhere":
-        on_a_gpu = any(not record.environment["device"].startswith("cpu") for record in _done(Store(results)))
-        _packed(results, GPU if on_a_gpu else ANOTHER_PROCESSOR)
+        _packed(results, GPU if any(map(computed_on_gpu, _done(Store(results)))) else ANOTHER_PROCESSOR)
     elif arguments.what == "renew":
         renew(results, arguments.before.resolve())
     else:
@@ -172,9 +173,10 @@ def _packed(runs: Path, folder: Path) -> Manifest:
     store = Store(runs)
     records = _done(store) if folder != METHODS else _readable(store)  # there a failure is a finding
     path = pack(records, folder)
-    Store(folder).write_manifest(store.manifest())
+    manifest = replace(store.manifest(), files={})  # where the data lay is of this machine alone
+    Store(folder).write_manifest(manifest)
     print(f"{len(records)} records, {path.stat().st_size / 1e6:.2f} MB")
-    return store.manifest()
+    return manifest
 
 
 def renew(results: Path, before: Path) -> None:

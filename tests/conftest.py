@@ -41,7 +41,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What the program remembers of the tests' many copies and methods stays theirs: it would be read ever after."""
+    """A cache of the tests' own: what is remembered of their many copies and methods would be read ever after."""
     fonts = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "matplotlib"
     os.environ.setdefault("MPLCONFIGDIR", str(fonts))
     folder = tmp_path_factory.getbasetemp()

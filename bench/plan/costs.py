@@ -56,6 +56,11 @@ def memory_bytes(job: Job, shape: Shape) -> float:
     return 0.35 * 2**30 + 4 * (3 * data + 50 * weights) + 8 * 3 * pairs
 
 
+def computed_on_gpu(record: Record) -> bool:
+    """True of a record that a GPU computed."""
+    return not str(record.environment.get("device", "")).startswith("cpu")
+
+
 class CostModel:
     """Forecasts for jobs of one results folder, on a GPU or not. Its records correct them, except those of the other
     kind of device. ``typical``: in place of what the harness comes with."""
@@ -65,8 +70,7 @@ class CostModel:
         self.shapes: dict[str, Shape] = {}
         self._factors: dict[object, list[float]] = defaultdict(list)
         for record in records:
-            on_gpu = not str(record.environment.get("device", "")).startswith("cpu")
-            if record.status == "done" and record.result and on_gpu == gpu:
+            if record.status == "done" and record.result and computed_on_gpu(record) == gpu:
                 shape = self.shapes[record.job.full_dataset] = recorded_shape(record.result)
                 if (protocol := recorded_protocol(record)) is None:
                     continue

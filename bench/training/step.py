@@ -43,7 +43,7 @@ class LoopOptions:
     patience: int = 0
     """Epochs without a better value of the first after which a model stops; 0: it never does."""
     kept: str = ""
-    """What the names of the parameters begin with whose best values are kept: all, or "classifier."."""
+    """Prefix of the names of the parameters whose best values are kept: all, or "classifier."."""
     tf32: bool = False
     """True where a GPU may round the factors of the steps' matrix products to 10 bits."""
 

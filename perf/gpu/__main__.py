@@ -11,7 +11,6 @@ Features and labels are simulated, of the paper's sizes.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 import traceback
@@ -23,13 +22,13 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as the program se
 
 import torch
 
-from bench.system import reading, writing
 from bench.system.hardware import name_of
 from perf.gpu import correctness, neighbours, program, steps, tables
+from perf.gpu.page import RESULTS
 from perf.gpu.setting import Line, Setting
 from perf.machine import stamp
+from perf.stored import read, store
 
-RESULTS = Path(__file__).parent.parent / "gpu.json"
 PARTS: dict[str, tuple[Callable[[Setting], Iterator[Line]], float]] = {
     "right": (correctness.lines, 0.25),
     "step": (steps.lines, 0.40),
@@ -93,7 +92,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if setting.on_gpu:
         torch.use_deterministic_algorithms(True, warn_only=True)  # as jobs do
-    stored = reading.json(out, dict[str, Any]) if out and out.exists() else {}
+    stored = read(out) if out else {}
     card = stored.setdefault(name_of(given.device), {})
     card["software"] = {"torch": torch.__version__, "cuda": torch.version.cuda, "scale": given.scale, **stamp()}
     if given.again:
@@ -102,7 +101,7 @@ def main() -> None:
 
     def save() -> None:
         if out:
-            writing.write(out, (json.dumps(stored, indent=1) + "\n").encode())
+            store(out, stored)
 
     visit(setting, given.parts, given.minutes, card, save)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.protocol import Protocol
-from bench.system import reading
+from perf.stored import read
 
 RESULTS = Path(__file__).parent.parent / "gpu.json"
 ROUNDING = 1e-6
@@ -15,10 +15,8 @@ ROUNDING = 1e-6
 
 def section() -> list[str]:
     """Lines of Markdown; of each card that was measured."""
-    if not RESULTS.exists():
-        return ["No GPU has been measured."]
-    cards = reading.json(RESULTS, dict[str, Any])
-    return [line for card, found in cards.items() for line in _card(card, found)]
+    cards = read(RESULTS)
+    return [line for card, found in cards.items() for line in _card(card, found)] or ["No GPU has been measured."]
 
 
 def total_seconds(lines: dict[str, Any]) -> float:

@@ -13,19 +13,17 @@ reason. Data: BENCH_DATA, BENCH_SHARED_DATA; where a set is not there, a simulat
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.system import reading, writing
 from bench.system.environment import environment as facts
 from perf.peers.comparison import Limits, both, measured
 from perf.peers.data import SIZES, given
 from perf.peers.environment import Environment, default_folder
 from perf.peers.table import PACKAGES, PEERS
+from perf.stored import in_a_name, read, store
 
 RESULTS = Path(__file__).parents[1]
 
@@ -49,13 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"there is no peer {unknown[0]!r}; there are {', '.join(PEERS)}")
     begun = time.monotonic()
     machine = facts("cpu")
-    slug = "-".join(re.findall("[a-z0-9]+", str(machine["processor"]).lower()))
-    out = options.out or RESULTS / f"peers-{slug}.json"
-    stored = reading.json(out, dict[str, Any]) if out.exists() else {}
+    out = options.out or RESULTS / f"peers-{in_a_name(str(machine['processor']))}.json"
+    stored = read(out)
     stored["machine"] = {key: machine[key] for key in ("processor", "cores", "python", "libraries")}
 
     def save() -> None:
-        writing.write(out, (json.dumps(stored, indent=1) + "\n").encode())
+        store(out, stored)
+
+    def over() -> bool:
+        return time.monotonic() - begun > 60 * options.minutes
 
     names = options.names or list(PEERS)
     place = Environment(options.venv.absolute())
@@ -68,7 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     save()
     lines = stored.setdefault("lines", {})
     limits = Limits(options.limit, options.line)
-    over = lambda: time.monotonic() - begun > 60 * options.minutes  # noqa: E731
     visit(names, options.datasets, lines, place, limits, options.again, over, save)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.system import reading
 from perf.peers.comparison import EQUAL, QUALITY, both
 from perf.peers.table import PACKAGES, PEERS
+from perf.stored import read
 
 FOLDER = Path(__file__).parents[1]
 NOISE = 1.1
@@ -21,10 +21,7 @@ HEAD = "## Beside packages that a user would run instead"
 
 def section() -> list[str]:
     """Lines of Markdown; of each processor that was measured on."""
-    files = sorted(FOLDER.glob("peers-*.json"))
-    if not files:
-        return []
-    return [line for path in files for line in of_processor(reading.json(path, dict[str, Any]))]
+    return [line for path in sorted(FOLDER.glob("peers-*.json")) for line in of_processor(read(path))]
 
 
 def of_processor(results: Mapping[str, Any]) -> list[str]:

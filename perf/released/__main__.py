@@ -104,7 +104,7 @@ class Other:
 
 
 def _not_sources(folder: str, names: list[str]) -> list[str]:
-    """What is not copied: data, trained models, hidden folders."""
+    """Names that are not copied: data, trained models, hidden folders."""
     folders = {name for name in names if Path(folder, name).is_dir() and name not in ("data", "save")}
     return [name for name in names if name.startswith(".") or not (name in folders or name.endswith(".py"))]
 
@@ -183,7 +183,7 @@ def _medians(turns: Sequence[dict[str, Run]], cores: int) -> dict[str, float]:
 
 
 def described(found: dict[str, Any]) -> list[str]:
-    """What was measured, and how it was scaled, as lines of text."""
+    """The measurement and its scaling, as lines of text."""
     rows, features, labels = found["shape"]
     lines = [f"{found['dataset']}, {rows} x {features}, {labels} labels; the other is {found['other']}."]
     for cores, one in ((key.removeprefix("cores_"), one) for key, one in found.items() if key.startswith("cores_")):

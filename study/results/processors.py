@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.plan.costs import computed_on_gpu
 from bench.records.packed import digest_of
 from bench.records.record import Record
 from study.results.findings import Records, on_test, seed_std, table
@@ -102,8 +103,7 @@ def distances(pairs: Pairs, metric: Metric) -> list[float]:
 
 def _place(record: Record) -> str:
     """The GPU that a record was computed on, else the processor."""
-    device = str(record.environment["device"])
-    return str(record.environment["processor"]) if device.startswith("cpu") else device
+    return str(record.environment["device" if computed_on_gpu(record) else "processor"])
 
 
 def _bytes_alike(first: Record, second: Record) -> bool:

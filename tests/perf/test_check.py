@@ -1,4 +1,4 @@
-"""What moved: ratios against the stored ones, by their own noise and direction."""
+"""Moves: ratios against the stored ones, by their own noise and direction."""
 
 from __future__ import annotations
 
