@@ -74,6 +74,8 @@ class RunDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seeds: list[int]
     only_when_named: list[str] = []
     """Methods that run when `--methods` names them, or "all", and not otherwise."""
+    protocol: str = ""
+    """The protocol of every data set, in place of its own; empty: its own."""
     checkpoint_seconds: float = 60.0
     """Between two checkpoints of a long training."""
     checkpoint_gib: float = 2.0
@@ -215,6 +217,8 @@ def _run_defaults(raw: dict[str, Any], path: Path) -> RunDefaults:
     for key in ("datasets", "seeds"):
         if not getattr(defaults, key):
             raise UsageError(f"{path}: run.{key} is empty; a run needs at least one.")
+    if defaults.protocol:
+        _known_protocol(defaults.protocol, "run.protocol", raw, path)
     if not defaults.checkpoint_seconds >= 0:
         raise UsageError(f"{path}: run.checkpoint_seconds must be at least 0, not {defaults.checkpoint_seconds}.")
     if not defaults.checkpoint_gib >= 0:

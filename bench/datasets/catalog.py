@@ -68,10 +68,17 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
         Unknown name (with a suggestion), several extractors or places for it, an extractor that is not there; an
         unknown transform, or a wrong option of one.
     """
+    found = _resolved(spec, config, folders)
+    if isinstance(found, Source) and config.run.protocol:
+        return replace(found, protocol=config.run.protocol)
+    return found
+
+
+def _resolved(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
     parts = dataset_name(spec)
     if parts.transforms:
         suffix = canonical_name(parts).suffix
-        plain = resolve(f"{parts.base}@{parts.extractor}" if parts.extractor else parts.base, config, folders)
+        plain = _resolved(f"{parts.base}@{parts.extractor}" if parts.extractor else parts.base, config, folders)
         return plain if isinstance(plain, Missing) else replace(plain, name=plain.name + suffix)
     if _is_path(spec):
         return _by_path(Path(spec))
