@@ -22,7 +22,8 @@ from bench.system import writing
 from bench.tables.comparison import comparison
 from bench.tables.render import render_all
 from bench.tables.table import Style
-from study.reference import FOLDER, METHODS, committed
+from study.reference import FOLDER, METHODS
+from study.runs import committed
 from tests.published_defaults import CONSTANTS, DEFAULTS, GRIDS, Constant
 
 Key = TypeVar("Key")

@@ -49,13 +49,12 @@ from study.reference import (
     METHODS,
     OWN_VARIANTS,
     RECOVERY,
-    ROOT,
     SENTENCES,
     WITHIN,
-    committed,
 )
 from study.results import costs, findings, margins, processors
 from study.results.summary import better_than_nothing, finding, in_short, recovered
+from study.runs import ROOT, committed
 
 DOCS = ROOT / "docs"
 PICTURE = DOCS / "answer.svg"

@@ -13,7 +13,7 @@ from bench.plan.costs import computed_on_gpu
 from bench.records.packed import digest_of
 from bench.records.record import Record
 from study.results.findings import Records, on_test, seed_std, table
-from study.reference import differences
+from study.runs import differences
 
 HAMMING, PRECISION = PAPER_METRICS[0], PAPER_METRICS[3]
 
