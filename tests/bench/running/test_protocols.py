@@ -120,6 +120,14 @@ def test_settings_of_training_that_a_record_has_are_its_keys(work: Path) -> None
     assert Store(work / "results/runs").manifest().protocols_named("small")[0] == Protocol(epochs=1, scaling="minmax")
 
 
+def test_the_page_tells_the_lengths_of_the_protocols() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/protocol.md").read_text(encoding="utf-8")
+    for name, protocol in config.load(Path("/nonexistent")).protocols.items():
+        steps = f", or as many as {protocol.minimum_steps} steps take" if protocol.minimum_steps else ""
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` | ")]
+        assert line.split(" | ")[2] == f"{protocol.epochs}{steps}"
+
+
 PAGE = (Path(__file__).resolve().parents[3] / "docs/tuning.md").read_text(encoding="utf-8")
 
 
