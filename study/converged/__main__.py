@@ -73,7 +73,7 @@ def part_here(part: Part) -> Part:
             present(name, config, folders)
             found.append(name)
         except UsageError as error:
-            print(f"Not compared, for it is not here: {name} ({str(error).rstrip('.')}).")
+            print(f"Not compared, for it is not here: {name} ({str(error).rstrip('.')}).", flush=True)
     return part._replace(datasets=found)
 
 
