@@ -15,7 +15,7 @@ from bench.config import Config
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.states import JobState, changed_parts, collect
 from bench.records.packed import PACKED, digest_of, pack, unpacked
-from bench.records.record import AlsoSelected, Manifest, Record, Result
+from bench.records.record import AlsoSelected, CorruptRecordError, Manifest, Record, Result
 from bench.records.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -80,6 +80,7 @@ def check(results: Path, folder: Path) -> int:
         before = known.get(record.job) if isinstance(record, Record) else None
         if not isinstance(record, Record) or before is None or before.result is None:
             outcome["not comparable"] += 1
+            print(record if isinstance(record, CorruptRecordError) else f"{record.job}: no result of it is committed")
             continue
         if record.result is None:
             outcome["failed"] += 1

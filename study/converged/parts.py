@@ -47,6 +47,7 @@ EVERY = [*ONE_SPLIT, *FOLDS]
 
 SUBSET = [
     Part("three classic sets", ["emotions[fold=1/5]", "scene", "yeast"], ONE, ["BCE", "LR", "LD-y", "ML-KNN"]),
+    Part("losses, neighbours, trees", ["emotions[fold=1/5]"], ONE, [*LOSSES, *QUICK]),
     Part("photographs", ["VOC07tv"], ONE, ["BCE"]),
     Part("label enhancement", ["emotions[fold=1/5]"], ONE, ["FLEM-D"]),
 ]

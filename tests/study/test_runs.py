@@ -80,7 +80,7 @@ def test_a_failure_fails_the_check_and_so_does_nothing_to_compare(
         "1 byte for byte, 1 failed",
     ]
     assert checked(tmp_path / "strange", committed, [record("C", 0.2)]) == 1
-    assert "1 not comparable" in capsys.readouterr().out
+    assert capsys.readouterr().out == "made@npz C seed 0: no result of it is committed\n1 not comparable\n"
     assert runs.check(tmp_path / "empty", tmp_path / "committed") == 1
     assert "there is nothing to compare" in capsys.readouterr().out
 
