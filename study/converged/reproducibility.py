@@ -20,7 +20,7 @@ from bench.records.record import Record
 from bench.records.store import Store
 from bench.system import reading, writing
 from bench.text import Grid, as_text, counted, duration, named
-from study.converged.parts import PARTS, Part
+from study.converged.parts import PARTS, SUBSET, Part
 from study.runs import ROOT, readable
 
 FOLDER = ROOT / "results/study"
@@ -47,6 +47,7 @@ def page(records: Sequence[Record]) -> str:
     """The page of these records."""
     values = {
         "runs": runs(records),
+        "subset": subset(records),
         "parts": parts_table(costs(PARTS, records)),
         "methods": methods_table(budgets(records)),
         "chosen": chosen_table(choices(records)),
@@ -72,6 +73,20 @@ def runs(records: Sequence[Record]) -> str:
     )
 
 
+def subset(records: Sequence[Record]) -> str:
+    """A sentence on what the jobs of ``make study-check`` took."""
+    every = [part for part in costs(SUBSET, records) if part.name != BESIDE]
+    there = sum(part.done for part in every)
+    if not there:
+        return NONE_YET.strip()
+    jobs = counted(sum(part.jobs for part in every))
+    took = duration(sum(part.seconds for part in every))
+    return f"Of the {jobs} that it compares, {there} are among the records, for which they took {took} of computing."
+
+
+BESIDE = "in no part"
+
+
 @dataclass(frozen=True)
 class PartCost:
     """Cost of a part of the study. A job that an earlier part has too is that one's."""
@@ -94,7 +109,7 @@ def costs(parts: Iterable[Part], records: Iterable[Record]) -> list[PartCost]:
         jobs = {(name, method, seed) for name in datasets for method in part.methods for seed in part.seeds} - planned
         planned |= jobs
         found.append(_cost(part.name, len(jobs), [left.pop(job) for job in jobs & left.keys()]))
-    return [*found, _cost("in no part", len(left), list(left.values()))] if left else found
+    return [*found, _cost(BESIDE, len(left), list(left.values()))] if left else found
 
 
 def _full_name(spec: str, known: dict[str, str]) -> str:

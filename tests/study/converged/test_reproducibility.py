@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bench.dataset_name import dataset_name
 from bench.records.record import Cost, Failure, GridPoint, JobName, Record, Selected
 from bench.records.store import Store
 from bench.system import reading
 from study.converged import reproducibility
-from study.converged.parts import PARTS, Part
+from study.converged.parts import PARTS, SUBSET, Part
 from study.runs import readable
 from tests import records
 
@@ -103,7 +104,17 @@ def test_the_whole_page_has_the_sums_of_its_records() -> None:
     assert "The kept epoch is among the last 5 % in 1 of 2 jobs that train in epochs (50.0 %)." in page
     assert "\n- HGB on a@npz: no rows.\n" in page
     assert "P, 2 cores, cpu, S" in page
-    assert reproducibility.NONE_YET.strip() not in page
+    assert page.count(reproducibility.NONE_YET.strip()) == 1  # of the jobs of the subset, none of which is these
+
+
+def test_the_subset_has_its_own_jobs_alone() -> None:
+    part = SUBSET[-1]
+    name = f"{dataset_name(part.datasets[0])}@npz"
+    made = [record(name, part.methods[0], seconds=90.0), record("other", seconds=1000.0)]
+    planned = {(dataset, method) for part in SUBSET for dataset in part.datasets for method in part.methods}
+    assert reproducibility.subset(made) == (
+        f"Of the {len(planned)} jobs that it compares, 1 are among the records, for which they took 2 min of computing."
+    )
 
 
 def test_without_records_no_number_is_told() -> None:

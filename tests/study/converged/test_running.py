@@ -80,3 +80,24 @@ def test_a_check_without_committed_records_is_one_sentence(
     said = capsys.readouterr().err
     assert said.startswith("error: ")
     assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_what_is_run_and_packed_is_computed_again_byte_for_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    short = '[run]\nprotocol = "mine"\n[protocols.mine]\nbase = "small"\nminimum_steps = 20\nepochs = 1\n'
+    (tmp_path / "bench.toml").write_text(short)
+    monkeypatch.setenv("BENCH_DATA", "")
+    monkeypatch.setattr(study, "FOLDER", tmp_path)
+    monkeypatch.setattr(study, "PARTS", [Part("tiny", ["yeast"], range(1), ["BCE"])])
+    monkeypatch.setattr(study, "SUBSET", study.PARTS)
+    assert study.main(["run"]) == 0
+    assert study.main(["run"]) == 0
+    assert "1 job: 1 done." in capfd.readouterr().out  # and nothing to run
+    assert study.main(["pack"]) == 0
+    fresh = str(tmp_path / "check")
+    assert study.main(["run", "--subset", "--results", fresh]) == 0
+    capfd.readouterr()
+    assert study.main(["check", "--results", fresh]) == 0
+    assert capfd.readouterr().out == "1 byte for byte\n"
