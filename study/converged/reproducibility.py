@@ -139,7 +139,7 @@ def parts_table(found: Sequence[PartCost]) -> str:
     ]
     table = as_text([Grid(["part", "jobs", "done", "failed", "hours"], body)], "pipe")
     left_out = [part.name for part in found if part not in begun]
-    return table + (f"\nNot run, for time: {named(left_out, len(left_out))}.\n" if left_out else "")
+    return table + (f"\nNot run: {named(left_out, len(left_out))}.\n" if left_out else "")
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def test_a_job_counts_in_the_first_part_that_has_it() -> None:
     table = reproducibility.parts_table(found)
     hours = f"{sum(one.cost.seconds for one in made) / 3600:.2f}"
     assert [cell.strip() for cell in table.splitlines()[-3].split("|")[1:-1]] == ["all", "14", "4", "1", hours]
-    assert table.endswith("\nNot run, for time: never.\n")
+    assert table.endswith("\nNot run: never.\n")
 
 
 def test_budgets_are_what_jobs_tried() -> None:
