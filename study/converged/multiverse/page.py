@@ -1,0 +1,156 @@
+"""The multiverse as a part of the page: what was varied, two tables and a few sentences, all from records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace as struct_with
+
+from bench.records.record import Record
+from bench.text import Grid, as_text, counted, named
+from study.converged import parts
+from study.converged.multiverse.measures import NEAR_COPIES, Movement, Standing, movements, standings, without_copies
+from study.converged.multiverse.universes import DECLARED, Multiverse, multiverse, two_runs
+
+IN_BOTH = ["BCE", "FLEM-D"]
+"""Methods whose sets a run of the paper's protocol and the converged one are compared on."""
+CHOSEN, AGAIN, LONGER = "Choices of a protocol", "The same jobs again", "The paper's protocol or the converged one"
+SELDOM = 0.01
+"""Share of universes below which a method is seldom first."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Universes of the converged records, and what else moves a ranking."""
+
+    every: Multiverse
+    standings: list[Standing]
+    movements: dict[str, list[Movement]]
+    """{group: its choices, the one that moves a ranking most first}."""
+
+
+def study(converged: Iterable[Record], reference: Iterable[Record], elsewhere: Mapping[str, Iterable[Record]]) -> Study:
+    """The multiverse of the converged records.
+
+    Parameters
+    ----------
+    reference: records of the paper's protocol.
+    elsewhere: {another processor: records of some of the reference's jobs on it}.
+
+    Raises
+    ------
+    UsageError: where the converged records have no two methods to compare.
+    """
+    converged, reference = list(converged), list(reference)
+    every = multiverse(converged, parts.CORE)
+    once = multiverse(converged, parts.CORE, without_copies(every.methods))
+    again = [
+        two_runs(
+            "another seed", {"seed 0": _of_seed(reference, 0), "seed 1": _of_seed(reference, 1)}, IN_BOTH, DECLARED
+        ),
+        *(
+            two_runs(name, {"reference": reference, name: records}, IN_BOTH, DECLARED)
+            for name, records in elsewhere.items()
+        ),
+    ]
+    runs = {"paper's": reference, "converged": converged}
+    longer = [
+        two_runs("more steps", runs, IN_BOTH[:1], DECLARED, same_points=True, alike=("scaling",)),
+        two_runs("more steps and tuned", runs, IN_BOTH, DECLARED),
+    ]
+    groups = {
+        CHOSEN: movements(every),
+        AGAIN: [movements(found)[0] for found in again if found],
+        LONGER: [movements(found)[0] for found in longer if found],
+    }
+    ordered = {group: sorted(found, key=lambda one: -one.swaps) for group, found in groups.items() if found}
+    return Study(every, standings(every, once), ordered)
+
+
+def _of_seed(records: Iterable[Record], seed: int) -> list[Record]:
+    """A seed's records, as if they were of the first one: the same jobs."""
+    return [struct_with(record, job=struct_with(record.job, seed=0)) for record in records if record.job.seed == seed]
+
+
+def varied(found: Study) -> str:
+    """Table of the choices and their levels, and sentences on what takes part and what is left out."""
+    of_choice = {one.choice: one for one in found.movements[CHOSEN]}
+    lines = [
+        [choice.name, "; ".join(of_choice[choice.name].levels)]
+        for choice in found.every.choices
+        if choice.name in of_choice
+    ]
+    lacking = [f"{method} (no record of {name})" for method, name in found.every.lacking.items()]
+    left_out = f" Left out: {named(lacking, most=20)}." if lacking else ""
+    return (
+        as_text([Grid(["choice", "levels"], lines, numbers=False)], "pipe")
+        + f"\n{len(found.every.codes)} universes of {counted(len(found.every.methods), 'method')} on "
+        f"{counted(len(found.every.sets), 'set')} ({', '.join(found.every.sets)}). Levels of a choice count equally, "
+        "and draws of a level share its weight. Epochs that the selecting metric keeps, and tuned thresholds, are compared "
+        "for the choice among all points of the whole grid, of which alone records hold them; tuned thresholds under "
+        "Hamming loss alone. A method with no learning rate searches its own options throughout. "
+        f"{100 * found.every.replicated:.0f} % of methods on a set have several seeds or folds: the others stay as "
+        f"they are where the seed changes.{left_out}\n"
+    )
+
+
+def movement_table(found: Study) -> str:
+    """Table of how much each choice moves a ranking."""
+    lines = [
+        [
+            f"{group}: {one.choice}", _percent(one.swaps), f"{one.ranks:.2f}", _percent(one.winners),
+            str(one.methods), str(one.sets), str(one.pairs),
+        ]
+        for group, of_group in found.movements.items()
+        for one in of_group
+    ]  # fmt: skip
+    headers = [
+        "changed alone", "pairs of methods that swap", "change of a rank", "another winner", "methods", "sets",
+        "pairs of universes",
+    ]  # fmt: skip
+    return as_text([Grid(headers, lines)], "pipe")
+
+
+def standing_table(found: Study) -> str:
+    """Table of how often each method is first."""
+    lines = [
+        [
+            one.method, _percent(one.first),
+            "–" if one.first_without_copies is None else _percent(one.first_without_copies),
+            f"{one.median:.1f}", f"{one.lowest:.1f} to {one.highest:.1f}",
+        ]
+        for one in found.standings
+    ]  # fmt: skip
+    headers = ["method", "first in", "without near-copies", "median mean rank", "mean rank, lowest to highest"]
+    return as_text([Grid(headers, lines)], "pipe")
+
+
+def sentences(found: Study) -> str:
+    """Sentences on who is first in how many universes, and on what moves a ranking most and least."""
+    first, *others = found.standings
+    once = [one for one in found.standings if one.first_without_copies is not None]
+    leader = max(once, key=lambda one: one.first_without_copies or 0.0)
+    seldom = sum(one.first < SELDOM for one in found.standings)
+    copies = named([f"{method} for {named(near)}" for method, near in NEAR_COPIES.items()])
+    text = (
+        f"In {len(found.every.codes)} universes of {len(found.every.methods)} methods on {len(found.every.sets)} sets, "
+        f"{first.method} is first in {_percent(first.first)}, {others[0].method} in {_percent(others[0].first)}; "
+        f"{seldom} of the methods in less than {_percent(SELDOM)}. With near-copies counted once ({copies}) "
+        f"{leader.method} leads with {_percent(leader.first_without_copies or 0.0)}."
+    )
+    most, *_, least = found.movements[CHOSEN]
+    text += f" Of the choices, {_moves(most)} moves a ranking most, {_moves(least)} least."
+    others_moved = [one for group in (AGAIN, LONGER) for one in found.movements.get(group, [])]
+    if others_moved:
+        text += f" Beside them: {named([_moves(one) for one in others_moved])}."
+    return text
+
+
+def _moves(one: Movement) -> str:
+    return f"{one.choice} ({_percent(one.swaps)} of the pairs of methods swap, {_percent(one.winners)} another winner)"
+
+
+def _percent(share: float) -> str:
+    """Share in per cent; what is not nothing is not shown as 0."""
+    return f"{100 * share:.0f} %" if share >= 0.01 or not share else f"{100 * share:.1g} %"
