@@ -78,6 +78,13 @@ def movements(found: Multiverse) -> list[Movement]:
     return [one for one in every if one is not None]
 
 
+def of_run(found: Multiverse) -> Movement:
+    """The movement by the choice between two runs."""
+    moved = _movement(found, 0)
+    assert moved is not None, "values of both runs are compared on the same sets"
+    return moved
+
+
 def _movement(found: Multiverse, place: int) -> Movement | None:
     """Over all pairs of universes that differ in one choice, each weighted by its two options and the others' ones."""
     choice, (universe, others) = found.choices[place], _groups(found, place)

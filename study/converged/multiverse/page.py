@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace as struct_with
@@ -10,7 +10,15 @@ from msgspec.structs import replace as struct_with
 from bench.records.record import Record
 from bench.text import Grid, as_text, counted, named
 from study.converged import parts
-from study.converged.multiverse.measures import NEAR_COPIES, Movement, Standing, movements, standings, without_copies
+from study.converged.multiverse.measures import (
+    NEAR_COPIES,
+    Movement,
+    Standing,
+    movements,
+    of_run,
+    standings,
+    without_copies,
+)
 from study.converged.multiverse.universes import DECLARED, Multiverse, multiverse, two_runs
 
 IN_BOTH = ["BCE", "FLEM-D"]
@@ -45,32 +53,37 @@ def study(converged: Iterable[Record], reference: Iterable[Record], elsewhere: M
     converged, reference = list(converged), list(reference)
     every = multiverse(converged, parts.CORE)
     once = multiverse(converged, parts.CORE, without_copies(every.methods))
-    again = [
-        two_runs(
-            "another seed", {"seed 0": _of_seed(reference, 0), "seed 1": _of_seed(reference, 1)}, IN_BOTH, DECLARED
-        ),
-        *(
-            two_runs(name, {"reference": reference, name: records}, IN_BOTH, DECLARED)
-            for name, records in elsewhere.items()
-        ),
-    ]
-    runs = {"paper's": reference, "converged": converged}
-    longer = [
-        two_runs("more steps", runs, IN_BOTH[:1], DECLARED, same_points=True, alike=("scaling",)),
-        two_runs("more steps and tuned", runs, IN_BOTH, DECLARED),
-    ]
     groups = {
         CHOSEN: movements(every),
-        AGAIN: [movements(found)[0] for found in again if found],
-        LONGER: [movements(found)[0] for found in longer if found],
+        AGAIN: again(reference, elsewhere),
+        LONGER: longer(reference, converged),
     }
     ordered = {group: sorted(found, key=lambda one: -one.swaps) for group, found in groups.items() if found}
     return Study(every, standings(every, once), ordered)
 
 
+def again(reference: Sequence[Record], elsewhere: Mapping[str, Iterable[Record]]) -> list[Movement]:
+    """Movements by another seed, and by each other processor, where there are jobs to compare."""
+    runs: dict[str, Mapping[str, Iterable[Record]]] = {
+        "another seed": {f"seed {seed}": _of_seed(reference, seed) for seed in (0, 1)},
+        **{name: {"reference": reference, name: records} for name, records in elsewhere.items()},
+    }
+    found = [two_runs(name, of_both, IN_BOTH, DECLARED) for name, of_both in runs.items()]
+    return [of_run(one) for one in found if one]
+
+
 def _of_seed(records: Iterable[Record], seed: int) -> list[Record]:
     """A seed's records, as if they were of the first one: the same jobs."""
     return [struct_with(record, job=struct_with(record.job, seed=0)) for record in records if record.job.seed == seed]
+
+
+def longer(reference: Sequence[Record], converged: Sequence[Record]) -> list[Movement]:
+    """Movements by the converged protocol's steps alone, at the same grid points on sets that both scale alike, and by
+    the whole of it."""
+    runs = {"paper's": reference, "converged": converged}
+    steps = two_runs("more steps", runs, IN_BOTH[:1], DECLARED, same_points=True, alike=("scaling",))
+    whole = two_runs("more steps and tuned", runs, IN_BOTH, DECLARED)
+    return [of_run(one) for one in (steps, whole) if one]
 
 
 def varied(found: Study) -> str:
@@ -87,9 +100,9 @@ def varied(found: Study) -> str:
         as_text([Grid(["choice", "levels"], lines, numbers=False)], "pipe")
         + f"\n{len(found.every.codes)} universes of {counted(len(found.every.methods), 'method')} on "
         f"{counted(len(found.every.sets), 'set')} ({', '.join(found.every.sets)}). Levels of a choice count equally, "
-        "and draws of a level share its weight. Epochs that the selecting metric keeps, and tuned thresholds, are compared "
-        "for the choice among all points of the whole grid, of which alone records hold them; tuned thresholds under "
-        "Hamming loss alone. A method with no learning rate searches its own options throughout. "
+        "and draws of a level share its weight. Epochs that the selecting metric keeps, and tuned thresholds, are "
+        "varied where all points of the whole grid are searched, for which alone records hold them; thresholds where "
+        "Hamming loss selects and is shown. A method without a learning rate searches its own options throughout. "
         f"{100 * found.every.replicated:.0f} % of methods on a set have several seeds or folds: the others stay as "
         f"they are where the seed changes.{left_out}\n"
     )
@@ -148,7 +161,8 @@ def sentences(found: Study) -> str:
 
 
 def _moves(one: Movement) -> str:
-    return f"{one.choice} ({_percent(one.swaps)} of the pairs of methods swap, {_percent(one.winners)} another winner)"
+    swaps, winners = _percent(one.swaps), _percent(one.winners)
+    return f"{one.choice} ({swaps} of the pairs of methods swap, another is first in {winners})"
 
 
 def _percent(share: float) -> str:

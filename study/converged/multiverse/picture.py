@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 
 from bench.report.figures.style import GREY, PALE, Margins, encoded, length_of, panels, styled
 from study.converged.multiverse.measures import Movement, Standing
-from study.converged.multiverse.page import Study
+from study.converged.multiverse.page import SELDOM, Study
 
 ROW = 0.19
 """Inches a line takes."""
 WIDTH = 4.6
 """Inches of the figure."""
 SIZE = 8
+GAP = 1.4
+"""Lines that a group's heading takes."""
 
 
 def picture(found: Study) -> bytes:
@@ -27,14 +29,13 @@ def picture(found: Study) -> bytes:
 def figure(groups: Mapping[str, Sequence[Movement]], standings: Sequence[Standing]) -> Figure:
     """Bars of the pairs of methods that swap, rings of changed winners, a line a choice; below bars of the universes
     that a method is first in, and the span of its mean rank."""
-    lines = sum(1 + len(of_group) for of_group in groups.values())
+    lines = sum(len(of_group) + GAP for of_group in groups.values())
     names = [one.choice for of_group in groups.values() for one in of_group] + [one.method for one in standings]
     with styled():
-        left = length_of(names, SIZE) + 0.05
-        margins = Margins(left=left, right=0.15, top=0.5, bottom=0.42, across=0.25, down=0.95)
+        left = length_of(names, 7)
+        margins = Margins(left=left, right=0.12, top=0.25, bottom=0.52, across=0.2, down=0.9)
         half = (WIDTH - left - margins.right - margins.across) / 2
-        heights = [ROW * lines, ROW * len(standings)]
-        drawn, axes = panels([half, half], heights, margins)
+        drawn, axes = panels([half, half], [ROW * lines, ROW * len(standings)], margins)
         above, beside, shares, spans = axes
         x, y, _, height = above.get_position().bounds
         above.set_position((x, y, 1 - x - margins.right / WIDTH, height))
@@ -45,33 +46,40 @@ def figure(groups: Mapping[str, Sequence[Movement]], standings: Sequence[Standin
 
 
 def _draw_movements(panel: Axes, groups: Mapping[str, Sequence[Movement]]) -> None:
-    place = 0
-    ticks: dict[int, str] = {}
+    ticks: dict[float, str] = {}
+    place = 0.0
     for group, of_group in groups.items():
-        panel.text(0, place, group, fontsize=SIZE, va="center", ha="left", color="black", weight="bold")
-        for one in of_group:
-            place += 1
-            ticks[place] = one.choice
-            panel.barh(place, 100 * one.swaps, height=0.6, color="black")
-            panel.plot(100 * one.winners, place, "o", color="black", markerfacecolor="white", markersize=5, zorder=3)
-        place += 1
+        panel.text(0, place + GAP - 1, f" {group}", fontsize=SIZE, va="center", ha="left", weight="bold")
+        ticks |= {place + GAP + number: one.choice for number, one in enumerate(of_group)}
+        place += GAP + len(of_group)
+    every = [one for of_group in groups.values() for one in of_group]
+    panel.barh(list(ticks), [100 * one.swaps for one in every], height=0.6, color="black")
+    _rings(panel, [100 * one.winners for one in every], list(ticks))
     panel.set_yticks(list(ticks), list(ticks.values()), fontsize=SIZE)
-    panel.set_ylim(place - 0.4, -0.6)
-    _finish(panel, "% of pairs of methods that swap (bar), of winners that change (ring)")
-    panel.set_title("How much one choice alone moves a ranking", fontsize=SIZE + 1, loc="left")
+    panel.set_ylim(place - 0.4, 0)
+    _finish(panel, "bar: % of pairs of methods that swap\nring: % of times that another method is first")
+    panel.set_title("How far one choice alone moves a ranking", fontsize=SIZE + 1, loc="left")
 
 
 def _draw_standings(shares: Axes, spans: Axes, standings: Sequence[Standing]) -> None:
     rows = range(len(standings))
     shares.barh(rows, [100 * one.first for one in standings], height=0.6, color="black")
+    once = {row: one.first_without_copies or 0.0 for row, one in zip(rows, standings, strict=True)}
+    rings = {row: 100 * share for row, share in once.items() if share >= SELDOM}  # others would lie on the names
+    _rings(shares, list(rings.values()), list(rings))
     shares.set_yticks(rows, [one.method for one in standings], fontsize=SIZE)
     spans.hlines(rows, [one.lowest for one in standings], [one.highest for one in standings], color=GREY, linewidth=2)
     spans.plot([one.median for one in standings], rows, "|", color="black", markersize=7, markeredgewidth=1.6)
     spans.set_yticks(rows, [""] * len(standings))
-    for panel, below in ((shares, "% of universes it is first in"), (spans, "mean rank: median, span")):
+    below = "first in % of universes\nring: near-copies once", "mean rank: median,\nlowest to highest"
+    for panel, text in zip((shares, spans), below, strict=True):
         panel.set_ylim(len(standings) - 0.4, -0.6)
-        _finish(panel, below)
+        _finish(panel, text)
     shares.set_title("How often each method is first", fontsize=SIZE + 1, loc="left")
+
+
+def _rings(panel: Axes, x: Sequence[float], y: Sequence[float]) -> None:
+    panel.plot(x, y, "o", color="black", markerfacecolor="white", markersize=4.5, zorder=3, clip_on=False)
 
 
 def _finish(panel: Axes, below: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from bench.dataset_name import dataset_name
@@ -139,13 +140,16 @@ def cells_of(records: Iterable[Record]) -> Cells:
     cells: Cells = {}
     for record in sorted(records, key=lambda one: one.job):
         name = dataset_name(record.job.dataset)
-        if record.result is None or any(kind != "fold" for kind, _ in name.transforms):
-            continue
-        if not record.result.grid or np.isnan(losses(record.result.test)).any():
+        if not _whole(record) or any(kind != "fold" for kind, _ in name.transforms):
             continue
         of_set = cells.setdefault(f"{name.base}@{record.job.extractor}", {})
         of_set.setdefault(record.job.variant, {})[name.suffix, record.job.seed] = record
     return cells
+
+
+def _whole(record: Record) -> bool:
+    """True of a finished record with a grid and all four metrics."""
+    return record.result is not None and bool(record.result.grid) and not np.isnan(losses(record.result.test)).any()
 
 
 def complete(cells: Cells, core: Sequence[str]) -> tuple[Cells, list[str], dict[str, str]]:
@@ -180,7 +184,7 @@ def of_both(here: Iterable[Record], there: Iterable[Record], alike: Sequence[str
     """
 
     def by_job(records: Iterable[Record]) -> dict[JobName, Record]:
-        return {record.job: record for record in records if record.result is not None}
+        return {record.job: record for record in records if _whole(record)}
 
     def comparable(one: Record, other: Record) -> bool:
         same = all(one.key["protocol"].get(name) == other.key["protocol"].get(name) for name in alike)
@@ -204,7 +208,10 @@ def points_of_both(here: Iterable[Record], there: Iterable[Record]) -> list[list
         if all(grids):
             for run, record, grid in zip(found, pair, grids, strict=True):
                 assert record.result is not None
-                run.append(replace(record, result=replace(record.result, grid=grid)))
+                part = replace(
+                    record.result, grid=grid, also_selected=UNSET
+                )  # that is of the whole grid, as decisions are
+                run.append(replace(record, result=part, decisions=UNSET))
     return found
 
 

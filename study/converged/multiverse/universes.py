@@ -206,7 +206,7 @@ def two_runs(
     name: of the choice between the runs.
     runs: {level: its records}.
     core: as of :func:`multiverse`.
-    same_points: True: only grid points whose options of the method both runs have.
+    same_points: True: only grid points that both runs have.
     alike: settings of the protocol that must be equal.
     """
     here, there = runs.values()
@@ -217,8 +217,8 @@ def two_runs(
     if len(methods) < 2:
         return None
     theirs = {
-        name: {method: {key: others[name][method][key] for key in of_set[method]} for method in methods}
-        for name, of_set in cells.items()
+        dataset: {method: {key: others[dataset][method][key] for key in of_set[method]} for method in methods}
+        for dataset, of_set in cells.items()
     }
     results = [results_of(one, methods) for one in (cells, theirs)]
     return _universes(Choice(name, dict.fromkeys(runs, 1)), results, lacking, within)
