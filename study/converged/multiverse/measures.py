@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from study.converged.multiverse.universes import AGGREGATION, MEAN_RANK, Multiverse
+from study.converged.multiverse.universes import AGGREGATION, MEAN_RANK, METRIC, Multiverse
 
 NEAR_COPIES = {"FL": ["CB"], "FLEM-D": ["FLEM-S", "FLEM-T"]}
 """{method: those that are nearly it}."""
@@ -23,6 +23,8 @@ class Standing:
     """Share of universes in which it is first."""
     first_without_copies: float | None
     """The same where near-copies are left out; None of a near-copy."""
+    by_metric: dict[str, float]
+    """{metric shown: share of its universes in which it is first}."""
     lowest: float
     median: float
     highest: float
@@ -58,10 +60,16 @@ def standings(every: Multiverse, without: Multiverse) -> list[Standing]:
     by_rank = every.option(AGGREGATION.name) == MEAN_RANK
     scores, weights = every.scores[by_rank], every.weights[by_rank]
     spans = np.quantile(scores, [0, 0.5, 1], axis=0, weights=weights, method="inverted_cdf").T.tolist()
-    first = (every.weights @ every.firsts).tolist()
+    firsts = every.weights[:, None] * every.firsts
+    shown = every.option(METRIC.name)
+    of_metric = {
+        title: (firsts[shown == title].sum(0) / every.weights[shown == title].sum()).tolist()
+        for title in METRIC.levels
+        if title in shown
+    }
     found = [
-        Standing(method, share, shares.get(method), *span)
-        for method, share, span in zip(every.methods, first, spans, strict=True)
+        Standing(method, share, shares.get(method), {title: of_metric[title][m] for title in of_metric}, *spans[m])
+        for m, (method, share) in enumerate(zip(every.methods, firsts.sum(0).tolist(), strict=True))
     ]
     return sorted(found, key=lambda one: (-one.first, one.median))
 

@@ -23,7 +23,9 @@ from study.converged.multiverse.universes import DECLARED, Multiverse, multivers
 
 IN_BOTH = ["BCE", "FLEM-D"]
 """Methods whose sets a run of the paper's protocol and the converged one are compared on."""
-CHOSEN, AGAIN, LONGER = "Choices of a protocol", "The same jobs again", "The paper's protocol or the converged one"
+CHOSEN = "Choices of a protocol"
+AGAIN = "The paper's protocol, the same jobs again"
+LONGER = "The converged protocol in its place"
 SELDOM = 0.01
 """Share of universes below which a method is seldom first."""
 
@@ -98,7 +100,7 @@ def varied(found: Study) -> str:
     left_out = f" Left out: {named(lacking, most=20)}." if lacking else ""
     return (
         as_text([Grid(["choice", "levels"], lines, numbers=False)], "pipe")
-        + f"\n{len(found.every.codes)} universes of {counted(len(found.every.methods), 'method')} on "
+        + f"\n{_spaced(len(found.every.codes))} universes of {counted(len(found.every.methods), 'method')} on "
         f"{counted(len(found.every.sets), 'set')} ({', '.join(found.every.sets)}). Levels of a choice count equally, "
         "and draws of a level share its weight. Epochs that the selecting metric keeps, and tuned thresholds, are "
         "varied where all points of the whole grid are searched, for which alone records hold them; thresholds where "
@@ -113,7 +115,7 @@ def movement_table(found: Study) -> str:
     lines = [
         [
             f"{group}: {one.choice}", _percent(one.swaps), f"{one.ranks:.2f}", _percent(one.winners),
-            str(one.methods), str(one.sets), str(one.pairs),
+            str(one.methods), str(one.sets), _spaced(one.pairs),
         ]
         for group, of_group in found.movements.items()
         for one in of_group
@@ -131,33 +133,38 @@ def standing_table(found: Study) -> str:
         [
             one.method, _percent(one.first),
             "–" if one.first_without_copies is None else _percent(one.first_without_copies),
-            f"{one.median:.1f}", f"{one.lowest:.1f} to {one.highest:.1f}",
+            *map(_percent, one.by_metric.values()), f"{one.median:.1f}", f"{one.lowest:.1f} to {one.highest:.1f}",
         ]
         for one in found.standings
     ]  # fmt: skip
-    headers = ["method", "first in", "without near-copies", "median mean rank", "mean rank, lowest to highest"]
+    headers = [
+        "method", "first in", "without near-copies", *(f"by {title}" for title in found.standings[0].by_metric),
+        "median mean rank", "lowest to highest",
+    ]  # fmt: skip
     return as_text([Grid(headers, lines)], "pipe")
 
 
 def sentences(found: Study) -> str:
     """Sentences on who is first in how many universes, and on what moves a ranking most and least."""
-    first, *others = found.standings
-    once = [one for one in found.standings if one.first_without_copies is not None]
-    leader = max(once, key=lambda one: one.first_without_copies or 0.0)
+    first, second, *_ = found.standings
+    once = max(found.standings, key=lambda one: one.first_without_copies or 0.0)
     seldom = sum(one.first < SELDOM for one in found.standings)
     copies = named([f"{method} for {named(near)}" for method, near in NEAR_COPIES.items()])
-    text = (
-        f"In {len(found.every.codes)} universes of {len(found.every.methods)} methods on {len(found.every.sets)} sets, "
-        f"{first.method} is first in {_percent(first.first)}, {others[0].method} in {_percent(others[0].first)}; "
-        f"{seldom} of the methods in less than {_percent(SELDOM)}. With near-copies counted once ({copies}) "
-        f"{leader.method} leads with {_percent(leader.first_without_copies or 0.0)}."
-    )
+    leaders = [
+        f"{title} {leader.method} ({_percent(leader.by_metric[title])})"
+        for title in first.by_metric
+        for leader in [max(found.standings, key=lambda one: one.by_metric[title])]
+    ]
     most, *_, least = found.movements[CHOSEN]
-    text += f" Of the choices, {_moves(most)} moves a ranking most, {_moves(least)} least."
-    others_moved = [one for group in (AGAIN, LONGER) for one in found.movements.get(group, [])]
-    if others_moved:
-        text += f" Beside them: {named([_moves(one) for one in others_moved])}."
-    return text
+    others = [_moves(one) for group in (AGAIN, LONGER) for one in found.movements.get(group, [])]
+    return (
+        f"Of {_spaced(len(found.every.codes))} protocols, {first.method} is first in {_percent(first.first)} and "
+        f"{second.method} in {_percent(second.first)}; {seldom} of the {len(found.every.methods)} methods are in less "
+        f"than {_percent(SELDOM)}. With near-copies counted once ({copies}), {once.method} leads with "
+        f"{_percent(once.first_without_copies or 0.0)}. Most often first are by {named(leaders)}. Of the choices, "
+        f"{_moves(most)} moves a ranking most, {_moves(least)} least."
+        + (f" Beside them: {named(others, most=len(others))}." if others else "")
+    )
 
 
 def _moves(one: Movement) -> str:
@@ -168,3 +175,8 @@ def _moves(one: Movement) -> str:
 def _percent(share: float) -> str:
     """Share in per cent; what is not nothing is not shown as 0."""
     return f"{100 * share:.0f} %" if share >= 0.01 or not share else f"{100 * share:.1g} %"
+
+
+def _spaced(number: int) -> str:
+    """Number with a space between thousands."""
+    return f"{number:,}".replace(",", " ")

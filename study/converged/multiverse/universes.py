@@ -186,12 +186,14 @@ def multiverse(
 
     Raises
     ------
-    UsageError: where fewer than two methods or no data set can be compared.
+    UsageError: where there is no such set, or fewer than two methods have records of all.
     """
     cells, present, lacking = complete(cells_of(records), core)
     kept = [name for name in present if methods is None or name in methods]
+    if not cells:
+        raise UsageError(f"no data set has records of all of {named(core)}.")
     if len(kept) < 2:
-        raise UsageError(f"there is no data set of which {named(core)} and a further method have records.")
+        raise UsageError(f"fewer than two methods have records of {named(list(cells))}.")
     return _universes(Choice("run", {"": 1}), [results_of(cells, kept)], lacking, within or {})
 
 

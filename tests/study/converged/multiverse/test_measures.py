@@ -83,6 +83,7 @@ def test_standings_are_shares_of_first_places_and_spans_of_mean_ranks(found: u.M
     assert sum(one.first_without_copies or 0 for one in every) == pytest.approx(1)
     assert [one.method for one in every if one.first_without_copies is None] == ["CB"]
     assert [one.first for one in every] == sorted((one.first for one in every), reverse=True)
+    assert [*every[0].by_metric] == [*KEPT[u.METRIC.name]]
     by_rank = found.option(u.AGGREGATION.name) == u.MEAN_RANK
     for one in every:
         m = found.methods.index(one.method)
@@ -92,6 +93,9 @@ def test_standings_are_shares_of_first_places_and_spans_of_mean_ranks(found: u.M
             if line[m] == line.min()
         ]
         assert one.first == pytest.approx(sum(wins))
+        for title, share in one.by_metric.items():
+            shown = found.option(u.METRIC.name) == title
+            assert share == pytest.approx(np.average(found.firsts[shown, m], weights=found.weights[shown]))
         scores, weights = found.scores[by_rank, m], found.weights[by_rank]
         assert (one.lowest, one.highest) == (scores.min(), scores.max())
         assert weights[scores <= one.median].sum() >= weights.sum() / 2 - 1e-9

@@ -42,6 +42,10 @@ def percent(text: str) -> float:
     return float(text.removesuffix(" %")) / 100
 
 
+def spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
 def test_a_line_of_the_table_is_a_choice(study: page.Study) -> None:
     every = [(group, one) for group, found in study.movements.items() for one in found]
     assert list(study.movements) == [page.CHOSEN, page.AGAIN, page.LONGER]
@@ -53,7 +57,7 @@ def test_a_line_of_the_table_is_a_choice(study: page.Study) -> None:
         assert percent(line[1]) == pytest.approx(one.swaps, abs=0.0051)
         assert float(line[2]) == pytest.approx(one.ranks, abs=0.0051)
         assert percent(line[3]) == pytest.approx(one.winners, abs=0.0051)
-        assert line[4:] == [str(one.methods), str(one.sets), str(one.pairs)]
+        assert line[4:] == [str(one.methods), str(one.sets), spaced(one.pairs)]
     for found in study.movements.values():
         assert [one.swaps for one in found] == sorted((one.swaps for one in found), reverse=True)
 
@@ -82,16 +86,20 @@ def test_a_line_of_the_other_table_is_a_method(study: page.Study) -> None:
             assert line[2] == "–"
         else:
             assert percent(line[2]) == pytest.approx(one.first_without_copies, abs=0.0051)
-        assert line[3:] == [f"{one.median:.1f}", f"{one.lowest:.1f} to {one.highest:.1f}"]
+        assert [percent(cell) for cell in line[3:-2]] == pytest.approx([*one.by_metric.values()], abs=0.0051)
+        assert line[-2:] == [f"{one.median:.1f}", f"{one.lowest:.1f} to {one.highest:.1f}"]
 
 
 def test_the_sentences_name_first_and_last(study: page.Study) -> None:
     said = page.sentences(study)
     first, second, *_ = study.standings
-    assert said.startswith(f"In {len(study.every.codes)} universes of {len(METHODS)} methods on {len(DATASETS)} sets, ")
-    assert (
-        f"{first.method} is first in {100 * first.first:.0f} %, {second.method} in {100 * second.first:.0f} %" in said
-    )
+    assert said.startswith(f"Of {spaced(len(study.every.codes))} protocols, {first.method} is first in ")
+    assert f"{100 * first.first:.0f} % and {second.method} in {100 * second.first:.0f} %; " in said
+    seldom = sum(one.first < 0.01 for one in study.standings)
+    assert f"; {seldom} of the {len(METHODS)} methods are in less than 1 %." in said
+    for title in first.by_metric:
+        leader = max(study.standings, key=lambda one: one.by_metric[title])
+        assert f"{title} {leader.method} ({100 * leader.by_metric[title]:.0f} %)" in said
     for found, words in ((study.movements[page.CHOSEN][0], "moves"), (study.movements[page.CHOSEN][-1], "least")):
         assert re.search(rf"{re.escape(found.choice)} \({100 * found.swaps:.0f} % [^)]*\) ?{words}", said)
     for name in ("another seed", "another processor", "more steps and tuned"):
@@ -100,7 +108,7 @@ def test_the_sentences_name_first_and_last(study: page.Study) -> None:
 
 def test_what_is_varied_says_what_takes_part(study: page.Study) -> None:
     said = page.varied(study)
-    assert f"{len(study.every.codes)} universes of {len(METHODS)} methods on {len(DATASETS)} sets" in said
+    assert f"{spaced(len(study.every.codes))} universes of {len(METHODS)} methods on {len(DATASETS)} sets" in said
     assert all(name in said for name in study.every.sets)
     assert "Left out: CC (no record of COCO18@npz)" in said
     lines = {line[0]: line[1] for line in cells(said)[1:]}

@@ -197,8 +197,10 @@ def test_methods_without_all_sets_are_named(records: list[Record]) -> None:
     found = u.multiverse([*records, record("scene", "CB")], ["BCE"])
     assert found.methods == METHODS
     assert set(found.lacking) == {"CB"}
-    with pytest.raises(UsageError, match="no data set of which CC and a further method"):
-        u.multiverse(records, ["CC"])
+    with pytest.raises(UsageError, match="no data set has records of all of BCE and CC"):
+        u.multiverse(records, ["BCE", "CC"])
+    with pytest.raises(UsageError, match="fewer than two methods have records of "):
+        u.multiverse(records, ["BCE"], ["BCE"])
 
 
 def test_two_runs_are_one_choice_more(records: list[Record]) -> None:
