@@ -18,11 +18,20 @@ SPARSE = ["rcv1_s1", "20ng", "bibtex"]
 """Bags of words of hundreds of features and more, on which a grid of FLEM's takes long."""
 
 CORE = ["BCE", "LR", "LD-y", "FLEM-D"]
+FIRST_LOSSES = ["FL", "BS"]
 LOSSES = ["FL", "CB", "R-FL", "DB", "BS", "ASL .8", "Two-way"]
-QUICK = ["ML-KNN", "BRkNN", "BR", "RF", "Prototypes", "RAKEL"]
-FUSION = ["FLEM-S", "FLEM-T", "FLEM frozen", "LD-random", "FLEM-I", "FLEM-II"]
-RECOVERED = ["LEVI", "VALEN"]
-SLOW = ["SVM", "CC", "RAkELo", "HGB"]
+QUICK = ["ML-KNN", "BR"]
+TREES = ["RF", "BRkNN", "Prototypes", "RAKEL"]
+FUSION = ["FLEM frozen", "FLEM-S", "FLEM-T", "LD-random"]
+"""FLEM's other two, and what stands beside it to tell which of its parts does something."""
+ABLATIONS = ["FLEM-I", "FLEM-II"]
+RECOVERED = ["VALEN", "LEVI"]
+SLOW = ["CC", "SVM", "RAkELo", "HGB"]
+
+REGIMES = [f"{name}[{regime}]" for regime in ("observed=1", "noise=10%", "observed=30%", "observed=10%")
+           for name in ("VOC07tv", "scene", "Reuters@minilm-l6-v2", "COCO18")]  # fmt: skip
+PARTLY_KNOWN = ["BCE", "LD-y", "FLEM-D", "WAN", "ROLE", "EM"]
+CURVES = [f"{name}[train={share}%]" for share in (5, 10, 25, 50) for name in ("Reuters@minilm-l6-v2", "COCO18")]
 
 
 class Part(NamedTuple):
@@ -34,13 +43,26 @@ class Part(NamedTuple):
     methods: list[str]
 
 
-FIRST = range(1)
-FOUR_MORE = range(1, 5)
-TWO_MORE = range(1, 3)
+ONE, THREE, FIVE = range(1), range(3), range(5)
+ONE_SPLIT = [*CLASSIC, *LARGE]
+EVERY = [*ONE_SPLIT, *FOLDS]
 
 PARTS = [
-    Part("core", [*CLASSIC, *FOLDS, *LARGE], FIRST, CORE),
-    Part("losses", [*CLASSIC, *FOLDS, *LARGE], FIRST, LOSSES),
-    Part("not by gradients", [*CLASSIC, *FOLDS, *LARGE], FIRST, QUICK),
-    Part("seeds of the core", [*CLASSIC, *LARGE], TWO_MORE, ["BCE", "LD-y", "FLEM-D"]),
+    Part("core", EVERY, ONE, CORE),
+    Part("first losses", EVERY, ONE, [*FIRST_LOSSES, *QUICK]),
+    Part("seeds of the core", ONE_SPLIT, THREE, CORE),
+    Part("frozen estimator", EVERY, ONE, FUSION[:1]),
+    Part("regimes", REGIMES[:8], ONE, PARTLY_KNOWN),
+    Part("losses", EVERY, ONE, [*LOSSES, *TREES]),
+    Part("fusion", EVERY, ONE, FUSION),
+    Part("learning curves", CURVES, ONE, [*CORE, "ML-KNN"]),
+    Part("more regimes", REGIMES, ONE, PARTLY_KNOWN),
+    Part("ablations", EVERY, ONE, ABLATIONS),
+    Part("slow", ONE_SPLIT, ONE, SLOW),
+    Part("recovered", [*CLASSIC, *PHOTOGRAPHS], ONE, RECOVERED),
+    Part("more sets", SPARSE, ONE, CORE),
+    Part("seeds of the losses", ONE_SPLIT, THREE, LOSSES),
+    Part("seeds of fusion", ONE_SPLIT, THREE, FUSION),
+    Part("five seeds of the core", ONE_SPLIT, FIVE, CORE),
+    Part("wide", ["scene", "yeast", *FOLDS], ONE, ["FLEM-D wide"]),
 ]
