@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace as struct_with
 
+from bench.dataset_name import dataset_name
 from bench.records.record import Record
 from bench.text import Grid, as_text, counted, named
 from study.converged import parts
@@ -41,7 +42,7 @@ class Study:
 
 
 def study(converged: Iterable[Record], reference: Iterable[Record], elsewhere: Mapping[str, Iterable[Record]]) -> Study:
-    """The multiverse of the converged records.
+    """The multiverse of the converged records, on the sets that every method is run on.
 
     Parameters
     ----------
@@ -52,7 +53,9 @@ def study(converged: Iterable[Record], reference: Iterable[Record], elsewhere: M
     ------
     UsageError: where the converged records have no two methods to compare.
     """
-    converged, reference = list(converged), list(reference)
+    sets = {dataset_name(name).base for name in parts.EVERY}  # not those that the core alone is run on
+    converged = [record for record in converged if dataset_name(record.job.dataset).base in sets]
+    reference = list(reference)
     every = multiverse(converged, parts.CORE)
     once = multiverse(converged, parts.CORE, without_copies(every.methods))
     groups = {

@@ -30,7 +30,10 @@ def of_paper(seed: int, draw: int = 0) -> list[Record]:
 def study() -> page.Study:
     converged = [record(dataset, method) for dataset in DATASETS for method in METHODS]
     reference = [*of_paper(0), *of_paper(1)]
-    return page.study([*converged, record("scene", "CC")], reference, {"another processor": of_paper(0, draw=1)})
+    core_alone = [record("bibtex", method) for method in parts.CORE]
+    return page.study(
+        [*converged, *core_alone, record("scene", "CC")], reference, {"another processor": of_paper(0, draw=1)}
+    )
 
 
 def cells(markdown: str) -> list[list[str]]:
