@@ -12,7 +12,6 @@ from bench.records.record import Record
 from bench.text import Grid, as_text, counted, named
 from study.converged import parts
 from study.converged.multiverse.measures import (
-    NEAR_COPIES,
     Movement,
     Standing,
     movements,
@@ -150,29 +149,36 @@ def standing_table(found: Study) -> str:
 def sentences(found: Study) -> str:
     """Sentences on who is first in how many universes, and on what moves a ranking most and least."""
     first, second, *_ = found.standings
-    once = max(found.standings, key=lambda one: one.first_without_copies or 0.0)
-    seldom = sum(one.first < SELDOM for one in found.standings)
-    copies = named([f"{method} for {named(near)}" for method, near in NEAR_COPIES.items()])
-    leaders = [
-        f"{title} {leader.method} ({_percent(leader.by_metric[title])})"
-        for title in first.by_metric
-        for leader in [max(found.standings, key=lambda one: one.by_metric[title])]
-    ]
-    most, *_, least = found.movements[CHOSEN]
-    others = [_moves(one) for group in (AGAIN, LONGER) for one in found.movements.get(group, [])]
-    return (
+    text = (
         f"Of {_spaced(len(found.every.codes))} protocols, {first.method} is first in {_percent(first.first)} and "
-        f"{second.method} in {_percent(second.first)}; {seldom} of the {len(found.every.methods)} methods are in less "
-        f"than {_percent(SELDOM)}. With near-copies counted once ({copies}), {once.method} leads with "
-        f"{_percent(once.first_without_copies or 0.0)}. Most often first are by {named(leaders)}. Of the choices, "
-        f"{_moves(most)} moves a ranking most, {_moves(least)} least."
-        + (f" Beside them: {named(others, most=len(others))}." if others else "")
+        f"{second.method} in {_percent(second.first)}"
     )
+    if seldom := sum(one.first < SELDOM for one in found.standings):
+        text += f"; {seldom} of the {len(found.standings)} methods in less than {_percent(SELDOM)}"
+    copies = [one.method for one in found.standings if one.first_without_copies is None]
+    if copies:
+        leader = max(found.standings, key=lambda one: one.first_without_copies or 0.0)
+        share = _percent(leader.first_without_copies or 0.0)
+        text += f"; without the near-copies {named(copies)}, {leader.method} in {share}"
+    leads: dict[str, list[str]] = {}
+    for title in first.by_metric:
+        leader = max(found.standings, key=lambda one: one.by_metric[title])
+        leads.setdefault(leader.method, []).append(f"{title} {_percent(leader.by_metric[title])}")
+    by_metric = "; ".join(f"{method} ({', '.join(shares)})" for method, shares in leads.items())
+    most, *_, least = found.movements[CHOSEN]
+    text += (
+        f". Most often first by metric: {by_metric}. Changing the {most.choice} alone swaps {_percent(most.swaps)} of "
+        "the pairs of methods, more than any other choice does, and puts another method first in "
+        f"{_percent(most.winners)}; the {least.choice} does least, {_both(least)}."
+    )
+    for group in (AGAIN, LONGER):
+        if moved := [f"{one.choice} {_both(one)}" for one in found.movements.get(group, [])]:
+            text += f" {group}: {named(moved, most=len(moved))}."
+    return text
 
 
-def _moves(one: Movement) -> str:
-    swaps, winners = _percent(one.swaps), _percent(one.winners)
-    return f"{one.choice} ({swaps} of the pairs of methods swap, another is first in {winners})"
+def _both(one: Movement) -> str:
+    return f"{_percent(one.swaps)} and {_percent(one.winners)}"
 
 
 def _percent(share: float) -> str:

@@ -233,7 +233,9 @@ def _universes(run: Choice, results: Sequence[Results], lacking: dict[str, str],
         for choice in OF_VALUES
     ]
     every = [plan for plan in map(Plan._make, product(range(len(results)), *options)) if plan.exact]
-    by_plan = {plan: by_seed(plan.values(results[plan.run])) for plan in every}
+    several = (~np.isnan(first.kept[..., HAMMING, HAMMING])).sum(1) > 1
+    seeds = len(SEED.options) if several.any() else 1
+    by_plan = {plan: by_seed(plan.values(results[plan.run]))[..., :seeds] for plan in every}
     plans = [plan for plan, values in by_plan.items() if not np.isnan(values).any()]
     of_sets, set_weights = choice_of_sets(first.sets)
     choices = [run, *OF_VALUES, SEED, of_sets, AGGREGATION]
@@ -241,7 +243,6 @@ def _universes(run: Choice, results: Sequence[Results], lacking: dict[str, str],
     scores = np.einsum("ds,pasmk->pkdam", set_weights, on_sets).round(DECIMALS)
     codes = np.array([(*plan, *rest) for plan in plans for rest in np.ndindex(scores.shape[1:4])])
     scores = scores.reshape(len(codes), -1)
-    several = (~np.isnan(first.kept[..., HAMMING, HAMMING])).sum(1) > 1
     return Multiverse(
         choices, codes, _weights(choices, codes), scores, ranks(scores), first.methods, first.sets,
         float(several.mean()), lacking,

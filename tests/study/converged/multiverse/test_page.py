@@ -97,16 +97,20 @@ def test_the_sentences_name_first_and_last(study: page.Study) -> None:
     said = page.sentences(study)
     first, second, *_ = study.standings
     assert said.startswith(f"Of {spaced(len(study.every.codes))} protocols, {first.method} is first in ")
-    assert f"{100 * first.first:.0f} % and {second.method} in {100 * second.first:.0f} %; " in said
-    seldom = sum(one.first < 0.01 for one in study.standings)
-    assert f"; {seldom} of the {len(METHODS)} methods are in less than 1 %." in said
-    for title in first.by_metric:
-        leader = max(study.standings, key=lambda one: one.by_metric[title])
-        assert f"{title} {leader.method} ({100 * leader.by_metric[title]:.0f} %)" in said
-    for found, words in ((study.movements[page.CHOSEN][0], "moves"), (study.movements[page.CHOSEN][-1], "least")):
-        assert re.search(rf"{re.escape(found.choice)} \({100 * found.swaps:.0f} % [^)]*\) ?{words}", said)
-    for name in ("another seed", "another processor", "more steps and tuned"):
-        assert f"{name} (" in said
+    assert f"{100 * first.first:.0f} % and {second.method} in {100 * second.first:.0f} %" in said
+    seldom = sum(one.first < page.SELDOM for one in study.standings)
+    assert (f"; {seldom} of the {len(METHODS)} methods in less than 1 %" in said) == (seldom > 0)
+    once = max(study.standings, key=lambda one: one.first_without_copies or 0)
+    assert f"without the near-copies CB, {once.method} in {100 * (once.first_without_copies or 0):.0f} %" in said
+    by_metric = re.findall(r"([^(;]+) \(((?:[A-Z][^%]+ \d+ %,? ?)+)\)", said.split("by metric: ")[1].split(". ")[0])
+    found = {title: method.strip() for method, shares in by_metric for title in first.by_metric if title in shares}
+    assert found == {
+        title: max(study.standings, key=lambda one: one.by_metric[title]).method for title in first.by_metric
+    }
+    most, *_, least = study.movements[page.CHOSEN]
+    assert f"the {most.choice} alone swaps {100 * most.swaps:.0f} % of the pairs of methods" in said
+    for one in (least, *study.movements[page.AGAIN], *study.movements[page.LONGER]):
+        assert re.search(rf"{one.choice}[ a-z,]* {100 * one.swaps:.0f} % and {100 * one.winners:.0f} %", said)
 
 
 def test_what_is_varied_says_what_takes_part(study: page.Study) -> None:
