@@ -30,14 +30,15 @@ OVER_SETS = "mean over the sets"
 
 @dataclass(frozen=True)
 class Reach:
-    """Smallest relative improvement that can be shown by one metric, by the number of seeds."""
+    """Smallest relative improvement that can be shown by one metric, by the number of seeds; on a set without two seeds
+    of anything that is not known."""
 
     name: str
     metric: Metric
     folds: int
     """Folds that stand in place of seeds, whatever the number of these; 0 of a set without."""
     deviation: float | None
-    """Paired standard deviation of a replicate's log ratio; None of the mean over sets."""
+    """Paired standard deviation of a replicate's log ratio; None where it is not known, and of the mean over sets."""
     smallest: dict[int, float]
     """{seeds: per cent}; a single seed shows nothing on a set."""
 
@@ -50,7 +51,9 @@ def needed_shift(freedom: int, chance: float = POWER) -> float:
 
 
 def reaches(differences: Differences, tau: float | None, seeds: Sequence[int] = SEEDS) -> list[Reach]:
-    """Reach on each set that has a paired deviation, then of the mean over these where ``tau`` is given.
+    """Reach on each set, then of the mean over them where ``tau`` is given.
+
+    In the mean a set without two seeds has the median variance of the others.
 
     Parameters
     ----------
@@ -60,17 +63,19 @@ def reaches(differences: Differences, tau: float | None, seeds: Sequence[int] = 
     errors: dict[int, list[float]] = {count: [] for count in seeds}
     for name, units in differences.units.items():
         typical = [differences.typical[unit] for unit in units if unit in differences.typical]
-        if not typical:
+        if not typical:  # no set has two seeds
             continue
+        known = all(map(differences.has_replicates, units))
         folds = min((len(unit.columns) for unit in units if unit.overlap), default=0)
         smallest = {}
         for count in seeds:
             shares = [unit.of_mean(len(unit.columns) if unit.overlap else count) for unit in units]
             error = sum(one * share for one, share in zip(typical, shares, strict=True)) / len(units) ** 2
             errors[count].append(error)
-            if (replicates := folds or count) > 1:
+            if known and (replicates := folds or count) > 1:
                 smallest[count] = _percent(differences.metric, needed_shift(replicates - 1) * math.sqrt(error))
-        found.append(Reach(name, differences.metric, folds, math.sqrt(sum(typical)) / len(units), smallest))
+        deviation = math.sqrt(sum(typical)) / len(units) if known else None
+        found.append(Reach(name, differences.metric, folds, deviation, smallest))
     if tau is not None and len(found) > 1:
         shift = needed_shift(len(found) - 1)
         of_mean = {count: math.sqrt(1 / sum(1 / (one + tau**2) for one in errors[count])) for count in seeds}
@@ -113,7 +118,7 @@ def stated_table(found: dict[Metric, list[Reach]], seeds: int = STATED) -> str:
 
 def power_sentence(found: Sequence[Reach], seeds: int = STATED) -> str:
     """The smallest, the median and the largest difference that single sets can show, and that of the mean over them."""
-    sets = [(one.smallest[seeds], _named(one)) for one in found if one.name != OVER_SETS]
+    sets = [(one.smallest[seeds], _named(one)) for one in found if one.name != OVER_SETS and seeds in one.smallest]
     if not sets:
         return "No set has two seeds, so what the study can show is not known."
     (low, least), (high, most) = min(sets), max(sets)
@@ -122,7 +127,7 @@ def power_sentence(found: Sequence[Reach], seeds: int = STATED) -> str:
         f"({low:.1f} % on {least} to {high:.1f} % on {most}) by {found[0].metric.title}"
     )
     over = [one.smallest[seeds] for one in found if one.name == OVER_SETS]
-    end = f", and the mean over the {len(sets)} sets one of {over[0]:.1f} %" if over else ""
+    end = f", and the mean over the sets one of {over[0]:.1f} %" if over else ""
     return f"{text}{end}, each with a probability of {POWER:.0%}."
 
 

@@ -183,7 +183,7 @@ def sentence(one: Relative) -> str:
     """One difference in words, with its interval, what it says of a new set, and whether it is shown."""
     over = one.over_sets
     if over is None:
-        return f"By {one.metric.title} {one.method} and {one.baseline} have values on fewer than two data sets."
+        return f"By {one.metric.title} {one.method} and {one.baseline} have a common seed on fewer than two data sets."
     worse = over.mean < 0
     side = "worse" if worse else "better"
     text = (

@@ -131,6 +131,10 @@ class Differences:
             found[unit] = {name: (variance(own), len(own) - 1) for name, own in of_methods.items() if len(own) > 1}
         return found
 
+    def has_replicates(self, unit: Unit) -> bool:
+        """True where some method has two replicates, so that the unit's typical variance is its own."""
+        return bool(self._own_variances[unit])
+
     @cached_property
     def typical(self) -> dict[Unit, float]:
         """{unit: typical variance of a replicate's log ratio}, over all methods with several; of a unit without any the

@@ -41,7 +41,8 @@ def differences() -> Differences:
 
 def test_a_sets_reach_falls_with_the_root_of_the_seeds_and_a_folded_ones_not() -> None:
     found = differences()
-    a, *_, folded = power.reaches(found, None)
+    a, _, single, folded = power.reaches(found, None)
+    assert (single.deviation, single.smallest) == (None, {})
     (unit,) = found.units["a@x"]
     deviation = math.sqrt(found.typical[unit])
     assert a.deviation == pytest.approx(deviation)

@@ -122,7 +122,7 @@ def test_a_regime_is_compared_by_itself_and_a_family_is_one_set() -> None:
     assert [one.name for one in plain.sets] == ["a", "two", "c"]
     partly = Observed(records, regime="[observed=1]").compared(["Mine"]).by_metric[HAMMING][0]
     assert [one.name for one in partly.sets] == ["b[observed=1]@x"]
-    assert "fewer than two data sets" in relative.sentence(partly)
+    assert "a common seed on fewer than two data sets" in relative.sentence(partly)
 
 
 def test_the_forest_has_a_line_a_method_in_order_and_is_the_same_twice() -> None:
