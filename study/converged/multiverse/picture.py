@@ -33,7 +33,7 @@ def figure(groups: Mapping[str, Sequence[Movement]], standings: Sequence[Standin
     names = [one.choice for of_group in groups.values() for one in of_group] + [one.method for one in standings]
     with styled():
         left = length_of(names, 7)
-        margins = Margins(left=left, right=0.12, top=0.25, bottom=0.52, across=0.2, down=0.9)
+        margins = Margins(left=left, right=0.12, top=0.28, bottom=0.58, across=0.2, down=0.9)
         half = (WIDTH - left - margins.right - margins.across) / 2
         drawn, axes = panels([half, half], [ROW * lines, ROW * len(standings)], margins)
         above, beside, shares, spans = axes
@@ -53,7 +53,7 @@ def _draw_movements(panel: Axes, groups: Mapping[str, Sequence[Movement]]) -> No
         ticks |= {place + GAP + number: one.choice for number, one in enumerate(of_group)}
         place += GAP + len(of_group)
     every = [one for of_group in groups.values() for one in of_group]
-    panel.barh(list(ticks), [100 * one.swaps for one in every], height=0.6, color="black")
+    panel.barh(list(ticks), [100 * one.swaps for one in every], height=0.6, color=GREY)
     _rings(panel, [100 * one.winners for one in every], list(ticks))
     panel.set_yticks(list(ticks), list(ticks.values()), fontsize=SIZE)
     panel.set_ylim(place - 0.4, 0)
@@ -63,7 +63,7 @@ def _draw_movements(panel: Axes, groups: Mapping[str, Sequence[Movement]]) -> No
 
 def _draw_standings(shares: Axes, spans: Axes, standings: Sequence[Standing]) -> None:
     rows = range(len(standings))
-    shares.barh(rows, [100 * one.first for one in standings], height=0.6, color="black")
+    shares.barh(rows, [100 * one.first for one in standings], height=0.6, color=GREY)
     once = {row: one.first_without_copies or 0.0 for row, one in zip(rows, standings, strict=True)}
     rings = {row: 100 * share for row, share in once.items() if share >= SELDOM}  # others would lie on the names
     _rings(shares, list(rings.values()), list(rings))
