@@ -1,4 +1,4 @@
-"""The same jobs on another processor: a part of docs/results.md.
+"""The same jobs on another processor: a part of docs/results/.
 
 Records are given as in ``study.results.findings``: those of the reference run, and those of the other processor.
 """
