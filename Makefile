@@ -59,6 +59,7 @@ study: $(VENV)/.test
 	$(BIN)/python -m study.converged run
 	$(BIN)/python -m study.converged pack
 	$(BIN)/python -m study.converged.reproducibility
+	$(BIN)/python -m study.converged.page
 
 study-check: $(VENV)/.test
 	$(BIN)/python -m study.converged run --subset --results results/study/check

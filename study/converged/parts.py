@@ -20,13 +20,13 @@ SPARSE = ["rcv1_s1", "20ng", "bibtex"]
 CORE = ["BCE", "LR", "LD-y", "FLEM-D"]
 FIRST_LOSSES = ["FL", "BS"]
 LOSSES = ["FL", "CB", "R-FL", "DB", "BS", "ASL .8", "Two-way"]
-QUICK = ["ML-KNN", "BR"]
+QUICK = ["ML-KNN"]
 TREES = ["RF", "BRkNN", "Prototypes", "RAKEL"]
 FUSION = ["FLEM frozen", "FLEM-S", "FLEM-T", "LD-random"]
 """FLEM's other two, and what stands beside it to tell which of its parts does something."""
 ABLATIONS = ["FLEM-I", "FLEM-II"]
 RECOVERED = ["VALEN", "LEVI"]
-SLOW = ["CC", "SVM", "RAkELo", "HGB"]
+SLOW = ["BR", "CC", "SVM", "RAkELo", "HGB"]
 
 REGIMES = [f"{name}[{regime}]" for regime in ("observed=1", "noise=10%", "observed=30%", "observed=10%")
            for name in ("VOC07tv", "scene", "Reuters@minilm-l6-v2", "COCO18")]  # fmt: skip

@@ -14,7 +14,7 @@ from bench.records.record import AlsoSelected, Decided, Decisions, GridPoint, Jo
 from study.converged.multiverse.reselection import RULES
 from tests import records as made
 
-PROTOCOL = {"learning_rate": 1e-3, "weight_decay": 1e-4, "scaling": "minmax"}
+PROTOCOL = {"selection": "hamming", "learning_rate": 1e-3, "weight_decay": 1e-4, "scaling": "minmax"}
 OPTIMISER_GRID = [
     {"learning_rate": rate, "weight_decay": decay} for rate, decay in product([1e-3, 1e-2], [1e-4, 0.1, 0.3, 1.0])
 ]

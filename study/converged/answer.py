@@ -1,0 +1,89 @@
+"""The study's answer in sentences, each number from records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.analysis.relative import Relative
+from bench.analysis.relative.words import between, in_percent
+from bench.metrics.catalogue import PAPER_METRICS
+from bench.text import named
+from study.converged.anchor import LOGISTIC, Anchor
+from study.converged.multiverse.measures import Standing
+from study.converged.relative import BASELINE, PRECISION, Comparison, is_shown
+
+FUSION = "FLEM-D"
+CONTROLS = ("LD-y", "FLEM frozen", "LD-random")
+
+
+def against_bce(comparison: Comparison) -> str:
+    """Methods that are shown to be better or worse than plain BCE by macro average precision."""
+    found = [one for one, _ in comparison.over_sets(PRECISION)]
+    better = [_told(one) for one in found if is_shown(one) and _mean(one) > 0]
+    worse = [one.method for one in found if is_shown(one) and _mean(one) < 0]
+    sets = max((one.over_sets.sets for one in found if one.over_sets), default=0)
+    text = f"Of {len(found)} methods, tuned alike and trained to their end on up to {sets} data sets, "
+    if better:
+        text += f"**{named(better)}** {'is' if len(better) == 1 else 'are'} shown to be better than plain {BASELINE}"
+    else:
+        text += f"**none is shown to be better than plain {BASELINE}**"
+    text += f" by {PRECISION.title}"
+    if not better and found:
+        text += f" (nearest: {_told(found[0])})"
+    return f"{text}; {'shown to be worse: ' + named(worse) if worse else 'none is shown to be worse'}."
+
+
+def fusion(comparison: Comparison) -> str:
+    """FLEM-D against plain BCE by the four metrics."""
+    cells = [comparison.of(metric, FUSION) for metric in PAPER_METRICS]
+    told = [f"{one.metric.title} {_told(one, name=False)}" for one in cells if one and one.over_sets]
+    shown = [one.metric.title for one in cells if one and is_shown(one)]
+    verdict = f"shown by {named(shown)}" if shown else "none of it shown"
+    return f"**{FUSION} against {BASELINE}**, in % better, 95 % interval: {'; '.join(told)}; {verdict}."
+
+
+def controls(pairs: Comparison) -> str:
+    """FLEM-D against what stands beside it without a learned label distribution."""
+    found = [pairs.of(PRECISION, FUSION, control) for control in CONTROLS]
+    told = [
+        f"{one.baseline} {in_percent(one, one.over_sets.mean)} ({between(one, one.over_sets.interval())})"
+        for one in found
+        if one and one.over_sets
+    ]
+    if not told:
+        return f"{FUSION} was not compared with its controls."
+    shown = [one.baseline for one in found if one and is_shown(one)]
+    verdict = (
+        f"a learned distribution is shown to do more than {named(shown)}"
+        if shown
+        else "a learned label distribution is not shown to do more than one that nothing has learned"
+    )
+    return f"By {PRECISION.title} {FUSION} is, in % better, against {'; '.join(told)}: {verdict}."
+
+
+def logistic(anchors: Sequence[Anchor], standings: Sequence[Standing]) -> str:
+    """Logistic regression: its distance to BCE, and how often it is first in the multiverse of protocols."""
+    ahead = sum(one.distance < 0 for one in anchors)
+    text = (
+        f"**Logistic regression**, one a label with its penalty tuned ({LOGISTIC}), is ahead of {BASELINE} by "
+        f"{PRECISION.title} on {ahead} of {len(anchors)} data sets"
+    )
+    shares = sorted(((one.first, one.method) for one in standings), reverse=True)
+    own = [share for share, method in shares if method == LOGISTIC]
+    if own:
+        text += f", and first in {own[0]:.0%} of the protocols that one might choose"
+        if others := [f"{method} {share:.0%}" for share, method in shares if method != LOGISTIC][:2]:
+            text += f" (next: {named(others)})"
+    return f"{text}."
+
+
+def _mean(one: Relative) -> float:
+    assert one.over_sets is not None
+    return one.over_sets.mean
+
+
+def _told(one: Relative, name: bool = True) -> str:
+    over = one.over_sets
+    assert over is not None
+    text = f"{in_percent(one, over.mean)} ({between(one, over.interval())})"
+    return f"{one.method} {text}" if name else text

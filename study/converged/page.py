@@ -1,0 +1,217 @@
+"""``python -m study.converged.page``: docs/results.md with its pictures and appendix, and the README's finding.
+
+The text stands in study/converged/pages/, under the path that it has in docs; every number is from committed records.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bench.metrics.catalogue import PAPER_METRICS
+from bench.records.record import Record
+from bench.system import reading, writing
+from bench.text import counted, named
+from study import reference, results_page
+from study.converged import anchor, answer, forest, power, regimes
+from study.converged.multiverse import page as multiverse
+from study.converged.multiverse import picture as multiverse_picture
+from study.converged.relative import (
+    PRECISION,
+    Comparison,
+    Observed,
+    details_table,
+    on_sets_table,
+    over_sets_table,
+    read,
+    regime_of,
+    sentence,
+    undefined_note,
+)
+from study.converged.simulated import page as simulated
+from study.converged.simulated import picture as simulated_picture
+from study.converged.simulated.gains import Gains, gains
+from study.converged.simulated.recovered import Order
+
+FOLDER = reference.ROOT / "results/study"
+SIMULATED = FOLDER / "simulated"
+README = reference.ROOT / "README.md"
+FINDING = "<!-- finding -->", "<!-- /finding -->"
+TEMPLATES = Path(__file__).parent / "pages"
+FOREST, CHOICES, STRENGTHS = (
+    results_page.DOCS / name for name in ("answer.svg", "results/choices.svg", "results/simulated.svg")
+)
+ELSEWHERE = {"another processor": reference.ANOTHER_PROCESSOR, "a GPU": reference.GPU}
+PAIRS = [(answer.FUSION, control) for control in answer.CONTROLS]
+
+
+@dataclass(frozen=True)
+class Study:
+    """The committed records, and what the pages tell of them."""
+
+    records: Sequence[Record]
+    simulated: Sequence[Record]
+
+    @cached_property
+    def observed(self) -> Observed:
+        """Sets as they are; each metric selects what is compared by it."""
+        return Observed(self.records, selecting="own")
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Every method against BCE."""
+        return self.observed.compared(self.observed.methods)
+
+    @cached_property
+    def by_hamming(self) -> Comparison:
+        """The same where validation Hamming loss selects for every metric, as in the paper."""
+        return Observed(self.records, selecting="hamming").compared(self.observed.methods)
+
+    @cached_property
+    def pairs(self) -> Comparison:
+        """FLEM-D against its controls."""
+        there = set(self.observed.methods)
+        return self.observed.pairs([pair for pair in PAIRS if there.issuperset(pair)])
+
+    @cached_property
+    def anchors(self) -> list[anchor.Anchor]:
+        """BCE beside logistic regression."""
+        return anchor.anchors(self.records)
+
+    @cached_property
+    def multiverse(self) -> multiverse.Study:
+        """Rankings under every choice of a protocol."""
+        elsewhere = {name: read(folder) for name, folder in ELSEWHERE.items()}
+        return multiverse.study(self.records, read(reference.FOLDER), elsewhere)
+
+    @cached_property
+    def gains(self) -> list[Gains]:
+        """Gains over BCE on simulated sets."""
+        return gains(self.simulated)
+
+    @cached_property
+    def regimes(self) -> list[regimes.RegimeEffect]:
+        """Differences to BCE in label regimes."""
+        return regimes.regime_effects(self.records)
+
+
+def main() -> None:
+    study = committed()
+    for path, text in {**pages(study), README: with_finding(study)}.items():
+        writing.write(path, text.encode())
+    for path, picture in pictures(study).items():
+        writing.write(path, picture)
+
+
+def committed(folder: Path = FOLDER) -> Study:
+    """The committed records of a folder, and of the simulated sets in it."""
+    return Study(read(folder), read(folder / SIMULATED.name))
+
+
+def pictures(study: Study) -> dict[Path, bytes]:
+    """{path: SVG} of the pages' pictures."""
+    return {
+        FOREST: forest.forest(study.comparison),
+        CHOICES: multiverse_picture.picture(study.multiverse),
+        STRENGTHS: results_page.encoded(simulated_picture.gains_by_strength(study.gains), "svg"),
+    }
+
+
+def with_finding(study: Study) -> str:
+    """The README with the study's answer."""
+    return results_page.between(FINDING, reading.text(README), finding(study))
+
+
+def finding(study: Study) -> str:
+    """The answer in two sentences."""
+    return " ".join(
+        [
+            answer.logistic(study.anchors, study.multiverse.standings),
+            answer.against_bce(study.comparison),
+        ]
+    )
+
+
+def pages(study: Study) -> dict[Path, str]:
+    """{path: text} of docs/results.md and its appendix."""
+    values = parts(study)
+    templates = sorted(TEMPLATES.rglob("*.md"))
+    return {results_page.DOCS / one.relative_to(TEMPLATES): reading.text(one).format(**values) for one in templates}
+
+
+def parts(study: Study) -> dict[str, str]:
+    """Parts of the pages by their names in the text."""
+    reaches = power.study_reaches(study.observed, study.comparison)
+    late = anchor.late_epochs(study.records)
+    changed = list(dict.fromkeys(one.method for one in study.regimes if one.regime != regimes.WHOLE))
+    fusion = study.comparison.of(PRECISION, answer.FUSION)
+    return {
+        "answer": "\n".join(f"- {line}" for line in [
+            answer.against_bce(study.comparison),
+            answer.logistic(study.anchors, study.multiverse.standings),
+            answer.fusion(study.comparison),
+            answer.controls(study.pairs),
+            regimes.regime_sentence(study.regimes, answer.FUSION),
+        ]),
+        "records": records_in_short(study.records),
+        "inventory": inventory(study.records),
+        "choices": multiverse.sentences(study.multiverse),
+        "simulated": simulated.answer(study.gains),
+        "power": power.power_sentence(reaches[PRECISION]),
+        "anchor": anchor.anchor_sentence(study.anchors),
+        "late": anchor.late_sentence(late),
+        "anchor_table": anchor.anchor_table(study.anchors),
+        "anchor_by_hamming": anchor.anchor_table(anchor.anchors(study.records, PAPER_METRICS[0])),
+        "late_table": anchor.late_table(late),
+        "late_reference": anchor.late_sentence(anchor.late_epochs(read(reference.FOLDER))),
+        "over_sets": over_sets_table(study.comparison),
+        "over_sets_by_hamming": over_sets_table(study.by_hamming),
+        "details": details_table(study.comparison, PRECISION),
+        "fusion_sentence": "" if fusion is None else sentence(fusion),
+        "fusion_on_sets": on_sets_table(study.comparison, answer.FUSION),
+        "pairs": over_sets_table(study.pairs),
+        "undefined": " ".join(filter(None, [study.observed.not_selected_note(), undefined_note(study.comparison)])),
+        "reach": power.stated_table(reaches),
+        "reach_by_seeds": power.by_seeds_table(reaches[PRECISION]),
+        "regime_table": regimes.regime_table(study.regimes, changed),
+        "varied": multiverse.varied(study.multiverse),
+        "movements": multiverse.movement_table(study.multiverse),
+        "standings": multiverse.standing_table(study.multiverse),
+        "simulated_design": simulated.design(),
+        "simulated_tables": "\n".join(simulated.gain_table(study.gains, metric) for metric in simulated.METRICS),
+        "orders": simulated.order_table(reading.json(SIMULATED / "orders.json", list[Order])),
+    }  # fmt: skip
+
+
+def records_in_short(records: Sequence[Record]) -> str:
+    """Numbers of jobs, methods, data sets and hours."""
+    methods = {record.job.variant for record in records}
+    seconds = sum(record.cost.seconds for record in records)
+    whole = {record.job.full_dataset.partition("[")[0] for record in records}
+    machines = sorted({str(record.environment["processor"]) for record in records})
+    return (
+        f"{len(records)} jobs of {len(methods)} methods on {len(whole)} data sets, {seconds / 3600:.1f} hours of "
+        f"computing on {named(machines)}, beside other work, one thread each"
+    )
+
+
+def inventory(records: Sequence[Record]) -> str:
+    """Seeds or folds of each method on each data set, sets as they are."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for record in records:
+        if not regime_of(record.job.full_dataset):
+            name = f"{record.job.dataset.partition('[')[0]}@{record.job.extractor}"
+            counts[name, record.job.variant] += 1
+    sets = sorted({name for name, _ in counts})
+    methods = sorted({method for _, method in counts}, key=lambda one: (-sum(counts[name, one] for name in sets), one))
+    lines = [[name, *(counts[name, method] or "–" for method in methods)] for name in sets]
+    return f"{counted(len(methods), 'method')}, {counted(len(sets), 'data set')}.\n\n" + anchor.table(
+        ["seeds or folds", *methods], lines
+    )
+
+
+if __name__ == "__main__":
+    main()

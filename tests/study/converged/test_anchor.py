@@ -1,0 +1,73 @@
+"""Convergence: BCE beside logistic regression, and late epochs, of records made here."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+import pytest
+from msgspec.structs import replace
+
+from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.records.record import Record
+from study.converged import anchor
+from study.converged.relative import on_test
+from tests.study.converged.multiverse.made import record
+
+HAMMING, *_, PRECISION = PAPER_METRICS
+SETS = [*(f"birds[fold={fold}of5]@npz" for fold in (1, 2, 3)), "scene@npz", "scene[noise=10%]@npz"]
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    return [record(dataset, method, seed) for dataset in SETS for method in ("BCE", "LR", "FL") for seed in (0, 1)]
+
+
+@pytest.mark.parametrize("metric", [HAMMING, PRECISION], ids=lambda metric: metric.option)
+def test_anchors_are_means_over_folds_and_seeds_of_what_the_metric_selects(
+    records: list[Record], metric: Metric
+) -> None:
+    found = {one.dataset: one for one in anchor.anchors(records, metric)}
+    assert list(found) == ["birds@npz", "scene@npz"]
+    for name, one in found.items():
+        for method, value in (("BCE", one.bce), ("LR", one.logistic)):
+            own = [
+                tested[metric.key]
+                for made in records
+                if made.job.variant == method
+                and made.job.dataset.partition("[")[0] == name.partition("@")[0]
+                and "noise" not in made.job.dataset
+                and (tested := on_test(made, metric))
+            ]
+            assert value == pytest.approx(fmean(own))
+            assert one.runs == len(own)
+
+
+def test_distance_is_above_0_where_bce_is_better() -> None:
+    worse = anchor.Anchor("a", PRECISION, 0.5, 0.49, 1), anchor.Anchor("a", HAMMING, 0.5, 0.51, 1)
+    assert [one.distance for one in worse] == pytest.approx([-0.02, -0.02])
+    assert [anchor.Anchor("a", PRECISION, 0.5, bce, 1).is_near for bce in (0.6, 0.4901, 0.4899)] == [True, True, False]
+
+
+def test_the_table_and_the_sentence_name_the_sets_that_are_far() -> None:
+    found = [anchor.Anchor("near@npz", PRECISION, 0.5, 0.5, 5), anchor.Anchor("far@npz", PRECISION, 0.5, 0.4, 1)]
+    said = anchor.anchor_sentence(found)
+    assert said.endswith("on 1 of 2 data sets; behind by more on far (-20.0 %).")
+    lines = anchor.anchor_table(found).splitlines()
+    assert ["yes" in lines[2], "**no**" in lines[3], "near" in lines[2], "-20.0 %" in lines[3]] == [True] * 4
+    assert anchor.anchor_sentence(found[:1]).endswith("on 1 of 1 data sets.")
+
+
+def test_late_epochs_are_counted_by_method_and_over_all(records: list[Record]) -> None:
+    trained = [with_epochs(made, 40, 35 + number % 6) for number, made in enumerate(records)]
+    late = anchor.late_epochs(trained)
+    assert [one.method for one in late] == ["BCE", "FL", "LR", "all"]
+    kept = [40 - (35 + number % 6) < 0.05 * 40 for number in range(len(records))]
+    assert (late[-1].late, late[-1].jobs) == (sum(kept), len(records))
+    assert (sum(one.late for one in late[:-1]), sum(one.jobs for one in late[:-1])) == (sum(kept), len(records))
+    assert f"in {sum(kept)} of {len(records)} jobs ({sum(kept) / len(records):.1%}" in anchor.late_sentence(late)
+
+
+def with_epochs(made: Record, epochs: int, kept: int) -> Record:
+    assert made.result is not None
+    selected = replace(made.result.selected, epoch=kept)
+    return replace(made, result=replace(made.result, epochs=epochs, selected=selected))

@@ -1,0 +1,53 @@
+"""The answer's sentences say what the comparison holds."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from study.converged import answer, relative
+from study.converged.anchor import Anchor
+from study.converged.multiverse.measures import Standing
+from study.converged.relative import PRECISION, Comparison, Observed, is_shown
+from study.reference import FOLDER
+
+
+@cache
+def comparison() -> Comparison:
+    return Observed(relative.read(FOLDER)).compared(["FL", "FLEM-D", "RAKEL", "ML-KNN", "BS"])
+
+
+def test_methods_that_are_shown_to_differ_are_named() -> None:
+    said = answer.against_bce(comparison())
+    found = [one for one, _ in comparison().over_sets(PRECISION)]
+    better, _, worse = said.partition(";")
+    for one in found:
+        assert one.over_sets is not None
+        assert (one.method in worse.split()[-1:] or f" {one.method}" in worse) == (
+            is_shown(one) and one.over_sets.mean < 0
+        )
+        if is_shown(one) and one.over_sets.mean > 0:
+            assert f"{one.method} {one.percent(one.over_sets.mean):+z.1f}" in better
+    assert f"Of {len(found)} methods" in said
+
+
+def test_fusion_is_told_by_every_metric() -> None:
+    said = answer.fusion(comparison())
+    for metric, found in comparison().by_metric.items():
+        one = next(one for one in found if one.method == "FLEM-D")
+        assert one.over_sets is not None
+        assert f"{metric.title} {one.percent(one.over_sets.mean):+z.1f} (" in said
+
+
+def test_controls_are_told_one_by_one() -> None:
+    records = Observed(relative.read(FOLDER))
+    assert answer.controls(records.pairs([])) == "FLEM-D was not compared with its controls."
+
+
+def test_logistic_regression_is_told_with_its_share() -> None:
+    anchors = [Anchor("a@npz", PRECISION, 0.5, 0.4, 1), Anchor("b@npz", PRECISION, 0.5, 0.6, 1)]
+    shares = [
+        Standing(name, share, share, {}, 1.0, 1.0, 1.0) for name, share in (("LR", 0.7), ("BCE", 0.2), ("FL", 0.1))
+    ]
+    said = answer.logistic(anchors, shares)
+    assert "on 1 of 2 data sets" in said
+    assert said.endswith("first in 70% of the protocols that one might choose (next: BCE 20% and FL 10%).")
