@@ -61,14 +61,28 @@ class Study:
         return Observed(self.records, selecting="own")
 
     @cached_property
+    def methods(self) -> list[str]:
+        """Methods that have records on every data set that BCE has, as it is."""
+        columns: dict[str, set[str]] = {method: set() for method in self.observed.methods}
+        for record in self.records:
+            if not regime_of(record.job.full_dataset):
+                columns[record.job.variant].add(record.job.full_dataset)
+        return [method for method, own in columns.items() if own >= columns[BASELINE]]
+
+    @cached_property
     def comparison(self) -> Comparison:
-        """Every method against BCE."""
-        return self.observed.compared(self.observed.methods)
+        """Each of these methods against BCE."""
+        return self.observed.compared(self.methods)
 
     @cached_property
     def by_hamming(self) -> Comparison:
         """The same where validation Hamming loss selects for every metric, as in the paper."""
-        return Observed(self.records, selecting="hamming").compared(self.observed.methods)
+        return Observed(self.records, selecting="hamming").compared(self.methods)
+
+    def left_out(self) -> str:
+        """Sentence on methods that were run on some of the data sets alone; empty where there are none."""
+        found = [method for method in self.observed.methods if method not in self.methods]
+        return f"Not compared here, because they were run on some of the sets alone: {named(found)}." if found else ""
 
     @cached_property
     def pairs(self) -> Comparison:
@@ -173,7 +187,7 @@ def parts(study: Study) -> dict[str, str]:
         "fusion_sentence": "" if fusion is None else sentence(fusion),
         "fusion_on_sets": on_sets_table(study.comparison, answer.FUSION),
         "pairs": over_sets_table(study.pairs),
-        "undefined": " ".join(filter(None, [study.observed.not_selected_note(), undefined_note(study.comparison)])),
+        "undefined": " ".join(filter(None, [study.left_out(), study.observed.not_selected_note(), undefined_note(study.comparison)])),
         "reach": power.stated_table(reaches),
         "reach_by_seeds": power.by_seeds_table(reaches[PRECISION]),
         "regime_table": regimes.regime_table(study.regimes, changed),
