@@ -20,6 +20,7 @@ from study.converged import anchor, answer, forest, power, regimes
 from study.converged.multiverse import page as multiverse
 from study.converged.multiverse import picture as multiverse_picture
 from study.converged.relative import (
+    BASELINE,
     PRECISION,
     Comparison,
     Observed,
@@ -160,6 +161,7 @@ def parts(study: Study) -> dict[str, str]:
     """Parts of the pages by their names in the text."""
     reaches = power.study_reaches(study.observed, study.comparison)
     late = anchor.late_epochs(study.records)
+    notes = study.left_out(), study.observed.not_selected_note(), undefined_note(study.comparison)
     changed = list(dict.fromkeys(one.method for one in study.regimes if one.regime != regimes.WHOLE))
     fusion = study.comparison.of(PRECISION, answer.FUSION)
     return {
@@ -187,7 +189,7 @@ def parts(study: Study) -> dict[str, str]:
         "fusion_sentence": "" if fusion is None else sentence(fusion),
         "fusion_on_sets": on_sets_table(study.comparison, answer.FUSION),
         "pairs": over_sets_table(study.pairs),
-        "undefined": " ".join(filter(None, [study.left_out(), study.observed.not_selected_note(), undefined_note(study.comparison)])),
+        "undefined": " ".join(filter(None, notes)),
         "reach": power.stated_table(reaches),
         "reach_by_seeds": power.by_seeds_table(reaches[PRECISION]),
         "regime_table": regimes.regime_table(study.regimes, changed),
