@@ -26,7 +26,17 @@ if "BENCH_METHOD_FOLDERS" in os.environ:  # the contracts then hold for one's ow
 ROOT = Path(__file__).parent.parent
 
 
-FIRST = ("tests/end_to_end/", "tests/bench/plan/", "tests/bench/training/", "tests/methods/")
+FIRST = (
+    "tests/end_to_end/",
+    "tests/bench/plan/",
+    "tests/bench/training/",
+    "tests/methods/",
+    "tests/bench/classifier/",
+    "tests/bench/backbones/",
+    "tests/study/",
+    "tests/test_architecture.py",
+    "tests/bench/report/",
+)
 """The dearest tests, which begin: so no worker is left with a long file at the end."""
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from bench import config as configuration
-from bench.cli.options import Count, DataFolder, Names
+from bench.cli.options import Count, DataFolder, Device, Names
 from bench.datasets.catalog import Missing, available, data_folders, present
 from bench.datasets.dataset import SPLITS
 from bench.datasets.download import fetch as download
@@ -29,13 +29,7 @@ Extractor = Annotated[str | None, Parameter(name=("--extractor", "--network"))]
 
 @data_app.command(name="list")
 def list_(*, data: DataFolder = None) -> int:
-    """Show every known set: here, or how to get it.
-
-    Parameters
-    ----------
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
-    """
+    """Show every known set: here, or how to get it."""
     config = configuration.load()
     folders = data_folders(config, data)
     for found in available(config, folders):
@@ -92,7 +86,7 @@ def prepare(
     image_size: Count | None = None,
     words: str | None = None,
     label_columns: Names = None,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> int:
     """Make the canonical files of a set: its labels, its splits and its features.
 
@@ -118,8 +112,6 @@ def prepare(
         Texts through xmlcnn: a file of word vectors, or random. Default: the installed GloVe package, else random.
     label_columns
         Tables: the columns of 0 and 1 that are the labels. Default: the column labels, else those found and said.
-    device
-        auto, cpu, cuda or cuda:N.
     """
     from bench.system.hardware import best_device  # here, because it imports torch, which other verbs do without
 
@@ -160,8 +152,6 @@ def verify(name: str, *, data: DataFolder = None) -> int:
     ----------
     name
         A data set, or the path of one.
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
     config = configuration.load()
     source = present(name, config, data_folders(config, data))
@@ -186,8 +176,6 @@ def card(name: str, *, data: DataFolder = None) -> int:
     ----------
     name
         A data set, or the path of one.
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
     config = configuration.load()
     for line in card_lines(present(name, config, data_folders(config, data)), config):

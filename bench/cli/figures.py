@@ -15,11 +15,12 @@ from bench.analysis.over_datasets import variants_with_values
 from bench.analysis.paper_comparison import checked_stand_ins, comparison_frame
 from bench.analysis.within_datasets import decisions, resampled
 from bench.cli.options import (
+    AllSeeds,
     AnyOrigin,
-    DataFolder,
     Names,
     Origin,
-    Seeds,
+    RecordsData,
+    Results,
     StandIns,
     chosen_metrics,
     known,
@@ -54,13 +55,13 @@ def plot(
     metric: str | None = None,
     methods: Names = None,
     datasets: Names = None,
-    seeds: Seeds = None,
+    seeds: AllSeeds = None,
     stand_ins: StandIns = None,
     form: Annotated[Literal["svg", "pdf", "png"], Parameter(name="--format")] = "svg",
     output: str = "results/figures",
     origin: AnyOrigin = "runs",
-    results: str = DEFAULT_RESULTS,
-    data: DataFolder = None,
+    results: Results = DEFAULT_RESULTS,
+    data: RecordsData = None,
 ) -> int:
     """Draw figures from the records; without a name every figure that the records allow.
 
@@ -76,10 +77,6 @@ def plot(
         Rows to draw. Default: the ranked ones.
     datasets
         Data sets to draw. Default: all.
-    seeds
-        Seeds to average over. Default: all.
-    stand_ins
-        OURS=PAPER for sets of other names, such as VOC07tv=VOC07, in the difference to the paper.
     form
         svg, pdf or png.
     output
@@ -87,10 +84,6 @@ def plot(
     origin
         runs (your own records), reference (the committed ones), reference+runs (your own among these) or paper (its
         printed values; answer, critical-difference and ranks).
-    results
-        The folder of your own records.
-    data
-        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     for figure in figures:
         known(figure, tuple(MAKERS), "figure")
@@ -126,13 +119,13 @@ def report(
     site: str | None = None,
     methods: Names = None,
     datasets: Names = None,
-    seeds: Seeds = None,
+    seeds: AllSeeds = None,
     control: str | None = None,
     stand_ins: StandIns = None,
     resampling: Literal["auto", "always", "never"] = "auto",
     origin: Origin = "runs",
-    results: str = DEFAULT_RESULTS,
-    data: DataFolder = None,
+    results: Results = DEFAULT_RESULTS,
+    data: RecordsData = None,
 ) -> int:
     """Write one HTML page, which needs no network: what ran, tables, figures, the paper, statistics, gaps, cost.
 
@@ -148,20 +141,10 @@ def report(
         Rows to show and compare. Default: all; the ranked ones are compared.
     datasets
         Data sets to show. Default: all.
-    seeds
-        Seeds to average over. Default: all.
     control
         The row that the statistics compare the others with. Default: FLEM-D, else BCE, else the first of the rows.
-    stand_ins
-        OURS=PAPER for sets of other names, such as VOC07tv=VOC07.
     resampling
         Whether to resample test instances as `stats` does; auto: where it takes seconds.
-    origin
-        runs (your own), reference (the committed ones) or reference+runs (your own among these).
-    results
-        The folder of your own records.
-    data
-        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     if site is not None:
         check_folder(Path(site))

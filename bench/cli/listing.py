@@ -33,8 +33,6 @@ def list_(
         Import every method and say what fails.
     options
         Show every method's options with their defaults, and its grid.
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
     if what == "methods":
         return _methods(check, options)

@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 import bench
 from bench import config as configuration
-from bench.cli.options import DataFolder, Real, Seed, Switch
+from bench.cli.options import DataFolder, Device, Real, Results, Seed, Switch
 from bench.datasets.catalog import Source, card_of, data_folders, present
 from bench.datasets.dataset import identifier_columns
 from bench.datasets.readers import canonical, npz, raw_file
@@ -33,7 +33,9 @@ from bench.system.writing import check_writable, packed, write
 from bench.text import counted, csv_safe, name_fault
 
 
-def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = "auto", data: DataFolder = None) -> int:
+def fit(
+    dataset: str, method: str, *, model: str, seed: Seed = 0, device: Device = "auto", data: DataFolder = None
+) -> int:
     """Train one method on one data set as a run does, and save the model.
 
     Parameters
@@ -46,10 +48,6 @@ def fit(dataset: str, method: str, *, model: str, seed: Seed = 0, device: str = 
         The file to write, in the safetensors format. Its folder is made.
     seed
         Of initial weights, batches and noise.
-    device
-        auto, cpu, cuda or cuda:N.
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
     path = Path(model)
     config = configuration.load()
@@ -142,14 +140,8 @@ def predict(
     return 0
 
 
-def decide(*, results: str = DEFAULT_RESULTS) -> int:
-    """Compute the decisions of old records by every decision rule, from their kept scores; nothing is trained.
-
-    Parameters
-    ----------
-    results
-        The folder of the records.
-    """
+def decide(*, results: Results = DEFAULT_RESULTS) -> int:
+    """Compute the decisions of old records by every decision rule, from their kept scores; nothing is trained."""
     if not Path(results).is_dir():
         raise UsageError(f"there are no records in {results}; run `python -m bench run` first.")
     from bench.scored.decide import decide_again  # here, because torch takes seconds to import
@@ -172,7 +164,7 @@ def score(
     name: Annotated[str, Parameter(name="--as")],
     seed: Seed = 0,
     threshold: Real | None = None,
-    results: str = DEFAULT_RESULTS,
+    results: Results = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
     """Make a record of the scores of a model trained elsewhere, for tables, statistics and the report.
@@ -192,10 +184,6 @@ def score(
     threshold
         A label is predicted where its score exceeds this. Default: 0, for logits; 0.5 is that of probabilities, which
         scores from 0 to 1 alone are taken for, and which must be given.
-    results
-        The folder of the records.
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
     if threshold is not None and not math.isfinite(threshold):
         raise UsageError(f"--threshold must be finite, not {threshold}.")

@@ -71,6 +71,7 @@ Names = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=()
 Seeds = Annotated[
     list[int] | None, Parameter(consume_multiple=True, negative=(), validator=_some), _whole(0, MOST_SEED)
 ]
+AllSeeds = Annotated[Seeds, Parameter(help="Seeds to average over. Default: all.")]
 Seed = Annotated[int, _whole(0, MOST_SEED)]
 Epochs = Annotated[int | None, _whole(1, MOST_EPOCHS)]
 Patience = Annotated[int | None, _whole(0, MOST_EPOCHS)]
@@ -82,10 +83,38 @@ Repeats = Annotated[int | None, _whole(1, 10**6)]
 Real = Annotated[float, Parameter(converter=_real)]
 Switch = Annotated[bool, Parameter(negative=())]
 Format = Annotated[str, Parameter(name="--format")]
-DataFolder = Annotated[str | None, Parameter(name="--data")]
-Origin = Annotated[Literal["runs", "reference", "reference+runs"], Parameter(name="--from")]
+Device = Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")]
+Results = Annotated[str, Parameter(help="The folder of your own records.")]
+DataFolder = Annotated[
+    str | None,
+    Parameter(name="--data", help="The folder searched for data. Default: BENCH_DATA, else bench.toml's."),
+]
+RecordsData = Annotated[
+    str | None,
+    Parameter(
+        name="--data",
+        help="The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.",
+    ),
+]
+"""Of verbs that read records."""
+Origin = Annotated[
+    Literal["runs", "reference", "reference+runs"],
+    Parameter(
+        name="--from",
+        help="runs (your own), reference (the committed ones) or reference+runs (your own among these).",
+    ),
+]
 AnyOrigin = Annotated[Literal["runs", "reference", "reference+runs", "paper"], Parameter(name="--from")]
-StandIns = Annotated[list[str] | None, Parameter(name="--map", consume_multiple=True, negative=(), validator=_some)]
+StandIns = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--map",
+        consume_multiple=True,
+        negative=(),
+        validator=_some,
+        help="OURS=PAPER for sets of other names, such as VOC07tv=VOC07.",
+    ),
+]
 
 
 def renamed_option(error: UnknownOptionError) -> str:

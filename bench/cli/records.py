@@ -16,7 +16,20 @@ from bench import config as configuration
 from bench.board.merge import merged, write_folder, write_packed
 from bench.board.sources import ENDING
 from bench.board.submission import verdicts
-from bench.cli.options import FAILED, Count, DataFolder, Names, Seed, Seeds, Switch, checked_seeds, job_count
+from bench.cli.options import (
+    FAILED,
+    Count,
+    DataFolder,
+    Device,
+    Names,
+    RecordsData,
+    Results,
+    Seed,
+    Seeds,
+    Switch,
+    checked_seeds,
+    job_count,
+)
 from bench.config import Config
 from bench.datasets.catalog import data_folders, unreadable
 from bench.errors import UsageError
@@ -34,13 +47,11 @@ from bench.running.runner import all_records, on_gpu, wanted_workers
 from bench.text import counted, duration, shown
 
 
-def status(*, results: str = DEFAULT_RESULTS, verify: Switch = False) -> int:
+def status(*, results: Results = DEFAULT_RESULTS, verify: Switch = False) -> int:
     """Show a results folder's jobs, from any terminal: done, failed, running (by whom), missing.
 
     Parameters
     ----------
-    results
-        The folder of the records.
     verify
         Compute the digests of all files anew; else one of the same size and modification time is taken for the same.
     """
@@ -57,7 +68,7 @@ def show(
     instance: Count,
     seed: Seed | None = None,
     top: Count = 12,
-    results: str = DEFAULT_RESULTS,
+    results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Draw the label distribution that a method recovered for one training instance.
 
@@ -73,8 +84,6 @@ def show(
         Default: the smallest there is.
     top
         How many labels to show beside the positive ones.
-    results
-        The folder of the records.
     """
     show_instance(Store(Path(results)), dataset, method, instance, seed, top)
     return 0
@@ -85,9 +94,9 @@ def doctor(
     datasets: Names = None,
     methods: Names = None,
     seeds: Seeds = None,
-    device: str = "auto",
+    device: Device = "auto",
     jobs: str = "1",
-    results: str = DEFAULT_RESULTS,
+    results: Results = DEFAULT_RESULTS,
     data: DataFolder = None,
 ) -> int:
     """Say whether a run with these options can work here: versions, devices, data, folders, disk, memory, time.
@@ -100,14 +109,8 @@ def doctor(
         As for `bench run`.
     seeds
         As for `bench run`.
-    device
-        auto, cpu, cuda or cuda:N.
     jobs
         Processes that the jobs will be spread over: a number, or auto.
-    results
-        The folder of the records.
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     """
     config = configuration.load()
     folders = data_folders(config, data)
@@ -128,7 +131,7 @@ def doctor(
 def merge(
     *sources: Annotated[str, Parameter(name="FOLDER")],
     to: str,
-    data: DataFolder = None,
+    data: RecordsData = None,
 ) -> int:
     """Join the records of several people or machines in one folder, or pack them into one file.
 
@@ -140,8 +143,6 @@ def merge(
         Results folders, or packed files (.jsonl.xz); the first one's record of a job goes before the others'.
     to
         The folder, which may be one of them and may hold records, or a file (NAME.jsonl.xz) of all records.
-    data
-        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     if not sources:
         raise UsageError("there is nothing to merge; name results folders before --to.")
@@ -177,8 +178,6 @@ def check_records(
     ----------
     files
         Packed files (.jsonl.xz of `bench merge`), records' files, or results folders.
-    data
-        The folder searched for data, to compare their digests. Default: BENCH_DATA, else bench.toml's.
     """
     if not files:
         raise UsageError("there is nothing to check; name a file of records.")

@@ -15,6 +15,7 @@ from bench.cli.options import (
     INTERRUPTED,
     MOST_SHARDS,
     DataFolder,
+    Device,
     Epochs,
     Folds,
     Format,
@@ -22,6 +23,7 @@ from bench.cli.options import (
     Patience,
     Real,
     Repeats,
+    Results,
     Seeds,
     Switch,
     checked_seeds,
@@ -63,14 +65,14 @@ def run(
     datasets: Names = None,
     methods: Names = None,
     seeds: Seeds = None,
-    device: str = "auto",
+    device: Device = "auto",
     epochs: Epochs = None,
     selection: str | None = None,
     also_select: Names = None,
     patience: Patience = None,
     select_every: Epochs = None,
     jobs: str = "1",
-    results: str = DEFAULT_RESULTS,
+    results: Results = DEFAULT_RESULTS,
     data: DataFolder = None,
     keep: Annotated[
         list[Literal["scores", "model", "distributions", "none"]] | None,
@@ -101,8 +103,6 @@ def run(
         keeps for when they are named.
     seeds
         One run each. Default: bench.toml's.
-    device
-        auto, cpu, cuda or cuda:N.
     epochs
         Train for exactly this many epochs instead of the protocol's; those of a variant's own stay.
     selection
@@ -117,10 +117,6 @@ def run(
     jobs
         Processes to spread the jobs over, longest jobs first: a number, or auto for as many as the cores hold or the
         GPUs' memory allows. With --backend 1 and auto both mean every worker of the cluster.
-    results
-        The folder of the records.
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     keep
         What to store beside each record: scores (test scores), model, distributions (the label distribution that
         a label-enhancement method recovers for the training rows), or none. Default: scores.
@@ -185,7 +181,7 @@ def recover(
     datasets: Names = None,
     methods: Names = None,
     seeds: Seeds = None,
-    device: str = "auto",
+    device: Device = "auto",
     epochs: Epochs = None,
     jobs: str = "1",
     results: str = DEFAULT_RECOVERY,
@@ -208,16 +204,12 @@ def recover(
         "softmax of the logical labels"). Default: all.
     seeds
         One run each. Default: bench.toml's recovery.seeds.
-    device
-        auto, cpu, cuda or cuda:N.
     epochs
         Train for exactly this many epochs instead of the protocol's; those of a variant's own stay.
     jobs
         Processes to spread the jobs over: a number, or auto for as many as the cores hold.
     results
         The folder of the records; not the one of `bench run`.
-    data
-        The folder searched for data. Default: BENCH_DATA, else bench.toml's.
     keep
         distributions stores the recovered ones beside the records. Default: none.
     form

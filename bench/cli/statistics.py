@@ -11,11 +11,13 @@ from bench.analysis.relative.words import relative_in_words
 from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
 from bench.analysis.within_folds import folds_in_words
 from bench.cli.options import (
+    AllSeeds,
     AnyOrigin,
-    DataFolder,
     Names,
     Origin,
     Real,
+    RecordsData,
+    Results,
     Seeds,
     Switch,
     chosen_metrics,
@@ -41,13 +43,13 @@ def stats(
     control: str | None = None,
     region: Real = REGION,
     datasets: Names = None,
-    seeds: Seeds = None,
+    seeds: AllSeeds = None,
     intervals: Switch = False,
     decision: str | None = None,
     target: str | None = None,
     origin: AnyOrigin = "runs",
-    results: str = DEFAULT_RESULTS,
-    data: DataFolder = None,
+    results: Results = DEFAULT_RESULTS,
+    data: RecordsData = None,
 ) -> int:
     """Test whether methods differ, over data sets and within each, and say what the data cannot decide.
 
@@ -63,8 +65,6 @@ def stats(
         Differences up to this share of the control's value on a data set count as equivalent; 0.01 is 1 %.
     datasets
         The data sets to compare on. Default: all.
-    seeds
-        Seeds to average over. Default: all.
     intervals
         Show the intervals behind what is said of each data set.
     decision
@@ -75,10 +75,6 @@ def stats(
     origin
         runs (your own records), reference (the committed ones), reference+runs (your own among these) or paper (its
         printed values).
-    results
-        The folder of your own records.
-    data
-        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     if not (math.isfinite(region) and region >= 0):
         raise UsageError(f"--region must be a number from 0 (0.01 is 1 % of the control's value), not {region}.")
@@ -141,10 +137,12 @@ def converged(
     datasets: Names = None,
     seeds: Seeds = None,
     origin: Origin = "runs",
-    results: str = DEFAULT_RESULTS,
-    data: DataFolder = None,
+    results: Results = DEFAULT_RESULTS,
+    data: RecordsData = None,
 ) -> int:
     """List the jobs whose kept epoch is among their last: their training may have been cut short.
+
+    The committed records have no curves, which tell it.
 
     Parameters
     ----------
@@ -154,12 +152,6 @@ def converged(
         Columns to look at. Default: all.
     seeds
         Seeds to look at. Default: all.
-    origin
-        runs (your own records), reference (the committed ones, which have no curves) or reference+runs.
-    results
-        The folder of your own records.
-    data
-        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     states = load(Selection(origin, results, data, methods, datasets, seeds)).states
     kept = kept_epochs(state.record for state in states if state.state == "done" and state.record)

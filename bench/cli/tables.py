@@ -13,14 +13,15 @@ from cyclopts import Parameter
 
 from bench.analysis.wins import wins_in_words
 from bench.cli.options import (
+    AllSeeds,
     AnyOrigin,
     Count,
-    DataFolder,
     Digits,
     Format,
     Names,
     Origin,
-    Seeds,
+    RecordsData,
+    Results,
     StandIns,
     Switch,
     chosen_metrics,
@@ -56,7 +57,7 @@ def table(
     form: Format = "terminal",
     methods: Names = None,
     datasets: Names = None,
-    seeds: Seeds = None,
+    seeds: AllSeeds = None,
     digits: Digits = DIGITS,
     rank_on: Literal["printed", "exact"] = "printed",
     include: Literal["extra"] | None = None,
@@ -68,8 +69,8 @@ def table(
     wide: Switch = False,
     width: Literal["column", "page"] = "column",
     origin: AnyOrigin = "runs",
-    results: str = DEFAULT_RESULTS,
-    data: DataFolder = None,
+    results: Results = DEFAULT_RESULTS,
+    data: RecordsData = None,
 ) -> int:
     """Print ranked tables from the records; without --metric and --number the paper's Tables 2-5.
 
@@ -91,8 +92,6 @@ def table(
         Rows to show. Default: all.
     datasets
         Columns to show. Default: all.
-    seeds
-        Seeds to average over. Default: all.
     digits
         Decimals of a value.
     rank_on
@@ -117,10 +116,6 @@ def table(
     origin
         runs (your own records), reference (the committed ones), reference+runs (your own among these) or paper (as
         printed there, Tables 2-6).
-    results
-        The folder of your own records.
-    data
-        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     known(form, FORMATS, "format")
     if number is not None and metric is not None:
@@ -251,8 +246,8 @@ def compare(
     stand_ins: StandIns = None,
     form: Format = "terminal",
     origin: Origin = "runs",
-    results: str = DEFAULT_RESULTS,
-    data: DataFolder = None,
+    results: Results = DEFAULT_RESULTS,
+    data: RecordsData = None,
 ) -> int:
     """Set our values beside the paper's printed ones: differences, rank correlations, and what its claims come to.
 
@@ -260,16 +255,8 @@ def compare(
     ----------
     datasets
         Data sets to compare, and to count the claims on. Default: all.
-    stand_ins
-        OURS=PAPER for sets of other names, such as VOC07tv=VOC07.
     form
         terminal, markdown, csv or json.
-    origin
-        runs (your own), reference (the committed ones) or reference+runs (your own among these).
-    results
-        The folder of your own records.
-    data
-        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     # Here, because they import pandas and scipy, without which `table` takes half the time.
     from bench.analysis.paper_claims import claims, claims_grid, claims_note
@@ -312,8 +299,8 @@ def export(
     *,
     form: Annotated[Literal["sqlite", "csv", "parquet"] | None, Parameter(name="--format")] = None,
     origin: Origin = "runs",
-    results: str = DEFAULT_RESULTS,
-    data: DataFolder = None,
+    results: Results = DEFAULT_RESULTS,
+    data: RecordsData = None,
 ) -> int:
     """Write the records as flat tables (jobs, metrics, grid, curves), for tables and figures of one's own.
 
@@ -323,12 +310,6 @@ def export(
         A SQLite file, or for csv and parquet a folder that gets a file for each table.
     form
         sqlite, csv or parquet. Default: sqlite for a name that ends in .sqlite or .db, else csv.
-    origin
-        runs (your own), reference (the committed ones) or reference+runs (your own among these).
-    results
-        The folder of the records.
-    data
-        The folder searched for data, to notice data that changed. Default: BENCH_DATA, else bench.toml's.
     """
     from bench.tables.export import check_target, frames  # here: it imports pandas
     from bench.tables.export import export as write_tables

@@ -46,23 +46,31 @@ def current_probes(
     """The probe of each request under the code that the source digests of its key are of; None where it fails.
 
     Probes are remembered by these digests. The others are computed together, in a process of their own unless
-    ``compute`` is given.
+    ``compute`` is given; of a method that does not ask for the data set's name, one stands for all data sets.
     """
     pairs = list(wanted)
     if not pairs:
         return []
+    _remember({_nameless(*pair): pair for pair in pairs}.values(), compute or _computed)
+    known = _remember(pairs, compute or _computed)  # the other data sets of methods that asked for the first one's name
+    return [(_look_up(known, *pair) or [None])[0] for pair in pairs]
+
+
+def _remember(
+    pairs: Iterable[tuple[ProbeRequest, dict[str, Any]]], compute: Callable[[dict[str, ProbeRequest]], Probes]
+) -> dict[str, Any]:
+    """All remembered probes, among them now those of the requests, as far as they can be computed."""
     memory = digests.cache_folder() / MEMORY
     known = digests.read_json(memory)
     lacking = {_identity(*pair): pair for pair in pairs if _look_up(known, *pair) is None}
     if lacking:
-        requests = {identity: request for identity, (request, _) in lacking.items()}
-        computed = compute(requests) if compute else _computed(requests)
+        computed = compute({identity: request for identity, (request, _) in lacking.items()})
         known = digests.read_json(memory)  # other processes may have added theirs
         for identity, (values, named) in computed.items():
             nameless = _nameless(*lacking[identity])
             known |= {nameless: NAMED, identity: [values]} if named else {nameless: [values]}
         digests.write_quietly(memory, known)
-    return [(_look_up(known, *pair) or [None])[0] for pair in pairs]
+    return known
 
 
 def _computed(requests: dict[str, ProbeRequest]) -> Probes:

@@ -11,16 +11,18 @@ import pytest
 from bench.errors import UsageError
 from bench.records.artifacts import KeptFile, RecoveredDistribution, read_distribution
 from bench.report.instance import bar_list
-from tests.end_to_end.test_program import ROOT, bench, result_of
+from tests.end_to_end.test_program import ROOT, SMALL, bench, result_of, small_set
+
+RUN = ("run", *SMALL, "--methods", "VALEN", "FLEM-D", "BCE", "--epochs", "2")
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two label-enhancement methods and BCE, run with and without keeping distributions."""
+    """Two label-enhancement methods and BCE on a small set, run with and without keeping distributions."""
     folder = tmp_path_factory.mktemp("kept")
-    run = ("run", "--methods", "VALEN", "FLEM-D", "BCE", "--epochs", "2")
-    assert bench(*run, cwd=folder).returncode == 0
-    done = bench(*run, "--keep", "scores", "distributions", cwd=folder)
+    small_set(folder)
+    assert bench(*RUN, cwd=folder).returncode == 0
+    done = bench(*RUN, "--keep", "scores", "distributions", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "3 jobs: 3 incomplete." in done.stdout
     assert "3 lack what --keep asks for; they run again" in done.stdout
@@ -28,49 +30,47 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_keeping_more_changes_no_result_and_is_done_once(kept: Path) -> None:
-    runs = kept / "results/runs/yeast@mulan"
+    runs = kept / "results/runs/small@npz"
     for row in ("VALEN", "FLEM-D", "BCE"):
         (old,) = (runs / row).glob("*.json.old")
-        assert json.loads(old.read_text())["result"] == result_of(kept / "results/runs", "yeast@mulan", row)
-    again = bench(
-        "run", "--methods", "VALEN", "FLEM-D", "BCE", "--epochs", "2", "--keep", "scores", "distributions", cwd=kept
-    )
+        assert json.loads(old.read_text())["result"] == result_of(kept / "results/runs", "small@npz", row)
+    again = bench(*RUN, "--keep", "scores", "distributions", cwd=kept)
     assert "3 jobs: 3 done." in again.stdout
 
 
 def test_distributions_load_in_python(kept: Path) -> None:
     for row in ("VALEN", "FLEM-D"):
-        found = read_distribution(KeptFile(kept / f"results/runs/yeast@mulan/{row}/seed-0.distributions.npz"))
-        assert found.degrees.shape == found.logical.shape == (1200, 14)
+        found = read_distribution(KeptFile(kept / f"results/runs/small@npz/{row}/seed-0.distributions.npz"))
+        assert found.degrees.shape == found.logical.shape == (120, 14)
         assert found.scores is not None
-        assert found.scores.shape == (1200, 14)
+        assert found.scores.shape == (120, 14)
         np.testing.assert_allclose(found.degrees.sum(1), 1, atol=1e-5)
         assert len(found.label_names) == 14
-    assert not (kept / "results/runs/yeast@mulan/BCE/seed-0.distributions.npz").exists()
+    assert not (kept / "results/runs/small@npz/BCE/seed-0.distributions.npz").exists()
     with pytest.raises(UsageError, match="with --keep distributions"):
         read_distribution(KeptFile(kept / "nothing.npz"))
 
 
 def test_show_draws_an_instance(kept: Path) -> None:
-    done = bench("show", "yeast", "flem-d", "--instance", "17", cwd=kept, PYTHONIOENCODING="utf-8")
+    done = bench("show", "small", "flem-d", "--instance", "17", cwd=kept, PYTHONIOENCODING="utf-8")
     assert done.returncode == 0, done.stderr
-    found = read_distribution(KeptFile(kept / "results/runs/yeast@mulan/FLEM-D/seed-0.distributions.npz"))
+    found = read_distribution(KeptFile(kept / "results/runs/small@npz/FLEM-D/seed-0.distributions.npz"))
     best = int(found.degrees[17].argmax())
     first_bar = done.stdout.splitlines()[4]
     assert first_bar.startswith(found.label_names[best])
     assert f"{found.degrees[17, best]:.4f}" in first_bar
     assert "█" * 30 in first_bar
-    plain = bench("show", "yeast", "FLEM-D", "--instance", "17", cwd=kept, PYTHONIOENCODING="ascii")
+    plain = bench("show", "small", "FLEM-D", "--instance", "17", cwd=kept, PYTHONIOENCODING="ascii")
     assert "#" * 30 in plain.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["yeast", "FLEM-D", "--instance", "1200"], "has the training rows 0 to 1199, not 1200"),
-        (["yeast", "BCE", "--instance", "1"], "BCE recovers no label distribution"),
-        (["yeast", "VALLEN", "--instance", "1"], "did you mean 'VALEN'?"),
-        (["yeast", "VALEN", "--instance", "1", "--seed", "3"], "no record of the data set yeast with seed 3"),
+        (["small", "FLEM-D", "--instance", "120"], "has the training rows 0 to 119, not 120"),
+        (["small", "BCE", "--instance", "1"], "BCE recovers no label distribution"),
+        (["small", "VALLEN", "--instance", "1"], "did you mean 'VALEN'?"),
+        (["small", "VALEN", "--instance", "1", "--seed", "3"], "no record of the data set small with seed 3"),
         (["scene", "VALEN", "--instance", "1"], "no record of the data set scene"),
     ],
 )
@@ -190,7 +190,7 @@ def test_a_label_enhancement_method_is_one_file_in_both_tracks(tmp_path: Path) -
     (tmp_path / "bench.toml").write_text('method_folders = ["own"]\n')
     random = np.random.default_rng(0)
     np.savez(tmp_path / "one.npz", X=random.random((30, 3)), D=random.dirichlet(np.ones(4), 30))
-    listed = bench("list", "methods", "--check", "--options", cwd=tmp_path)
+    listed = bench("list", "methods", "--options", cwd=tmp_path)
     assert listed.returncode == 0
     assert (
         "mix=1.0, predictor=soft-bce, penalty=0.1, tolerance=0.001, strength=0.1; grid of 2 over mix" in listed.stdout
@@ -198,6 +198,7 @@ def test_a_label_enhancement_method_is_one_file_in_both_tracks(tmp_path: Path) -
     recovered = bench("recover", "--data", ".", "--methods", "Smoothed", "uniform", "--seeds", "0", cwd=tmp_path)
     assert recovered.returncode == 0, recovered.stderr
     assert "Smoothed" in recovered.stdout
-    ran = bench("run", "--methods", "Smoothed", "--epochs", "1", "--keep", "distributions", cwd=tmp_path)
+    small_set(tmp_path)
+    ran = bench("run", *SMALL, "--methods", "Smoothed", "--epochs", "1", "--keep", "distributions", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert "degree" in bench("show", "yeast", "Smoothed", "--instance", "0", cwd=tmp_path).stdout
+    assert "degree" in bench("show", "small", "Smoothed", "--instance", "0", cwd=tmp_path).stdout

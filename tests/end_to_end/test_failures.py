@@ -13,10 +13,10 @@ import pytest
 
 from bench.records.store import Store
 from tests import forked
-from tests.end_to_end.test_program import ROOT, bench
+from tests.end_to_end.test_program import ROOT, SMALL, bench, small_set
 from tests.end_to_end.test_runner import results_of
 
-RUN = ("run", "--methods", "BCE", "FL", "--epochs", "2")
+RUN = ("run", *SMALL, "--methods", "BCE", "FL", "--epochs", "2")
 # Everything that is flushed to a file of a matching name finds the disk full.
 FULL_DISK = """
 import errno, os
@@ -44,6 +44,7 @@ os.fsync = full
 
 
 def on_a_full_disk(folder: Path, flushing: str, *arguments: str) -> subprocess.CompletedProcess:
+    small_set(folder)
     (folder / "full").mkdir(exist_ok=True)
     (folder / "full/sitecustomize.py").write_text(flushing)
     place = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "full"), str(ROOT)]), "BENCH_DATA": ""}
@@ -71,7 +72,7 @@ def test_what_a_stopped_job_had_half_written_goes_with_the_run(tmp_path: Path) -
 
 
 def test_a_checkpoint_that_does_not_fit_costs_nothing_but_itself(tmp_path: Path) -> None:
-    (tmp_path / "bench.toml").write_text("[run]\ncheckpoint_seconds = 0.01\n")
+    (tmp_path / "bench.toml").write_text("[run]\ncheckpoint_seconds = 0.001\n")
     done = on_a_full_disk(tmp_path, FULL_DISK.format(part=".checkpoint"), *RUN)
     assert done.returncode == 0, done.stderr
     assert "goes on without a checkpoint" in done.stderr
@@ -83,6 +84,7 @@ def test_a_checkpoint_that_does_not_fit_costs_nothing_but_itself(tmp_path: Path)
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a whole run."""
     folder = tmp_path_factory.mktemp("finished")
+    small_set(folder)
     assert bench(*RUN, cwd=folder).returncode == 0
     return folder
 

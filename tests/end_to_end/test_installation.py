@@ -84,6 +84,12 @@ def python(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(request.param)
 
 
+WITH_A_FOLDER = pytest.mark.parametrize(
+    ("python", "initialised"), [("installed", True), ("editable", False)], indirect=["python"]
+)
+"""Folders methods/ in the working folder, with and without an ``__init__.py``: each beside one kind of installation."""
+
+
 def test_the_wheel_runs_anywhere(installed: str, tmp_path: Path) -> None:
     where = output(installed, "-c", "import bench; print(bench.__file__)", cwd=tmp_path)
     assert where.startswith(str(site_packages(installed)))
@@ -114,7 +120,7 @@ def test_an_installation_exposes_bench_and_nothing_else(python: str) -> None:
         assert (packages[0] / file).is_file()
 
 
-@pytest.mark.parametrize("initialised", [False, True])
+@WITH_A_FOLDER
 def test_the_authors_program_runs_beside_it(python: str, tmp_path: Path, initialised: bool) -> None:
     """A folder methods/ of the program's own, as in the released code of FLEM."""
     (tmp_path / "methods").mkdir()
@@ -127,7 +133,7 @@ def test_the_authors_program_runs_beside_it(python: str, tmp_path: Path, initial
     assert output(python, "main.py", cwd=tmp_path).split() == [str(tmp_path / "methods/flem.py"), "bench.methods.flem"]
 
 
-@pytest.mark.parametrize("initialised", [False, True])
+@WITH_A_FOLDER
 def test_a_working_folder_may_have_methods_of_its_own(python: str, tmp_path: Path, initialised: bool) -> None:
     (tmp_path / "methods").mkdir()
     for name in ("flem", "api", *(["__init__"] if initialised else [])):

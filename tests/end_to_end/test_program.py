@@ -47,11 +47,26 @@ def result_of(folder: Path, dataset: str, row: str, seed: int = 0) -> dict:
     return json.loads((folder / dataset / row / f"seed-{seed}.json").read_text())["result"]
 
 
+SMALL = ("--datasets", "small.npz")
+
+
+def small_set(folder: Path) -> None:
+    """Write small.npz: 200 rows of 6 features and 14 labels, where what is tested holds for any data set."""
+    random = np.random.default_rng(0)
+    x = random.random((200, 6)).astype(np.float32)
+    y = (x @ random.standard_normal((6, 14)) > 0).astype(np.int8)
+    np.savez(folder / "small.npz", X=x, Y=y)
+
+
+RUN = ("run", *SMALL, "--methods", "BCE", "FLEM-II", "ML-KNN", "--epochs", "2")
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which three methods ran for two epochs."""
     folder = tmp_path_factory.mktemp("finished")
-    done = bench("run", "--methods", "BCE", "FLEM-II", "ML-KNN", "--epochs", "2", cwd=folder)
+    small_set(folder)
+    done = bench(*RUN, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "3 jobs done, 0 failed" in done.stdout
     return folder
@@ -59,7 +74,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_second_run_computes_nothing(finished: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*.json")}
-    done = bench("run", "--methods", "BCE", "FLEM-II", "ML-KNN", "--epochs", "2", cwd=finished)
+    done = bench(*RUN, cwd=finished)
     assert done.returncode == 0
     assert "3 jobs: 3 done." in done.stdout
     records = {path: stamp for path, stamp in before.items() if path.name != "run.json"}
@@ -69,7 +84,7 @@ def test_a_second_run_computes_nothing(finished: Path) -> None:
 def test_table_shows_what_ran(finished: Path) -> None:
     done = bench("table", cwd=finished)
     assert done.returncode == 0, done.stderr
-    value = result_of(finished / "results/runs", "yeast@mulan", "ML-KNN")["test"]["hamming"]
+    value = result_of(finished / "results/runs", "small@npz", "ML-KNN")["test"]["hamming"]
     assert f"{value:.4f}(1)" in done.stdout
     assert done.stdout.count("Avg. Rank") == 4
     assert "2 epochs" in done.stdout
@@ -77,7 +92,7 @@ def test_table_shows_what_ran(finished: Path) -> None:
 
 
 def test_records_hold_what_the_schema_promises(finished: Path) -> None:
-    result = result_of(finished / "results/runs", "yeast@mulan", "FLEM-II")
+    result = result_of(finished / "results/runs", "small@npz", "FLEM-II")
     assert set(result) >= {"selected", "val", "test", "grid", "epochs", "stacks"}
     assert result["stacks"] == [4]
     assert len(result["grid"]) == 4
@@ -86,47 +101,48 @@ def test_records_hold_what_the_schema_promises(finished: Path) -> None:
     assert chosen["test"]["hamming"] == result["test"]["hamming"]
     assert min(point["val"]["hamming"] for point in result["grid"]) == result["val"]["hamming"]
     assert len(chosen["curves"]["loss"]) == len(chosen["curves"]["hamming"]) == 2
-    scores = np.load(finished / "results/runs/yeast@mulan/FLEM-II/seed-0.scores.npz")
-    assert scores["scores"].shape == (917, 14)
+    scores = np.load(finished / "results/runs/small@npz/FLEM-II/seed-0.scores.npz")
+    assert scores["scores"].shape == (40, 14)
 
 
 def test_results_are_byte_identical_alone_or_in_parallel(finished: Path, tmp_path: Path) -> None:
-    done = bench("run", "--methods", "BCE", "FLEM-II", "ML-KNN", "--epochs", "2", "--jobs", "2", cwd=tmp_path)
+    small_set(tmp_path)
+    done = bench(*RUN, "--jobs", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for row in ("BCE", "FLEM-II", "ML-KNN"):
         first, second = (
-            json.dumps(result_of(folder / "results/runs", "yeast@mulan", row)) for folder in (finished, tmp_path)
+            json.dumps(result_of(folder / "results/runs", "small@npz", row)) for folder in (finished, tmp_path)
         )
         assert first == second
 
 
 def test_another_protocol_in_the_same_folder_is_told(finished: Path, tmp_path: Path) -> None:
-    shutil.copytree(finished / "results", tmp_path / "results")
-    done = bench("run", "--methods", "BCE", "--epochs", "3", cwd=tmp_path)
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    done = bench("run", *SMALL, "--methods", "BCE", "--epochs", "3", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "stale: protocol (epochs 2 -> 3) changed; they run again, the old records are set aside." in done.stdout
     assert "Not comparable with the rest, by 2 epochs: " in bench("table", "--metric", "hamming", cwd=tmp_path).stdout
 
 
 def test_fresh_runs_again_and_sets_the_old_aside(finished: Path, tmp_path: Path) -> None:
-    shutil.copytree(finished / "results", tmp_path / "results")
-    done = bench("run", "--methods", "BCE", "--epochs", "2", "--fresh", cwd=tmp_path)
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    done = bench("run", *SMALL, "--methods", "BCE", "--epochs", "2", "--fresh", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "results/runs/yeast@mulan/BCE"
+    folder = tmp_path / "results/runs/small@npz/BCE"
     assert sorted(path.name.partition("-0.")[2].partition("-")[0] for path in folder.glob("*.old")) == ["replaced"] * 2
     assert len({path.name.split(".")[1] for path in folder.glob("*.old")}) == 1  # the record and its scores
     assert (folder / "seed-0.json").exists()
 
 
 def test_a_corrupt_record_is_said_set_aside_and_run_again(finished: Path, tmp_path: Path) -> None:
-    shutil.copytree(finished / "results", tmp_path / "results")
-    path = tmp_path / "results/runs/yeast@mulan/BCE/seed-0.json"
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "results/runs/small@npz/BCE/seed-0.json"
     path.write_text(path.read_text().replace('"done"', '"gone"'))
     shown = bench("table", "--metric", "hamming", cwd=tmp_path)
     assert shown.returncode == 1
-    assert "corrupt: BCE on yeast (seed 0)" in shown.stdout
+    assert "corrupt: BCE on small (seed 0)" in shown.stdout
     assert "does not match its checksum" in shown.stdout
-    done = bench("run", "--methods", "BCE", "--epochs", "2", cwd=tmp_path)
+    done = bench("run", *SMALL, "--methods", "BCE", "--epochs", "2", cwd=tmp_path)
     assert done.returncode == 0
     assert "does not match its checksum" in done.stdout
     assert "set aside" in done.stdout
@@ -187,8 +203,9 @@ def test_all_lists_what_is_missing_and_shows_gaps(tmp_path: Path) -> None:
 
 
 def test_rows_of_bench_toml(tmp_path: Path) -> None:
+    small_set(tmp_path)
     (tmp_path / "bench.toml").write_text('[methods."FL plain"]\nbase = "FL"\ngamma = 0\n')
-    done = bench("run", "--methods", "FL plain", "BCE", "--epochs", "1", cwd=tmp_path)
+    done = bench("run", *SMALL, "--methods", "FL plain", "BCE", "--epochs", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "FL plain" in bench("table", "--metric", "hamming", cwd=tmp_path).stdout
 

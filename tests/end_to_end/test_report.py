@@ -21,7 +21,7 @@ from bench.report.page import SETS_DRAWN
 from bench.tables.render import FORMATS
 from tests import forked
 from tests.bench.report.test_page import LARGEST
-from tests.end_to_end.test_program import ROOT, bench
+from tests.end_to_end.test_program import ROOT, SMALL, bench, small_set
 
 SCRIPT = "<script>window.broken = true</script> out of memory"
 
@@ -31,7 +31,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seeds of five methods; a failed, a stale, a corrupt and an undefined cell, and a set without data."""
     folder = tmp_path_factory.mktemp("report")
     methods = ("FL", "CB", "BS", "DB", "ML-KNN", "FLEM-D", "BCE")
-    done = bench("run", "--methods", *methods, "--epochs", "2", "--seeds", "0", "1", cwd=folder)
+    small_set(folder)
+    done = bench("run", *SMALL, "--methods", *methods, "--epochs", "2", "--seeds", "0", "1", cwd=folder)
     assert done.returncode == 0, done.stderr
     store = Store(folder / "results/runs")
     by_job = {(one.job.variant, one.job.seed): one for _, one in store.records() if isinstance(one, Record)}
@@ -88,9 +89,9 @@ def test_an_average_rank_needs_every_column_and_a_failed_row_has_none(ran: Path)
     (table,) = json.loads(done.stdout)
     assert set(table["average_rank"]) == {"FL", "DB", "FLEM-D"}
     cells = {(cell["variant"], cell["dataset"]): cell for cell in table["cells"]}
-    assert cells["BS", "yeast"]["state"] == "failed"
-    assert cells["BS", "yeast"]["mean"] is None
-    assert cells["CB", "yeast"]["rank"] is None
+    assert cells["BS", "small"]["state"] == "failed"
+    assert cells["BS", "small"]["mean"] is None
+    assert cells["CB", "small"]["rank"] is None
     assert cells["FL", "VOC07"]["state"] == "missing"
 
 
@@ -99,15 +100,15 @@ def test_stats_compare_and_export_say_what_is_missing(ran: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Nothing can be tested" in done.stdout
     assert "FLEM-D is " in done.stdout
-    done = without_torch(ran, "compare", "--map", "yeast=VOC07")
+    done = without_torch(ran, "compare", "--map", "small=VOC07")
     assert done.returncode == 0, done.stderr
-    assert "yeast is not VOC07: other rows, other features" in done.stdout
-    assert "yeast: BS failed." in done.stdout
-    typo = without_torch(ran, "compare", "--map", "yest=VOC07")
-    assert (typo.returncode, "did you mean 'yeast'?" in typo.stderr) == (2, True)
-    assert "yeast: CB stale." in done.stdout
+    assert "small is not VOC07: other rows, other features" in done.stdout
+    assert "small: BS failed." in done.stdout
+    typo = without_torch(ran, "compare", "--map", "smal=VOC07")
+    assert (typo.returncode, "did you mean 'small'?" in typo.stderr) == (2, True)
+    assert "small: CB stale." in done.stdout
     assert " ± " in done.stdout
-    assert "Not counted together, because they stand in: yeast@mulan." in done.stdout
+    assert "Not counted together, because they stand in: small@npz." in done.stdout
     assert "1 of 3 variants, 2 of 9 baselines here: not tested" in " ".join(done.stdout.split())
     assert "\x1b" not in done.stdout  # no colours in a pipe
     done = without_torch(ran, "export", "all.sqlite")
@@ -121,7 +122,7 @@ def test_plot_draws_what_there_is_and_names_the_rest(ran: Path) -> None:
     done = without_torch(ran, "plot", "--output", "figures", "--format", "pdf")
     assert done.returncode == 0, done.stderr
     written = {path.stem for path in (ran / "figures").iterdir()}
-    assert {"ranks", "curves-yeast@mulan", "grid-hamming-yeast@mulan", "reliability-yeast@mulan"} <= written
+    assert {"ranks", "curves-small@npz", "grid-hamming-small@npz", "reliability-small@npz"} <= written
     assert "not drawn: critical-difference-hamming" in done.stderr
     assert "not drawn: difference: no data set of the paper" in done.stderr
     refused = without_torch(ran, "plot", "critical-difference", "--output", "none")
@@ -149,7 +150,7 @@ WRONG = {
     ("stats", "--control", "FLEM"): "did you mean 'FLEM-D'?",
     ("report", "--control", "FLEM"): "did you mean 'FLEM-D'?",
     ("report", "--output", "figures"): "figures is a folder, a pipe or a device, not a file.",
-    ("compare", "--map", "yeast=VOC07", "yeast=VOC12"): "--map names yeast twice",
+    ("compare", "--map", "small=VOC07", "small=VOC12"): "--map names small twice",
     ("plot", "--from", "paper", "--methods", "FL"): "--from paper excludes --methods",
     ("report", "--output", "/proc/x/y.html"): "/proc/x/y.html cannot be written",
     ("report", "--output", "y" * 300): "a file's name has at most 255 bytes",
@@ -170,7 +171,7 @@ def test_wrong_use_is_one_sentence(ran: Path, arguments: tuple[str, ...]) -> Non
 
 @pytest.fixture(scope="module")
 def html(ran: Path) -> Path:
-    done = without_torch(ran, "report", "--output", "page.html", "--map", "yeast=VOC07", "--control", "FL")
+    done = without_torch(ran, "report", "--output", "page.html", "--map", "small=VOC07", "--control", "FL")
     assert done.returncode == 0, done.stderr
     return ran / "page.html"
 
@@ -197,12 +198,12 @@ def column(page: Any, index: int, body: int = 0) -> list[str]:
 
 def test_headings_sort_best_first_and_round_again(opened: Any) -> None:
     original = column(opened, 0)
-    heading = opened.locator("table.sortable").first.locator("thead button", has_text="yeast")
+    heading = opened.locator("table.sortable").first.locator("thead button", has_text="small")
     heading.click()
     values = [text for text in column(opened, 1) if text[0].isdigit()]
     assert values == sorted(values)
     assert column(opened, 1)[len(values) :] != []  # failed and stale cells come last
-    assert opened.locator("table.sortable").first.locator("th[aria-sort=ascending]").inner_text().startswith("yeast")
+    assert opened.locator("table.sortable").first.locator("th[aria-sort=ascending]").inner_text().startswith("small")
     heading.press("Enter")
     assert [text for text in column(opened, 1) if text[0].isdigit()] == values[::-1]
     assert not column(opened, 1)[-1][0].isdigit()
@@ -210,23 +211,23 @@ def test_headings_sort_best_first_and_round_again(opened: Any) -> None:
     opened.locator("table.sortable").first.locator("thead button", has_text="Algorithm").click()
     assert column(opened, 0) == sorted(original, key=str.lower)
     higher = opened.locator("table.sortable").nth(3)
-    higher.locator("thead button", has_text="yeast").click()
+    higher.locator("thead button", has_text="small").click()
     texts = higher.locator("tbody").first.locator("tr td:nth-child(2)").all_inner_texts()
     numbers = [float(text.split("±")[0]) for text in texts if text[0].isdigit()]
     assert numbers == sorted(numbers, reverse=True)
 
 
-def test_a_cell_opens_its_seeds_and_records_by_pointer_and_by_keyboard(opened: Any) -> None:
+def test_a_cell_opens_its_seeds_and_records_by_pointer_and_by_keyboard(opened: Any, ran: Path) -> None:
     panel = opened.locator("#panel")
     assert panel.is_hidden()
     table = opened.locator("table.sortable").first
     cell = table.locator("tbody tr", has_text="FLEM-D").locator("td").nth(1)
     cell.click()
     text = panel.inner_text()
-    assert "FLEM-D on yeast@mulan" in text
+    assert "FLEM-D on small@npz" in text
     assert "seed 0" in text
-    assert "results/runs/yeast@mulan/FLEM-D/seed-1.json" in text
-    assert "bench run --datasets yeast@mulan --methods FLEM-D --seeds 0 1 --epochs 2 --fresh" in text
+    assert "results/runs/small@npz/FLEM-D/seed-1.json" in text
+    assert f"bench run --datasets {ran / 'small.npz'} --methods FLEM-D --seeds 0 1 --epochs 2 --fresh" in text
     assert panel.locator("svg polyline").count() == 2
     opened.keyboard.press("Escape")
     assert panel.is_hidden()
@@ -245,15 +246,15 @@ def test_what_went_wrong_is_told_and_never_run(opened: Any) -> None:
     gaps = opened.locator("#gaps").inner_text()
     assert "VOC07: its data are not here" in gaps
     assert SCRIPT in gaps
-    assert "CB is stale: method changed since. On yeast@mulan (seeds 0, 1)." in gaps
+    assert "CB is stale: method changed since. On small@npz (seeds 0, 1)." in gaps
     assert "ML-KNN is corrupt: the record " in gaps
-    assert "DB on yeast, Average precision (macro)" in gaps
+    assert "DB on small, Average precision (macro)" in gaps
     assert opened.evaluate("window.broken") is None
 
 
 def test_the_page_holds_every_part(opened: Any) -> None:
     assert "commit" in opened.locator("#what").inner_text()
-    assert opened.locator("#paper table").count() == 2  # yeast beside VOC07, and the claims
+    assert opened.locator("#paper table").count() == 2  # small beside VOC07, and the claims
     assert "Nothing can be tested" in opened.locator("#statistics").inner_text()
     assert "peak MiB" in opened.locator("#cost").inner_text()
     pictures = opened.locator("figure svg").all()
