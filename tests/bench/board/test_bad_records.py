@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from bench import config as configuration
 from bench.board.merge import merged, write_folder, write_packed
 from bench.board.submission import verdicts
-from bench.records.record import Failure, Record, RecoveryResult, Result, encode_line, readable
+from bench.records.record import Failure, Record, RecoveryResult, Result, as_json, encode_line, readable
 from bench.records.store import Store
 
 RUNS = Path("results/runs")
@@ -109,11 +110,11 @@ def of_code_that_computed_other_numbers() -> None:
     record = record_at(BCE)
     assert record.probe
     name = next(name for name, value in record.probe.items() if value)
-    rewritten(key={**record.key, "method": "0" * 16}, probe={**record.probe, name: 0.123})
+    rewritten(key={**record.key, "method": "0" * 16}, probe_json=as_json({**record.probe, name: 0.123}))
 
 
 def of_other_code_without_a_probe() -> None:
-    rewritten(key={**record_at(BCE).key, "loop": "0" * 16}, probe=None)
+    rewritten(key={**record_at(BCE).key, "loop": "0" * 16}, probe_json=UNSET)
 
 
 def of_another_version_of_the_results() -> None:
