@@ -38,6 +38,8 @@ from bench.records.record import (
 from bench.records.store import Store
 from bench.text import counted
 
+IN_RESULTS = frozenset(metric.key for metric in RESULT_METRICS)
+"""Metrics that every result has."""
 Kind = Literal["done", "incomplete", "stale", "failed", "corrupt", "missing"]
 
 
@@ -69,7 +71,7 @@ class JobState:
         """True where a record is done and was made without the metric, or with another version of its file."""
         record = self.record
         now = metric_digests()
-        if self.state != "done" or record is None or metric not in now or metric in {one.key for one in RESULT_METRICS}:
+        if self.state != "done" or record is None or metric not in now or metric in IN_RESULTS:
             return False
         if metric.replace("_", "-") in record.key.get("selection", {}):
             return False  # selected by: in the result, and its code in the key

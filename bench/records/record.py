@@ -33,13 +33,14 @@ def as_json(part: object) -> Raw | UnsetType:
     return UNSET if part is UNSET or part is None else Raw(msgspec.json.encode(part, order="sorted"))
 
 
-def _decoded(part: Raw | UnsetType, decoder: msgspec.json.Decoder[T], what: str) -> T | UnsetType:
+def _decoded(part: Raw | UnsetType, decoder: msgspec.json.Decoder[T]) -> T | UnsetType:
     if part is UNSET:
         return UNSET
     try:
         return decoder.decode(part)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{what} is incomplete: {error}; it was made by other software, or edited.") from error
+        how = "made by other software, or edited; `python -m bench check-records FOLDER` names it"
+        raise UsageError(f"a record is incomplete ({error}), {how}.") from error
 
 
 class JobName(msgspec.Struct, frozen=True, order=True):
@@ -87,7 +88,7 @@ class GridPoint(msgspec.Struct, frozen=True):
 
     @property
     def curves(self) -> Curves | UnsetType:
-        return _decoded(self.curves_json, CURVES, "a record has curves that are no curves")
+        return _decoded(self.curves_json, CURVES)
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -239,13 +240,13 @@ class Record(msgspec.Struct, frozen=True):
     @property
     def probe(self) -> Probe | None:
         """Numbers of the same code and options on a fixed tiny problem; None of a failure, or where that failed."""
-        found = _decoded(self.probe_json, PROBE, f"the probe in the record of {self.job}")
+        found = _decoded(self.probe_json, PROBE)
         return None if found is UNSET else found
 
     @property
     def decisions(self) -> Decisions | UnsetType:
         """Not part of the result, which is the same whatever rules there are."""
-        return _decoded(self.decisions_json, DECISIONS, f"the decisions in the record of {self.job}")
+        return _decoded(self.decisions_json, DECISIONS)
 
     @property
     def metrics(self) -> Metrics:
@@ -258,6 +259,15 @@ class Record(msgspec.Struct, frozen=True):
     def further_metrics(self) -> Metrics:
         """Values of metrics that are not among ``metrics``."""
         return self.further.values if isinstance(self.further, Further) else {}
+
+    @property
+    def part_fault(self) -> str:
+        """Fault of a part that is decoded when it is asked for; empty where all of them can be."""
+        try:
+            _ = self.probe, self.decisions, [point.curves for point in (self.result.grid if self.result else ())]
+        except UsageError as error:
+            return f"{self.job}: it is incomplete: {error.__cause__}; it was made by other software, or edited."
+        return ""
 
     @property
     def problem(self) -> str:

@@ -114,6 +114,21 @@ def test_an_old_record_is_decided_from_its_kept_scores(work: Path, capsys: pytes
     assert read_record(RECORD) == record
 
 
+def test_decisions_that_cannot_be_read_stop_nothing_but_their_reader(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = as_json({"code": {}, "rules": {"global": []}})
+    RECORD.write_bytes(encode(structs.replace(read_record(RECORD), decisions_json=broken)))
+    table = ["table", "--metric", "macro-f1", "--results", "results"]
+    assert main(table) == 0
+    assert "corrupt" not in capsys.readouterr().out
+    assert main([*table, "--decision", "global"]) == 2
+    assert capsys.readouterr().err == (
+        "error: a record is incomplete (Expected `object`, got `array` - at `$.rules[...]`), made by other software, "
+        "or edited; `python -m bench check-records FOLDER` names it.\n"
+    )
+
+
 def test_decisions_of_other_code_are_not_shown(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = read_record(RECORD)
     old = structs.replace(decided(record), code={**decided(record).code, "global": "another"})
