@@ -207,7 +207,7 @@ def grid_points(row: str, points: list[dict], epochs: int = 5) -> list[GridPoint
             None,
             {"hamming": 0.1 + 0.01 * number},
             {"hamming": 0.2 + 0.01 * number},
-            as_json(Curves(list(random.random(epochs)), list(random.random(epochs)) if epochs > 1 else [0.1])),
+            as_json(Curves(random.random(epochs).tolist(), random.random(epochs).tolist() if epochs > 1 else [0.1])),
         )
         for number, point in enumerate(points)
     ]
