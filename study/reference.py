@@ -33,7 +33,7 @@ from bench.plan.states import changed_parts, expected_now
 from bench.plan.variants import variants_of
 from bench.records.artifacts import KeptFile, read_scores
 from bench.records.packed import digest_of, pack
-from bench.records.record import Record
+from bench.records.record import Record, as_json
 from bench.records.store import Store
 from bench.system import writing
 from bench.tables.comparison import comparison
@@ -178,7 +178,7 @@ def renew(results: Path, before: Path) -> None:
             kept = record.key["data"][: digests.DIGEST_LENGTH]
             if not key["data"].startswith(kept):
                 sys.exit(f"{expected.job}: its data changed")
-            renewed.append(replace(record, key={**key, "data": kept}, probe=probe))
+            renewed.append(replace(record, key={**key, "data": kept}, probe_json=as_json(probe)))
         path = pack(renewed, folder)
         print(f"{len(renewed)} records, {path.stat().st_size / 1e6:.2f} MB: {path}")
 

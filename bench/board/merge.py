@@ -131,7 +131,7 @@ def _kept(entry: Entry) -> tuple[int, bool]:
     """Number of artifacts that are there, and whether there are curves."""
     result = entry.record.result
     files = sum(entry.state.artifact(kind) is not None for kind in entry.record.artifacts)
-    return files, result is not None and any(point.curves for point in result.grid)
+    return files, result is not None and any(point.curves_json for point in result.grid)
 
 
 def differing_key(one: Record, other: Record) -> str:

@@ -124,7 +124,7 @@ def fault_of(one: Expected, state: JobState) -> str:
         file = state.artifact(kind)
         if file is not None and not file.whole:
             return f"{state.job}: its {file.path.name} is not the file that its job wrote (another SHA-256)."
-    return ""
+    return record.part_fault
 
 
 def _changes(record: Record, one: Expected, state: JobState) -> list[str]:

@@ -38,7 +38,7 @@ from bench.report.page import page
 from bench.report.page.tables import RankedBy
 from bench.report.site import site as site_of
 from bench.report.site.folder import check_folder, write_site
-from bench.scored.rules import by_rule
+from bench.scored.rules import by_decisions, held_decisions
 from bench.system.writing import check_writable, write
 from bench.tables.load import Records, Selection, load
 from bench.tables.table import MetricTable
@@ -193,7 +193,7 @@ def _by_rules(records: Records, tables: Sequence[MetricTable]) -> list[RankedBy]
 
     Where they would be too many for a page, none, and the ``tables`` say so.
     """
-    held = [state.record.decisions for state in records.states if state.record is not None]
+    held = held_decisions(records.states)
     rules = dict.fromkeys(rule for one in held if isinstance(one, Decisions) for rule in one.rules)
     found: list[RankedBy] = []
     if len(rules) * len(TARGETS) * len(tables[0].cells) > MOST_CELLS:
@@ -201,7 +201,7 @@ def _by_rules(records: Records, tables: Sequence[MetricTable]) -> list[RankedBy]
             table.notes.append("By decision rules: `python -m bench table --decision RULE`; too much for one page.")
         return found
     for rule in rules:
-        states = by_rule(records.states, rule)
+        states = by_decisions(records.states, held, rule)
         own = rule == FIXED
         selection = records.selection if own else replace(records.selection, decision=rule)
         made = replace(records, selection=selection, states=states)

@@ -20,7 +20,7 @@ from bench.metrics.catalogue import PAPER_METRICS, metric_named, metrics
 from bench.metrics.evaluation import Evaluation, TrainingLabels
 from bench.metrics.measuring import measured
 from bench.records import artifacts
-from bench.records.record import AlsoSelected, Curves, Further, GridPoint, Metrics, Result, Selected
+from bench.records.record import AlsoSelected, Curves, Further, GridPoint, Metrics, Result, Selected, as_json
 
 Scored = tuple[Metrics, Tensor]
 
@@ -45,7 +45,7 @@ def evaluated(
             diverged=candidate.diverged,
             val=_some(on_validation, keys),
             test=_some(on_test, keys),
-            curves=Curves(loss=list(candidate.losses), hamming=candidate.hamming),
+            curves_json=as_json(Curves(loss=list(candidate.losses), hamming=candidate.hamming)),
             epochs=UNSET if candidate.epochs is None or candidate.epochs == fitted.epochs else candidate.epochs,
             stopped=candidate.stopped or UNSET,
             also_epochs={option: found[number].epoch for option, found in fitted.also.items()} or UNSET,

@@ -213,7 +213,10 @@ def _remembered(memory: Path, files: tuple[Path, ...], compute: Callable[[], Any
     value = compute()
     if _verified is not None:
         _verified.add(name)
-    write_quietly(memory, {**read_json(memory), name: [*stamp, value]})
+    known = read_json(memory)
+    if name not in known:  # it grows: what is known of files that are gone goes
+        known = {one: of for one, of in known.items() if os.path.exists(one) or os.path.exists(one.partition("[")[0])}
+    write_quietly(memory, {**known, name: [*stamp, value]})
     return value
 
 

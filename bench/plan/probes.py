@@ -25,6 +25,8 @@ TOLERANCE = 1e-7
 NOTHING = 1e-9
 """Values that differ by less are equal however small they are."""
 MEMORY = "probes.json"
+MOST_REMEMBERED = 2000
+"""Probes, of some 8 kB each; beyond, those that are not asked for just now are forgotten, most of them of old code."""
 REQUESTS_A_PROCESS = 8
 
 
@@ -69,6 +71,9 @@ def _remember(
         for identity, (values, named) in computed.items():
             nameless = _nameless(*lacking[identity])
             known |= {nameless: NAMED, identity: [values]} if named else {nameless: [values]}
+        if len(known) > MOST_REMEMBERED:
+            asked = {identity for pair in pairs for identity in (_nameless(*pair), _identity(*pair))}
+            known = {identity: values for identity, values in known.items() if identity in asked}
         digests.write_quietly(memory, known)
     return known
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -24,10 +24,22 @@ from bench.records.artifacts import KeptFile, kept_file
 from bench.records.coherence import incoherence
 from bench.records.manifests import spec_of
 from bench.records.probe_request import METRICS_ALONE, ProbeRequest, probe_request
-from bench.records.record import CorruptRecordError, Further, JobName, Manifest, Probe, Provenance, Record, job_of
+from bench.records.record import (
+    CorruptRecordError,
+    Further,
+    JobName,
+    Manifest,
+    Probe,
+    Provenance,
+    Record,
+    TrackName,
+    job_of,
+)
 from bench.records.store import Store
 from bench.text import counted
 
+IN_RESULTS = frozenset(metric.key for metric in RESULT_METRICS)
+"""Metrics that every result has."""
 Kind = Literal["done", "incomplete", "stale", "failed", "corrupt", "missing"]
 
 
@@ -52,13 +64,14 @@ class JobState:
         """A metric's value on test data, or a measure of recovery; None where there is none to trust."""
         if self.state != "done" or self.record is None or self.lacks(metric):
             return None
-        return {**self.record.further_metrics, **self.record.metrics}.get(metric)
+        values = self.record.metrics
+        return (values if metric in values else self.record.further_metrics).get(metric)
 
     def lacks(self, metric: str) -> bool:
         """True where a record is done and was made without the metric, or with another version of its file."""
         record = self.record
         now = metric_digests()
-        if self.state != "done" or record is None or metric not in now or metric in {one.key for one in RESULT_METRICS}:
+        if self.state != "done" or record is None or metric not in now or metric in IN_RESULTS:
             return False
         if metric.replace("_", "-") in record.key.get("selection", {}):
             return False  # selected by: in the result, and its code in the key
@@ -89,6 +102,13 @@ class Expected:
     protocol: Protocol | None = None
     """The folder's protocol that the key is of, without the variant's own settings."""
 
+    @cached_property
+    def changed(self) -> tuple[str, ...]:
+        """Names of the key's parts in which the record differs; none where there is no record to compare."""
+        if not isinstance(self.record, Record):
+            return ()
+        return ("its variant",) if self.key is None else changed_parts(self.record, self.key)
+
 
 UNKNOWN_VARIANT = "its variant is not known here, or cannot be made; a method of your own needs --methods-dir FOLDER"
 """Fault of a record that no key can be computed for."""
@@ -103,10 +123,9 @@ def judged(records: Sequence[Expected]) -> list[JobState]:
 
 
 def _code_alone_changed(one: Expected) -> bool:
-    if not isinstance(one.record, Record) or one.record.probe is None or one.key is None:
+    if not one.changed or not set(one.changed) <= set(SOURCE_PARTS):
         return False
-    changed = changed_parts(one.record, one.key)
-    return bool(changed) and set(changed) <= set(SOURCE_PARTS)
+    return isinstance(one.record, Record) and one.record.probe is not None
 
 
 def _judged(one: Expected, probe: Probe | None) -> JobState:
@@ -118,11 +137,10 @@ def _judged(one: Expected, probe: Probe | None) -> JobState:
     if fault := incoherence(record):
         note = f"the record of {one.job} {fault}; it was made by other software, or edited"
         return JobState(one.job, "corrupt", note, path=one.path)
-    parts = ("its variant",) if one.key is None else changed_parts(record, one.key)
     same_numbers = probe is not None and record.probe is not None and equal(probe, record.probe)
-    if parts and not same_numbers:
-        changed = f"{', '.join(parts)} changed since" if one.key else UNKNOWN_VARIANT
-        return JobState(one.job, "stale", changed, record, one.path, parts)
+    if one.changed and not same_numbers:
+        changed = f"{', '.join(one.changed)} changed since" if one.key else UNKNOWN_VARIANT
+        return JobState(one.job, "stale", changed, record, one.path, one.changed)
     return JobState(
         one.job, record.status, record.problem, record, one.path, code_changed=same_numbers, protocol=one.protocol
     )
@@ -192,11 +210,11 @@ def unusable(entries: Iterable[JobState]) -> str:
 class _Made(NamedTuple):
     """A variant by one of the folder's protocols."""
 
-    recipe: Recipe
     shared: Protocol
-    protocol: Protocol
-    """With the variant's own settings."""
+    """Without the variant's own settings."""
     key: dict[str, Any]
+    request: Callable[[TrackName, str, str], ProbeRequest]
+    """The probe for a track, a method and a data set; made once, as seeds share it."""
 
 
 class _Now:
@@ -223,20 +241,10 @@ class _Now:
             return Expected(record.job, path, record)
         # Runs of several protocols may share a folder; where the record is of none of them, the last one counts.
         own_protocol = (one for one in able if one.key["protocol"] == record.key.get("protocol"))
-        recipe, shared, protocol, key = next(own_protocol, able[0])
-        request = probe_request(
-            record.track,
-            record.base,
-            recipe.info.gradient,
-            recipe.points,
-            protocol,
-            record.job.dataset,
-            recipe.normalisation,
-            recipe.training,
-            recipe.backbone,
-        )
-        own = {"seed": record.job.seed, "data": data or record.key.get("data")}
-        return Expected(record.job, path, record, {**key, **own}, request, shared)
+        made = next(own_protocol, able[0])
+        key = {**made.key, "seed": record.job.seed, "data": data or record.key.get("data")}
+        request = made.request(record.track, record.base, record.job.dataset)
+        return Expected(record.job, path, record, key, request, made.shared)
 
     def _made_of(self, name: str, protocol_name: str) -> list[_Made]:
         """A variant by each protocol of that name, the last run's first; none where there is no such variant."""
@@ -253,7 +261,7 @@ class _Now:
         found = []
         for shared in protocols:
             protocol = effective_protocol(shared, self.variants[name], made.settings)
-            found.append(_Made(made, shared, protocol, self.track.key(made, protocol, 0, "")))
+            found.append(_Made(shared, self.track.key(made, protocol, 0, ""), cache(partial(_request, made, protocol))))
         return found
 
     def _data_of(self, full_name: str) -> tuple[str | None, str | None]:
@@ -263,6 +271,20 @@ class _Now:
             return (data_part(source), source.protocol) if isinstance(source, Source) else (None, None)
         except UsageError:
             return None, None
+
+
+def _request(made: Recipe, protocol: Protocol, track: TrackName, base: str, dataset: str) -> ProbeRequest:
+    return probe_request(
+        track,
+        base,
+        made.info.gradient,
+        made.points,
+        protocol,
+        dataset,
+        made.normalisation,
+        made.training,
+        made.backbone,
+    )
 
 
 def survey(plan: Plan, store: Store, fresh: bool, required: list[str]) -> list[JobState]:

@@ -38,7 +38,7 @@ def _contradictions(record: Record) -> Iterator[str]:
                 yield f"has {name} {value:g} on {where}, which is from {least:g} to {most:g}"
     if record.result is not None:
         yield from _selection(record.result, record.key.get("protocol", {}).get("selection", "hamming"))
-        if any(point.curves for point in record.result.grid) and isinstance(record.result.result_sha256, str):
+        if any(point.curves_json for point in record.result.grid) and isinstance(record.result.result_sha256, str):
             yield "has curves and the digest of a packed result, which has none"
 
 
@@ -46,8 +46,11 @@ def _names(record: Record) -> Iterator[str]:
     """Names that would be no file's or folder's: a record of another machine is written under them."""
     source = str(record.key.get("method", "")).partition(" ")[0]
     for name in (record.job.full_dataset, record.job.variant, *record.artifacts.values(), source or "none"):
-        if fault := name_fault(name):
+        if fault := _name_fault(name):
             yield f"names {name!r}, which can be no file's: {fault}"
+
+
+_name_fault = cache(name_fault)
 
 
 def _key(record: Record) -> Iterator[str]:
@@ -101,8 +104,8 @@ def _selection(result: Result, selection: str) -> Iterator[str]:
     if point.epoch != chosen.epoch or point.hyperparameters != chosen.hyperparameters:
         yield "has another epoch or other hyper-parameters than the grid point that it chose"
     for split, whole, of_point in (("validation", result.val, point.val), ("test", result.test, point.test)):
-        for name in (of_point or {}).keys() & whole.keys():
-            if (of_point or {})[name] != whole[name]:
+        for name, value in (of_point or {}).items():
+            if whole.get(name, value) != value:
                 yield f"has another {name} on {split} data than the grid point that it chose"
     metric = NAMED.get(str(selection))
     if metric is not None and _loss(metric, point.val) > min(_loss(metric, one.val) for one in result.grid):

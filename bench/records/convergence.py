@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 
 from msgspec import UNSET
 
-from bench.records.record import JobName, Record
+from bench.records.record import GridPoint, JobName, Record
 
 LAST_PERCENT = 5
 """Of a training's epochs: one that keeps a snapshot of so late an epoch might have found a better one later."""
@@ -24,14 +24,15 @@ class Kept:
     epoch: int
     epochs: int
     """Epochs that the training might last."""
-    curve: list[float] | None
-    """Validation Hamming loss up to the kept epoch; None where the record is packed, and so has no curve."""
+    point: GridPoint
+    """The chosen one."""
 
     @property
     def improvements(self) -> list[tuple[int, float]] | None:
-        """(epoch, by how much the lowest validation Hamming loss fell) of the last improvements; None without a
-        curve."""
-        return None if self.curve is None else improvements_of(self.curve)
+        """(epoch, by how much the lowest validation Hamming loss fell) of the last improvements up to the kept epoch;
+        None where the record is packed, and so has no curve."""
+        curves = self.point.curves
+        return None if curves is UNSET else improvements_of(curves.hamming[: self.epoch])
 
     @property
     def is_late(self) -> bool:
@@ -49,8 +50,7 @@ def kept_epochs(records: Iterable[Record]) -> list[Kept]:
         point = result.grid[result.selected.point]
         epochs = result.epochs if point.epochs is UNSET else point.epochs
         if isinstance(epochs, int):
-            curve = None if point.curves is UNSET else point.curves.hamming[: result.selected.epoch]
-            found.append(Kept(record.job, result.selected.epoch, epochs, curve))
+            found.append(Kept(record.job, result.selected.epoch, epochs, point))
     return found
 
 

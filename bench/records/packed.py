@@ -52,7 +52,7 @@ def pack_into(path: Path, records: Iterable[Record]) -> None:
     lines = []
     for record in sorted(records, key=lambda record: record.job):
         if record.result is not None:
-            grid = [replace(point, curves=UNSET) for point in record.result.grid]
+            grid = [replace(point, curves_json=UNSET) for point in record.result.grid]
             record = replace(record, result=replace(record.result, grid=grid, result_sha256=digest_of(record.result)))
         if record.recovered is not None:
             digest = digest_of(record.recovered)

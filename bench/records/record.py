@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from bench.errors import UsageError
 from bench.protocol import Protocol
 from bench.system import reading
 
+T = TypeVar("T")
 SCHEMA = 2
+CHECKSUM = b'"checksum":"'
 LARGEST_RECORD = 2**30
 """Bytes."""
 Status = Literal["done", "failed"]
@@ -23,6 +25,22 @@ Metrics = dict[str, float | None]
 """{metric's key: value, None where it is not defined}."""
 Probe = dict[str, float | None]
 """{what: number} (``bench.job.probe``)."""
+
+
+def as_json(part: object) -> Raw | UnsetType:
+    """A part of a record that most readers pass over, as records hold it: JSON, decoded when it is asked for. UNSET and
+    None are left out."""
+    return UNSET if part is UNSET or part is None else Raw(msgspec.json.encode(part, order="sorted"))
+
+
+def _decoded(part: Raw | UnsetType, decoder: msgspec.json.Decoder[T]) -> T | UnsetType:
+    if part is UNSET:
+        return UNSET
+    try:
+        return decoder.decode(part)
+    except msgspec.ValidationError as error:
+        how = "made by other software, or edited; `python -m bench check-records FOLDER` names it"
+        raise UsageError(f"a record is incomplete ({error}), {how}.") from error
 
 
 class JobName(msgspec.Struct, frozen=True, order=True):
@@ -59,14 +77,18 @@ class GridPoint(msgspec.Struct, frozen=True):
     val: Metrics | None
     """The paper's four; None of a point without a usable model."""
     test: Metrics | None
-    curves: Curves | UnsetType = UNSET
-    """Left out of packed records."""
+    curves_json: Raw | UnsetType = msgspec.field(name="curves", default=UNSET)
+    """Its training and validation loss by epoch (``curves``); left out of packed records."""
     epochs: int | UnsetType = UNSET
     """Epochs that its training may last, where they are not the result's."""
     stopped: int | UnsetType = UNSET
     """The epoch in which it ran out of patience; left out where it did not."""
     also_epochs: dict[str, int | None] | UnsetType = UNSET
     """{metric: the epoch that was kept by it}, of the metrics that were selected by besides."""
+
+    @property
+    def curves(self) -> Curves | UnsetType:
+        return _decoded(self.curves_json, CURVES)
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -208,14 +230,23 @@ class Record(msgspec.Struct, frozen=True):
     """{kind: SHA-256 of the file}; records from before it was noted have none."""
     asked: list[str] = []
     """Artifacts that ``--keep`` asked for; some methods have none of a kind."""
-    probe: Probe | None = None
-    """Numbers of the same code and options on a fixed tiny problem; None of a failure, or where that failed."""
+    probe_json: Raw | UnsetType = msgspec.field(name="probe", default=UNSET)
     track: TrackName = "classification"
-    decisions: Decisions | UnsetType = UNSET
-    """Not part of the result, which is the same whatever rules there are."""
+    decisions_json: Raw | UnsetType = msgspec.field(name="decisions", default=UNSET)
     provenance: Provenance | UnsetType = UNSET
     """Of a model trained elsewhere."""
     schema: int = SCHEMA
+
+    @property
+    def probe(self) -> Probe | None:
+        """Numbers of the same code and options on a fixed tiny problem; None of a failure, or where that failed."""
+        found = _decoded(self.probe_json, PROBE)
+        return None if found is UNSET else found
+
+    @property
+    def decisions(self) -> Decisions | UnsetType:
+        """Not part of the result, which is the same whatever rules there are."""
+        return _decoded(self.decisions_json, DECISIONS)
 
     @property
     def metrics(self) -> Metrics:
@@ -230,9 +261,23 @@ class Record(msgspec.Struct, frozen=True):
         return self.further.values if isinstance(self.further, Further) else {}
 
     @property
+    def part_fault(self) -> str:
+        """Fault of a part that is decoded when it is asked for; empty where all of them can be."""
+        try:
+            _ = self.probe, self.decisions, [point.curves for point in (self.result.grid if self.result else ())]
+        except UsageError as error:
+            return f"{self.job}: it is incomplete: {error.__cause__}; it was made by other software, or edited."
+        return ""
+
+    @property
     def problem(self) -> str:
         """Why it failed, in a sentence; empty where it did not."""
         return self.failure.message if self.failure else ""
+
+
+CURVES = msgspec.json.Decoder(Curves)
+DECISIONS = msgspec.json.Decoder(Decisions)
+PROBE = msgspec.json.Decoder(Probe | None)
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -263,7 +308,11 @@ class CorruptRecordError(Exception):
 
 def record_path(folder: Path, job: JobName) -> Path:
     """The file of a job's record in a results folder."""
-    return folder / job.full_dataset / job.variant / f"seed-{job.seed}.json"
+    return folder.joinpath(*_names(job))
+
+
+def _names(job: JobName) -> tuple[str, str, str]:
+    return job.full_dataset, job.variant, f"seed-{job.seed}.json"
 
 
 def job_of(path: Path) -> JobName:
@@ -275,7 +324,7 @@ def job_of(path: Path) -> JobName:
 def readable(path: Path) -> Record | CorruptRecordError | None:
     """The record, or what is wrong with it; None without one, as while a run replaces it."""
     try:
-        return read_record(path) if path.exists() else None
+        return read_record(path)
     except CorruptRecordError as error:
         return error if path.exists() else None
 
@@ -309,7 +358,7 @@ def read_record(path: Path) -> Record:
         record = record_in(raw, f"the record {path}")
     except UsageError as error:
         raise CorruptRecordError(str(error).rstrip(".")) from error
-    if path != record_path(path.parents[2], record.job):  # a copy beside its original would count as another seed
+    if path.parts[-3:] != _names(record.job):  # a copy beside its original would count as another seed
         raise CorruptRecordError(f"the record {path} is that of {record.job}, which its name is not; remove it")
     return record
 
@@ -331,14 +380,18 @@ def _as_written(raw: bytes) -> Record | None:
     The checksum is that of the bytes themselves then, so that nothing has to be decoded and encoded again for it.
     """
     try:
-        before, found, after = msgspec.json.format(raw, indent=-1).partition(b'"checksum":"')
-        checksum, body = after[:64], after[64:].removeprefix(b'",')
-        if not found or hashlib.sha256(before + body).hexdigest().encode() != checksum:
+        compact = msgspec.json.format(raw, indent=-1)
+        before = compact.find(CHECKSUM)
+        after = before + len(CHECKSUM) + 64 + len('",')
+        view = memoryview(compact)  # of which slices are no copies
+        state = hashlib.sha256(view[: max(before, 0)])
+        state.update(view[after:])
+        if compact[before:after] != b'%b%b",' % (CHECKSUM, state.hexdigest().encode()):
             return None
-        record = msgspec.json.decode(raw, type=Record)
+        record = msgspec.json.decode(compact, type=Record)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return record if record.schema == SCHEMA and b'"schema":' in body else None
+    return record if record.schema == SCHEMA and compact.rfind(b'"schema":') > 0 else None  # near the end
 
 
 def _record_of(body: Any, where: str, with_checksum: bool) -> Record:
@@ -350,7 +403,7 @@ def _record_of(body: Any, where: str, with_checksum: bool) -> Record:
     if (with_checksum or checksum is not None) and checksum != _checksum(body):
         raise CorruptRecordError(f"{where} does not match its checksum; it was edited or damaged")
     try:
-        return msgspec.convert(body, Record)
+        return msgspec.json.decode(msgspec.json.encode(body, order="sorted"), type=Record)
     except msgspec.ValidationError as error:
         raise CorruptRecordError(f"{where} is incomplete: {error}") from error
 

@@ -100,7 +100,7 @@ class Store:
 
     def paths(self) -> list[Path]:
         """The files of all records, readable or not; :func:`job_of` says whose each is."""
-        return sorted(self.folder.glob("*@*/*/seed-*.json"))
+        return sorted(self.folder.glob("*@*/*/seed-*.json"), key=lambda path: path.parts)
 
     def set_aside(self, job: JobName, reason: str) -> None:
         """Move a record that is about to be replaced out of the way, with its artifacts; nothing is lost."""

@@ -50,6 +50,7 @@ from bench.records.record import (
     Result,
     Status,
     artifact_name,
+    as_json,
 )
 from bench.records.store import Store
 from bench.running.identity import check_code, check_data, check_unwritten
@@ -292,8 +293,8 @@ class JobRun:
             artifacts={kind: artifact_name(self.job.name.seed, kind) for kind in self.artifacts},
             artifact_sha256={kind: hashlib.sha256(content).hexdigest() for kind, content in self.artifacts.items()},
             asked=self.options.keep,
-            probe=self.probe,
-            decisions=self.decisions,
+            probe_json=as_json(self.probe),
+            decisions_json=as_json(self.decisions),
         )
         self.store.write(record)
         return Outcome(self.job, "done", seconds, _chosen_in_words(self.result))

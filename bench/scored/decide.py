@@ -16,7 +16,7 @@ from bench.metrics import measuring
 from bench.metrics.evaluation import Evaluation
 from bench.records.artifacts import SCORES, KeptScores, Scored, kept_file, read_scores
 from bench.records.locks import claimed
-from bench.records.record import Decided, Decisions, JobName, Metrics, Record, Result
+from bench.records.record import Decided, Decisions, JobName, Metrics, Record, Result, as_json
 from bench.records.store import Store
 from bench.scored.rules import rule_codes
 from bench.system.reading import in_short as error_in_short
@@ -100,7 +100,7 @@ def decide_again(store: Store) -> tuple[list[JobName], dict[JobName, str]]:
             if claim is None:
                 reasons[record.job] = "a run is at it"
                 continue
-            store.write(structs.replace(record, decisions=decisions_of(kept)))
+            store.write(structs.replace(record, decisions_json=as_json(decisions_of(kept))))
         written.append(record.job)
     return written, reasons
 

@@ -36,6 +36,7 @@ from bench.records.record import (
     Result,
     Selected,
     artifact_name,
+    as_json,
 )
 from bench.records.store import Store
 from bench.scored.decide import decisions_of
@@ -97,9 +98,9 @@ def score(path: Path, source: Source, name: str, seed: int, threshold: float | N
         artifacts={SCORES: artifact_name(seed, SCORES)},
         artifact_sha256={SCORES: hashlib.sha256(content).hexdigest()},
         asked=["scores"],
-        probe=current_probes([(METRICS_ALONE, key)], probes)[0],
+        probe_json=as_json(current_probes([(METRICS_ALONE, key)], probes)[0]),
         further=further_of(result, evaluation, metric_digests()),
-        decisions=decisions_of(kept),
+        decisions_json=as_json(decisions_of(kept)),
         provenance=provenance,
     )
     _commit(record, content, source, store)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, UnsetType, structs
 
 from bench.decisions.rule import FIXED, RULES, TARGETS, Target
 from bench.plan.digests import code_digest
 from bench.plan.states import JobState
-from bench.records.record import Decided, Record
+from bench.records.record import Decided, Decisions
 
 
 def rule_codes() -> dict[str, str]:
@@ -35,22 +36,37 @@ def by_rule(states: Sequence[JobState], rule: str, target: Target | None = None)
     UsageError: for an unknown rule.
     """
     RULES.component(rule)
+    return by_decisions(states, held_decisions(states), rule, target)
+
+
+def held_decisions(states: Sequence[JobState]) -> list[Decisions | UnsetType]:
+    """The decisions in each state's record; UNSET where there are none."""
+    return [UNSET if state.record is None else state.record.decisions for state in states]
+
+
+def by_decisions(
+    states: Sequence[JobState], held: Sequence[Decisions | UnsetType], rule: str, target: Target | None = None
+) -> list[JobState]:
+    """:func:`by_rule` from decisions that are decoded already, for several rules in turn."""
     code = rule_codes()[rule]
-    return [_by_rule(state, rule, code, target) for state in states]
+    return [_by_rule(*one, rule, code, target) for one in zip(states, held, strict=True)]
 
 
+@cache
 def own_target(metric: str) -> Target:
     """The target that a metric is, by its key; Hamming loss where it is none."""
     return next((target for target in TARGETS if target.replace("-", "_") == metric), "hamming")
 
 
-def _by_rule(state: JobState, rule: str, code: str, target: Target | None) -> JobState:
+def _by_rule(
+    state: JobState, decisions: Decisions | UnsetType, rule: str, code: str, target: Target | None
+) -> JobState:
     record = state.record
     if state.state != "done" or record is None or record.result is None:
         return state
-    if rule == FIXED and record.decisions is UNSET:
+    if rule == FIXED and decisions is UNSET:
         return state
-    found = _current(record, rule, code)
+    found = _current(decisions, rule, code)
     if isinstance(found, str):
         return replace(state, state="stale", note=found, parts=("decisions",))
     decided = {metric: found[target or own_target(metric)].test[metric] for metric in found["hamming"].test}
@@ -58,13 +74,13 @@ def _by_rule(state: JobState, rule: str, code: str, target: Target | None) -> Jo
     return replace(state, record=structs.replace(record, result=result))
 
 
-def _current(record: Record, rule: str, code: str) -> dict[str, Decided] | str:
-    """A record's decisions by a rule; a sentence where there are none, or of other code."""
+def _current(decisions: Decisions | UnsetType, rule: str, code: str) -> dict[str, Decided] | str:
+    """Decisions by a rule; a sentence where there are none, or of other code."""
     again = "`python -m bench decide` computes them from kept scores"
-    if record.decisions is UNSET or rule not in record.decisions.code:
+    if decisions is UNSET or rule not in decisions.code:
         return f"no decisions by {rule}; {again}"
-    if record.decisions.code[rule] != code:
+    if decisions.code[rule] != code:
         return f"the rule {rule} has changed since; {again}"
-    if rule in record.decisions.faults:
-        return f"the rule {rule} failed: {record.decisions.faults[rule]}"
-    return record.decisions.rules[rule]
+    if rule in decisions.faults:
+        return f"the rule {rule} failed: {decisions.faults[rule]}"
+    return decisions.rules[rule]

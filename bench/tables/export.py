@@ -41,10 +41,11 @@ def frames(states: list[JobState]) -> dict[str, pd.DataFrame]:
             lines["metrics"] += [{**name, "split": split, "metric": key, "value": values[key]} for key in values]
         for number, point in enumerate(result.grid if result else ()):
             lines["grid"] += _point({**name, "point": number}, point)
-            if point.curves is UNSET:
+            curves = point.curves
+            if curves is UNSET:
                 continue
-            for epoch, loss in enumerate(point.curves.loss):
-                hamming = point.curves.hamming[epoch] if epoch < len(point.curves.hamming) else None
+            for epoch, loss in enumerate(curves.loss):
+                hamming = curves.hamming[epoch] if epoch < len(curves.hamming) else None
                 lines["curves"].append(
                     {**name, "point": number, "epoch": epoch + 1, "loss": loss, "validation_hamming": hamming}
                 )

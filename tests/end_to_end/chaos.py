@@ -106,7 +106,7 @@ class Chaos:
         (folder / "slow/sitecustomize.py").write_text(SLOW_WRITES)
         self.expected = self.undisturbed()
 
-    def undisturbed(self) -> dict[str, tuple[str, dict]]:
+    def undisturbed(self) -> dict[str, tuple[str, bytes]]:
         home = self.home("undisturbed")
         code = self.start(home, "--jobs", "1", slow=False).wait()
         assert code == 0, f"the undisturbed run ended with {code}"
@@ -284,13 +284,13 @@ def write_data(path: Path, seed: int) -> None:
     target.replace(path)
 
 
-def said_of(record: Record) -> tuple[str, dict]:
+def said_of(record: Record) -> tuple[str, bytes]:
     """(digests of a record's data and code, its result)."""
     parts = ("data", "method", "loop", "metrics")
-    return str([record.key[part] for part in parts]), msgspec.to_builtins(record.result)
+    return str([record.key[part] for part in parts]), msgspec.json.encode(record.result, order="sorted")
 
 
-def results_of(home: Path) -> dict[str, tuple[str, dict]]:
+def results_of(home: Path) -> dict[str, tuple[str, bytes]]:
     store = Store(home / "results/runs")
     found = {str(path.relative_to(store.folder)): record for path, record in store.records()}
     assert all(isinstance(record, Record) for record in found.values()), found

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from bench.records.record import Failure, Record, encode
 from bench.records.store import Store
@@ -45,7 +46,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.write(change(failed, status="failed", result=None, failure=failure))
     for seed in (0, 1):
         old = by_job["CB", seed]
-        store.write(change(old, key={**old.key, "method": "another"}, probe=None))
+        store.write(change(old, key={**old.key, "method": "another"}, probe_json=UNSET))
         none = by_job["DB", seed]
         assert none.result is not None
         undefined = {"average_precision": None}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from bench.records.record import Record
@@ -111,7 +112,7 @@ def test_a_record_without_a_probe_is_stale_once_its_code_changed(changed: Path) 
     for path, record in list(store.records()):
         assert isinstance(record, Record)
         if path.parts[-2] in ("FL", "BCE"):
-            store.write(replace(record, probe=None))
+            store.write(replace(record, probe_json=UNSET))
     for file in ("losses", "focal", "distribution_balanced", "rebalanced_focal"):
         replaced(changed, f"methods/{file}.py", "focal_modulation", "modulation_by_focus")
     assert stale(changed) == {"FL": "method changed since"}

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.metrics.catalogue import PAPER_METRICS
-from bench.records.record import AlsoSelected, Curves, Failure, GridPoint, JobName, Record
+from bench.records.record import AlsoSelected, Curves, Failure, GridPoint, JobName, Record, as_json
 from bench.records.store import Store
 from study import runs
 from tests import records
@@ -24,7 +24,7 @@ HERE = "a processor"
 def record(variant: str, hamming: float, coverage: float = 0.25, loss: float = 0.3, processor: str = HERE) -> Record:
     """A job whose point by coverage has this Hamming loss of its own."""
     test: dict[str, float | None] = {metric.key: 0.125 for metric in PAPER_METRICS} | {"hamming": hamming}
-    grid = [GridPoint({}, 2, None, None, test, Curves([loss], [0.5]))]
+    grid = [GridPoint({}, 2, None, None, test, as_json(Curves([loss], [0.5])))]
     made = records.record(JobName("made", "npz", variant, 0), records.result(test, grid=grid), key={"data": "d0"})
     assert made.result is not None
     by_coverage = AlsoSelected(0, 1, {}, test, {**test, "hamming": coverage})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import UNSET
 
 from bench.config import Config, Variant
@@ -107,11 +109,14 @@ def _spec(full: str, manifest: Manifest) -> str:
 
 def _key(record: Record) -> list[tuple[str, str]]:
     """(part, value as text) of a record's key but for the seed."""
-    return [
-        (name, shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
-        for name, value in record.key.items()
-        if name != "seed"
-    ]
+    return [(name, _as_text(msgspec.json.encode(value))) for name, value in record.key.items() if name != "seed"]
+
+
+@cache
+def _as_text(part: bytes) -> str:
+    """A part of a key, which most records share, from its JSON."""
+    value = msgspec.json.decode(part)
+    return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _folder(state: JobState) -> str:

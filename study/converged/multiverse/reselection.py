@@ -211,7 +211,7 @@ def points_of_both(here: Iterable[Record], there: Iterable[Record]) -> list[list
                 part = replace(
                     record.result, grid=grid, also_selected=UNSET
                 )  # that is of the whole grid, as decisions are
-                run.append(replace(record, result=part, decisions=UNSET))
+                run.append(replace(record, result=part, decisions_json=UNSET))
     return found
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from bench import config as configuration
 from bench.board.merge import merged, write_folder, write_packed
 from bench.board.submission import verdicts
-from bench.records.record import Failure, Record, RecoveryResult, Result, encode_line, readable
+from bench.records.record import Failure, Record, RecoveryResult, Result, as_json, encode_line, readable
 from bench.records.store import Store
 
 RUNS = Path("results/runs")
@@ -109,11 +110,11 @@ def of_code_that_computed_other_numbers() -> None:
     record = record_at(BCE)
     assert record.probe
     name = next(name for name, value in record.probe.items() if value)
-    rewritten(key={**record.key, "method": "0" * 16}, probe={**record.probe, name: 0.123})
+    rewritten(key={**record.key, "method": "0" * 16}, probe_json=as_json({**record.probe, name: 0.123}))
 
 
 def of_other_code_without_a_probe() -> None:
-    rewritten(key={**record_at(BCE).key, "loop": "0" * 16}, probe=None)
+    rewritten(key={**record_at(BCE).key, "loop": "0" * 16}, probe_json=UNSET)
 
 
 def of_another_version_of_the_results() -> None:
@@ -148,6 +149,15 @@ def with_other_scores() -> None:
     shutil.copy(FL.with_name("seed-1.scores.npz"), BCE.with_name("seed-0.scores.npz"))
 
 
+def with_decisions_of_another_type() -> None:
+    rewritten(decisions_json=as_json({"code": {}, "rules": {"fixed": []}}))
+
+
+def with_curves_of_another_type() -> None:
+    (point,) = result_of(record_at(BCE)).grid
+    rewritten(result=replace(result_of(record_at(BCE)), grid=[replace(point, curves_json=as_json([0.5]))]))
+
+
 def under_a_name_outside_the_folder() -> None:
     rewritten(key={**record_at(BCE).key, "method": "../../../evil"})
 
@@ -175,6 +185,8 @@ KINDS: dict[Callable[[], None], str] = {
     of_another_protocol: "its protocol 'small' has epochs 7 (here 2)",
     of_other_options: "its hyperparameters are not those of BCE here",
     with_other_scores: "its seed-0.scores.npz is not the file that its job wrote (another SHA-256)",
+    with_decisions_of_another_type: "it is incomplete: Expected `object`, got `array` - at `$.rules[...]`; it was made",
+    with_curves_of_another_type: "it is incomplete: Expected `object`, got `array`; it was made by other software",
     under_a_name_outside_the_folder: "names '../../../evil', which can be no file's",
 }
 WHOLE = 6

@@ -129,6 +129,17 @@ def test_source_digests_are_remembered_until_the_file_changes(tmp_path: Path, mo
     os.utime(file, ns=(1, 1))
     assert digests._facts_of_source(file) == (digests.source_digest(file.read_text()), ["bench.system.files"], 2)
     memory = tmp_path / "cache/flem-bench/sources.json"
+    others = [tmp_path / name for name in ("a.py", "b[c].py", "d.py")]
+    for other in others:
+        other.write_text("")
+        digests._facts_of_source(other)
+    digests._remembered(memory, (others[0],), lambda: 1, suffix="[noise=10%]")
+    others[2].unlink()
+    assert str(others[2]) in memory.read_text()
+    (tmp_path / "e.py").write_text("")
+    digests._facts_of_source(tmp_path / "e.py")
+    names = [str(file), *map(str, others[:2]), f"{others[0]}[noise=10%]", str(tmp_path / "e.py")]
+    assert sorted(digests.read_json(memory)) == sorted(names)  # what is known of a file that is gone is gone
     for damage in ("{", "[]", '{"%s": [1]}' % file, ""):  # noqa: UP031
         forget()
         memory.write_text(damage)

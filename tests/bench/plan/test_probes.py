@@ -160,6 +160,33 @@ def test_a_data_sets_name_counts_where_the_method_asks_for_it(tmp_path: Path, mo
     assert computed[-1] == "FL "
 
 
+def test_probes_that_are_not_asked_for_are_forgotten_where_there_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(probes, "MOST_REMEMBERED", 3)
+    computed: list[str] = []
+
+    def compute(requests: dict[str, probe_request.ProbeRequest]) -> probe_request.Probes:
+        computed.extend(one.base for one in requests.values())
+        return {identity: ({"hamming": 0.5}, one.base == "R-FL") for identity, one in requests.items()}
+
+    def held() -> int:
+        return len(json.loads((tmp_path / "flem-bench/probes.json").read_text()))
+
+    key = dict.fromkeys(probes.SOURCE_PARTS, "digest")
+    for row in ("FL", "CB", "BCE"):
+        assert probes.current_probes([(request(row), key)], compute) == [{"hamming": 0.5}]
+    assert held() == 3
+    pairs = [(request("CB"), key), (request("R-FL", dataset="yeast"), key)]
+    assert probes.current_probes(pairs, compute) == [{"hamming": 0.5}] * 2
+    assert held() == 3  # CB, R-FL on yeast, and that R-FL goes by the name
+    assert probes.current_probes(pairs, compute) == [{"hamming": 0.5}] * 2
+    assert computed == ["FL", "CB", "BCE", "R-FL"]
+    probes.current_probes([(request("FL"), key)], compute)
+    assert computed[-1] == "FL"
+
+
 class Change(NamedTuple):
     """A change of what code computes, the rows whose numbers change, and rows whose numbers do not."""
 

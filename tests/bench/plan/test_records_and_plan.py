@@ -26,6 +26,7 @@ from bench.records.record import (
     Record,
     Result,
     Selected,
+    as_json,
 )
 from bench.records.store import Store
 from bench.system.writing import WriteError
@@ -37,7 +38,7 @@ RESULT = Result(
     selected=Selected(0, 3, {}),
     val={"hamming": 0.2},
     test={"hamming": 0.1 + 0.2},
-    grid=[GridPoint({}, 3, None, {"hamming": 0.2}, {"hamming": 0.1 + 0.2}, Curves([0.7, None], [0.3, 0.2]))],
+    grid=[GridPoint({}, 3, None, {"hamming": 0.2}, {"hamming": 0.1 + 0.2}, as_json(Curves([0.7, None], [0.3, 0.2])))],
     epochs=3,
     stacks=[1],
     n_samples={"train": 6, "val": 2, "test": 2},

@@ -8,12 +8,12 @@ import pytest
 from msgspec import UNSET
 
 from bench.records.convergence import cut_short_note, improvements_of, kept_epochs
-from bench.records.record import Curves, GridPoint, JobName, Record, Selected
+from bench.records.record import Curves, GridPoint, JobName, Record, Selected, as_json
 from tests.records import record, result
 
 
 def of(epoch: int | None, epochs: int | None, own: int | None = None, curve: list[float] | None = None) -> Record:
-    curves = UNSET if curve is None else Curves([], curve)
+    curves = UNSET if curve is None else as_json(Curves([], curve))
     points = [GridPoint({}, 1, None, None, None), GridPoint({}, epoch, None, None, None, curves, own or UNSET)]
     made = result({}, grid=points, selected=Selected(1, epoch, {}), epochs=epochs)
     return record(JobName("a", "npz", "BCE", 0), made)

@@ -11,14 +11,16 @@ from msgspec import UNSET
 from bench.errors import UsageError
 from bench.records import packed
 from bench.records.packed import PACKED, digest_of, pack, unpacked
-from bench.records.record import Curves, GridPoint, JobName, Metrics, Record, Result
+from bench.records.record import Curves, GridPoint, JobName, Metrics, Record, Result, as_json
 from bench.records.store import Store
 from tests import records
 
 
 def result(seed: int, loss: float = 0.3) -> Result:
     test: Metrics = {"hamming": 0.2}
-    return records.result(test, grid=[GridPoint({}, 2, None, None, test, Curves([0.1 * seed, loss], [0.5, 0.2]))])
+    return records.result(
+        test, grid=[GridPoint({}, 2, None, None, test, as_json(Curves([0.1 * seed, loss], [0.5, 0.2])))]
+    )
 
 
 def record(seed: int) -> Record:

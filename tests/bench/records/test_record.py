@@ -40,7 +40,7 @@ def test_what_is_written_is_read_again(track: str, tmp_path: Path) -> None:
         cost=record.Cost(seconds=1.5, stacks_that_did_not_fit=[8]),
         environment={},
         **{track: RESULTS[track]},  # type: ignore[arg-type]
-        probe={"test hamming": 0.1, "epoch": None},
+        probe_json=record.as_json({"test hamming": 0.1, "epoch": None}),
     )
     path = record.record_path(tmp_path, done.job)
     path.parent.mkdir(parents=True)
@@ -70,7 +70,15 @@ RESULTS = {
         test=METRICS,
         grid=[
             record.GridPoint(
-                {"alpha": 0.1}, 2, 3, METRICS, None, record.Curves([0.5, None], [0.3, 0.25]), 4, 3, {"ranking": 1}
+                {"alpha": 0.1},
+                2,
+                3,
+                METRICS,
+                None,
+                record.as_json(record.Curves([0.5, None], [0.3, 0.25])),
+                4,
+                3,
+                {"ranking": 1},
             )
         ],
         epochs=3,

@@ -24,7 +24,7 @@ from bench.errors import UsageError
 from bench.metrics.catalogue import METRICS, PAPER_METRICS
 from bench.plan.states import JobState
 from bench.records.artifacts import KeptScores, RecoveredDistribution
-from bench.records.record import Curves, GridPoint, JobName, Manifest, Record, Selected
+from bench.records.record import Curves, GridPoint, JobName, Manifest, Record, Selected, as_json
 from bench.report.figures import MAKERS, Material, pictures
 from bench.report.figures import ranks as rank_figures
 from bench.report.figures import scores as score_figures
@@ -207,7 +207,7 @@ def grid_points(row: str, points: list[dict], epochs: int = 5) -> list[GridPoint
             None,
             {"hamming": 0.1 + 0.01 * number},
             {"hamming": 0.2 + 0.01 * number},
-            Curves(list(random.random(epochs)), list(random.random(epochs)) if epochs > 1 else [0.1]),
+            as_json(Curves(random.random(epochs).tolist(), random.random(epochs).tolist() if epochs > 1 else [0.1])),
         )
         for number, point in enumerate(points)
     ]
@@ -265,7 +265,7 @@ def test_grid_surface_holds_the_mean_over_seeds_at_its_place() -> None:
 
 def test_a_chosen_point_after_one_that_diverged_is_still_the_black_one() -> None:
     diverged, *others = grid_points("FLEM-D", GRID)
-    grid = [msgspec.structs.replace(diverged, curves=Curves([], [])), *others]
+    grid = [msgspec.structs.replace(diverged, curves_json=as_json(Curves([], []))), *others]
     panel = training_figures.learning_curves([record_of("FLEM-D", grid, chosen=3)]).axes[0]
     black = [line for line in panel.lines if line.get_color() == "black" and len(line.get_xdata()) > 1]
     assert [list(line.get_ydata()) for line in black] == [hamming_curve(grid[3])]

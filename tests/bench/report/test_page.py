@@ -21,7 +21,7 @@ from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan.states import JobState
 from bench.protocol import Protocol
 from bench.records.packed import PACKED
-from bench.records.record import Curves, GridPoint, JobName, Manifest, Provenance, Record, Selected
+from bench.records.record import Curves, GridPoint, JobName, Manifest, Provenance, Record, Selected, as_json
 from bench.report.figures import Material
 from bench.report.figures.style import inline
 from bench.report.page import page
@@ -47,7 +47,7 @@ def record_of(job: JobName, base: str, quality: float, draw: np.random.Generator
     """A record whose metrics lie about ``quality``, with curves."""
     losses = (quality + draw.random(EPOCHS) * 0.1 + np.linspace(0.2, 0, EPOCHS)).tolist()
     test: Any = {metric.key: float(quality + draw.normal() * 0.002) for metric in PAPER_METRICS}
-    point = GridPoint({}, EPOCHS, None, test, test, Curves(losses, losses))
+    point = GridPoint({}, EPOCHS, None, test, test, as_json(Curves(losses, losses)))
     result = records.result(test, grid=[point], selected=Selected(0, EPOCHS, {}), epochs=EPOCHS)
     key = {"data": f"data of {job.full_dataset}", "method": f"code of {job.variant}", "seed": job.seed}
     return records.record(job, result, base=base, key=key)

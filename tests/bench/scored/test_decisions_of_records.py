@@ -16,7 +16,7 @@ from bench.cli.main import main
 from bench.decisions.rule import FIXED, RULES, TARGETS
 from bench.metrics.catalogue import metrics
 from bench.records.artifacts import SCORES, KeptFile, KeptScores, Scored, encode_scores, read_scores
-from bench.records.record import Decisions, Record, encode, read_record
+from bench.records.record import Decisions, Record, as_json, encode, read_record
 from bench.scored.decide import decision_metrics, decisions_of
 from bench.scored.rules import rule_codes
 from tests import forked
@@ -33,7 +33,7 @@ def decided(record: Record) -> Decisions:
 
 
 def without_decisions(record: Record, **changes: object) -> None:
-    RECORD.write_bytes(encode(structs.replace(record, decisions=UNSET, **changes)))
+    RECORD.write_bytes(encode(structs.replace(record, decisions_json=UNSET, **changes)))
 
 
 def test_a_job_leaves_the_decisions_of_every_rule(work: Path) -> None:
@@ -114,10 +114,25 @@ def test_an_old_record_is_decided_from_its_kept_scores(work: Path, capsys: pytes
     assert read_record(RECORD) == record
 
 
+def test_decisions_that_cannot_be_read_stop_nothing_but_their_reader(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = as_json({"code": {}, "rules": {"global": []}})
+    RECORD.write_bytes(encode(structs.replace(read_record(RECORD), decisions_json=broken)))
+    table = ["table", "--metric", "macro-f1", "--results", "results"]
+    assert main(table) == 0
+    assert "corrupt" not in capsys.readouterr().out
+    assert main([*table, "--decision", "global"]) == 2
+    assert capsys.readouterr().err == (
+        "error: a record is incomplete (Expected `object`, got `array` - at `$.rules[...]`), made by other software, "
+        "or edited; `python -m bench check-records FOLDER` names it.\n"
+    )
+
+
 def test_decisions_of_other_code_are_not_shown(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = read_record(RECORD)
     old = structs.replace(decided(record), code={**decided(record).code, "global": "another"})
-    RECORD.write_bytes(encode(structs.replace(record, decisions=old)))
+    RECORD.write_bytes(encode(structs.replace(record, decisions_json=as_json(old))))
     table = ["table", "--metric", "macro-f1", "--results", "results", "--decision"]
     assert main([*table, "global"]) == 0
     assert "the rule global has changed since; `python -m bench decide`" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from msgspec import structs
 from bench.cli.main import main
 from bench.plan import keys
 from bench.records.artifacts import KeptFile, read_scores
-from bench.records.record import Decisions, Provenance, encode, read_record
+from bench.records.record import Decisions, Provenance, as_json, encode, read_record
 
 RECORD = Path("results/small@npz/MyNet/seed-0.json")
 SCORE = ["score", "own.npz", "--dataset", "small", "--as", "MyNet", "--results", "results", "--threshold", "0.5"]
@@ -77,7 +77,7 @@ def test_no_code_but_the_metrics_makes_it_stale(
     record = read_record(RECORD)
     assert record.probe
     changed = dict.fromkeys(record.probe, 0.5)
-    RECORD.write_bytes(encode(structs.replace(record, probe=changed)))
+    RECORD.write_bytes(encode(structs.replace(record, probe_json=as_json(changed))))
     assert main(table) == 0
     assert "metrics changed since" in capsys.readouterr().out
 

@@ -10,7 +10,17 @@ import numpy as np
 from msgspec.structs import replace
 
 from bench.metrics.catalogue import PAPER_METRICS
-from bench.records.record import AlsoSelected, Decided, Decisions, GridPoint, JobName, Metrics, Record, Selected
+from bench.records.record import (
+    AlsoSelected,
+    Decided,
+    Decisions,
+    GridPoint,
+    JobName,
+    Metrics,
+    Record,
+    Selected,
+    as_json,
+)
 from study.converged.multiverse.reselection import RULES
 from tests import records as made
 
@@ -60,4 +70,4 @@ def record(
     key = {"data": dataset, "protocol": {**PROTOCOL, **(protocol or {})}, "hyperparameters": hyperparameters}
     job = JobName(name, extractor or "npz", method, seed)
     found = made.record(job, replace(result, also_selected=also), key=key)
-    return replace(found, decisions=Decisions({}, rules))
+    return replace(found, decisions_json=as_json(Decisions({}, rules)))

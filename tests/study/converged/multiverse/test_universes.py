@@ -139,7 +139,9 @@ def test_universes_are_those_that_records_hold(found: u.Multiverse) -> None:
 
 def test_without_decisions_and_other_selections_these_choices_are_none(records: list[Record]) -> None:
     bare = [
-        replace(one, decisions=UNSET, result=replace(one.result, also_selected=UNSET)) for one in records if one.result
+        replace(one, decisions_json=UNSET, result=replace(one.result, also_selected=UNSET))
+        for one in records
+        if one.result
     ]
     found = u.multiverse(bare, ["BCE"])
     assert set(found.option(u.EPOCH.name)) == {u.EPOCH_OF_HAMMING}
