@@ -11,9 +11,9 @@ ORDER = 1
 
 
 def build(n_features: int, n_labels: int) -> nn.Module:
-    noise = torch.randn((n_labels, n_features), dtype=torch.float64)  # before the layer draws weights of its own
-    linear = nn.Linear(n_features, n_labels)
+    linear = nn.utils.skip_init(nn.Linear, n_features, n_labels)
     with torch.no_grad():
+        noise = torch.randn(linear.weight.shape, dtype=torch.float64)
         linear.weight.copy_(noise * math.sqrt(2 / n_features))
         linear.bias.zero_()
     return linear
