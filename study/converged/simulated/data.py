@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import UsageError
 from bench.system import writing
 
 STRENGTHS = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -92,9 +91,8 @@ def made(setting: Setting) -> Simulated:
     own = random.standard_normal((rows, LABELS))
     latent = np.sqrt(setting.correlation) * common + np.sqrt(1 - setting.correlation) * own
     # Thresholds are quantiles, so that the shares are exact; labels of all frequencies are in every group.
-    above = latent - np.array(
-        [np.quantile(column, 1 - share) for column, share in zip(latent.T, np.linspace(HIGHEST, LOWEST, LABELS))]
-    )
+    shares = np.linspace(HIGHEST, LOWEST, LABELS)
+    above = latent - np.array([np.quantile(latent[:, j], 1 - share) for j, share in enumerate(shares)])
     y = above > 0
     y[np.arange(rows), above.argmax(1)] = True  # no instance is without a label
     weights = np.where(y, np.exp(setting.strength * random.standard_normal((rows, LABELS))), 0)
