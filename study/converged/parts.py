@@ -20,9 +20,16 @@ SPARSE = ["rcv1_s1", "20ng", "bibtex"]
 CORE = ["BCE", "LR", "LD-y", "FLEM-D"]
 LOSSES = ["FL", "CB", "R-FL", "DB", "BS", "ASL .8", "Two-way"]
 QUICK = ["ML-KNN", "BRkNN", "BR", "RF", "Prototypes", "RAKEL"]
-FUSION = ["FLEM-S", "FLEM-T", "FLEM frozen", "LD-random", "FLEM-I", "FLEM-II"]
-RECOVERED = ["LEVI", "VALEN"]
-SLOW = ["SVM", "CC", "RAkELo", "HGB"]
+FUSION = ["FLEM-S", "FLEM-T", "FLEM frozen", "LD-random"]
+"""FLEM's other two, and what stands beside it to tell which of its parts does something."""
+ABLATIONS = ["FLEM-I", "FLEM-II"]
+RECOVERED = ["VALEN", "LEVI"]
+SLOW = ["CC", "SVM", "RAkELo", "HGB"]
+
+REGIMES = [f"{name}[{regime}]" for regime in ("observed=1", "noise=10%", "observed=30%", "observed=10%")
+           for name in ("VOC07tv", "scene", "Reuters@minilm-l6-v2", "COCO18")]  # fmt: skip
+PARTLY_KNOWN = ["BCE", "LR", "LD-y", "FLEM-D", "WAN", "ROLE", "EM"]
+CURVES = [f"{name}[train={share}%]" for share in (5, 10, 25, 50) for name in ("Reuters@minilm-l6-v2", "COCO18")]
 
 
 class Part(NamedTuple):
@@ -34,13 +41,23 @@ class Part(NamedTuple):
     methods: list[str]
 
 
-FIRST = range(1)
-FOUR_MORE = range(1, 5)
-TWO_MORE = range(1, 3)
+ONE, THREE, FIVE = range(1), range(3), range(5)
+ONE_SPLIT = [*CLASSIC, *LARGE]
+EVERY = [*ONE_SPLIT, *FOLDS]
 
 PARTS = [
-    Part("core", [*CLASSIC, *FOLDS, *LARGE], FIRST, CORE),
-    Part("losses", [*CLASSIC, *FOLDS, *LARGE], FIRST, LOSSES),
-    Part("not by gradients", [*CLASSIC, *FOLDS, *LARGE], FIRST, QUICK),
-    Part("seeds of the core", [*CLASSIC, *LARGE], TWO_MORE, ["BCE", "LD-y", "FLEM-D"]),
+    Part("core", EVERY, ONE, CORE),
+    Part("quick", EVERY, ONE, [*LOSSES, *QUICK]),
+    Part("fusion", EVERY, ONE, FUSION),
+    Part("seeds of the core", ONE_SPLIT, THREE, CORE),
+    Part("regimes", REGIMES, ONE, PARTLY_KNOWN),
+    Part("learning curves", CURVES, ONE, [*CORE, "ML-KNN"]),
+    Part("seeds of what is quick", ONE_SPLIT, THREE, LOSSES),
+    Part("ablations", EVERY, ONE, ABLATIONS),
+    Part("seeds of fusion", ONE_SPLIT, THREE, FUSION),
+    Part("slow", ONE_SPLIT, ONE, SLOW),
+    Part("recovered", [*CLASSIC, *PHOTOGRAPHS], ONE, RECOVERED),
+    Part("more sets", SPARSE, ONE, CORE),
+    Part("five seeds of the core", ONE_SPLIT, FIVE, CORE),
+    Part("wide", ["scene", "yeast", *FOLDS], ONE, ["FLEM-D wide"]),
 ]
