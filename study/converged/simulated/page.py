@@ -89,7 +89,8 @@ def _pooled(flem: Gains, oracle: Gains, strengths: Sequence[float]) -> str:
 def shown(mean: Mean, digits: int = 2) -> str:
     """A mean with half of its interval's width, where it has one."""
     half = mean.half_width
-    return f"{mean.mean:+.{digits}f}" + ("" if half is None else f" ± {half:.{digits}f}")
+    value = round(mean.mean, digits) + 0.0  # no -0.00
+    return f"{value:+.{digits}f}" + ("" if half is None else f" ± {half:.{digits}f}")
 
 
 def gain_table(found: Sequence[Gains], metric: Metric) -> str:
@@ -152,8 +153,8 @@ def design() -> str:
         f"groups of {data.GROUP}. The degrees of an instance's relevant labels are exp(s g) over their sum, with g "
         "normal. Its features are the labels' prototypes weighted by the degrees, with normal noise of a standard "
         f"deviation of {data.NOISE:g}. At strength s = 0 all relevant labels of an instance show alike; at "
-        f"{strongest:g}, {100 * hidden(strongest):.0f} % of those that are not alone have less than a tenth of an equal share. A draw "
-        "has the same labels, prototypes and noise at all strengths. The labels of the "
+        f"{strongest:g}, {100 * hidden(strongest):.0f} % of those that are not alone have less than a tenth of an "
+        "equal share. A draw has the same labels, prototypes and noise at all strengths. The labels of the "
         f"{data.TEST_ROWS} test instances are logical. Intervals are of 95 %, by the t-distribution over draws, each "
         "for itself: one in twenty misses 0 by chance.\n"
     )
