@@ -13,7 +13,9 @@ from study.converged.simulated.recovered import Order
 
 ASKED = "FLEM-D"
 """The method that the question is about."""
-ORDERED = ("LR", "LD-random", "LD-y", "FLEM frozen", "FLEM-S", ASKED, ORACLE)
+CONTROLS = ("LR", "LD-random", "LD-y", "FLEM frozen")
+SIMILAR = "FLEM-S"
+ORDERED = (*CONTROLS, SIMILAR, ASKED, ORACLE)
 """Methods as the tables have them."""
 MARK = "Simulated data"
 
@@ -40,14 +42,17 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
     if common:
         sentences.append(_pooled(flem, oracle, common))
         strongest = common[-1]
-        others = [of[name] for name in ORDERED if name in of and name not in (ASKED, ORACLE)]
-        told = [
-            f"{one.variant} {shown(pooled[strongest])} % ({counted(len(pooled[strongest].values), 'set')})"
-            for one in others
-            if strongest in (pooled := one.over_groups())
-        ]
-        if told:
-            sentences.append(f"Without any estimate, the controls gain at strength {strongest:g}: {named(told)}.")
+        told = {
+            name: f"{name} {shown(pooled[strongest])} % ({counted(len(pooled[strongest].values), 'set')})"
+            for name in ORDERED
+            if name in of and strongest in (pooled := of[name].over_groups())
+        }
+        if controls := [told[name] for name in CONTROLS if name in told]:
+            sentences.append(
+                f"The controls, which learn no distribution, gain at strength {strongest:g}: {named(controls)}."
+            )
+        if SIMILAR in told:
+            sentences.append(f"The other variant gains there: {told[SIMILAR]}.")
     if rise := flem.rise():
         strengths = [strength for line in flem.by_group.values() for strength in line]
         word = "grows" if rise.side > 0 else "falls" if rise.side < 0 else "is not shown to grow or fall"
