@@ -13,7 +13,7 @@ from scipy import stats
 
 from bench.errors import UsageError
 from bench.records.artifacts import DISTRIBUTIONS, encode_distribution
-from bench.records.record import AlsoSelected, JobName, Record, artifact_name
+from bench.records.record import AlsoSelected, JobName, Metrics, Record, artifact_name
 from bench.records.store import Store
 from bench.report.figures.style import encoded
 from bench.system import reading, writing
@@ -32,7 +32,7 @@ OF_GROUP = Group(0.0, 200)
 
 def record(setting: Setting, variant: str, precision: float, hamming: float = 0.2, ranking: float = 0.1) -> Record:
     """A record of which each metric selected a model of its own; that of Hamming loss is poor in the others."""
-    test = {"average_precision": 0.01, "hamming": hamming, "ranking": 0.99}
+    test: Metrics = {"average_precision": 0.01, "hamming": hamming, "ranking": 0.99}
     result = made_records.result(test)
     also = {
         "average-precision": AlsoSelected(0, 1, {}, {}, {**test, "average_precision": precision}),
@@ -166,7 +166,8 @@ def test_a_folder_is_packed_with_the_orders_and_reported_from_it(
     assert own is not None
     runs.write(struct_with(own, artifacts={DISTRIBUTIONS: artifact_name(0, DISTRIBUTIONS)}))
     command.packed(runs.folder, folder)
-    (order,) = reading.json(folder / command.ORDERS.name, list[Order])
+    orders: list[Order] = reading.json(folder / command.ORDERS.name, list[Order])
+    (order,) = orders
     assert (order.variant, order.recovered, order.scores) == ("FLEM-D", pytest.approx(1), pytest.approx(0))
     assert command.main(["show", "--results", str(folder)]) == 0
     said = capsys.readouterr().out
