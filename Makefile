@@ -5,6 +5,7 @@
 # make perf-check  which of the quick ones moved since, beyond their own noise; three minutes
 # make reference        every record of docs/results.md again, in hours, resumable: BENCH_DATA=FOLDER:FOLDER make reference
 # make reference-check  a part of them in minutes, compared with the committed ones byte for byte
+# make study            every record of the study again, in many hours, resumable; study-check: a part of them in minutes, compared
 # make chaos    50 runs that are killed or disturbed otherwise and go on; half an hour
 # make fuzz     half an hour of random damage to everything that is read
 # make mutants  seeded changes of the code, each of which some test has to notice; minutes
@@ -19,7 +20,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # a file's tests, which share what its fixtures ran, are one process's; files in tests/conftest.py's order
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all check-code bench bench-full perf-check reference reference-check chaos fuzz mutants clean
+.PHONY: demo test test-all check-code bench bench-full perf-check reference reference-check study study-check chaos fuzz mutants clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m bench run --datasets yeast --methods @paper --seeds $$(seq -s ' ' 0 $$(($(SEEDS) - 1))) --jobs auto --results $(DEMO_RESULTS)
@@ -53,6 +54,15 @@ reference: $(VENV)/.test
 reference-check: $(VENV)/.test
 	$(BIN)/python -m study.reference run --subset --results results/reference/check
 	$(BIN)/python -m study.reference check --results results/reference/check
+
+study: $(VENV)/.test
+	$(BIN)/python -m study.converged run
+	$(BIN)/python -m study.converged pack
+	$(BIN)/python -m study.converged.reproducibility
+
+study-check: $(VENV)/.test
+	$(BIN)/python -m study.converged run --subset --results results/study/check
+	$(BIN)/python -m study.converged check --results results/study/check
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'

@@ -22,7 +22,8 @@ from bench.system import writing
 from bench.tables.comparison import comparison
 from bench.tables.render import render_all
 from bench.tables.table import Style
-from study.reference import FOLDER, METHODS, committed
+from study.reference import FOLDER, METHODS
+from study.runs import committed
 from tests.published_defaults import CONSTANTS, DEFAULTS, GRIDS, Constant
 
 Key = TypeVar("Key")
@@ -69,10 +70,11 @@ def text() -> str:
 
 REACHED = """## What they reach
 
-One seed on five sets; the rows of the paper's tables are from the [reference records](results.md), the others from
-`results/reference/methods` (`python -m study.reference run`). All have their published defaults and grids; epochs and
-grid points are chosen by validation Hamming loss. Ranks are among all rows. What that choice does to a loss whose
-decisions are best elsewhere than at its threshold, its docstring says (ASL, APL, EM).
+One seed on five sets by the [paper's protocol](results/paper-protocol.md); the rows of its tables are from
+`results/reference`, the others from `results/reference/methods` (`python -m study.reference run`). All have their
+published defaults and grids; epochs and grid points are chosen by validation Hamming loss. Ranks are among all rows.
+What that choice does to a loss whose decisions are best elsewhere than at its threshold, its docstring says (ASL, APL,
+EM).
 """
 PARTLY = """On `VOC07tv[observed=1]` one positive label of each training row is known; validation and test are whole.
 """
@@ -107,7 +109,7 @@ def _as_it_ended(state: JobState) -> JobState:
 
 
 def notes(given: Sequence[str]) -> list[str]:
-    """Notes on the seeds and on what failed; the protocols and the features are those of docs/results.md."""
+    """Notes on the seeds and on what failed; the protocols and the features are those of the reference."""
     return [note for note in given if note.startswith(("Seed", "Mean", "failed"))]
 
 

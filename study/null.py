@@ -24,7 +24,7 @@ from bench.records.record import Record
 from bench.records.store import Store
 from bench.system import writing
 from study import statistics_page
-from study.reference import bench
+from study.runs import bench
 
 SETS = ("emotions", "flags", "birds", "scene", "yeast", "foodtruck", "cal500", "image_subset600")
 SEEDS = 40

@@ -15,11 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -28,24 +24,24 @@ from msgspec.structs import replace
 
 from bench import config as configuration
 from bench.analysis.within_datasets import RESAMPLED, resampled
-from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.plan import digests
 from bench.plan.costs import computed_on_gpu
 from bench.plan.probes import current_probes
-from bench.plan.states import JobState, changed_parts, collect, expected_now
+from bench.plan.states import changed_parts, expected_now
 from bench.plan.variants import variants_of
 from bench.records.artifacts import KeptFile, read_scores
-from bench.records.packed import PACKED, digest_of, pack, unpacked
-from bench.records.record import Manifest, Record, Result
+from bench.records.packed import digest_of, pack
+from bench.records.record import Record
 from bench.records.store import Store
 from bench.system import writing
 from bench.tables.comparison import comparison
 from bench.tables.render import Look, render_all
+from study import runs
 from study.results.findings import LIKE_THE_PAPER
+from study.runs import ROOT, bench, check, committed, done, packed, readable
 
-ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results/reference"
 RECOVERY = FOLDER / "recovery"
 DELICIOUS = FOLDER / "delicious"
@@ -113,28 +109,21 @@ def main() -> None:
     elif arguments.what == "pack":
         write(results)
     elif arguments.what == "elsewhere":
-        _packed(results, GPU if any(map(computed_on_gpu, _done(Store(results)))) else ANOTHER_PROCESSOR)
+        records = done(Store(results))
+        packed(records, results, GPU if any(map(computed_on_gpu, records)) else ANOTHER_PROCESSOR)
     elif arguments.what == "renew":
         renew(results, arguments.before.resolve())
     else:
-        sys.exit(check(results))
+        sys.exit(check(results, FOLDER))
 
 
 def run(results: Path, parts: list[tuple[list[str], range, list[str]]], beyond: bool) -> None:
     """Run the parts; ``beyond`` them the methods that the paper does not compare, the recovery track, and delicious."""
     for datasets, seeds, variants in parts:
-        options = [
-            "--datasets",
-            *datasets,
-            "--seeds",
-            *map(str, seeds),
-            "--methods",
-            *variants,
-        ]
-        bench("run", results, options)
+        runs.run(results, FOLDER, datasets, seeds, variants)
     if beyond:
         run(runs_beside(results, METHODS), BEYOND_THE_PAPER, beyond=False)
-        bench("recover", runs_beside(results, RECOVERY), [])
+        bench("recover", runs_beside(results, RECOVERY), [], FOLDER)
         bench("run", runs_beside(results, DELICIOUS), ["--datasets", "delicious", "--seeds", "0"], DELICIOUS)
 
 
@@ -143,21 +132,14 @@ def runs_beside(results: Path, packed: Path) -> Path:
     return results.with_name(f"{packed.name}-{results.name}")
 
 
-def bench(verb: str, results: Path, options: list[str], settings: Path = FOLDER) -> None:
-    """Run a verb into a results folder, with the bench.toml of ``settings``."""
-    command = [sys.executable, "-m", "bench", verb, "--results", str(results), "--jobs", "auto", *options]
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(command, cwd=settings, check=False, env={**os.environ, "PYTHONPATH": path})
-    if done.returncode not in (0, 1):
-        sys.exit(done.returncode)
-
-
 def write(results: Path) -> None:
     """Write the packed records, and of them every table in Markdown and LaTeX."""
-    store, config, manifest = Store(results), configuration.load(FOLDER), _packed(results, FOLDER)
+    store, config = Store(results), configuration.load(FOLDER)
+    manifest = packed(done(store), results, FOLDER)
     for folder in (METHODS, RECOVERY, DELICIOUS):
-        if (runs := runs_beside(results, folder)).is_dir():
-            _packed(runs, folder)
+        if (beside := runs_beside(results, folder)).is_dir():
+            # A failure of the methods that the paper does not compare is a finding.
+            packed(readable(Store(beside)) if folder == METHODS else done(Store(beside)), beside, folder)
     states = committed(Store(FOLDER), config)
     tables = [comparison(states, metric, config, manifest, list(variants_of(config))) for metric in PAPER_METRICS]
     for form, suffix in (("markdown", "md"), ("latex", "tex")):
@@ -168,24 +150,13 @@ def write(results: Path) -> None:
     writing.write(FOLDER / WITHIN, b"".join(msgspec.json.encode(intervals) + b"\n" for intervals in within))
 
 
-def _packed(runs: Path, folder: Path) -> Manifest:
-    """Pack the records that are done, with the manifest of their runs."""
-    store = Store(runs)
-    records = _done(store) if folder != METHODS else _readable(store)  # there a failure is a finding
-    path = pack(records, folder)
-    manifest = replace(store.manifest(), files={})  # where the data lay is of this machine alone
-    Store(folder).write_manifest(manifest)
-    print(f"{len(records)} records, {path.stat().st_size / 1e6:.2f} MB")
-    return manifest
-
-
 def renew(results: Path, before: Path) -> None:
     """Write today's keys and probes into the committed records, whose results stay as they are.
 
     A data set that is not here keeps its digest. A record whose protocol or options are others now is refused.
     """
     two = [
-        {record.job: digest_of(record.result) for record in _done(Store(folder)) if record.result}
+        {record.job: digest_of(record.result) for record in done(Store(folder)) if record.result}
         for folder in (before, results)
     ]
     different = [job for job in two[0] if two[0][job] != two[1].get(job)]
@@ -212,14 +183,6 @@ def renew(results: Path, before: Path) -> None:
         print(f"{len(renewed)} records, {path.stat().st_size / 1e6:.2f} MB: {path}")
 
 
-def _done(store: Store) -> list[Record]:
-    return [record for record in _readable(store) if record.status == "done"]
-
-
-def _readable(store: Store) -> list[Record]:
-    return [record for _, record in store.records() if isinstance(record, Record)]
-
-
 def measured(store: Store) -> dict[str, dict[str, float]]:
     """{data set: facts from the kept test scores}: the label density, and how far RAKEL's scores are saturated."""
     facts: dict[str, dict[str, float]] = {}
@@ -232,46 +195,6 @@ def measured(store: Store) -> dict[str, dict[str, float]]:
             "tied at the top": float(((kept.scores == highest).sum(1) > 1).mean()),
         }
     return facts
-
-
-def committed(store: Store, config: Config) -> list[JobState]:
-    """States of the records as they were made, whatever data sets are here."""
-    return collect(store, replace(config, datasets={}), [])
-
-
-def check(results: Path) -> int:
-    """Compare fresh records with the committed ones; 1 where a metric differs in its four printed digits."""
-    committed = {record.job: record for _, record in unpacked(FOLDER / PACKED)}
-    outcome: Counter[str] = Counter()
-    elsewhere: set[str] = set()
-    for _, record in Store(results).records():
-        before = committed.get(record.job) if isinstance(record, Record) else None
-        if not isinstance(record, Record) or record.result is None or before is None or before.result is None:
-            outcome["not comparable"] += 1
-            continue
-        if digest_of(record.result) == digest_of(before.result):
-            outcome["byte for byte"] += 1
-            continue
-        different = list(differences(before.result, record.result))
-        outcome["equal to four digits" if not different else "different"] += 1
-        for metric, old, new in different:
-            print(f"{record.job}: {metric} was {old} and is {new}")
-        there, here = (made.environment["processor"] for made in (before, record))
-        if different and there != here:
-            elsewhere.add(f"{there}, and here on {here}")
-    print(", ".join(f"{count} {name}" for name, count in outcome.items()) or "there is nothing to compare")
-    for two in sorted(elsewhere):
-        print(f"Those that differ were computed on {two}: see docs/results/seeds.md, what another processor does.")
-    return int(outcome["different"] > 0 or not outcome)
-
-
-def differences(before: Result, now: Result) -> Iterator[tuple[str, str, str]]:
-    """(title, value before, value now) of the metrics that differ in their four printed digits."""
-    for metric in PAPER_METRICS:
-        values = before.test[metric.key], now.test[metric.key]
-        old, new = ("undefined" if value is None else f"{value:.4f}" for value in values)
-        if old != new:
-            yield metric.title, old, new
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""``python -m study.results_page``: docs/results.md, its appendix docs/results/, docs/answer.svg and the README's finding
-from the committed records; no number is typed."""
+"""``python -m study.results_page``: docs/results/paper-protocol.md with its picture and the pages beside it, from the committed
+records of the paper's protocol; no number is typed."""
 
 from __future__ import annotations
 
@@ -49,22 +49,19 @@ from study.reference import (
     METHODS,
     OWN_VARIANTS,
     RECOVERY,
-    ROOT,
     SENTENCES,
     WITHIN,
-    committed,
 )
 from study.results import costs, findings, margins, processors
 from study.results.summary import better_than_nothing, finding, in_short, recovered
+from study.runs import ROOT, committed
 
 DOCS = ROOT / "docs"
-PICTURE = DOCS / "answer.svg"
-README = ROOT / "README.md"
+PICTURE = DOCS / "results/paper-protocol.svg"
 RUNNING = DOCS / "running.md"
 DATASETS = DOCS / "add-a-dataset.md"
 TEMPLATES = Path(__file__).parent / "results/pages"
 """The pages' prose, each under the path that it has in docs, with names in braces where something is computed."""
-FINDING = "<!-- finding -->", "<!-- /finding -->"
 DEMO = "<!-- demo -->", "<!-- /demo -->"
 TEXT_FEATURES = "<!-- text features -->", "<!-- /text features -->"
 STAND_IN = "VOC07tv=VOC07"
@@ -124,7 +121,7 @@ def read(folder: Path = FOLDER) -> Reference:
 
 
 def picture(reference: Reference) -> bytes:
-    """The bytes of docs/answer.svg: where each method stands on the data sets that are not withdrawn."""
+    """The bytes of its picture: where each method stands on the data sets that are not withdrawn."""
     return encoded(distances_to_the_leader(answered(reference).leads), "svg")
 
 
@@ -137,11 +134,10 @@ def answered(reference: Reference) -> Answer:
 
 
 def with_findings(reference: Reference) -> dict[Path, str]:
-    """The README with the finding, docs/running.md with the first table of ``make demo``, a part of the reference run, and
-    docs/add-a-dataset.md with what features of texts reach."""
+    """docs/running.md with the first table of ``make demo``, a part of the reference run, and docs/add-a-dataset.md with
+    what features of texts reach."""
     first, *_ = reference.tables(Choice(variants=reference.compared(), datasets=["yeast"], seeds=[0]))
     return {
-        README: between(FINDING, reading.text(README), standing(reference)["finding"]),
         RUNNING: between(DEMO, reading.text(RUNNING), f"```\n{render_all([first], 'terminal')}```"),
         DATASETS: between(TEXT_FEATURES, reading.text(DATASETS), text_features(reference)),
     }
@@ -183,14 +179,14 @@ def between(marks: tuple[str, str], text: str, inserted: str) -> str:
 
 
 def pages(reference: Reference) -> dict[Path, str]:
-    """{path: text} of docs/results.md and of its appendix."""
+    """{path: text} of the pages of the paper's protocol."""
     values = {**standing(reference), **appendix(reference)}
     templates = sorted(TEMPLATES.rglob("*.md"))
     return {DOCS / path.relative_to(TEMPLATES): reading.text(path).format(**values) for path in templates}
 
 
 def standing(reference: Reference) -> dict[str, str]:
-    """Parts of docs/results.md, of the data sets that are not withdrawn."""
+    """Parts of docs/results/paper-protocol.md, of the data sets that are not withdrawn."""
     sets = findings.LIKE_THE_PAPER
     tables = reference.tables(Choice(variants=reference.compared(), datasets=sets))
     claimed = claims([paper_table(metric, reference.config) for metric in PAPER_METRICS], tables)

@@ -26,7 +26,7 @@ SEEDS = (2, 3, 5, 10, 20)
 HEAD = """<!-- Written by `python -m study.null`; from its stored rates by `python -m study.statistics_page`. -->
 # What a difference in a table is worth
 
-`python -m bench stats` (and the report) answer two questions, and say what they cannot answer.
+`python -m bench stats` answers three questions (the report the first and the last), and says what it cannot answer.
 
 **Do methods differ over data sets?** A data set is one observation, averaged over its seeds: seeds are never counted as
 data sets. Friedman's test (with Iman and Davenport's F) asks whether any method differs, and where one or two methods
@@ -38,6 +38,16 @@ smallest p that Wilcoxon's test can give is {least:.4f}, so with {others} compar
 below {alpha} whatever the values are, and with {methods} methods mean ranks must differ by {distance:.2f} of {others}.
 Where not even the first and the last could be told apart, as on two data sets, no verdict is given. "Not shown to differ"
 is not "equal"; the Bayesian columns say how probable that is.
+
+**By how much?** One hierarchical model over sets and seeds, of each method against `--control`. An observation is the
+logarithm of the method's value over the control's with the same set and seed; its mean over seeds (or folds) is a set's
+effect. How far an effect's seeds scatter is learnt per set and per method from all methods, by medians, for the variance
+of two or three seeds alone would give chance the largest weight; folds have the corrected variance of
+[dependence.md](dependence.md). The mean over sets is that of random effects: variance between sets by Paule and Mandel,
+interval by Hartung, Knapp, Sidik and Jonkman, never narrower than the variances give. `on a new set` is where a further
+set's true difference would lie (Higgins, Thompson, Spiegelhalter), `P(better there)` how probable it is to be above 0. Per
+cent are of the control's value: by so much a score is higher or a loss lower. A method's mean does not depend on which
+others stand beside it, as ranks do, but for what they tell of the seeds.
 
 **Do they differ on this data set?** Test instances are resampled (the kept scores of `--keep scores`, the default),
 alike for all methods and seeds, and what seeds do is added: a mean over S seeds moves by the standard deviation of the

@@ -7,6 +7,7 @@ import math
 from bench import config as configuration
 from bench.analysis.answer import answer, baseline
 from bench.analysis.over_datasets import REGION, significance
+from bench.analysis.relative.words import relative_in_words
 from bench.analysis.within_datasets import RESAMPLED, explanation, in_words, resampled
 from bench.analysis.within_folds import folds_in_words
 from bench.cli.options import (
@@ -102,6 +103,7 @@ def stats(
         print(as_text([explanation(control)]))
     for table in tables:
         said = [table.title, *significance(table, rows, control, region)]
+        said += relative_in_words(table, records.states, rows, control)
         if within and table.metric.key in keys:
             said += in_words(within, table.metric, intervals)
         said += folds_in_words(table, records.states, rows, control)

@@ -69,9 +69,12 @@ def resolve(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
         unknown transform, or a wrong option of one.
     """
     found = _resolved(spec, config, folders)
-    if isinstance(found, Source) and config.run.protocol:
-        return replace(found, protocol=config.run.protocol)
-    return found
+    return _as_run(found, config) if isinstance(found, Source) else found
+
+
+def _as_run(source: Source, config: Config) -> Source:
+    """A set with the protocol of all sets in place of its own, where bench.toml names one."""
+    return replace(source, protocol=config.run.protocol or source.protocol)
 
 
 def _resolved(spec: str, config: Config, folders: list[Path]) -> Source | Missing:
@@ -122,11 +125,11 @@ def available(config: Config, folders: list[Path]) -> list[Source | Unreadable |
     listed: list[Source | Unreadable | Missing] = []
     for name, entry in config.datasets.items():
         sets = _registered(name, entry, folders)
-        listed += [sets] if isinstance(sets, Missing) else _one_each(sets)
+        listed += [sets] if isinstance(sets, Missing) else _one_each(sets, config)
     taken = {stem for entry in config.datasets.values() for stem in entry.stems} | set(config.datasets)
     for sets_of in scan(tuple(folders)).values():
         for places in (places for name, places in sets_of.items() if name not in taken):
-            listed += _one_each(readable(places))
+            listed += _one_each(readable(places), config)
     return [*listed, *unreadable(folders)]
 
 
@@ -219,11 +222,11 @@ def _how(name: str, entry: DatasetEntry) -> str:
     )
 
 
-def _one_each(sets: Iterable[Source]) -> list[Source]:
+def _one_each(sets: Iterable[Source], config: Config) -> list[Source]:
     """The first set of each extractor."""
     first: dict[str, Source] = {}
     for source in sets:
-        first.setdefault(source.extractor, source)
+        first.setdefault(source.extractor, _as_run(source, config))
     return list(first.values())
 
 

@@ -23,15 +23,16 @@ def folded_columns(table: MetricTable) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in table.independent_sets:
         for column in one.counted:
-            name = dataset_name(column)
-            if any(transform == FOLD for transform, _ in name.transforms):
-                found.setdefault(str(_without_fold(name)), []).append(column)
+            if of := fold_of(column):
+                found.setdefault(of, []).append(column)
     return {name: columns for name, columns in found.items() if len(columns) > 1}
 
 
-def _without_fold(name: DatasetName) -> DatasetName:
+def fold_of(column: str) -> str:
+    """The set, extractor and other transforms alike, that a column is a fold of; empty where it is none."""
+    name = dataset_name(column)
     others = tuple(one for one in name.transforms if one[0] != FOLD)
-    return DatasetName(name.base, others, name.extractor)
+    return "" if others == name.transforms else str(DatasetName(name.base, others, name.extractor))
 
 
 def over_folds(table: MetricTable, style: Style) -> MetricTable:

@@ -18,9 +18,11 @@ SPARSE = ["rcv1_s1", "20ng", "bibtex"]
 """Bags of words of hundreds of features and more, on which a grid of FLEM's takes long."""
 
 CORE = ["BCE", "LR", "LD-y", "FLEM-D"]
+FIRST_LOSSES = ["FL", "BS"]
 LOSSES = ["FL", "CB", "R-FL", "DB", "BS", "ASL .8", "Two-way"]
-QUICK = ["ML-KNN", "BRkNN", "BR", "RF", "Prototypes", "RAKEL"]
-FUSION = ["FLEM-S", "FLEM-T", "FLEM frozen", "LD-random"]
+QUICK = ["ML-KNN", "BR"]
+TREES = ["RF", "BRkNN", "Prototypes", "RAKEL"]
+FUSION = ["FLEM frozen", "FLEM-S", "FLEM-T", "LD-random"]
 """FLEM's other two, and what stands beside it to tell which of its parts does something."""
 ABLATIONS = ["FLEM-I", "FLEM-II"]
 RECOVERED = ["VALEN", "LEVI"]
@@ -28,7 +30,7 @@ SLOW = ["CC", "SVM", "RAkELo", "HGB"]
 
 REGIMES = [f"{name}[{regime}]" for regime in ("observed=1", "noise=10%", "observed=30%", "observed=10%")
            for name in ("VOC07tv", "scene", "Reuters@minilm-l6-v2", "COCO18")]  # fmt: skip
-PARTLY_KNOWN = ["BCE", "LR", "LD-y", "FLEM-D", "WAN", "ROLE", "EM"]
+PARTLY_KNOWN = ["BCE", "LD-y", "FLEM-D", "WAN", "ROLE", "EM"]
 CURVES = [f"{name}[train={share}%]" for share in (5, 10, 25, 50) for name in ("Reuters@minilm-l6-v2", "COCO18")]
 
 
@@ -45,19 +47,30 @@ ONE, THREE, FIVE = range(1), range(3), range(5)
 ONE_SPLIT = [*CLASSIC, *LARGE]
 EVERY = [*ONE_SPLIT, *FOLDS]
 
+SUBSET = [
+    Part("three classic sets", ["emotions[fold=1/5]", "scene", "yeast"], ONE, ["BCE", "LR", "LD-y", "ML-KNN"]),
+    Part("losses, neighbours, trees", ["emotions[fold=1/5]"], ONE, [*LOSSES, *QUICK]),
+    Part("photographs", ["VOC07tv"], ONE, ["BCE"]),
+    Part("label enhancement", ["emotions[fold=1/5]"], ONE, ["FLEM-D"]),
+]
+"""Of PARTS, what ``make study-check`` computes again: under ten minutes on two cores."""
+
 PARTS = [
     Part("core", EVERY, ONE, CORE),
-    Part("quick", EVERY, ONE, [*LOSSES, *QUICK]),
-    Part("fusion", EVERY, ONE, FUSION),
+    Part("first losses", EVERY, ONE, [*FIRST_LOSSES, *QUICK]),
     Part("seeds of the core", ONE_SPLIT, THREE, CORE),
-    Part("regimes", REGIMES, ONE, PARTLY_KNOWN),
+    Part("frozen estimator", EVERY, ONE, FUSION[:1]),
+    Part("regimes", REGIMES[:8], ONE, PARTLY_KNOWN),
+    Part("losses", EVERY, ONE, [*LOSSES, *TREES]),
+    Part("fusion", EVERY, ONE, FUSION),
     Part("learning curves", CURVES, ONE, [*CORE, "ML-KNN"]),
-    Part("seeds of what is quick", ONE_SPLIT, THREE, LOSSES),
+    Part("more regimes", REGIMES, ONE, PARTLY_KNOWN),
     Part("ablations", EVERY, ONE, ABLATIONS),
-    Part("seeds of fusion", ONE_SPLIT, THREE, FUSION),
     Part("slow", ONE_SPLIT, ONE, SLOW),
     Part("recovered", [*CLASSIC, *PHOTOGRAPHS], ONE, RECOVERED),
     Part("more sets", SPARSE, ONE, CORE),
+    Part("seeds of the losses", ONE_SPLIT, THREE, LOSSES),
+    Part("seeds of fusion", ONE_SPLIT, THREE, FUSION),
     Part("five seeds of the core", ONE_SPLIT, FIVE, CORE),
     Part("wide", ["scene", "yeast", *FOLDS], ONE, ["FLEM-D wide"]),
 ]

@@ -1,4 +1,4 @@
-"""Costs of the reference run beside its ranks: parts of docs/results.md. Records are given as in ``study.results.findings``."""
+"""Costs of the reference run beside its ranks: parts of docs/results/. Records are given as in ``study.results.findings``."""
 
 from __future__ import annotations
 

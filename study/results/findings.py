@@ -1,4 +1,4 @@
-"""Findings of the reference records beyond the tables: each a paragraph or table of docs/results.md, computed here.
+"""Findings of the reference records beyond the tables: each a paragraph or table of docs/results/, computed here.
 
 Records are given as {(data set, variant, seed): Record}; values are of the test split and as exact as they are stored.
 """

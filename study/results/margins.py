@@ -1,4 +1,4 @@
-"""The paper's margins beside what a seed does: parts of docs/results.md. Records are given as in ``study.results.findings``."""
+"""The paper's margins beside what a seed does: parts of docs/results/. Records are given as in ``study.results.findings``."""
 
 from __future__ import annotations
 

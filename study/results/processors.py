@@ -1,4 +1,4 @@
-"""The same jobs on another processor: a part of docs/results.md.
+"""The same jobs on another processor: a part of docs/results/.
 
 Records are given as in ``study.results.findings``: those of the reference run, and those of the other processor.
 """
@@ -13,7 +13,7 @@ from bench.plan.costs import computed_on_gpu
 from bench.records.packed import digest_of
 from bench.records.record import Record
 from study.results.findings import Records, on_test, seed_std, table
-from study.reference import differences
+from study.runs import differences
 
 HAMMING, PRECISION = PAPER_METRICS[0], PAPER_METRICS[3]
 

@@ -1,4 +1,4 @@
-"""The finding and the list of docs/results.md, each number from records."""
+"""The finding and the list of the page of the paper's protocol, each number from records."""
 
 from __future__ import annotations
 

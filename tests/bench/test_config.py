@@ -61,6 +61,7 @@ def test_the_working_folder_lies_over_the_default(tmp_path: Path) -> None:
         ("[protocols.paper]\nselect_every = 0", "protocols.paper.select_every must be at least 1, not 0"),
         ("[protocols.paper]\nalso_select = 'ranking'", "protocols.paper.also_select: Expected `array`, got `str`"),
         ("[run]\nseeds = []", "run.seeds is empty"),
+        ("[run]\nprotocol = 'smal'", "run.protocol is the protocol 'smal', which is not defined; did you mean"),
         ("[run]\ncheckpoint_seconds = -1", "run.checkpoint_seconds must be at least 0"),
         ("[run\n", "cannot be read as TOML"),
     ],

@@ -23,8 +23,8 @@ from bench.records.store import Store
 from bench.tables import paper
 from study import results_page, statistics_page
 from study.reference import ANOTHER_PROCESSOR, FOLDER, RECOVERY
-from study.reference import committed as committed_states
 from study.results import costs, findings, margins, processors, summary
+from study.runs import committed as committed_states
 from tests import records as made
 
 HAMMING, RANKING, COVERAGE, PRECISION = PAPER_METRICS

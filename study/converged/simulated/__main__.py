@@ -108,7 +108,9 @@ def done(store: Store) -> list[Record]:
 def report(folder: Path) -> str:
     """Answer and tables in Markdown; those of orders where the folder is packed."""
     found = gains(done(Store(folder)))
-    parts = [page.design(), page.answer(found), *(page.gain_table(found, metric) for metric in METRICS)]
+    parts = [page.design()]
+    for metric in METRICS:
+        parts += [page.answer(found, metric), page.gain_table(found, metric)]
     if (folder / PACKED).exists():
         parts.append(page.order_table(reading.json(folder / ORDERS.name, list[Order])))
     return "\n".join(parts)

@@ -54,6 +54,17 @@ def found(name: str, settings: config.Config, folder: Path) -> Source:
 # --- what is found --------------------------------------------------------------------------------------------------
 
 
+def test_one_protocol_in_place_of_each_sets_own(settings: config.Config, tmp_path: Path) -> None:
+    write(tmp_path, "Folder")
+    path = write_npz(tmp_path / "Archive.npz")
+    names = ["Folder", "Archive", "Archive[fold=1/2]", str(path), "yeast"]
+    assert {found(name, settings, tmp_path).protocol for name in names} == {"paper", "small"}
+    shared = replace(settings, run=replace(settings.run, protocol="converged"))
+    listed = [one for one in available(shared, [tmp_path]) if isinstance(one, Source)]
+    assert {one.protocol for one in [*listed, *(found(name, shared, tmp_path) for name in names)]} == {"converged"}
+    assert {"Folder", "Archive", "yeast"} <= {one.name for one in listed}
+
+
 def test_a_set_that_comes_later_and_one_that_is_mended_are_found(settings: config.Config, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no data set 'Later'"):
         resolve("Later", settings, [tmp_path])

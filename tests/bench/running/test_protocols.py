@@ -64,6 +64,22 @@ def test_epochs_first_and_others_after(work: Path, capsys: pytest.CaptureFixture
     assert "Not comparable" not in table(capsys)
 
 
+def test_a_folder_with_one_protocol_for_every_set(work: Path, capsys: pytest.CaptureFixture) -> None:
+    one = '[run]\nprotocol = "mine"\n[protocols.mine]\nbase = "paper"\nepochs = 2\n'
+    (work / "bench.toml").write_text(one)
+    run("--methods", "BCE", "--seeds", "0")
+    ((_, record),) = Store(work / "results/runs").records()
+    assert record.protocol == "mine"  # type: ignore[union-attr]
+    assert list(Store(work / "results/runs").manifest().protocols) == ["mine"]
+    said = table(capsys, "--data", ".")
+    assert "Protocol mine (data): " in said
+    assert "stale" not in said
+    run("--methods", "BCE", "--seeds", "0")
+    assert "1 done" in capsys.readouterr().out  # and nothing to run
+    (work / "bench.toml").write_text(one.replace('protocol = "mine"', 'protocol = "small"'))
+    assert "stale: BCE on data (seed 0): protocol changed since." in table(capsys, "--data", ".")
+
+
 def test_a_variant_whose_settings_change_is_stale_by_every_protocol(work: Path) -> None:
     run("--methods", "BCE tuned", "--epochs", "1")
     run("--methods", "BCE", "--epochs", "2")
@@ -102,6 +118,14 @@ def test_settings_of_training_that_a_record_has_are_its_keys(work: Path) -> None
         {"learning_rate": 1e-1},
     ]
     assert Store(work / "results/runs").manifest().protocols_named("small")[0] == Protocol(epochs=1, scaling="minmax")
+
+
+def test_the_page_tells_the_lengths_of_the_protocols() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/protocol.md").read_text(encoding="utf-8")
+    for name, protocol in config.load(Path("/nonexistent")).protocols.items():
+        steps = f", or as many as {protocol.minimum_steps} steps take" if protocol.minimum_steps else ""
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` | ")]
+        assert line.split(" | ")[2] == f"{protocol.epochs}{steps}"
 
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/tuning.md").read_text(encoding="utf-8")

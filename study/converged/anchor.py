@@ -1,0 +1,142 @@
+"""Convergence: plain BCE beside scikit-learn's logistic regression, and the epochs that trainings kept.
+
+Both are linear, see the same features, and choose among as many points by macro average precision on the same
+validation rows: where BCE reaches what L-BFGS reaches, the training loop ends near its optimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from bench.dataset_name import dataset_name
+from bench.metrics.catalogue import Metric
+from bench.records.convergence import LAST_PERCENT, kept_epochs
+from bench.records.record import Record
+from study.converged.relative import PRECISION, on_test, regime_of, short
+from study.results.findings import table
+
+TOLERANCE = 0.02
+"""Relative distance from logistic regression within which training counts as converged."""
+LOGISTIC, LOSS = "LR", "BCE"
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Mean of a metric on a data set's test rows over the seeds or folds that both methods have."""
+
+    dataset: str
+    metric: Metric
+    logistic: float
+    bce: float
+    runs: int
+    """Seeds or folds."""
+
+    @property
+    def distance(self) -> float:
+        """BCE's value less logistic regression's, relative to it; positive where BCE is better."""
+        difference = self.bce / self.logistic - 1
+        return -difference if self.metric.lower_is_better else difference
+
+    @property
+    def is_near(self) -> bool:
+        """True where BCE is within the tolerance, or better."""
+        return self.distance >= -TOLERANCE
+
+
+def anchors(records: Iterable[Record], metric: Metric = PRECISION) -> list[Anchor]:
+    """An anchor a data set as it is (no label regimes), each method with the epoch and point chosen by the metric."""
+    values: dict[tuple[str, str], dict[tuple[str, int], float]] = {}
+    for record in records:
+        test = on_test(record, metric)
+        if record.job.variant not in (LOGISTIC, LOSS) or regime_of(record.job.full_dataset) or test is None:
+            continue
+        value = test[metric.key]
+        if value is not None:
+            name = _without_folds(record)
+            values.setdefault((name, record.job.variant), {})[record.job.full_dataset, record.job.seed] = value
+    found = []
+    for name in sorted({name for name, _ in values}):
+        logistic, bce = values.get((name, LOGISTIC), {}), values.get((name, LOSS), {})
+        if both := sorted(set(logistic) & set(bce)):
+            means = fmean(logistic[run] for run in both), fmean(bce[run] for run in both)
+            found.append(Anchor(name, metric, *means, len(both)))
+    return found
+
+
+def _without_folds(record: Record) -> str:
+    name = dataset_name(record.job.full_dataset)
+    return f"{name.base}@{record.job.extractor}"
+
+
+def anchor_table(found: Sequence[Anchor]) -> str:
+    """The anchors, a line a data set, those farthest behind logistic regression last."""
+    lines = [
+        [
+            _named(one.dataset, found),
+            f"{one.logistic:.4f}",
+            f"{one.bce:.4f}",
+            f"{100 * one.distance:+.1f} %",
+            "yes" if one.is_near else "**no**",
+            one.runs,
+        ]
+        for one in sorted(found, key=lambda one: -one.distance)
+    ]
+    headers = ["data set", "logistic regression", "BCE", "BCE better by", f"within {TOLERANCE:.0%}", "seeds or folds"]
+    return table(headers, lines)
+
+
+def _named(name: str, found: Sequence[Anchor]) -> str:
+    """Without the extractor where no other set has the name."""
+    return short(name) if sum(short(one.dataset) == short(name) for one in found) == 1 else name
+
+
+def anchor_sentence(found: Sequence[Anchor]) -> str:
+    """How many sets BCE is near on, and those where it is not."""
+    far = [f"{_named(one.dataset, found)} ({100 * one.distance:+.1f} %)" for one in found if not one.is_near]
+    text = (
+        f"BCE's {found[0].metric.title} is within {TOLERANCE:.0%} of logistic regression's, or above it, on "
+        f"{len(found) - len(far)} of {len(found)} data sets"
+    )
+    return f"{text}; behind by more on {', '.join(far)}." if far else f"{text}."
+
+
+@dataclass(frozen=True)
+class Late:
+    """Jobs of a method that kept one of their last epochs."""
+
+    method: str
+    late: int
+    jobs: int
+
+    @property
+    def share(self) -> float:
+        """Share of the jobs."""
+        return self.late / self.jobs
+
+
+def late_epochs(records: Iterable[Record]) -> list[Late]:
+    """Jobs that kept one of their last epochs by the protocol's selection, by method, then of all."""
+    kept = kept_epochs(records)
+    found = []
+    for method in [*sorted({one.job.variant for one in kept}), ""]:
+        of_method = [one.is_late for one in kept if method in ("", one.job.variant)]
+        if of_method:
+            found.append(Late(method or "all", sum(of_method), len(of_method)))
+    return found
+
+
+def late_table(found: Sequence[Late]) -> str:
+    """Jobs with a late epoch, a line a method."""
+    lines = [[one.method, one.late, one.jobs, f"{one.share:.0%}"] for one in found]
+    return table(["method", f"kept one of the last {LAST_PERCENT} % of epochs", "jobs", "share"], lines)
+
+
+def late_sentence(found: Sequence[Late]) -> str:
+    """Share of all jobs that kept one of their last epochs."""
+    every = found[-1]
+    return (
+        f"The kept epoch is among the last {LAST_PERCENT} % in {every.late} of {every.jobs} jobs ({every.share:.1%}; "
+        f"{LAST_PERCENT} % would be among them by chance)."
+    )

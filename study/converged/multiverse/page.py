@@ -1,0 +1,191 @@
+"""The multiverse as a part of the page: what was varied, two tables and a few sentences, all from records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace as struct_with
+
+from bench.dataset_name import dataset_name
+from bench.records.record import Record
+from bench.text import Grid, as_text, counted, named
+from study.converged import parts
+from study.converged.multiverse.measures import (
+    Movement,
+    Standing,
+    movements,
+    of_run,
+    standings,
+    without_copies,
+)
+from study.converged.multiverse.universes import DECLARED, Multiverse, multiverse, two_runs
+
+IN_BOTH = ["BCE", "FLEM-D"]
+"""Methods whose sets a run of the paper's protocol and the converged one are compared on."""
+CHOSEN = "Choices of a protocol"
+AGAIN = "The paper's protocol, the same jobs again"
+LONGER = "The converged protocol in its place"
+SELDOM = 0.01
+"""Share of universes below which a method is seldom first."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Universes of the converged records, and what else moves a ranking."""
+
+    every: Multiverse
+    standings: list[Standing]
+    movements: dict[str, list[Movement]]
+    """{group: its choices, the one that moves a ranking most first}."""
+
+
+def study(converged: Iterable[Record], reference: Iterable[Record], elsewhere: Mapping[str, Iterable[Record]]) -> Study:
+    """The multiverse of the converged records, on the sets that every method is run on.
+
+    Parameters
+    ----------
+    reference: records of the paper's protocol.
+    elsewhere: {another processor: records of some of the reference's jobs on it}.
+
+    Raises
+    ------
+    UsageError: where the converged records have no two methods to compare.
+    """
+    sets = {dataset_name(name).base for name in parts.EVERY}  # not those that the core alone is run on
+    converged = [record for record in converged if dataset_name(record.job.dataset).base in sets]
+    reference = list(reference)
+    every = multiverse(converged, parts.CORE)
+    once = multiverse(converged, parts.CORE, without_copies(every.methods))
+    groups = {
+        CHOSEN: movements(every),
+        AGAIN: again(reference, elsewhere),
+        LONGER: longer(reference, converged),
+    }
+    ordered = {group: sorted(found, key=lambda one: -one.swaps) for group, found in groups.items() if found}
+    return Study(every, standings(every, once), ordered)
+
+
+def again(reference: Sequence[Record], elsewhere: Mapping[str, Iterable[Record]]) -> list[Movement]:
+    """Movements by another seed, and by each other processor, where there are jobs to compare."""
+    runs: dict[str, Mapping[str, Iterable[Record]]] = {
+        "another seed": {f"seed {seed}": _of_seed(reference, seed) for seed in (0, 1)},
+        **{name: {"reference": reference, name: records} for name, records in elsewhere.items()},
+    }
+    found = [two_runs(name, of_both, IN_BOTH, DECLARED) for name, of_both in runs.items()]
+    return [of_run(one) for one in found if one]
+
+
+def _of_seed(records: Iterable[Record], seed: int) -> list[Record]:
+    """A seed's records, as if they were of the first one: the same jobs."""
+    return [struct_with(record, job=struct_with(record.job, seed=0)) for record in records if record.job.seed == seed]
+
+
+def longer(reference: Sequence[Record], converged: Sequence[Record]) -> list[Movement]:
+    """Movements by the converged protocol's steps alone, at the same grid points on sets that both scale alike, and by
+    the whole of it."""
+    runs = {"paper's": reference, "converged": converged}
+    steps = two_runs("more steps", runs, IN_BOTH[:1], DECLARED, same_points=True, alike=("scaling",))
+    whole = two_runs("more steps and tuned", runs, IN_BOTH, DECLARED)
+    return [of_run(one) for one in (steps, whole) if one]
+
+
+def varied(found: Study) -> str:
+    """Table of the choices and their levels, and sentences on what takes part and what is left out."""
+    of_choice = {one.choice: one for one in found.movements[CHOSEN]}
+    lines = [
+        [choice.name, "; ".join(of_choice[choice.name].levels)]
+        for choice in found.every.choices
+        if choice.name in of_choice
+    ]
+    lacking = [f"{method} (no record of {name})" for method, name in found.every.lacking.items()]
+    left_out = f" Left out: {named(lacking, most=20)}." if lacking else ""
+    return (
+        as_text([Grid(["choice", "levels"], lines, numbers=False)], "pipe")
+        + f"\n{_spaced(len(found.every.codes))} universes of {counted(len(found.every.methods), 'method')} on "
+        f"{counted(len(found.every.sets), 'set')} ({', '.join(found.every.sets)}). Levels of a choice count equally, "
+        "and draws of a level share its weight. Epochs that the selecting metric keeps, and tuned thresholds, are "
+        "varied where all points of the whole grid are searched, for which alone records hold them; thresholds where "
+        "Hamming loss selects and is shown. A method without a learning rate searches its own options throughout. "
+        f"{100 * found.every.replicated:.0f} % of methods on a set have several seeds or folds: the others stay as "
+        f"they are where the seed changes.{left_out}\n"
+    )
+
+
+def movement_table(found: Study) -> str:
+    """Table of how much each choice moves a ranking."""
+    lines = [
+        [
+            f"{group}: {one.choice}", _percent(one.swaps), f"{one.ranks:.2f}", _percent(one.winners),
+            str(one.methods), str(one.sets), _spaced(one.pairs),
+        ]
+        for group, of_group in found.movements.items()
+        for one in of_group
+    ]  # fmt: skip
+    headers = [
+        "changed alone", "pairs of methods that swap", "change of a rank", "another winner", "methods", "sets",
+        "pairs of universes",
+    ]  # fmt: skip
+    return as_text([Grid(headers, lines)], "pipe")
+
+
+def standing_table(found: Study) -> str:
+    """Table of how often each method is first."""
+    lines = [
+        [
+            one.method, _percent(one.first),
+            "–" if one.first_without_copies is None else _percent(one.first_without_copies),
+            *map(_percent, one.by_metric.values()), f"{one.median:.1f}", f"{one.lowest:.1f} to {one.highest:.1f}",
+        ]
+        for one in found.standings
+    ]  # fmt: skip
+    headers = [
+        "method", "first in", "without near-copies", *(f"by {title}" for title in found.standings[0].by_metric),
+        "median mean rank", "lowest to highest",
+    ]  # fmt: skip
+    return as_text([Grid(headers, lines)], "pipe")
+
+
+def sentences(found: Study) -> str:
+    """Sentences on who is first in how many universes, and on what moves a ranking most and least."""
+    first, second, *_ = found.standings
+    text = (
+        f"Of {_spaced(len(found.every.codes))} protocols, {first.method} is first in {_percent(first.first)} and "
+        f"{second.method} in {_percent(second.first)}"
+    )
+    if seldom := sum(one.first < SELDOM for one in found.standings):
+        text += f"; {seldom} of the {len(found.standings)} methods in less than {_percent(SELDOM)}"
+    copies = [one.method for one in found.standings if one.first_without_copies is None]
+    if copies:
+        leader = max(found.standings, key=lambda one: one.first_without_copies or 0.0)
+        share = _percent(leader.first_without_copies or 0.0)
+        text += f"; without the near-copies {named(copies)}, {leader.method} in {share}"
+    leads: dict[str, list[str]] = {}
+    for title in first.by_metric:
+        leader = max(found.standings, key=lambda one: one.by_metric[title])
+        leads.setdefault(leader.method, []).append(f"{title} {_percent(leader.by_metric[title])}")
+    by_metric = "; ".join(f"{method} ({', '.join(shares)})" for method, shares in leads.items())
+    most, *_, least = found.movements[CHOSEN]
+    text += (
+        f". Most often first by metric: {by_metric}. Changing the {most.choice} alone swaps {_percent(most.swaps)} of "
+        "the pairs of methods, more than any other choice does, and puts another method first in "
+        f"{_percent(most.winners)}; the {least.choice} does least, {_both(least)}."
+    )
+    for group in (AGAIN, LONGER):
+        if moved := [f"{one.choice} {_both(one)}" for one in found.movements.get(group, [])]:
+            text += f" {group}: {named(moved, most=len(moved))}."
+    return text
+
+
+def _both(one: Movement) -> str:
+    return f"{_percent(one.swaps)} and {_percent(one.winners)}"
+
+
+def _percent(share: float) -> str:
+    """Share in per cent; what is not nothing is not shown as 0."""
+    return f"{100 * share:.0f} %" if share >= 0.01 or not share else f"{100 * share:.1g} %"
+
+
+def _spaced(number: int) -> str:
+    """Number with a space between thousands."""
+    return f"{number:,}".replace(",", " ")

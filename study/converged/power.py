@@ -1,0 +1,139 @@
+"""Power of the study: the smallest relative difference to a baseline that seeds can show, on each set and over all.
+
+A paired t-test at 5 % over seeds on a set, or over the folds of one by their corrected variance, and over sets by the
+random-effects mean; the difference that it shows with a probability of 80 % has the noncentral t-distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import median
+
+import scipy
+
+from bench.analysis.hypothesis_tests import power
+from bench.analysis.relative import Differences, Relative
+from bench.metrics.catalogue import PAPER_METRICS, Metric
+from bench.text import counted
+from study.converged.relative import BASELINE, Comparison, Observed, short
+from study.results.findings import table
+
+POWER = 0.8
+SEEDS = (1, 3, 5, 10)
+STATED = 5
+"""Seeds that the study's table of all metrics is of."""
+OVER_SETS = "mean over the sets"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Smallest relative improvement that can be shown by one metric, by the number of seeds; on a set without two seeds
+    of anything that is not known."""
+
+    name: str
+    metric: Metric
+    folds: int
+    """Folds that stand in place of seeds, whatever the number of these; 0 of a set without."""
+    deviation: float | None
+    """Paired standard deviation of a replicate's log ratio; None where it is not known, and of the mean over sets."""
+    smallest: dict[int, float]
+    """{seeds: per cent}; a single seed shows nothing on a set."""
+
+
+@cache
+def needed_shift(freedom: int, chance: float = POWER) -> float:
+    """True difference in its standard errors that a two-sided t-test shows with so high a probability."""
+    seeds = freedom + 1
+    return float(scipy.optimize.brentq(lambda shift: power(shift / math.sqrt(seeds), seeds, 1) - chance, 0, 1000))
+
+
+def reaches(differences: Differences, tau: float | None, seeds: Sequence[int] = SEEDS) -> list[Reach]:
+    """Reach on each set, then of the mean over them where ``tau`` is given.
+
+    In the mean a set without two seeds has the median variance of the others.
+
+    Parameters
+    ----------
+    tau: standard deviation of true effects between sets.
+    """
+    found: list[Reach] = []
+    errors: dict[int, list[float]] = {count: [] for count in seeds}
+    for name, units in differences.units.items():
+        typical = [differences.typical[unit] for unit in units if unit in differences.typical]
+        if not typical:  # no set has two seeds
+            continue
+        known = all(map(differences.has_replicates, units))
+        folds = min((len(unit.columns) for unit in units if unit.overlap), default=0)
+        smallest = {}
+        for count in seeds:
+            shares = [unit.of_mean(len(unit.columns) if unit.overlap else count) for unit in units]
+            error = sum(one * share for one, share in zip(typical, shares, strict=True)) / len(units) ** 2
+            errors[count].append(error)
+            if known and (replicates := folds or count) > 1:
+                smallest[count] = _percent(differences.metric, needed_shift(replicates - 1) * math.sqrt(error))
+        deviation = math.sqrt(sum(typical)) / len(units) if known else None
+        found.append(Reach(name, differences.metric, folds, deviation, smallest))
+    if tau is not None and len(found) > 1:
+        shift = needed_shift(len(found) - 1)
+        of_mean = {count: math.sqrt(1 / sum(1 / (one + tau**2) for one in errors[count])) for count in seeds}
+        smallest = {count: _percent(differences.metric, shift * error) for count, error in of_mean.items()}
+        found.append(Reach(OVER_SETS, differences.metric, 0, None, smallest))
+    return found
+
+
+def _percent(metric: Metric, effect: float) -> float:
+    return Relative("", "", metric, (), None, ()).percent(effect)
+
+
+def typical_tau(found: Iterable[Relative]) -> float | None:
+    """Median over methods of the deviation of true effects between sets; None where none has a mean over sets."""
+    taus = [one.over_sets.tau for one in found if one.over_sets]
+    return median(taus) if taus else None
+
+
+def study_reaches(observed: Observed, comparison: Comparison, baseline: str = BASELINE) -> dict[Metric, list[Reach]]:
+    """Reaches by each metric, over sets with the spread that is typical of the compared methods."""
+    return {
+        metric: reaches(observed.differences(metric, baseline), typical_tau(comparison.by_metric[metric]))
+        for metric in PAPER_METRICS
+    }
+
+
+def by_seeds_table(found: Sequence[Reach]) -> str:
+    """Smallest differences by one metric in per cent, a column a number of seeds."""
+    lines = [[_named(one), *(_smallest(one, count) for count in SEEDS)] for one in found]
+    return table(["data set", *(f"{counted(count, 'seed')}, %" for count in SEEDS)], lines)
+
+
+def stated_table(found: dict[Metric, list[Reach]], seeds: int = STATED) -> str:
+    """The smallest difference that each set can show at five seeds, in per cent, by every metric."""
+    cells = {(_named(one), metric): _smallest(one, seeds) for metric, every in found.items() for one in every}
+    names = sorted(dict.fromkeys(name for name, _ in cells), key=lambda name: name == OVER_SETS)
+    lines = [[name, *(cells.get((name, metric), "–") for metric in found)] for name in names]
+    return table(["data set", *(f"{metric.title}, %" for metric in found)], lines)
+
+
+def power_sentence(found: Sequence[Reach], seeds: int = STATED) -> str:
+    """The smallest, the median and the largest difference that single sets can show, and that of the mean over them."""
+    sets = [(one.smallest[seeds], _named(one)) for one in found if one.name != OVER_SETS and seeds in one.smallest]
+    if not sets:
+        return "No set has two seeds, so what the study can show is not known."
+    (low, least), (high, most) = min(sets), max(sets)
+    text = (
+        f"With {seeds} seeds a set can show a difference of {median(value for value, _ in sets):.1f} % "
+        f"({low:.1f} % on {least} to {high:.1f} % on {most}) by {found[0].metric.title}"
+    )
+    over = [one.smallest[seeds] for one in found if one.name == OVER_SETS]
+    end = f", and the mean over the sets one of {over[0]:.1f} %" if over else ""
+    return f"{text}{end}, each with a probability of {POWER:.0%}."
+
+
+def _named(one: Reach) -> str:
+    return f"{short(one.name)} ({counted(one.folds, 'fold')})" if one.folds else short(one.name)
+
+
+def _smallest(one: Reach, seeds: int) -> str:
+    return f"{one.smallest[seeds]:.1f}" if seeds in one.smallest else "–"
