@@ -15,20 +15,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from bench.errors import UsageError
-from bench.records.packed import PACKED, pack
-from bench.records.record import Record
+from bench.records.packed import PACKED
 from bench.records.store import Store
 from bench.system import reading, writing
+from study import runs
 from study.converged.simulated import page
 from study.converged.simulated.data import CORRELATED_ROWS, CORRELATIONS, ROWS, SETTINGS, make
 from study.converged.simulated.gains import METRICS, gains
 from study.converged.simulated.recovered import Order, kept, orders
-from study.reference import ROOT, bench
 
-FOLDER = ROOT / "results/study/simulated"
+FOLDER = runs.ROOT / "results/study/simulated"
 ORDERS = FOLDER / "orders.json"
 CORE = ["BCE", "LR", "LD-y", "LD-true", "FLEM-D"]
 FURTHER = ["FLEM-S", "FLEM frozen", "LD-random"]
@@ -71,7 +69,7 @@ def main(words: Sequence[str] | None = None) -> int:
         elif arguments.what == "run":
             run(arguments.to.resolve(), arguments.results.resolve())
         elif arguments.what == "pack":
-            print(packed(arguments.results, FOLDER))
+            packed(arguments.results, FOLDER)
         else:
             print(report(arguments.results or FOLDER))
     except UsageError as error:
@@ -86,28 +84,20 @@ def run(sets: Path, results: Path) -> None:
         of_group = [one for one in SETTINGS if (one.correlation, one.rows) == (part.correlation, part.rows)]
         names = [str(setting) for setting in sorted(of_group, key=lambda setting: setting.draw)]
         options = ["--data", str(sets), "--seeds", "0", "--keep", "distributions"]
-        bench("run", results, [*options, "--methods", *part.methods, "--datasets", *names], FOLDER)
+        runs.bench("run", results, [*options, "--methods", *part.methods, "--datasets", *names], FOLDER)
 
 
-def packed(results: Path, folder: Path) -> str:
+def packed(results: Path, folder: Path) -> None:
     """Pack the records that are done with their manifest, and the orders of what they recovered."""
     store = Store(results)
-    records = done(store)
-    path = pack(records, folder)
-    Store(folder).write_manifest(replace(store.manifest(), files={}))  # where the data lay is of this machine alone
+    runs.packed(runs.done(store), results, folder)
     found = sorted(orders(kept(store)), key=lambda one: (one.dataset, one.variant))
     writing.write(folder / ORDERS.name, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-    return f"{len(records)} records, {path.stat().st_size / 1e6:.2f} MB; {len(found)} recovered distributions"
-
-
-def done(store: Store) -> list[Record]:
-    """Records of the jobs of a folder that are done."""
-    return [record for _, record in store.records() if isinstance(record, Record) and record.status == "done"]
 
 
 def report(folder: Path) -> str:
     """Answer and tables in Markdown; those of orders where the folder is packed."""
-    found = gains(done(Store(folder)))
+    found = gains(runs.done(Store(folder)))
     parts = [page.design()]
     for metric in METRICS:
         parts += [page.answer(found, metric), page.gain_table(found, metric)]
