@@ -102,7 +102,8 @@ def report(folder: Path) -> str:
     for metric in METRICS:
         parts += [page.answer(found, metric), page.gain_table(found, metric)]
     if (folder / PACKED).exists():
-        parts.append(page.order_table(reading.json(folder / ORDERS.name, list[Order])))
+        found_orders = reading.json(folder / ORDERS.name, list[Order])
+        parts += [page.order_answer(found_orders), page.order_table(found_orders)]
     return "\n".join(parts)
 
 

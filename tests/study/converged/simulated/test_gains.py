@@ -173,6 +173,7 @@ def test_a_folder_is_packed_with_the_orders_and_reported_from_it(
     said = capsys.readouterr().out
     assert page.answer(gains(studied({"FLEM-D": 0.0, "LD-true": 1.0}))) in said
     assert re.search(r"FLEM-D, degrees recovered +\| +100\.0", said)
+    assert "degree of FLEM-D in 100 % of the pairs, and the higher score of its classifier in 0 % (1 set;" in said
 
 
 @pytest.mark.parametrize("words", [["make"], ["run", "--to", "x"], ["pack"]])
