@@ -174,8 +174,8 @@ def design() -> str:
         f"groups of {data.GROUP}. The degrees of an instance's relevant labels are exp(s g) over their sum, with g "
         "normal. Its features are the labels' prototypes weighted by the degrees, with normal noise of a standard "
         f"deviation of {data.NOISE:g}. At strength s = 0 all relevant labels of an instance show alike, and LD-true is "
-        f"LD-y; at {strongest:g}, {100 * hidden(strongest):.0f} % of those that are not alone have less than a tenth of "
-        "an equal share. A draw has the same labels, prototypes and noise at all strengths. The labels of the "
+        f"LD-y; at {strongest:g}, {100 * hidden(strongest):.0f} % of those that are not alone have less than a tenth "
+        "of an equal share. A draw has the same labels, prototypes and noise at all strengths. The labels of the "
         f"{data.TEST_ROWS} test instances are logical. Intervals are of 95 %, by the t-distribution over draws, each "
         "for itself: one in twenty misses 0 by chance.\n"
     )
