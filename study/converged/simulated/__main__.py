@@ -29,7 +29,7 @@ from study.converged.simulated.recovered import Order, kept, orders
 FOLDER = runs.ROOT / "results/study/simulated"
 ORDERS = FOLDER / "orders.json"
 CORE = ["BCE", "LR", "LD-y", "LD-true", "FLEM-D"]
-FURTHER = ["FLEM-S", "FLEM frozen", "LD-random"]
+FURTHER = ["FLEM-S", "FLEM frozen", "LD-random", "FLEM-D heavy", "LD-true heavy"]
 
 
 class Part(NamedTuple):

@@ -14,8 +14,9 @@ from study.converged.simulated.recovered import Order
 ASKED = "FLEM-D"
 """The method that the question is about."""
 CONTROLS = ("LR", "LD-random", "LD-y", "FLEM frozen")
-SIMILAR = "FLEM-S"
-ORDERED = (*CONTROLS, SIMILAR, ASKED, ORACLE)
+FURTHER = ("FLEM-S", f"{ASKED} heavy", f"{ORACLE} heavy")
+"""FLEM with another strategy; FLEM and the oracle with larger weights of the distribution loss."""
+ORDERED = (*CONTROLS, FURTHER[0], ASKED, ORACLE, *FURTHER[1:])
 """Methods as the tables have them."""
 MARK = "Simulated data"
 
@@ -51,8 +52,8 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
             sentences.append(
                 f"The controls, which learn no distribution, gain at strength {strongest:g}: {named(controls)}."
             )
-        if SIMILAR in told:
-            sentences.append(f"The other variant gains there: {told[SIMILAR]}.")
+        if others := [told[name] for name in FURTHER if name in told]:
+            sentences.append(f"Another strategy and larger weights of the distribution loss: {named(others)}.")
     if rise := flem.rise():
         strengths = [strength for line in flem.by_group.values() for strength in line]
         word = "grows" if rise.side > 0 else "falls" if rise.side < 0 else "is not shown to grow or fall"

@@ -11,15 +11,15 @@ from bench.errors import UsageError
 from bench.metrics.catalogue import Metric
 from bench.report.figures.style import GREY, MARKERS, PALE, Margins, captions, equal_panels, styled
 from study.converged.simulated.gains import CONTROL, METRICS, Gains, Mean
-from study.converged.simulated.page import MARK, ORDERED
+from study.converged.simulated.page import FURTHER, MARK, ORDERED
 
 WIDTH, HEIGHT = 1.9, 1.5
 """Inches of a panel; two are wide enough for a telephone."""
 DODGE = 0.11
 """Between the methods of a strength, in steps from one strength to the next."""
 STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
-LEFT_OUT = ("LR",)
-"""Not of FLEM's parts: in the tables alone."""
+LEFT_OUT = ("LR", *FURTHER[1:])
+"""In the tables alone."""
 LEGEND = 0.2
 """Inches of a legend's line of three methods."""
 
