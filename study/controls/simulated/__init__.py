@@ -1,0 +1,1 @@
+"""Controls that need simulated data, apart from those that run on any."""

@@ -1,0 +1,1 @@
+"""FLEM where its own argument holds: simulated sets whose label distributions are known."""
