@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from statistics import fmean, median
 
 from bench.analysis.relative import Relative
 from bench.analysis.relative.words import between, in_percent
 from bench.metrics.catalogue import PAPER_METRICS
+from bench.records.record import Record
 from bench.text import named
 from study.converged.anchor import LOGISTIC, Anchor
 from study.converged.multiverse.measures import Standing
-from study.converged.relative import BASELINE, PRECISION, Comparison, is_shown
+from study.converged.relative import (
+    BASELINE,
+    HAMMING,
+    PRECISION,
+    Comparison,
+    is_shown,
+    on_test,
+    regime_of,
+    short,
+)
 
 FUSION = "FLEM-D"
 CONTROLS = ("LD-y", "FLEM frozen", "LD-random")
@@ -75,6 +86,28 @@ def logistic(anchors: Sequence[Anchor], standings: Sequence[Standing]) -> str:
         if others := [f"{method} {share:.0%}" for share, method in shares if method != LOGISTIC][:2]:
             text += f" (next: {named(others)})"
     return f"{text}."
+
+
+def selecting(records: Iterable[Record], methods: Sequence[str] = (BASELINE, FUSION)) -> str:
+    """Macro average precision that is lost where validation Hamming loss selects epoch and point in its place."""
+    told = []
+    for method in methods:
+        by_set: dict[str, list[float]] = {}
+        for record in records:
+            own, paper = on_test(record, PRECISION), on_test(record, HAMMING)
+            if record.job.variant != method or regime_of(record.job.full_dataset) or not (own and paper):
+                continue
+            values = own[PRECISION.key], paper[PRECISION.key]
+            if values[0] and values[1]:
+                by_set.setdefault(short(record.job.dataset).partition("[")[0], []).append(1 - values[1] / values[0])
+        if by_set:
+            losses = {name: 100 * fmean(found) for name, found in by_set.items()}
+            most = max(losses, key=lambda name: losses[name])
+            told.append(f"{method} {median(losses.values()):.1f} % ({losses[most]:.1f} % on {most})")
+    return (
+        f"**Selecting by validation Hamming loss**, as the paper does, costs in {PRECISION.title} (median over sets): "
+        f"{named(told)}."
+    )
 
 
 def _mean(one: Relative) -> float:

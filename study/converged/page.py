@@ -166,10 +166,11 @@ def parts(study: Study) -> dict[str, str]:
     fusion = study.comparison.of(PRECISION, answer.FUSION)
     return {
         "answer": "\n".join(f"- {line}" for line in [
-            answer.against_bce(study.comparison),
             answer.logistic(study.anchors, study.multiverse.standings),
+            answer.against_bce(study.comparison),
             answer.fusion(study.comparison),
             answer.controls(study.pairs),
+            answer.selecting(study.records),
             regimes.regime_sentence(study.regimes, answer.FUSION),
         ]),
         "records": records_in_short(study.records),

@@ -7,8 +7,9 @@ from functools import cache
 from study.converged import answer, relative
 from study.converged.anchor import Anchor
 from study.converged.multiverse.measures import Standing
-from study.converged.relative import PRECISION, Comparison, Observed, is_shown
+from study.converged.relative import HAMMING, PRECISION, Comparison, Observed, is_shown, on_test
 from study.reference import FOLDER
+from tests.study.converged.multiverse.made import record
 
 
 @cache
@@ -51,3 +52,15 @@ def test_logistic_regression_is_told_with_its_share() -> None:
     said = answer.logistic(anchors, shares)
     assert "on 1 of 2 data sets" in said
     assert said.endswith("first in 70% of the protocols that one might choose (next: BCE 20% and FL 10%).")
+
+
+def test_what_selecting_by_hamming_loss_costs() -> None:
+    records = [
+        record(name, "BCE", seed) for name in ("birds[fold=1of5]@npz", "birds[fold=2of5]@npz") for seed in (0, 1)
+    ]
+    shares = []
+    for one in records:
+        own, paper = (on_test(one, metric)[PRECISION.key] for metric in (PRECISION, HAMMING))
+        shares.append(1 - paper / own)
+    expected = 100 * sum(shares) / len(shares)
+    assert f"BCE {expected:.1f} % ({expected:.1f} % on birds)." in answer.selecting(records)
