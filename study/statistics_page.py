@@ -39,15 +39,13 @@ below {alpha} whatever the values are, and with {methods} methods mean ranks mus
 Where not even the first and the last could be told apart, as on two data sets, no verdict is given. "Not shown to differ"
 is not "equal"; the Bayesian columns say how probable that is.
 
-**By how much?** One hierarchical model over sets and seeds, of each method against `--control`. An observation is the
-logarithm of the method's value over the control's with the same set and seed; its mean over seeds (or folds) is a set's
-effect. How far an effect's seeds scatter is learnt per set and per method from all methods, by medians, for the variance
-of two or three seeds alone would give chance the largest weight; folds have the corrected variance of
-[dependence.md](dependence.md). The mean over sets is that of random effects: variance between sets by Paule and Mandel,
-interval by Hartung, Knapp, Sidik and Jonkman, never narrower than the variances give. `on a new set` is where a further
-set's true difference would lie (Higgins, Thompson, Spiegelhalter), `P(better there)` how probable it is to be above 0. Per
-cent are of the control's value: by so much a score is higher or a loss lower. A method's mean does not depend on which
-others stand beside it, as ranks do, but for what they tell of the seeds.
+**By how much?** Relative differences of each method to `--control`, in two levels: an observation is the logarithm of the
+method's value over the control's with the same set and seed, its mean over seeds (or folds) is a set's effect, and the mean
+over sets is theirs, each set weighing alike. The interval is by t over the sets, whose spread has in it what seeds and
+folds do. Weights by the error of each set would give the mean to the set whose seeds happen to agree. `on a new set` is
+where the effect measured on a further set would lie, `P(better there)` how probable it is to be above 0. Per cent are of
+the control's value: by so much a score is higher or a loss lower. A method's mean does not depend on which others stand
+beside it, as ranks do.
 
 **Do they differ on this data set?** Test instances are resampled (the kept scores of `--keep scores`, the default),
 alike for all methods and seeds, and what seeds do is added: a mean over S seeds moves by the standard deviation of the

@@ -24,14 +24,14 @@ LOGISTIC, LOSS = "LR", "BCE"
 
 @dataclass(frozen=True)
 class Anchor:
-    """Mean of a metric on a data set's test rows over the seeds or folds that both methods have."""
+    """Mean of a metric on a data set's test rows, over seeds and then folds."""
 
     dataset: str
     metric: Metric
     logistic: float
     bce: float
     runs: int
-    """Seeds or folds."""
+    """Seeds or folds of BCE."""
 
     @property
     def distance(self) -> float:
@@ -47,7 +47,7 @@ class Anchor:
 
 def anchors(records: Iterable[Record], metric: Metric = PRECISION) -> list[Anchor]:
     """An anchor a data set as it is (no label regimes), each method with the epoch and point chosen by the metric."""
-    values: dict[tuple[str, str], dict[tuple[str, int], float]] = {}
+    values: dict[tuple[str, str], dict[str, list[float]]] = {}
     for record in records:
         test = on_test(record, metric)
         if record.job.variant not in (LOGISTIC, LOSS) or regime_of(record.job.full_dataset) or test is None:
@@ -55,13 +55,14 @@ def anchors(records: Iterable[Record], metric: Metric = PRECISION) -> list[Ancho
         value = test[metric.key]
         if value is not None:
             name = _without_folds(record)
-            values.setdefault((name, record.job.variant), {})[record.job.full_dataset, record.job.seed] = value
+            of_method = values.setdefault((name, record.job.variant), {})
+            of_method.setdefault(record.job.full_dataset, []).append(value)
     found = []
     for name in sorted({name for name, _ in values}):
         logistic, bce = values.get((name, LOGISTIC), {}), values.get((name, LOSS), {})
         if both := sorted(set(logistic) & set(bce)):
-            means = fmean(logistic[run] for run in both), fmean(bce[run] for run in both)
-            found.append(Anchor(name, metric, *means, len(both)))
+            means = [fmean(fmean(own[column]) for column in both) for own in (logistic, bce)]
+            found.append(Anchor(name, metric, *means, sum(len(bce[column]) for column in both)))
     return found
 
 
@@ -139,4 +140,22 @@ def late_sentence(found: Sequence[Late]) -> str:
     return (
         f"The kept epoch is among the last {LAST_PERCENT} % in {every.late} of {every.jobs} jobs ({every.share:.1%}; "
         f"{LAST_PERCENT} % would be among them by chance)."
+    )
+
+
+def edges(records: Iterable[Record], method: str = LOSS, metric: Metric = PRECISION) -> str:
+    """Sentence on how often the chosen learning rate is the largest that was offered, and the kept epoch a late one."""
+    largest = late = jobs = 0
+    for record in records:
+        chosen = (record.result.also_selected or {}).get(metric.option) if record.result else None
+        if record.job.variant != method or chosen is None or chosen.epoch is None or record.result is None:
+            continue
+        rates = [point.hyperparameters["learning_rate"] for point in record.result.grid]
+        jobs += 1
+        largest += chosen.hyperparameters["learning_rate"] == max(rates)
+        epochs = record.result.epochs or chosen.epoch
+        late += 100 * (epochs - chosen.epoch) < LAST_PERCENT * epochs
+    return (
+        f"Selecting by {metric.title}, {method} takes the largest learning rate in {largest} of {jobs} jobs and "
+        f"one of the last {LAST_PERCENT} % of epochs in {late}: larger rates and longer trainings may gain yet."
     )

@@ -10,7 +10,7 @@ from bench.analysis.relative.words import between, in_percent
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
 from bench.text import named
-from study.converged.anchor import LOGISTIC, Anchor
+from study.converged.anchor import LOGISTIC
 from study.converged.multiverse.measures import Standing
 from study.converged.relative import (
     BASELINE,
@@ -24,7 +24,11 @@ from study.converged.relative import (
 )
 
 FUSION = "FLEM-D"
-CONTROLS = ("LD-y", "FLEM frozen", "LD-random")
+CONTROLS = {
+    "LD-y": "the same loss with d = y / sum y, no estimator",
+    "FLEM frozen": "an estimator that is not trained",
+    "LD-random": "distributions drawn once",
+}
 
 
 def against_bce(comparison: Comparison) -> str:
@@ -33,7 +37,7 @@ def against_bce(comparison: Comparison) -> str:
     better = [_told(one) for one in found if is_shown(one) and _mean(one) > 0]
     worse = [one.method for one in found if is_shown(one) and _mean(one) < 0]
     sets = max((one.over_sets.sets for one in found if one.over_sets), default=0)
-    text = f"Of {len(found)} methods, tuned alike and trained to their end on up to {sets} data sets, "
+    text = f"Of {len(found)} methods, each tuned on validation rows, on up to {sets} data sets, "
     if better:
         text += f"**{named(better)}** {'is' if len(better) == 1 else 'are'} shown to be better than plain {BASELINE}"
     else:
@@ -54,35 +58,37 @@ def fusion(comparison: Comparison) -> str:
 
 
 def controls(pairs: Comparison) -> str:
-    """FLEM-D against what stands beside it without a learned label distribution."""
-    found = [pairs.of(PRECISION, FUSION, control) for control in CONTROLS]
-    told = [
-        f"{one.baseline} {in_percent(one, one.over_sets.mean)} ({between(one, one.over_sets.interval())})"
-        for one in found
-        if one and one.over_sets
-    ]
+    """FLEM-D against what stands beside it without a learned label distribution, by every metric."""
+    told = []
+    for control, what in CONTROLS.items():
+        found = [one for metric in PAPER_METRICS if (one := pairs.of(metric, FUSION, control)) and one.over_sets]
+        if found:
+            shown = [one.metric.title for one in found if is_shown(one)]
+            effects = "; ".join(f"{one.metric.title} {_told(one, name=False)}" for one in found)
+            told.append(f"{control} ({what}): {effects}; {'shown by ' + named(shown) if shown else 'none of it shown'}")
     if not told:
         return f"{FUSION} was not compared with its controls."
-    shown = [one.baseline for one in found if one and is_shown(one)]
-    verdict = (
-        f"a learned distribution is shown to do more than {named(shown)}"
-        if shown
-        else "a learned label distribution is not shown to do more than one that nothing has learned"
-    )
-    return f"By {PRECISION.title} {FUSION} is, in % better, against {'; '.join(told)}: {verdict}."
+    return f"**{FUSION} against its controls**, in % better: {'. '.join(told)}."
 
 
-def logistic(anchors: Sequence[Anchor], standings: Sequence[Standing]) -> str:
-    """Logistic regression: its distance to BCE, and how often it is first in the multiverse of protocols."""
-    ahead = sum(one.distance < 0 for one in anchors)
+def logistic(comparison: Comparison, standings: Sequence[Standing]) -> str:
+    """Logistic regression beside BCE, and its share of first places in the multiverse of protocols."""
+    one = comparison.of(PRECISION, LOGISTIC)
     text = (
-        f"**Logistic regression**, one a label with its penalty tuned ({LOGISTIC}), is ahead of {BASELINE} by "
-        f"{PRECISION.title} on {ahead} of {len(anchors)} data sets"
+        f"**Logistic regression** ({LOGISTIC}), a classifier a label with one penalty a data set that validation rows "
+        f"choose, "
     )
-    shares = sorted(((one.first, one.method) for one in standings), reverse=True)
-    own = [share for share, method in shares if method == LOGISTIC]
-    if own:
-        text += f", and first in {own[0]:.0%} of the protocols that one might choose"
+    if one is None or one.over_sets is None:
+        return f"{text}was not compared."
+    ahead = sum(on_set.effect > 0 for on_set in one.sets)
+    verdict = "shown" if is_shown(one) else "not shown"
+    text += (
+        f"has a higher {PRECISION.title} than plain {BASELINE}, the same linear classifier by AdamW, on {ahead} "
+        f"of {len(one.sets)} data sets, in the mean {_told(one, name=False)} % ({verdict})"
+    )
+    shares = sorted(((found.first, found.method) for found in standings), reverse=True)
+    if own := [share for share, method in shares if method == LOGISTIC]:
+        text += f"; over the ways to select, average and choose sets it is first in {own[0]:.0%} by weight"
         if others := [f"{method} {share:.0%}" for share, method in shares if method != LOGISTIC][:2]:
             text += f" (next: {named(others)})"
     return f"{text}."

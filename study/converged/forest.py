@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.relative import Relative
-from bench.analysis.relative.random_effects import Interval, RandomEffects
+from bench.analysis.relative.over_sets import Interval, OverSets
 from bench.errors import UsageError
 from bench.metrics.catalogue import Metric
 from bench.report.figures.style import GREY, PALE, Margins, encoded, equal_panels, length_of, styled
@@ -32,7 +32,7 @@ def forest(comparison: Comparison, metrics: Sequence[Metric] = (PRECISION, HAMMI
 def forest_plot(comparison: Comparison, metrics: Sequence[Metric]) -> Figure:
     """Methods sorted by the first metric.
 
-    A black bar is the 95 % interval of the mean over sets, a pale one where a further set's true difference would lie;
+    A black bar is the 95 % interval of the mean over sets, a pale one where what a further set shows would lie;
     a filled mark is shown to differ after Holm's method, a hollow one is not.
 
     Raises
@@ -69,12 +69,11 @@ def _drawn(comparison: Comparison, metrics: Sequence[Metric], order: Sequence[Re
     return figure
 
 
-def _draw(panel: Axes, found: Sequence[tuple[int, Relative, RandomEffects]]) -> None:
+def _draw(panel: Axes, found: Sequence[tuple[int, Relative, OverSets]]) -> None:
     low, high = _range([_in_percent(one, over.interval()) for _, one, over in found])
     panel.axvline(0, color="black", linewidth=0.8)
     for row, one, over in found:
-        if new := over.on_a_new_set():
-            panel.hlines([row], *_within(_in_percent(one, new), low, high), color=PALE, linewidth=4.5)
+        panel.hlines([row], *_within(_in_percent(one, over.on_a_new_set()), low, high), color=PALE, linewidth=4.5)
         panel.hlines([row], *_within(_in_percent(one, over.interval()), low, high), color="black", linewidth=1.2)
         centre, face = one.percent(over.mean), "black" if is_shown(one) else "white"
         style = {"color": "black", "markerfacecolor": face, "markersize": 4.2, "markeredgewidth": 0.9}

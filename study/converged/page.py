@@ -144,7 +144,7 @@ def finding(study: Study) -> str:
     """The answer in two sentences."""
     return " ".join(
         [
-            answer.logistic(study.anchors, study.multiverse.standings),
+            answer.logistic(study.comparison, study.multiverse.standings),
             answer.against_bce(study.comparison),
         ]
     )
@@ -166,7 +166,7 @@ def parts(study: Study) -> dict[str, str]:
     fusion = study.comparison.of(PRECISION, answer.FUSION)
     return {
         "answer": "\n".join(f"- {line}" for line in [
-            answer.logistic(study.anchors, study.multiverse.standings),
+            answer.logistic(study.comparison, study.multiverse.standings),
             answer.against_bce(study.comparison),
             answer.fusion(study.comparison),
             answer.controls(study.pairs),
@@ -180,6 +180,7 @@ def parts(study: Study) -> dict[str, str]:
         "power": power.power_sentence(reaches[PRECISION]),
         "anchor": anchor.anchor_sentence(study.anchors),
         "late": anchor.late_sentence(late),
+        "edges": anchor.edges(study.records),
         "anchor_table": anchor.anchor_table(study.anchors),
         "anchor_by_hamming": anchor.anchor_table(anchor.anchors(study.records, PAPER_METRICS[0])),
         "late_table": anchor.late_table(late),

@@ -1,7 +1,8 @@
 """Power of the study: the smallest relative difference to a baseline that seeds can show, on each set and over all.
 
 A paired t-test at 5 % over seeds on a set, or over the folds of one by their corrected variance, and over sets by the
-random-effects mean; the difference that it shows with a probability of 80 % has the noncentral t-distribution.
+t-test in which each weighs alike; the difference that it shows with a probability of 80 % has the noncentral
+t-distribution.
 """
 
 from __future__ import annotations
@@ -50,17 +51,14 @@ def needed_shift(freedom: int, chance: float = POWER) -> float:
     return float(scipy.optimize.brentq(lambda shift: power(shift / math.sqrt(seeds), seeds, 1) - chance, 0, 1000))
 
 
-def reaches(differences: Differences, tau: float | None, seeds: Sequence[int] = SEEDS) -> list[Reach]:
-    """Reach on each set, then of the mean over them where ``tau`` is given.
-
-    In the mean a set without two seeds has the median variance of the others.
+def reaches(differences: Differences, spread: float | None, seeds: Sequence[int] = SEEDS) -> list[Reach]:
+    """Reach on each set, then of the mean over them where ``spread`` is given.
 
     Parameters
     ----------
-    tau: standard deviation of true effects between sets.
+    spread: standard deviation of a method's effects over sets.
     """
     found: list[Reach] = []
-    errors: dict[int, list[float]] = {count: [] for count in seeds}
     for name, units in differences.units.items():
         typical = [differences.typical[unit] for unit in units if unit in differences.typical]
         if not typical:  # no set has two seeds
@@ -71,16 +69,14 @@ def reaches(differences: Differences, tau: float | None, seeds: Sequence[int] = 
         for count in seeds:
             shares = [unit.of_mean(len(unit.columns) if unit.overlap else count) for unit in units]
             error = sum(one * share for one, share in zip(typical, shares, strict=True)) / len(units) ** 2
-            errors[count].append(error)
             if known and (replicates := folds or count) > 1:
                 smallest[count] = _percent(differences.metric, needed_shift(replicates - 1) * math.sqrt(error))
         deviation = math.sqrt(sum(typical)) / len(units) if known else None
         found.append(Reach(name, differences.metric, folds, deviation, smallest))
-    if tau is not None and len(found) > 1:
-        shift = needed_shift(len(found) - 1)
-        of_mean = {count: math.sqrt(1 / sum(1 / (one + tau**2) for one in errors[count])) for count in seeds}
-        smallest = {count: _percent(differences.metric, shift * error) for count, error in of_mean.items()}
-        found.append(Reach(OVER_SETS, differences.metric, 0, None, smallest))
+    if spread is not None and len(differences.units) > 1:
+        sets = len(differences.units)
+        smallest = _percent(differences.metric, needed_shift(sets - 1) * spread / math.sqrt(sets))
+        found.append(Reach(OVER_SETS, differences.metric, 0, None, {STATED: smallest}))
     return found
 
 
@@ -88,23 +84,23 @@ def _percent(metric: Metric, effect: float) -> float:
     return Relative("", "", metric, (), None, ()).percent(effect)
 
 
-def typical_tau(found: Iterable[Relative]) -> float | None:
-    """Median over methods of the deviation of true effects between sets; None where none has a mean over sets."""
-    taus = [one.over_sets.tau for one in found if one.over_sets]
-    return median(taus) if taus else None
+def typical_spread(found: Iterable[Relative]) -> float | None:
+    """Median over methods of the deviation of effects over sets; None where none has a mean over sets."""
+    spreads = [one.over_sets.spread for one in found if one.over_sets]
+    return median(spreads) if spreads else None
 
 
 def study_reaches(observed: Observed, comparison: Comparison, baseline: str = BASELINE) -> dict[Metric, list[Reach]]:
     """Reaches by each metric, over sets with the spread that is typical of the compared methods."""
     return {
-        metric: reaches(observed.differences(metric, baseline), typical_tau(comparison.by_metric[metric]))
+        metric: reaches(observed.differences(metric, baseline), typical_spread(comparison.by_metric[metric]))
         for metric in PAPER_METRICS
     }
 
 
 def by_seeds_table(found: Sequence[Reach]) -> str:
     """Smallest differences by one metric in per cent, a column a number of seeds."""
-    lines = [[_named(one), *(_smallest(one, count) for count in SEEDS)] for one in found]
+    lines = [[_named(one), *(_smallest(one, count) for count in SEEDS)] for one in found if one.name != OVER_SETS]
     return table(["data set", *(f"{counted(count, 'seed')}, %" for count in SEEDS)], lines)
 
 
@@ -123,11 +119,12 @@ def power_sentence(found: Sequence[Reach], seeds: int = STATED) -> str:
         return "No set has two seeds, so what the study can show is not known."
     (low, least), (high, most) = min(sets), max(sets)
     text = (
-        f"With {seeds} seeds a set can show a difference of {median(value for value, _ in sets):.1f} % "
-        f"({low:.1f} % on {least} to {high:.1f} % on {most}) by {found[0].metric.title}"
+        f"Of the {counted(len(sets), 'set')} with several seeds or folds, one can show a difference of "
+        f"{median(value for value, _ in sets):.1f} % (median; {low:.1f} % on {least} to {high:.1f} % on {most}) by "
+        f"{found[0].metric.title} with {seeds} seeds, or its folds"
     )
     over = [one.smallest[seeds] for one in found if one.name == OVER_SETS]
-    end = f", and the mean over the sets one of {over[0]:.1f} %" if over else ""
+    end = f"; the mean over all sets, one of {over[0]:.1f} %" if over else ""
     return f"{text}{end}, each with a probability of {POWER:.0%}."
 
 

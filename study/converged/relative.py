@@ -14,7 +14,7 @@ from typing import Literal
 from bench.analysis.hypothesis_tests import ALPHA
 from bench.analysis.over_datasets import probability
 from bench.analysis.relative import Differences, Relative, adjusted
-from bench.analysis.relative.random_effects import RandomEffects
+from bench.analysis.relative.over_sets import OverSets
 from bench.analysis.relative.words import HEADERS, between, chance, in_numbers, in_percent
 from bench.dataset_name import dataset_name
 from bench.metrics.catalogue import PAPER_METRICS, Metric
@@ -23,6 +23,7 @@ from bench.records.record import Metrics, Record
 from bench.records.store import Store
 from bench.tables.folds import FOLD
 from bench.text import named
+from study.converged.parts import DRAW_NOTHING
 from study.results.findings import table
 
 BASELINE = "BCE"
@@ -40,7 +41,7 @@ class Comparison:
         """A method's relative difference by one metric; None where it was not compared."""
         return next((one for one in self.by_metric[metric] if (one.method, one.baseline) == (method, baseline)), None)
 
-    def over_sets(self, metric: Metric) -> list[tuple[Relative, RandomEffects]]:
+    def over_sets(self, metric: Metric) -> list[tuple[Relative, OverSets]]:
         """Those that have a mean over sets, the best first."""
         found = [(one, one.over_sets) for one in self.by_metric[metric] if one.over_sets]
         return sorted(found, key=lambda pair: -pair[1].mean)
@@ -82,6 +83,10 @@ class Observed:
                 values.setdefault(column, {}).setdefault(record.job.variant, {})[record.job.seed] = test[metric.key]
                 arrays.setdefault(column, set()).add(record.key["data"])
                 overlaps[column] = result.n_samples["test"] / result.n_samples["train"]
+        for by_method in values.values():
+            for method in DRAW_NOTHING & by_method.keys():  # the same with every seed
+                value = next(iter(by_method[method].values()))
+                by_method[method] = dict.fromkeys(by_method.get(baseline, by_method[method]), value)
         return Differences(metric, values, independent_sets(list(values), self.families, arrays), overlaps, baseline)
 
     def compared(self, methods: Sequence[str], baseline: str = BASELINE) -> Comparison:
@@ -148,7 +153,7 @@ def over_sets_table(comparison: Comparison) -> str:
     return table(["method", "sets", *(f"{metric.title}, % better" for metric in PAPER_METRICS)], lines)
 
 
-def _cell(one: Relative, over: RandomEffects) -> str:
+def _cell(one: Relative, over: OverSets) -> str:
     text = f"{in_percent(one, over.mean)} ({between(one, over.interval())})"
     return f"**{text}**" if is_shown(one) else text
 
@@ -160,7 +165,7 @@ def details_table(comparison: Comparison, metric: Metric) -> str:
 
 
 def on_sets_table(comparison: Comparison, method: str, baseline: str = BASELINE) -> str:
-    """Differences of one method on each set, in per cent, with the standard error where seeds or folds give one."""
+    """Differences of one method on each set, in per cent, with the standard error of several seeds or folds."""
     found = {metric: comparison.of(metric, method, baseline) for metric in PAPER_METRICS}
     cells = {
         (one.name, metric): in_percent(of_metric, one.effect)
@@ -191,8 +196,7 @@ def sentence(one: Relative) -> str:
         f"{over.sets} data sets (95 % interval {between(one, over.interval())})"
     )
     better = over.better_on_a_new_set
-    if better is not None:
-        text += f", and on a new one {side} with probability {chance(1 - better if worse else better)}"
+    text += f", and on a new one {side} with probability {chance(1 - better if worse else better)}"
     if one.p_holm is not None:
         text += f"; the difference is {'shown' if is_shown(one) else 'not shown'} (Holm's p {probability(one.p_holm)})"
     return f"{text}."

@@ -1,7 +1,7 @@
-"""Relative differences of methods to a baseline: one hierarchical model over data sets and seeds. No torch.
+"""Relative differences of methods to a baseline: seeds and folds within data sets, and data sets. No torch.
 
 An observation is the log ratio of a method's value to the baseline's on the same set and seed, signed so that above 0
-is better. Its mean over seeds, or over folds, is a set's effect; ``random_effects`` gives the mean over sets.
+is better. Its mean over seeds, or over folds, is a set's effect; ``over_sets`` gives the mean over sets.
 """
 
 from __future__ import annotations
@@ -14,11 +14,7 @@ from itertools import chain
 from statistics import fmean, median, variance
 
 from bench.analysis.hypothesis_tests import holm
-from bench.analysis.relative.random_effects import (
-    RandomEffects,
-    random_effects,
-    typical_variance,
-)
+from bench.analysis.relative.over_sets import OverSets, over_sets, typical_variance
 from bench.metrics.catalogue import Metric
 from bench.records.independent_sets import IndependentSet
 from bench.tables.folds import fold_of
@@ -47,7 +43,7 @@ class SetEffect:
     name: str
     effect: float
     variance: float | None
-    """Of its error, by seeds or folds; None where nothing has two replicates."""
+    """Of its error, by its own seeds or folds; None where some unit has one alone."""
     replicates: tuple[int, ...]
     """Of each of the set's units."""
 
@@ -60,7 +56,7 @@ class Relative:
     baseline: str
     metric: Metric
     sets: tuple[SetEffect, ...]
-    over_sets: RandomEffects | None
+    over_sets: OverSets | None
     """None below two sets."""
     undefined: tuple[str, ...]
     """"COLUMN seed N" of pairs that have no ratio, because a value is 0 or not defined."""
@@ -146,39 +142,23 @@ class Differences:
         }
         return {unit: own.get(unit, median(own.values())) for unit in self._own_variances} if own else {}
 
-    @cached_property
-    def _of_methods(self) -> dict[str, float]:
-        """{method: its variances in the typical ones of their units}, typically: near-copies of the baseline scatter
-        little beside it."""
-        shares: dict[str, list[tuple[float, int]]] = {}
-        for unit, of_methods in self._own_variances.items():
-            for method, (own, freedom) in of_methods.items():
-                if self.typical[unit] > 0:
-                    shares.setdefault(method, []).append((own / self.typical[unit], freedom))
-        return {method: typical_variance(*zip(*of_method, strict=True)) for method, of_method in shares.items()}
-
-    def of_a_replicate(self, unit: Unit, method: str) -> float | None:
-        """Expected variance of one replicate's log ratio, by its unit and its method; None where nothing has two
-        replicates. A variance of two or three seeds alone would give chance the largest weights."""
-        return self.typical[unit] * self._of_methods.get(method, 1.0) if self.typical else None
-
     def _on_set(self, name: str, method: str) -> SetEffect | None:
         """Effect on one set, the mean over its units; None without a pair."""
         ratios = {unit: found for unit in self.units[name] if (found := self.ratios(unit, method))}
         if not ratios:
             return None
-        known = [
-            (of_one * unit.of_mean(len(found)))
-            for unit, found in ratios.items()
-            if (of_one := self.of_a_replicate(unit, method)) is not None
-        ]
-        error = sum(known) / len(ratios) ** 2 if len(known) == len(ratios) else None
+        several = all(len(found) > 1 for found in ratios.values())
+        error = (
+            sum(variance(found) * unit.of_mean(len(found)) for unit, found in ratios.items()) / len(ratios) ** 2
+            if several
+            else None
+        )
         return SetEffect(name, fmean(map(fmean, ratios.values())), error, tuple(map(len, ratios.values())))
 
     def of(self, method: str) -> Relative:
         """Relative difference of one method."""
         sets = tuple(found for name in self.units if (found := self._on_set(name, method)))
-        over = random_effects([one.effect for one in sets], [one.variance or 0.0 for one in sets]) if sets[1:] else None
+        over = over_sets([one.effect for one in sets]) if len(sets) > 1 else None
         return Relative(method, self.baseline, self.metric, sets, over, tuple(self._undefined(method)))
 
 

@@ -33,13 +33,11 @@ def relative_in_words(
         return []
     blocks: list[Block] = [
         f"Each of the others against {control}, relative difference over sets and seeds (above 0: better than "
-        f"{control}; random-effects mean, and where a further set's true difference would lie):",
+        f"{control}; mean in which sets weigh alike, and where what a further set shows would lie):",
         Grid(("method", *HEADERS), [[one.method, *in_numbers(one)] for one in over_sets]),
     ]
     if undefined := [pair for one in over_sets for pair in one.undefined]:
         blocks.append(f"Without a ratio, because a value is 0 or not defined: {named(list(dict.fromkeys(undefined)))}.")
-    if any(one.variance is None for of in over_sets for one in of.sets):
-        blocks.append("No pair has two seeds, so the sets weigh alike, and what seeds do is in the spread over sets.")
     return blocks
 
 
@@ -63,8 +61,8 @@ def in_numbers(one: Relative) -> list[str]:
     assert one.p_holm is not None
     new, better = over.on_a_new_set(), over.better_on_a_new_set
     return [
-        str(over.sets), in_percent(one, over.mean), between(one, over.interval()), between(one, new) if new else "–",
-        "–" if better is None else chance(better), probability(over.p), probability(one.p_holm),
+        str(over.sets), in_percent(one, over.mean), between(one, over.interval()), between(one, new),
+        chance(better), probability(over.p), probability(one.p_holm),
     ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from study.converged.multiverse.measures import (
     standings,
     without_copies,
 )
-from study.converged.multiverse.universes import DECLARED, Multiverse, multiverse, two_runs
+from study.converged.multiverse.universes import DECLARED, SEED, Multiverse, multiverse, two_runs
 
 IN_BOTH = ["BCE", "FLEM-D"]
 """Methods whose sets a run of the paper's protocol and the converged one are compared on."""
@@ -150,8 +150,8 @@ def sentences(found: Study) -> str:
     """Sentences on who is first in how many universes, and on what moves a ranking most and least."""
     first, second, *_ = found.standings
     text = (
-        f"Of {_spaced(len(found.every.codes))} protocols, {first.method} is first in {_percent(first.first)} and "
-        f"{second.method} in {_percent(second.first)}"
+        f"Of {_spaced(len(found.every.codes))} protocols, by their weight, {first.method} is first in "
+        f"{_percent(first.first)} and {second.method} in {_percent(second.first)}"
     )
     if seldom := sum(one.first < SELDOM for one in found.standings):
         text += f"; {seldom} of the {len(found.standings)} methods in less than {_percent(SELDOM)}"
@@ -165,12 +165,15 @@ def sentences(found: Study) -> str:
         leader = max(found.standings, key=lambda one: one.by_metric[title])
         leads.setdefault(leader.method, []).append(f"{title} {_percent(leader.by_metric[title])}")
     by_metric = "; ".join(f"{method} ({', '.join(shares)})" for method, shares in leads.items())
-    most, *_, least = found.movements[CHOSEN]
+    most, *others = [one for one in found.movements[CHOSEN] if one.choice != SEED.name]
     text += (
         f". Most often first by metric: {by_metric}. Changing the {most.choice} alone swaps {_percent(most.swaps)} of "
-        "the pairs of methods, more than any other choice does, and puts another method first in "
-        f"{_percent(most.winners)}; the {least.choice} does least, {_both(least)}."
+        f"the pairs of methods and puts another method first in {_percent(most.winners)} of the cases"
     )
+    if others:
+        moved = [f"{one.choice} {_both(one)}" for one in others]
+        text += f"; the same two numbers of the others, each where it can be varied: {named(moved, most=len(moved))}"
+    text += "."
     for group in (AGAIN, LONGER):
         if moved := [f"{one.choice} {_both(one)}" for one in found.movements.get(group, [])]:
             text += f" {group}: {named(moved, most=len(moved))}."

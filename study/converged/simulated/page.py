@@ -35,7 +35,7 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
     flem, oracle = of[ASKED], of[ORACLE]
     sentences = [
         f"{MARK} with known label distributions ({named([str(group) for group in flem.by_group])}; {flem.sets} of "
-        f"{len(data.SETTINGS)} sets; {metric.title}, each model selected by it).",
+        f"{len(data.SETTINGS)} sets; {metric.title}, each model selected by it; intervals each for itself).",
         f"With the true distributions in place of estimated ones, FLEM's classifier ({ORACLE}) {_beats(oracle)}.",
         f"{ASKED}, which has to estimate them, {_beats(flem)}.",
     ]
@@ -50,10 +50,12 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
         }
         if controls := [told[name] for name in CONTROLS if name in told]:
             sentences.append(
-                f"The controls, which learn no distribution, gain at strength {strongest:g}: {named(controls)}."
+                f"Controls, which learn no distribution, over {CONTROL} at strength {strongest:g}: {named(controls)}."
             )
         if others := [told[name] for name in FURTHER if name in told]:
-            sentences.append(f"Another strategy and larger weights of the distribution loss: {named(others)}.")
+            sentences.append(
+                f"Other variants there (heavy: weights of the distribution loss of .3 and .9): {named(others)}."
+            )
     if rise := flem.rise():
         strengths = [strength for line in flem.by_group.values() for strength in line]
         word = "grows" if rise.side > 0 else "falls" if rise.side < 0 else "is not shown to grow or fall"

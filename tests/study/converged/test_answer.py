@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 from study.converged import answer, relative
-from study.converged.anchor import Anchor
 from study.converged.multiverse.measures import Standing
 from study.converged.relative import HAMMING, PRECISION, Comparison, Observed, is_shown, on_test
 from study.reference import FOLDER
@@ -44,14 +43,18 @@ def test_controls_are_told_one_by_one() -> None:
     assert answer.controls(records.pairs([])) == "FLEM-D was not compared with its controls."
 
 
-def test_logistic_regression_is_told_with_its_share() -> None:
-    anchors = [Anchor("a@npz", PRECISION, 0.5, 0.4, 1), Anchor("b@npz", PRECISION, 0.5, 0.6, 1)]
+def test_logistic_regression_is_told_with_its_sets_and_its_share() -> None:
     shares = [
         Standing(name, share, share, {}, 1.0, 1.0, 1.0) for name, share in (("LR", 0.7), ("BCE", 0.2), ("FL", 0.1))
     ]
-    said = answer.logistic(anchors, shares)
-    assert "on 1 of 2 data sets" in said
-    assert said.endswith("first in 70% of the protocols that one might choose (next: BCE 20% and FL 10%).")
+    records = [record(f"s{place}@npz", name) for place in range(4) for name in ("LR", "BCE")]
+    compared = Observed(records, selecting="own").compared(["LR"])
+    one = compared.of(PRECISION, "LR")
+    assert one is not None
+    said = answer.logistic(compared, shares)
+    assert f"on {sum(of.effect > 0 for of in one.sets)} of {len(one.sets)} data sets" in said
+    assert said.endswith("first in 70% by weight (next: BCE 20% and FL 10%).")
+    assert answer.logistic(comparison(), shares).endswith("was not compared.")
 
 
 def test_what_selecting_by_hamming_loss_costs() -> None:

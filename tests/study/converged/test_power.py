@@ -63,13 +63,11 @@ def test_a_difference_of_that_size_is_shown_in_four_of_five() -> None:
 
 
 def test_the_mean_over_sets_reaches_as_far_as_its_error_lets_it() -> None:
-    found, tau = differences(), 0.02
-    *sets, over = power.reaches(found, tau)
+    found, spread = differences(), 0.02
+    *sets, over = power.reaches(found, spread)
     assert over.name == power.OVER_SETS
-    typical = [found.typical[unit] for units in found.units.values() for unit in units]
-    within = [*(one / 5 for one in typical[:3]), typical[3] * (1 / 5 + 0.25)]
-    error = sum(1 / (one + tau**2) for one in within) ** -0.5
-    assert over.smallest[5] == pytest.approx(100 * math.expm1(power.needed_shift(len(sets) - 1) * error))
+    error = spread / math.sqrt(len(sets))
+    assert over.smallest == {power.STATED: pytest.approx(100 * math.expm1(power.needed_shift(len(sets) - 1) * error))}
 
 
 def test_tables_and_the_sentence_are_of_the_committed_records() -> None:
@@ -81,9 +79,10 @@ def test_tables_and_the_sentence_are_of_the_committed_records() -> None:
     for line, one in zip(stated, found[HAMMING], strict=True):
         assert line[:2] == [relative.short(one.name), f"{one.smallest[power.STATED]:.1f}"]
     by_seeds = cells(power.by_seeds_table(found[HAMMING]))
-    assert {line[1] for line in by_seeds[:-1]} == {"–"}  # a single seed shows nothing on a set
+    assert len(by_seeds) == len(stated) - 1
+    assert {line[1] for line in by_seeds} == {"–"}  # a single seed shows nothing on a set
     said = power.power_sentence(found[HAMMING])
     sets = [one.smallest[power.STATED] for one in found[HAMMING][:-1]]
-    assert f"({min(sets):.1f} % on " in said
+    assert f"; {min(sets):.1f} % on " in said
     assert f" to {max(sets):.1f} % on " in said
     assert power.power_sentence([]) == "No set has two seeds, so what the study can show is not known."
