@@ -165,14 +165,14 @@ def parts(study: Study) -> dict[str, str]:
     changed = list(dict.fromkeys(one.method for one in study.regimes if one.regime != regimes.WHOLE))
     fusion = study.comparison.of(PRECISION, answer.FUSION)
     return {
-        "answer": "\n".join(f"- {line}" for line in [
+        "answer": "\n".join(f"- {line}" for line in filter(None, [
             answer.logistic(study.comparison, study.multiverse.standings),
             answer.against_bce(study.comparison),
             answer.fusion(study.comparison),
             answer.controls(study.pairs),
             answer.selecting(study.records),
             regimes.regime_sentence(study.regimes, answer.FUSION),
-        ]),
+        ])),
         "records": records_in_short(study.records),
         "inventory": inventory(study.records),
         "choices": multiverse.sentences(study.multiverse),

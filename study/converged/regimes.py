@@ -51,7 +51,9 @@ def _base(name: str) -> str:
 
 
 def regime_table(found: Sequence[RegimeEffect], methods: Sequence[str]) -> str:
-    """Differences in per cent, a line a regime and set, a column a method."""
+    """Differences in per cent, a line a regime and set, a column a method; a sentence where no regime is recorded."""
+    if not found:
+        return "No job with missing or wrong labels, or on fewer rows, is recorded yet.\n"
     cells = {(one.regime, one.dataset, one.method): one.percent for one in found}
     keys = sorted({(one.dataset, one.regime) for one in found if one.method in methods})
     lines = [
@@ -62,11 +64,11 @@ def regime_table(found: Sequence[RegimeEffect], methods: Sequence[str]) -> str:
 
 
 def regime_sentence(found: Sequence[RegimeEffect], method: str) -> str:
-    """In how many regimes of sets a method is ahead of BCE, beside the same sets with all labels."""
+    """In how many regimes of sets a method is ahead of BCE, beside the same sets with all labels; empty without any."""
     changed = [one for one in found if one.method == method and one.regime != WHOLE]
     whole = [one for one in found if one.method == method and one.regime == WHOLE]
     if not changed:
-        return f"{method} was not run with missing or wrong labels, or on fewer rows."
+        return ""
     ahead = sum(one.effect > 0 for one in changed)
     best = max(changed, key=lambda one: one.effect)
     text = f"{method} is ahead of {BASELINE} in {ahead} of {len(changed)} cases of a data set and a regime"
