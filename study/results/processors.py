@@ -86,7 +86,7 @@ def in_short(records: Records, elsewhere: Records, variants: Sequence[str]) -> s
         f"- **Another processor** gives the same four digits, with the same seed, in {same[0]} jobs of "
         f"{', '.join(variants)} and in {same[1]} of the others. {PRECISION.title} of the former moves by "
         f"{median(moved):.4f} at the median, {max(moved):.4f} at most "
-        "([there](results/seeds.md#what-another-processor-does))."
+        "([there](seeds.md#what-another-processor-does))."
     )
 
 

@@ -128,7 +128,7 @@ def seeds(records: Records) -> str:
     return (
         "- **Seeds.** The paper's margins of the best FLEM variant over the best baseline are below two standard "
         "deviations of the difference of two seeds (of FLEM's variants, on sets with about as many test rows) in "
-        f"{', '.join(text)} ([which sets judge which](results/seeds.md))."
+        f"{', '.join(text)} ([which sets judge which](seeds.md))."
     )
 
 
@@ -148,7 +148,7 @@ def recovered(tables: Sequence[MetricTable]) -> str:
     text = [f"{variant} {min(counts)} to {max(counts)}" for variant, counts in most_first]
     return (
         f"- **Label distributions.** On {len(tables[0].columns)} sets whose true distribution is known, which count as "
-        f"{len(tables[0].independent_sets)} ([recovery](results/recovery.md)), methods recover it better than what learns nothing on so many "
+        f"{len(tables[0].independent_sets)} ([recovery](recovery.md)), methods recover it better than what learns nothing on so many "
         f"of these, from their worst to their best of {len(tables)} measures: {', '.join(text)}."
     )
 
