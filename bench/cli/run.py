@@ -263,6 +263,11 @@ def _with_protocols(config: Config, given: dict[str, Any]) -> Config:
     """The configuration with these settings in every protocol; None: the protocol's own."""
     changes = {name: value for name, value in given.items() if value is not None}
     protocols = {name: replace(protocol, **changes) for name, protocol in config.protocols.items()}
+    if "selection" in changes and "also_select" not in changes:  # what selects does not select besides
+        protocols = {
+            name: replace(one, also_select=tuple(other for other in one.also_select if other != one.selection))
+            for name, one in protocols.items()
+        }
     if changes:
         for protocol in protocols.values():
             check_criteria(protocol.criteria, "--selection and --also-select")

@@ -329,16 +329,17 @@ def test_stale_records_and_lost_scores_are_named(ran: Path, tmp_path: Path) -> N
     shutil.copytree(ran / "results", tmp_path / "results")
     done = bench("stats", "--metric", "hamming", "--methods", "FL", "CB", "BCE", "--control", "FL", cwd=tmp_path)
     assert "Without 2 stale records (method changed since): their rows may lack values." in done.stdout
-    for path in (tmp_path / "results/runs/yeast@mulan/BCE").glob("seed-*.scores.npz"):
+    for path in (tmp_path / "results/runs").glob("*/BCE/seed-*.scores.npz"):
         path.unlink()
     done = bench("stats", "--metric", "hamming", "--methods", "FL", "BCE", "--control", "FL", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Scores of BCE were kept for 0 of 2 seeds" in done.stdout
-    again = ("run", "--methods", "BCE", "--seeds", "0", "1", "--epochs", "2")
+    small_set(tmp_path)
+    again = ("run", *SMALL, "--methods", "BCE", "--seeds", "0", "1", "--epochs", "2")
     assert "2 jobs: 2 done." in bench(*again, cwd=tmp_path).stdout
     asked = bench(*again, "--keep", "scores", cwd=tmp_path)
     assert "2 lack what --keep asks for; they run again" in asked.stdout
-    assert len(list((tmp_path / "results/runs/yeast@mulan/BCE").glob("seed-*.scores.npz"))) == 2
-    other = bench("run", "--methods", "BCE", "--epochs", "3", "--dry-run", cwd=tmp_path)
+    assert len(list((tmp_path / "results/runs").glob("*/BCE/seed-*.scores.npz"))) == 2
+    other = bench("run", *SMALL, "--methods", "BCE", "--epochs", "3", "--dry-run", cwd=tmp_path)
     assert other.returncode == 0
-    assert "stale (protocol)\tyeast@mulan BCE seed 0" in other.stdout
+    assert "stale (protocol)\tsmall@npz BCE seed 0" in other.stdout

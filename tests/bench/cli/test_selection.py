@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench import config as configuration
 from bench import methods
 from bench.cli.main import main
+from bench.cli.run import _with_protocols
+from bench.errors import UsageError
 from bench.plan import digests
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -228,3 +231,13 @@ LOWER_IS_BETTER = False
 def metric(evaluation):
     return float(evaluation.scores.abs().mean())
 '''
+
+
+def test_what_selects_does_not_select_besides() -> None:
+    """The protocol converged also selects by ranking loss."""
+    protocol = configuration.load().protocols["converged"]
+    assert "ranking" in protocol.also_select
+    chosen = _with_protocols(configuration.load(), {"selection": "ranking"}).protocols["converged"]
+    assert chosen.criteria == ("ranking", *(one for one in protocol.also_select if one != "ranking"))
+    with pytest.raises(UsageError, match="'ranking' is named twice"):
+        _with_protocols(configuration.load(), {"selection": "ranking", "also_select": ("ranking",)})
