@@ -3,7 +3,7 @@
 # make test-all the same with the slow ones: clusters, installations, trainings on real data
 # make bench    the performance ratios, in minutes (bench-full: every model timed)
 # make perf-check  which of the quick ones moved since, beyond their own noise; three minutes
-# make reference        every record of docs/results.md again, in hours, resumable: BENCH_DATA=FOLDER:FOLDER make reference
+# make reference        every record of the paper's protocol again, in hours, resumable: BENCH_DATA=FOLDER:FOLDER make reference
 # make reference-check  a part of them in minutes, compared with the committed ones byte for byte
 # make study            every record of the study again, in many hours, resumable; study-check: a part of them in minutes, compared
 # make chaos    50 runs that are killed or disturbed otherwise and go on; half an hour

@@ -120,5 +120,5 @@ def _processors(mine: Sequence[JobState], others: Sequence[JobState]) -> list[st
         return []
     return [
         f"Yours were computed on {', '.join(ours)}, the reference's on {', '.join(theirs)}: rounding alone moves some "
-        "methods (docs/results.md)."
+        "methods (docs/results/seeds.md)."
     ]

@@ -21,10 +21,7 @@ from bench.errors import UsageError
 from bench.records.store import Store
 from bench.text import counted
 from study import runs
-from study.converged.parts import PARTS, SUBSET, Part
-from study.runs import ROOT
-
-FOLDER = ROOT / "results/study"
+from study.converged.parts import FOLDER, PARTS, SUBSET, Part
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from bench.dataset_name import dataset_name
 from bench.metrics.catalogue import Metric
-from bench.records.convergence import LAST_PERCENT, kept_epochs
+from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.record import Record
-from study.converged.relative import PRECISION, on_test, regime_of, short
+from study.converged.relative import PRECISION, on_test, regime_of, set_of, short
 from study.results.findings import table
 
 TOLERANCE = 0.02
@@ -54,8 +53,7 @@ def anchors(records: Iterable[Record], metric: Metric = PRECISION) -> list[Ancho
             continue
         value = test[metric.key]
         if value is not None:
-            name = _without_folds(record)
-            of_method = values.setdefault((name, record.job.variant), {})
+            of_method = values.setdefault((set_of(record), record.job.variant), {})
             of_method.setdefault(record.job.full_dataset, []).append(value)
     found = []
     for name in sorted({name for name, _ in values}):
@@ -64,11 +62,6 @@ def anchors(records: Iterable[Record], metric: Metric = PRECISION) -> list[Ancho
             means = [fmean(fmean(own[column]) for column in both) for own in (logistic, bce)]
             found.append(Anchor(name, metric, *means, sum(len(bce[column]) for column in both)))
     return found
-
-
-def _without_folds(record: Record) -> str:
-    name = dataset_name(record.job.full_dataset)
-    return f"{name.base}@{record.job.extractor}"
 
 
 def anchor_table(found: Sequence[Anchor]) -> str:
@@ -94,7 +87,7 @@ def _named(name: str, found: Sequence[Anchor]) -> str:
 
 
 def anchor_sentence(found: Sequence[Anchor]) -> str:
-    """How many sets BCE is near on, and those where it is not."""
+    """Number of sets on which BCE is near, and those where it is not."""
     far = [f"{_named(one.dataset, found)} ({100 * one.distance:+.1f} %)" for one in found if not one.is_near]
     text = (
         f"BCE's {found[0].metric.title} is within {TOLERANCE:.0%} of logistic regression's, or above it, on "
@@ -153,8 +146,7 @@ def edges(records: Iterable[Record], method: str = LOSS, metric: Metric = PRECIS
         rates = [point.hyperparameters["learning_rate"] for point in record.result.grid]
         jobs += 1
         largest += chosen.hyperparameters["learning_rate"] == max(rates)
-        epochs = record.result.epochs or chosen.epoch
-        late += 100 * (epochs - chosen.epoch) < LAST_PERCENT * epochs
+        late += Kept(record.job, chosen.epoch, record.result.epochs or chosen.epoch, None).is_late
     return (
         f"Selecting by {metric.title}, {method} takes the largest learning rate in {largest} of {jobs} jobs and "
         f"one of the last {LAST_PERCENT} % of epochs in {late}: larger rates and longer trainings may gain yet."

@@ -20,6 +20,7 @@ from study.converged.relative import (
     is_shown,
     on_test,
     regime_of,
+    set_of,
     short,
 )
 
@@ -105,7 +106,7 @@ def selecting(records: Iterable[Record], methods: Sequence[str] = (BASELINE, FUS
                 continue
             values = own[PRECISION.key], paper[PRECISION.key]
             if values[0] and values[1]:
-                by_set.setdefault(short(record.job.dataset).partition("[")[0], []).append(1 - values[1] / values[0])
+                by_set.setdefault(short(set_of(record)), []).append(1 - values[1] / values[0])
         if by_set:
             losses = {name: 100 * fmean(found) for name, found in by_set.items()}
             most = max(losses, key=lambda name: losses[name])

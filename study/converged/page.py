@@ -13,12 +13,14 @@ from pathlib import Path
 
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
+from bench.report.figures.style import encoded
 from bench.system import reading, writing
 from bench.text import counted, named
 from study import reference, results_page
 from study.converged import anchor, answer, forest, power, regimes
 from study.converged.multiverse import page as multiverse
 from study.converged.multiverse import picture as multiverse_picture
+from study.converged.parts import FOLDER
 from study.converged.relative import (
     BASELINE,
     PRECISION,
@@ -30,14 +32,15 @@ from study.converged.relative import (
     read,
     regime_of,
     sentence,
+    set_of,
     undefined_note,
 )
 from study.converged.simulated import page as simulated
 from study.converged.simulated import picture as simulated_picture
 from study.converged.simulated.gains import Gains, gains
 from study.converged.simulated.recovered import Order
+from study.results.findings import table
 
-FOLDER = reference.ROOT / "results/study"
 SIMULATED = FOLDER / "simulated"
 README = reference.ROOT / "README.md"
 FINDING = "<!-- finding -->", "<!-- /finding -->"
@@ -131,7 +134,7 @@ def pictures(study: Study) -> dict[Path, bytes]:
     return {
         FOREST: forest.forest(study.comparison),
         CHOICES: multiverse_picture.picture(study.multiverse),
-        STRENGTHS: results_page.encoded(simulated_picture.gains_by_strength(study.gains), "svg"),
+        STRENGTHS: encoded(simulated_picture.gains_by_strength(study.gains), "svg"),
     }
 
 
@@ -208,7 +211,7 @@ def records_in_short(records: Sequence[Record]) -> str:
     """Numbers of jobs, methods, data sets and hours."""
     methods = {record.job.variant for record in records}
     seconds = sum(record.cost.seconds for record in records)
-    whole = {record.job.full_dataset.partition("[")[0] for record in records}
+    whole = {set_of(record) for record in records if not regime_of(record.job.full_dataset)}
     machines = sorted({str(record.environment["processor"]) for record in records})
     return (
         f"{len(records)} jobs of {len(methods)} methods on {len(whole)} data sets, {seconds / 3600:.1f} hours of "
@@ -221,12 +224,11 @@ def inventory(records: Sequence[Record]) -> str:
     counts: Counter[tuple[str, str]] = Counter()
     for record in records:
         if not regime_of(record.job.full_dataset):
-            name = f"{record.job.dataset.partition('[')[0]}@{record.job.extractor}"
-            counts[name, record.job.variant] += 1
+            counts[set_of(record), record.job.variant] += 1
     sets = sorted({name for name, _ in counts})
     methods = sorted({method for _, method in counts}, key=lambda one: (-sum(counts[name, one] for name in sets), one))
     lines = [[name, *(counts[name, method] or "–" for method in methods)] for name in sets]
-    return f"{counted(len(methods), 'method')}, {counted(len(sets), 'data set')}.\n\n" + anchor.table(
+    return f"{counted(len(methods), 'method')}, {counted(len(sets), 'data set')}.\n\n" + table(
         ["seeds or folds", *methods], lines
     )
 

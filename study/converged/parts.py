@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from study.runs import ROOT
+
+FOLDER = ROOT / "results/study"
+"""The committed records and the settings that they are made with."""
+
 FOLDED = ["emotions", "birds", "flags"]
 """Too small for one split: five folds in place of five seeds."""
 FOLDS = [f"{name}[fold={fold}/5]" for name in FOLDED for fold in range(1, 6)]

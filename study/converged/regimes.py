@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analysis.relative.words import in_percent
+from bench.dataset_name import dataset_name
 from bench.metrics.catalogue import Metric
 from bench.records.record import Record
-from study.converged.relative import BASELINE, PRECISION, Observed, regime_of, short
+from study.converged.relative import BASELINE, PRECISION, Observed, regime_of
 from study.results.findings import table
 
 WHOLE = ""
@@ -39,15 +40,13 @@ def regime_effects(records: Sequence[Record], metric: Metric = PRECISION) -> lis
             if method != BASELINE:
                 of_method = differences.of(method)
                 found += [
-                    RegimeEffect(regime, _base(one.name), method, in_percent(of_method, one.effect), one.effect)
+                    RegimeEffect(
+                        regime, dataset_name(one.name).base, method, in_percent(of_method, one.effect), one.effect
+                    )
                     for one in of_method.sets
                 ]
     touched = {one.dataset for one in found if one.regime != WHOLE}
     return [one for one in found if one.dataset in touched]
-
-
-def _base(name: str) -> str:
-    return short(name).partition("[")[0]
 
 
 def regime_table(found: Sequence[RegimeEffect], methods: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.independent_sets import independent_sets
 from bench.records.record import Metrics, Record
 from bench.records.store import Store
-from bench.tables.folds import FOLD
+from bench.tables.folds import FOLD, fold_of
 from bench.text import named
 from study.converged.parts import DRAW_NOTHING
 from study.results.findings import table
@@ -119,6 +119,12 @@ def read(folder: Path) -> list[Record]:
 def regime_of(column: str) -> str:
     """The transforms of a data set's name that are no folds; empty of a set as it is."""
     return "".join(f"[{name}={value}]" for name, value in dataset_name(column).transforms if name != FOLD)
+
+
+def set_of(record: Record) -> str:
+    """The data set of a record, NAME[regime]@extractor: that which a fold is of."""
+    column = record.job.full_dataset
+    return fold_of(column) or column
 
 
 def on_test(record: Record, selected_by: Metric) -> Metrics | None:

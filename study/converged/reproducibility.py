@@ -20,10 +20,9 @@ from bench.records.record import Record
 from bench.records.store import Store
 from bench.system import reading, writing
 from bench.text import Grid, as_text, counted, duration, named
-from study.converged.parts import PARTS, SUBSET, Part
+from study.converged.parts import FOLDER, PARTS, SUBSET, Part
 from study.runs import ROOT, readable
 
-FOLDER = ROOT / "results/study"
 PAGE = ROOT / "docs/reproducibility.md"
 TEMPLATE = Path(__file__).with_name("reproducibility.md")
 SOURCES = Path(__file__).with_name("sources.toml")
@@ -33,7 +32,7 @@ FILES = {
     "photographs": "`bench data prepare NAME --raw FOLDER --extractor efficientnet-lite2`",
     "texts": "`bench data prepare NAME --raw FOLDER --extractor EXTRACTOR`",
 }
-"""How files are had, by the word that sources.toml has."""
+"""Ways to get the files, by the word that sources.toml has."""
 NONE_YET = "No record of the study is committed yet.\n"
 
 

@@ -21,12 +21,13 @@ from bench.records.packed import PACKED
 from bench.records.store import Store
 from bench.system import reading, writing
 from study import runs
+from study.converged import parts
 from study.converged.simulated import page
 from study.converged.simulated.data import CORRELATED_ROWS, CORRELATIONS, ROWS, SETTINGS, make
 from study.converged.simulated.gains import METRICS, gains
 from study.converged.simulated.recovered import Order, kept, orders
 
-FOLDER = runs.ROOT / "results/study/simulated"
+FOLDER = parts.FOLDER / "simulated"
 ORDERS = FOLDER / "orders.json"
 CORE = ["BCE", "LR", "LD-y", "LD-true", "FLEM-D"]
 FURTHER = ["FLEM-S", "FLEM frozen", "LD-random", "FLEM-D heavy", "LD-true heavy"]

@@ -41,7 +41,7 @@ NAME = re.compile(r"simulated-s(\d+(?:\.\d+)?)-c(\d+(?:\.\d+)?)-n(\d+)-r(\d+)")
 
 @dataclass(frozen=True)
 class Setting:
-    """What a simulated set is made from, and its name."""
+    """Parameters of a simulated set, and its name."""
 
     strength: float
     correlation: float
@@ -76,7 +76,7 @@ SETTINGS = [
 
 
 def setting_of(name: str) -> Setting | None:
-    """What the set of a name is made from; None of any other name."""
+    """Parameters of the set of a name; None of any other name."""
     found = NAME.fullmatch(name)
     return Setting(float(found[1]), float(found[2]), int(found[3]), int(found[4])) if found else None
 

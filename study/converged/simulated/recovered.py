@@ -28,7 +28,7 @@ class Order(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Kept:
-    """What a job kept: recovered degrees and scores of its training instances."""
+    """Recovered degrees and scores of the training instances that a job kept."""
 
     job: JobName
     file: KeptFile

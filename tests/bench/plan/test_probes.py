@@ -248,7 +248,7 @@ CHANGES = [
 ]
 
 SELDOM = ("beta2", "QUEUE_LENGTH", "clamp(1e-7", "clamp(1, rows")
-"""What begins a change of code that another change is beside."""
+"""Prefix of a change of code that another change is beside."""
 NUMBERS = """
 import json, sys, msgspec
 sys.dont_write_bytecode = False  # a copy is compiled once

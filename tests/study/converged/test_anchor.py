@@ -67,6 +67,25 @@ def test_late_epochs_are_counted_by_method_and_over_all(records: list[Record]) -
     assert f"in {sum(kept)} of {len(records)} jobs ({sum(kept) / len(records):.1%}" in anchor.late_sentence(late)
 
 
+def test_rates_at_the_end_of_their_range_and_late_epochs_are_counted_as_the_metric_selects() -> None:
+    made = [chosen(rate, epoch) for rate, epoch in ((1e-3, 39), (1e-2, 20), (1e-2, 40), (1e-2, 38))]
+    said = anchor.edges([*made, record("a@npz", "FL")])
+    assert "BCE takes the largest learning rate in 3 of 4 jobs and one of the last 5 % of epochs in 2:" in said
+
+
+def chosen(rate: float, epoch: int) -> Record:
+    found = record("a@npz", "BCE")
+    assert found.result is not None
+    assert isinstance(found.result.also_selected, dict)
+    own = replace(
+        found.result.also_selected[PRECISION.option],
+        epoch=epoch,
+        hyperparameters={"learning_rate": rate, "weight_decay": 0.1},
+    )
+    also = {**found.result.also_selected, PRECISION.option: own}
+    return replace(found, result=replace(found.result, epochs=40, also_selected=also))
+
+
 def with_epochs(made: Record, epochs: int, kept: int) -> Record:
     assert made.result is not None
     selected = replace(made.result.selected, epoch=kept)

@@ -66,7 +66,7 @@ def test_a_line_of_the_table_is_a_choice(study: page.Study) -> None:
 
 
 def test_more_steps_alone_compare_the_protocols_point() -> None:
-    """Where that point of the converged run is the paper's, nothing moves."""
+    """Nothing moves where that point of the converged run is the paper's."""
     paper = of_paper(0)
     converged = []
     for one in paper:

@@ -76,7 +76,7 @@ def value(one: Record, of: Mapping[str, str], metric: int) -> float:
 
 
 def naive(records: Sequence[Record], found: u.Multiverse, universe: int) -> list[float]:
-    """What methods are ranked by in a universe of all sets, by loops."""
+    """Scores that rank methods in a universe of all sets, by loops."""
     of = levels(found, universe)
     metric = u.METRIC.options.index(of[u.METRIC.name])
     draw = int(found.codes[universe, [one.name for one in found.choices].index(u.SEED.name)]) - 1
