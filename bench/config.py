@@ -242,7 +242,7 @@ def _known_protocol(protocol: str, where: str, raw: dict[str, Any], path: Path) 
 
 
 LEAST = {"epochs": 1, "minimum_steps": 0, "batch_size": 2, "stack": 1, "threads": 1, "weight_decay": 0}
-LEAST |= {"patience": 0, "select_every": 1}
+LEAST |= {"patience": 0, "select_every": 1, "l2": 0}
 MOST = {"epochs": 10**6, "minimum_steps": 10**9, "batch_size": 10**9, "stack": 4096, "threads": 1024}
 MOST |= {"patience": 10**6, "select_every": 10**6}
 POSITIVE = ("learning_rate", "eps")
@@ -329,10 +329,11 @@ def describe_protocol(settings: dict, selects: bool = True) -> str:
         if p.scaling == "minmax"
         else "features as they are"
     )
+    penalty = f", L2 penalty {p.l2:g}" if p.l2 else ""
     return (
         f"linear classifier, AdamW{' (AMSGrad)' if p.amsgrad else ''}, learning rate {p.learning_rate:g}, "
-        f"weight decay {p.weight_decay:g} (biases {p.bias_weight_decay:g}), batch {p.batch_size}, {epochs}, {scaling}, "
-        f"clip {p.effective_clip}, fidelity {p.fidelity}, {p.precision}"
+        f"weight decay {p.weight_decay:g} (biases {p.bias_weight_decay:g}){penalty}, batch {p.batch_size}, {epochs}, "
+        f"{scaling}, clip {p.effective_clip}, fidelity {p.fidelity}, {p.precision}"
         + (f"; {_selection_in_words(p)}." if selects else ".")
     )
 

@@ -38,7 +38,10 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Epochs without a better value of the selecting metric after which a model stops; 0: it never does."""
     select_every: int = 1
     """Epochs from one evaluation of these metrics to the next, the last one included; Hamming loss has each epoch."""
-    LATER: ClassVar[frozenset[str]] = frozenset({"also_select", "patience", "select_every"})
+    l2: float = 0.0
+    """Penalty l2 ||W||^2 / (2 N c) on the classifier's weights, beside a mean loss over N rows and c labels: that of
+    scikit-learn's logistic regression with C = 1 / l2. Side networks and biases have none."""
+    LATER: ClassVar[frozenset[str]] = frozenset({"also_select", "patience", "select_every", "l2"})
     """Settings that came after the first records: a key leaves them out where they have their defaults."""
 
     @property
@@ -70,7 +73,12 @@ TRAINING_SETTINGS = tuple(name for name in Protocol.__struct_fields__ if name no
 """The settings that a variant may have of its own, and search."""
 
 
-SETTING_WORDS = {"epochs": "{} epochs", "minimum_steps": "at least {} steps", "batch_size": "batch {}"}
+SETTING_WORDS = {
+    "epochs": "{} epochs",
+    "minimum_steps": "at least {} steps",
+    "batch_size": "batch {}",
+    "l2": "L2 penalty {}",
+}
 
 
 def setting_in_words(name: str, value: Any) -> str:

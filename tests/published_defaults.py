@@ -419,6 +419,7 @@ PROTOCOLS: dict[str, dict[str, tuple[Any, str]]] = {
         "also_select": ((), "none"),
         "patience": (0, f"{FLEM}, section 4.2: 30 epochs, whatever validation says"),
         "select_every": (1, f"{FLEM_TEMPLATE}: every epoch is validated"),
+        "l2": (0.0, f"{FLEM_TEMPLATE}: it has AdamW's decay alone"),
     },
     "small": {
         "minimum_steps": (2000, "ours: 30 epochs do not train small sets"),

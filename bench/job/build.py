@@ -38,6 +38,7 @@ def loop_options(protocol: Protocol, rows: int) -> LoopOptions:
         eps=protocol.eps,
         weight_decay=protocol.weight_decay,
         bias_weight_decay=protocol.bias_weight_decay,
+        l2=protocol.l2,
         amsgrad=protocol.amsgrad,
         clip=protocol.effective_clip,
         criteria=protocol.criteria,

@@ -44,8 +44,8 @@ def fit_linear(
     """Train every point of the grid; points that differ in numbers only are stacked, up to the protocol's stack size,
     large models fewer.
 
-    ``training``: each point's settings in place of the protocol's, where it has some. Learning rates and weight decays
-    may differ within a stack.
+    ``training``: each point's settings in place of the protocol's, where it has some. Learning rates, weight
+    decays and L2 penalties may differ within a stack.
 
     ``progress("epoch", done, all)`` counts epochs over all stacks. With several ``processes`` a grid's stacks train
     side by side; each is the same program then, so results do not depend on it. ``checkpoints`` keep long trainings.
@@ -161,7 +161,7 @@ def _named(checkpoints: OpenCheckpoint | None, name: str) -> OpenCheckpoint | No
     return None if checkpoints is None else lambda stage: checkpoints(f"{name} {stage}")
 
 
-PER_MODEL = ("learning_rate", "weight_decay")
+PER_MODEL = ("learning_rate", "weight_decay", "l2")
 """Settings of training that the models of a stack may differ in."""
 
 
@@ -179,6 +179,7 @@ def stack_options(protocols: Sequence[Protocol], rows: int) -> LoopOptions:
         options,
         learning_rate=tuple(protocol.learning_rate for protocol in protocols),
         weight_decay=tuple(protocol.weight_decay for protocol in protocols),
+        l2=tuple(protocol.l2 for protocol in protocols),
     )
 
 
@@ -197,7 +198,8 @@ def _read_by_prepare(cls: type[LinearMethod], point: dict[str, Any]) -> str:
     """The options that decide what ``prepare`` returns; none where the method has no ``prepare`` of its own."""
     if cls.prepare is LinearMethod.prepare:
         return ""
-    return repr(sorted((option, value) for option, value in point.items() if option not in cls.prepare_ignores))
+    ignored = (*cls.prepare_ignores, "training l2")  # which no module has but the classifier
+    return repr(sorted((option, value) for option, value in point.items() if option not in ignored))
 
 
 def _candidate(

@@ -117,7 +117,7 @@ def recovery_notes(
 
 SECOND_STAGE = ("mix", "predictor", "penalty", "tolerance")
 """Options of the classifier that follows label enhancement; they do not touch the recovered degrees."""
-OWN_SETTINGS = [name for name in TRAINING_SETTINGS if name not in ("clip", "patience")]
+OWN_SETTINGS = [name for name in TRAINING_SETTINGS if name not in ("clip", "patience", "l2")]
 """Settings of a variant's own that recovery goes by and that keys hold as they were asked for."""
 
 

@@ -32,6 +32,8 @@ class LoopOptions:
     weight_decay: PerModel = 1e-4
     bias_weight_decay: float = 1e-2
     """The released code's bias group names no decay and so gets AdamW's default."""
+    l2: PerModel = 0.0
+    """Penalty l2 ||W||^2 / (2 N c) on the weights of the classifier, in the gradient but not in the reported loss."""
     amsgrad: bool = True
     decoupled_decay: bool = True
     """False: the decay is part of the gradient (Adam with L2), which some recovery networks ask for."""
@@ -75,6 +77,7 @@ class Step:
             decoupled=options.decoupled_decay,
             undecayed=stack.per_sample,
         )
+        self.penalised = _penalised(stack, options.l2, training)
         example = next(iter(stack.parameters.values()))
         self.clip_groups = [
             (positions, NormQueue(stack.size, example.device, example.dtype))
@@ -100,6 +103,8 @@ class Step:
         # The fused optimiser walks memory and expects a gradient laid out like its parameter.
         gradients = [gradient.contiguous() for gradient in given]
         with torch.inference_mode():
+            for position, weights, strength in self.penalised:
+                gradients[position].addcmul_(weights, strength)
             for positions, queue in self.clip_groups:
                 group = [gradients[i] for i in positions]
                 norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in group])
@@ -111,6 +116,23 @@ class Step:
             rate = self.schedule(self.epoch, self.optimiser.steps) if self.schedule else None
             self.optimiser.step(gradients, rate)
         return losses
+
+
+def _penalised(stack: Stack, l2: PerModel, training: Split) -> list[tuple[int, Tensor, Tensor]]:
+    """(position, value, factor [K, 1, ...] that makes it a gradient) of each of the classifier's weights, where a model
+    has an L2 penalty."""
+    if not any(l2 if isinstance(l2, tuple) else [l2]):
+        return []
+    weights = [
+        (position, value.detach())
+        for position, (name, value) in enumerate(stack.parameters.items())
+        if name.startswith("classifier.") and "bias" not in name
+    ]
+    of_models = torch.tensor(l2, dtype=torch.float64) / training.y.numel()
+    return [
+        (position, value, of_models.to(value).expand(stack.size).reshape(-1, *[1] * (value.dim() - 1)))
+        for position, value in weights
+    ]
 
 
 def clip_groups(names: list[str], clip: Clip, unclipped: Collection[str] = ()) -> list[list[int]]:

@@ -141,8 +141,8 @@ def test_candidates_of_the_same_epoch_are_scored_once() -> None:
 
 
 def test_old_keys_hold_and_new_settings_are_part_of_new_ones() -> None:
-    new = {"also_select", "patience", "select_every"}
+    new = {"also_select", "patience", "select_every", "l2"}
     assert not new & protocol_part(Protocol()).keys()
-    changed: dict[str, Any] = {"also_select": ("ranking",), "patience": 3, "select_every": 2}
+    changed: dict[str, Any] = {"also_select": ("ranking",), "patience": 3, "select_every": 2, "l2": 1.0}
     assert set(protocol_part(Protocol(**changed))) >= new
     assert protocol_part(Protocol())["selection"] == "hamming"
