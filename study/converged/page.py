@@ -41,7 +41,7 @@ from study.converged.simulated.gains import Gains, gains
 from study.converged.simulated.recovered import Order
 from study.results.findings import table
 
-SIMULATED = FOLDER / "simulated"
+SIMULATED, DECAYED = FOLDER / "simulated", FOLDER / "adamw"
 README = reference.ROOT / "README.md"
 FINDING = "<!-- finding -->", "<!-- /finding -->"
 TEMPLATES = Path(__file__).parent / "pages"
@@ -57,6 +57,8 @@ class Study:
     """The committed records, and what the pages tell of them."""
 
     records: Sequence[Record]
+    decayed: Sequence[Record]
+    """Of the same jobs, where methods search AdamW's weight decay in place of an L2 penalty."""
     simulated: Sequence[Record]
 
     @cached_property
@@ -103,7 +105,7 @@ class Study:
     def multiverse(self) -> multiverse.Study:
         """Rankings under every choice of a protocol."""
         elsewhere = {name: read(folder) for name, folder in ELSEWHERE.items()}
-        return multiverse.study(self.records, read(reference.FOLDER), elsewhere)
+        return multiverse.study(self.records, self.decayed, read(reference.FOLDER), elsewhere)
 
     @cached_property
     def gains(self) -> list[Gains]:
@@ -126,7 +128,7 @@ def main() -> None:
 
 def committed(folder: Path = FOLDER) -> Study:
     """The committed records of a folder, and of the simulated sets in it."""
-    return Study(read(folder), read(folder / SIMULATED.name))
+    return Study(*(read(folder / name) for name in ("", DECAYED.name, SIMULATED.name)))
 
 
 def pictures(study: Study) -> dict[Path, bytes]:
@@ -184,6 +186,7 @@ def parts(study: Study) -> dict[str, str]:
         "anchor": anchor.anchor_sentence(study.anchors),
         "late": anchor.late_sentence(late),
         "edges": anchor.edges(study.records),
+        "anchor_of_decay": anchor.anchor_sentence(anchor.anchors(study.decayed)),
         "anchor_table": anchor.anchor_table(study.anchors),
         "anchor_by_hamming": anchor.anchor_table(anchor.anchors(study.records, PAPER_METRICS[0])),
         "late_table": anchor.late_table(late),

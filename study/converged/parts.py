@@ -24,6 +24,8 @@ SPARSE = ["rcv1_s1", "20ng", "bibtex"]
 
 CORE = ["BCE", "LR", "LD-y", "FLEM-D"]
 FIRST_LOSSES = ["FL", "BS"]
+FEWER = ["BCE of 6"]
+"""BCE with the settings of training that FLEM-D and LD-y search."""
 LOSSES = ["FL", "CB", "R-FL", "DB", "BS", "ASL .8", "Two-way"]
 QUICK = ["ML-KNN"]
 TREES = ["RF", "BRkNN", "Prototypes", "RAKEL"]
@@ -67,6 +69,7 @@ PARTS = [
     Part("core", EVERY, ONE, CORE),
     Part("first losses", EVERY, ONE, [*FIRST_LOSSES, *QUICK]),
     Part("seeds of the core", ONE_SPLIT, THREE, ["BCE", "LD-y"]),
+    Part("as many settings as FLEM-D", EVERY, ONE, FEWER),
     Part("a second seed", ONE_SPLIT, TWO, ["FLEM-D"]),
     Part("a third seed", ONE_SPLIT, THREE, ["FLEM-D"]),
     Part("frozen estimator", EVERY, ONE, FUSION[:1]),

@@ -26,6 +26,7 @@ IN_BOTH = ["BCE", "FLEM-D"]
 CHOSEN = "Choices of a protocol"
 AGAIN = "The paper's protocol, the same jobs again"
 LONGER = "The converged protocol in its place"
+DECAYED = "The converged protocol once more"
 SELDOM = 0.01
 """Share of universes below which a method is seldom first."""
 
@@ -40,11 +41,17 @@ class Study:
     """{group: its choices, the one that moves a ranking most first}."""
 
 
-def study(converged: Iterable[Record], reference: Iterable[Record], elsewhere: Mapping[str, Iterable[Record]]) -> Study:
+def study(
+    converged: Iterable[Record],
+    decayed: Sequence[Record],
+    reference: Iterable[Record],
+    elsewhere: Mapping[str, Iterable[Record]],
+) -> Study:
     """The multiverse of the converged records, on the sets that every method is run on.
 
     Parameters
     ----------
+    decayed: records of the same protocol whose methods search AdamW's weight decay in place of an L2 penalty.
     reference: records of the paper's protocol.
     elsewhere: {another processor: records of some of the reference's jobs on it}.
 
@@ -60,7 +67,8 @@ def study(converged: Iterable[Record], reference: Iterable[Record], elsewhere: M
     groups = {
         CHOSEN: movements(every),
         AGAIN: again(reference, elsewhere),
-        LONGER: longer(reference, converged),
+        LONGER: longer(reference, converged, decayed),
+        DECAYED: otherwise_regularised(converged, decayed),
     }
     ordered = {group: sorted(found, key=lambda one: -one.swaps) for group, found in groups.items() if found}
     return Study(every, standings(every, once), ordered)
@@ -81,13 +89,20 @@ def _of_seed(records: Iterable[Record], seed: int) -> list[Record]:
     return [struct_with(record, job=struct_with(record.job, seed=0)) for record in records if record.job.seed == seed]
 
 
-def longer(reference: Sequence[Record], converged: Sequence[Record]) -> list[Movement]:
-    """Movements by the converged protocol's steps alone, at the same grid points on sets that both scale alike, and by
-    the whole of it."""
-    runs = {"paper's": reference, "converged": converged}
+def longer(reference: Sequence[Record], converged: Sequence[Record], decayed: Sequence[Record]) -> list[Movement]:
+    """Movements by the converged protocol's steps alone, at the grid points that the run with AdamW's decay shares with
+    the paper's, on sets that both scale alike; and by the whole of it."""
+    runs = {"paper's": reference, "longer": decayed}
     steps = two_runs("more steps", runs, IN_BOTH[:1], DECLARED, same_points=True, alike=("scaling",))
-    whole = two_runs("more steps and tuned", runs, IN_BOTH, DECLARED)
+    whole = two_runs("more steps and tuned", {"paper's": reference, "converged": converged}, IN_BOTH, DECLARED)
     return [of_run(one) for one in (steps, whole) if one]
+
+
+def otherwise_regularised(converged: Sequence[Record], decayed: Sequence[Record]) -> list[Movement]:
+    """Movement by searching AdamW's weight decay in place of an L2 penalty."""
+    runs = {"L2 penalty": converged, "weight decay": decayed}
+    found = two_runs("AdamW's decay in place of the L2 penalty", runs, parts.CORE, DECLARED)
+    return [of_run(found)] if found else []
 
 
 def varied(found: Study) -> str:
@@ -174,7 +189,7 @@ def sentences(found: Study) -> str:
         moved = [f"{one.choice} {_both(one)}" for one in others]
         text += f"; the same two numbers of the others, each where it can be varied: {named(moved, most=len(moved))}"
     text += "."
-    for group in (AGAIN, LONGER):
+    for group in (AGAIN, LONGER, DECAYED):
         if moved := [f"{one.choice} {_both(one)}" for one in found.movements.get(group, [])]:
             text += f" {group}: {named(moved, most=len(moved))}."
     return text

@@ -22,8 +22,8 @@ from bench.records.record import Decisions, GridPoint, JobName, Metrics, Record
 
 HAMMING, RANKING, _, PRECISION = range(len(PAPER_METRICS))
 """Places among PAPER_METRICS."""
-RATE, DECAY = "learning_rate", "weight_decay"
-"""The optimiser's settings that grids may search."""
+RATE, REGULARISATION = "learning_rate", ("weight_decay", "l2")
+"""Settings of training that grids may search."""
 RULES = ("global", "per-label")
 """Decision rules that tune thresholds on validation data: one for all labels, one for each."""
 SIGNS = np.array([1.0 if metric.lower_is_better else -1.0 for metric in PAPER_METRICS])
@@ -47,8 +47,8 @@ class Results:
     """[s, r, m, p, k], as ``test``."""
     test: np.ndarray
     searched: np.ndarray
-    """[s, r, m, p, 2] bool: the point's learning rate is another than the protocol's, its weight decay more than the
-    least in its grid."""
+    """[s, r, m, p, 2] bool: the point's learning rate is another than the protocol's, its weight decay or L2 penalty more
+    than the least in its grid."""
     kept: np.ndarray
     """[s, r, m, k, k] on test data: of the epoch and point that the fourth axis' metric keeps."""
     decided: np.ndarray
@@ -68,9 +68,9 @@ class Results:
         point = ties.argmin(-1)[..., None, None]
         return np.where(np.isfinite(best), np.take_along_axis(self.test, point, -2)[..., 0, :], np.nan)
 
-    def within(self, rate: bool, decay: bool) -> np.ndarray:
-        """[s, r, m, p] bool: the points of a grid that searches the learning rate or not, the weight decay or not."""
-        return ~np.isnan(self.val[..., HAMMING]) & ~(self.searched & ~np.array([rate, decay])).any(-1)
+    def within(self, rate: bool, regularisation: bool) -> np.ndarray:
+        """[s, r, m, p] bool: the points of a grid that searches the learning rate or not, the regularisation or not."""
+        return ~np.isnan(self.val[..., HAMMING]) & ~(self.searched & ~np.array([rate, regularisation])).any(-1)
 
     def some(self, allowed: np.ndarray, count: int, draw: int) -> np.ndarray:
         """[s, r, m, p] bool: ``count`` of the allowed points at random, all where there are no more."""
@@ -94,10 +94,10 @@ def results_of(cells: Cells, methods: Sequence[str]) -> Results:
     kept, decided = np.full((*shape, count, count), np.nan), np.full((*shape, len(RULES)), np.nan)
     for place, record in records.items():
         assert record.result is not None
-        settings = [optimiser_settings(record, point) for point in record.result.grid]
-        least = min(decay for _, decay in settings)
-        for p, (point, (rate, decay)) in enumerate(zip(record.result.grid, settings, strict=True)):
-            searched[(*place, p)] = rate != record.key["protocol"][RATE], decay > least
+        settings = [training_settings(record, point) for point in record.result.grid]
+        least = min(regularisation for _, regularisation in settings)
+        for p, (point, (rate, regularisation)) in enumerate(zip(record.result.grid, settings, strict=True)):
+            searched[(*place, p)] = rate != record.key["protocol"][RATE], regularisation > least
             if point.val and point.test:
                 val[(*place, p)], test[(*place, p)] = losses(point.val), losses(point.test)
         also = record.result.also_selected if isinstance(record.result.also_selected, dict) else {}
@@ -114,15 +114,15 @@ def losses(values: Metrics) -> np.ndarray:
     return SIGNS * np.array([np.nan if value is None else value for value in found])
 
 
-def optimiser_settings(record: Record, point: GridPoint) -> tuple[float, float]:
-    """Learning rate and weight decay of a grid point: its own, else the protocol's."""
+def training_settings(record: Record, point: GridPoint) -> tuple[float, tuple[float, ...]]:
+    """Learning rate and regularisation of a grid point: its own, else the protocol's."""
     options = record.key["hyperparameters"].get("options", {})
 
     def of(name: str) -> float:
         own = f"training.{name}" if name in options else name  # as jobs name it (bench.job.recipe)
-        return float(point.hyperparameters.get(own, record.key["protocol"][name]))
+        return float(point.hyperparameters.get(own, record.key["protocol"].get(name, 0.0)))  # a key has no l2 of 0
 
-    return of(RATE), of(DECAY)
+    return of(RATE), tuple(map(of, REGULARISATION))
 
 
 def _decided(record: Record, rule: str) -> float:
@@ -196,7 +196,7 @@ def of_both(here: Iterable[Record], there: Iterable[Record], alike: Sequence[str
 
 
 def points_of_both(here: Iterable[Record], there: Iterable[Record]) -> list[list[Record]]:
-    """Pairs of records of a job with the grid points alone whose options and optimiser's settings both have; a job
+    """Pairs of records of a job with the grid points alone whose options and settings of training both have; a job
     without such a point is left out."""
     found: list[list[Record]] = [[], []]
     for pair in zip(here, there, strict=True):
@@ -220,7 +220,7 @@ def _grid(record: Record) -> list[GridPoint]:
 
 
 def _settings(record: Record, point: GridPoint) -> tuple[object, ...]:
-    """The method's options at a grid point, and the optimiser's settings."""
+    """The method's options at a grid point, and its settings of training."""
     options: dict[str, Any] = record.key["hyperparameters"].get("options", {})
     own = {name: point.hyperparameters.get(name, value) for name, value in options.items()}
-    return own, optimiser_settings(record, point)
+    return own, training_settings(record, point)

@@ -63,7 +63,7 @@ class Choice:
 
 SEARCHED = "searched"
 RATE = Choice("learning rate", {"the protocol's": 1, SEARCHED: 1})
-DECAY = Choice("weight decay", {"the least": 1, SEARCHED: 1})
+REGULARISATION = Choice("regularisation", {"the least": 1, SEARCHED: 1})
 ALL_POINTS, SOME_POINTS = "all points", f"{FEW} points at random"
 BUDGET = Choice("points searched", {ALL_POINTS: 1, SOME_POINTS: DRAWS})
 BY_HAMMING, BY_OWN, BY_PRECISION = "Hamming loss", "each metric by itself", "average precision"
@@ -86,13 +86,13 @@ KINDS = {
 }
 """{kind: its data sets}."""
 
-OF_VALUES = (RATE, DECAY, BUDGET, SELECTION, EPOCH, THRESHOLD, METRIC)
+OF_VALUES = (RATE, REGULARISATION, BUDGET, SELECTION, EPOCH, THRESHOLD, METRIC)
 """Choices of the values that are compared on a set."""
 CONDITIONAL = (EPOCH, THRESHOLD)
 """Choices that there are not with every option of the others."""
 Levels = Mapping[str, Collection[str]]
 """{choice: its levels that are kept}, of OF_VALUES; all of a choice that is not named."""
-DECLARED: Levels = {RATE.name: [SEARCHED], DECAY.name: [SEARCHED], BUDGET.name: [ALL_POINTS]}
+DECLARED: Levels = {RATE.name: [SEARCHED], REGULARISATION.name: [SEARCHED], BUDGET.name: [ALL_POINTS]}
 """Whole grids, as they were searched."""
 
 
@@ -136,7 +136,7 @@ class Plan(NamedTuple):
 
     run: int
     rate: int
-    decay: int
+    regularisation: int
     budget: int
     selection: int
     epoch: int
@@ -150,8 +150,8 @@ class Plan(NamedTuple):
 
     @property
     def searches(self) -> tuple[bool, bool]:
-        """True of the learning rate, of the weight decay where it is searched."""
-        return RATE.options[self.rate] == SEARCHED, DECAY.options[self.decay] == SEARCHED
+        """True of the learning rate, of the regularisation where it is searched."""
+        return RATE.options[self.rate] == SEARCHED, REGULARISATION.options[self.regularisation] == SEARCHED
 
     @property
     def exact(self) -> bool:
