@@ -47,8 +47,8 @@ class Results:
     """[s, r, m, p, k], as ``test``."""
     test: np.ndarray
     searched: np.ndarray
-    """[s, r, m, p, 2] bool: the point's learning rate is another than the protocol's, its weight decay or L2 penalty more
-    than the least in its grid."""
+    """[s, r, m, p, 2] bool: the point's learning rate is another than the protocol's, its weight decay or L2 penalty is
+    more than the least in its grid."""
     kept: np.ndarray
     """[s, r, m, k, k] on test data: of the epoch and point that the fourth axis' metric keeps."""
     decided: np.ndarray

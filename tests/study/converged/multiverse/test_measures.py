@@ -39,7 +39,7 @@ def test_movements_are_means_over_pairs_of_universes(found: u.Multiverse) -> Non
     place = {tuple(code): row for row, code in enumerate(found.codes.tolist())}
     moved = {one.choice: one for one in movements(found)}
     assert set(moved) == {
-        u.RATE.name, u.DECAY.name, u.SELECTION.name, u.EPOCH.name, u.THRESHOLD.name, u.METRIC.name, u.SETS,
+        u.RATE.name, u.REGULARISATION.name, u.SELECTION.name, u.EPOCH.name, u.THRESHOLD.name, u.METRIC.name, u.SETS,
         u.AGGREGATION.name,
     }  # fmt: skip
     for column, choice in enumerate(found.choices):

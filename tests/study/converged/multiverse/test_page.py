@@ -31,9 +31,9 @@ def study() -> page.Study:
     converged = [record(dataset, method) for dataset in DATASETS for method in METHODS]
     reference = [*of_paper(0), *of_paper(1)]
     core_alone = [record("bibtex", method) for method in parts.CORE]
-    return page.study(
-        [*converged, *core_alone, record("scene", "CC")], reference, {"another processor": of_paper(0, draw=1)}
-    )
+    decayed = [record(dataset, method, draw=2) for dataset in DATASETS for method in METHODS]
+    elsewhere = {"another processor": of_paper(0, draw=1)}
+    return page.study([*converged, *core_alone, record("scene", "CC")], decayed, reference, elsewhere)
 
 
 def cells(markdown: str) -> list[list[str]]:
@@ -51,7 +51,7 @@ def spaced(number: int) -> str:
 
 def test_a_line_of_the_table_is_a_choice(study: page.Study) -> None:
     every = [(group, one) for group, found in study.movements.items() for one in found]
-    assert list(study.movements) == [page.CHOSEN, page.AGAIN, page.LONGER]
+    assert list(study.movements) == [page.CHOSEN, page.AGAIN, page.LONGER, page.DECAYED]
     assert {one.choice for one in study.movements[page.AGAIN]} == {"another seed", "another processor"}
     assert {one.choice for one in study.movements[page.LONGER]} == {"more steps", "more steps and tuned"}
     _, *lines = cells(page.movement_table(study))
@@ -75,7 +75,7 @@ def test_more_steps_alone_compare_the_protocols_point() -> None:
         assert own.result is not None
         grid = [replace(one.result.grid[0], hyperparameters=OPTIMISER_GRID[0]), *own.result.grid[1:]]
         converged.append(replace(own, result=replace(own.result, grid=grid)))
-    steps, tuned = page.longer(paper, converged)
+    steps, tuned = page.longer(paper, converged, converged)
     assert (steps.choice, steps.swaps, steps.winners) == ("more steps", 0, 0)
     assert (tuned.choice, tuned.swaps > 0) == ("more steps and tuned", True)
 
@@ -111,7 +111,9 @@ def test_the_sentences_name_first_and_last(study: page.Study) -> None:
     }
     most, *others = [one for one in study.movements[page.CHOSEN] if one.choice != "seed or fold"]
     assert f"the {most.choice} alone swaps {100 * most.swaps:.0f} % of the pairs of methods" in said
-    for one in (*others, *study.movements[page.AGAIN], *study.movements[page.LONGER]):
+    for group in (page.AGAIN, page.LONGER, page.DECAYED):
+        others += study.movements[group]
+    for one in others:
         assert re.search(rf"{one.choice}[ a-z,]* {100 * one.swaps:.0f} % and {100 * one.winners:.0f} %", said)
 
 

@@ -39,7 +39,7 @@ def test_the_whole_grid_by_hamming_loss_is_what_jobs_chose() -> None:
     for one in records:
         assert one.result is not None
         found = results(one)
-        selected = found.selected(found.within(rate=True, decay=True), HAMMING)[0, 0, 0]
+        selected = found.selected(found.within(rate=True, regularisation=True), HAMMING)[0, 0, 0]
         assert selected.tolist() == losses(one.result.test).tolist()
 
 
@@ -69,7 +69,7 @@ def test_ties_go_to_the_lower_ranking_loss_and_then_to_the_first() -> None:
         for point, ranking in zip(one.result.grid, (0.3, 0.1, 0.1), strict=True)
     ]
     found = results(replace(one, result=replace(one.result, grid=grid)))
-    selected = found.selected(found.within(rate=True, decay=True), HAMMING)[0, 0, 0]
+    selected = found.selected(found.within(rate=True, regularisation=True), HAMMING)[0, 0, 0]
     assert selected.tolist() == losses(grid[1].test or {}).tolist()
 
 
@@ -81,35 +81,39 @@ def test_a_point_without_a_model_is_never_chosen() -> None:
     grid[one.result.selected.point] = replace(grid[one.result.selected.point], val=None, test=None)
     found = results(replace(one, result=replace(one.result, grid=grid)))
     best = min((point for point in grid if point.val), key=lambda point: (point.val or {})["hamming"] or 0.0)
-    assert found.selected(found.within(rate=True, decay=True), HAMMING)[0, 0, 0, HAMMING] == losses(best.test or {})[0]
-    assert np.isnan(found.selected(np.zeros_like(found.within(rate=True, decay=True)), HAMMING)).all()
+    assert (
+        found.selected(found.within(rate=True, regularisation=True), HAMMING)[0, 0, 0, HAMMING]
+        == losses(best.test or {})[0]
+    )
+    assert np.isnan(found.selected(np.zeros_like(found.within(rate=True, regularisation=True)), HAMMING)).all()
 
 
 def test_a_method_without_a_learning_rate_keeps_its_points() -> None:
     found = results(record("a", "ML-KNN", points=OWN_GRID))
-    assert found.within(rate=False, decay=False).sum() == len(OWN_GRID)
+    assert found.within(rate=False, regularisation=False).sum() == len(OWN_GRID)
 
 
-def test_the_least_decay_is_that_of_the_grid() -> None:
-    points = [point for point in OPTIMISER_GRID if point["weight_decay"] in (0.1, 1.0)]
+@pytest.mark.parametrize("setting", ["weight_decay", "l2"])
+def test_the_least_regularisation_is_that_of_the_grid(setting: str) -> None:
+    points = [{"learning_rate": rate, setting: strength} for rate in (1e-3, 1e-2) for strength in (0.1, 1.0)]
     found = results(record("a", "FLEM-D", points=points))
-    kept = [points[place] for place in np.flatnonzero(found.within(rate=True, decay=False)[0, 0, 0])]
-    assert kept == [point for point in points if point["weight_decay"] == 0.1]
+    kept = [points[place] for place in np.flatnonzero(found.within(rate=True, regularisation=False)[0, 0, 0])]
+    assert kept == [point for point in points if point[setting] == 0.1]
 
 
 def test_settings_beside_an_option_of_their_name_are_found() -> None:
     points = [{"training.learning_rate": rate} for rate in (1e-3, 1e-2)]
     found = results(record("a", "LEVI", points=points, options={"learning_rate": 7.0}))
-    assert found.within(rate=False, decay=False)[0, 0, 0].tolist() == [True, False]
+    assert found.within(rate=False, regularisation=False)[0, 0, 0].tolist() == [True, False]
 
 
 def test_some_points_are_as_many_of_those_allowed() -> None:
     found = results(*(record("a", "BCE", seed) for seed in range(30)), record("a", "ML-KNN", points=OWN_GRID))
-    allowed = found.within(rate=True, decay=False)
+    allowed = found.within(rate=True, regularisation=False)
     for some in (found.some(allowed, 4, draw) for draw in (1, 2)):
         assert not (some & ~allowed).any()
         assert (some.sum(-1) == np.minimum(allowed.sum(-1), 4)).all()
-    whole = found.within(rate=True, decay=True)
+    whole = found.within(rate=True, regularisation=True)
     assert (found.some(whole, 4, 1) == found.some(whole, 4, 1)).all()
     assert (found.some(whole, 4, 1) != found.some(whole, 4, 2)).any()
 

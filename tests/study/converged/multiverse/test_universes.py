@@ -69,7 +69,7 @@ def value(one: Record, of: Mapping[str, str], metric: int) -> float:
         point
         for point in one.result.grid
         if (of[u.RATE.name] == u.SEARCHED or point.hyperparameters.get("learning_rate", 1e-3) == 1e-3)
-        and (of[u.DECAY.name] == u.SEARCHED or point.hyperparameters.get("weight_decay", 1e-4) == 1e-4)
+        and (of[u.REGULARISATION.name] == u.SEARCHED or point.hyperparameters.get("weight_decay", 1e-4) == 1e-4)
     ]
     best = min(kept, key=lambda point: (signed(point.val or {}, criterion), signed(point.val or {}, 1)))
     return signed(best.test or {}, metric)
@@ -160,13 +160,13 @@ def test_levels_count_equally(found: u.Multiverse) -> None:
 def test_a_small_search_draws_from_the_allowed(records: list[Record]) -> None:
     """Of the four points with the protocol's learning rate, four at random are all."""
     results = results_of(cells_of(one for one in records if one.job.variant != "LR"), ["BCE", "FL"])
-    kept: u.Levels = {u.RATE.name: ["the protocol's"], u.DECAY.name: [u.SEARCHED]}
+    kept: u.Levels = {u.RATE.name: ["the protocol's"], u.REGULARISATION.name: [u.SEARCHED]}
     found = u.multiverse([one for one in records if one.job.variant != "LR"], ["BCE"], within=kept)
     some = found.option(u.BUDGET.name) == u.SOME_POINTS
     assert (
         np.unique(found.ranks[some], axis=0) == np.unique(found.ranks[~some & (found.codes[:, 4] >= 0)], axis=0)
     ).all()
-    assert results.within(rate=False, decay=True).sum(-1).max() == u.FEW
+    assert results.within(rate=False, regularisation=True).sum(-1).max() == u.FEW
 
 
 def test_sets_that_depend_on_each_other_count_once(found: u.Multiverse) -> None:
