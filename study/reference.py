@@ -20,27 +20,20 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from msgspec.structs import replace
 
 from bench import config as configuration
 from bench.analysis.within_datasets import RESAMPLED, resampled
-from bench.datasets.catalog import data_folders
 from bench.metrics.catalogue import PAPER_METRICS
-from bench.plan import digests
 from bench.plan.costs import computed_on_gpu
-from bench.plan.probes import current_probes
-from bench.plan.states import changed_parts, expected_now
 from bench.plan.variants import variants_of
 from bench.records.artifacts import KeptFile, read_scores
-from bench.records.packed import digest_of, pack
-from bench.records.record import Record, as_json
 from bench.records.store import Store
 from bench.system import writing
 from bench.tables.comparison import comparison
 from bench.tables.render import Look, render_all
 from study import runs
 from study.results.findings import LIKE_THE_PAPER
-from study.runs import ROOT, bench, check, committed, done, packed, readable
+from study.runs import ROOT, bench, check, committed, done, packed, readable, renew
 
 FOLDER = ROOT / "results/reference"
 RECOVERY = FOLDER / "recovery"
@@ -112,7 +105,10 @@ def main() -> None:
         records = done(Store(results))
         packed(records, results, GPU if any(map(computed_on_gpu, records)) else ANOTHER_PROCESSOR)
     elif arguments.what == "renew":
-        renew(results, arguments.before.resolve())
+        renew(results, arguments.before.resolve(), SUBSET_JOBS, {
+            folder: configuration.load(DELICIOUS if folder == DELICIOUS else FOLDER)
+            for folder in (FOLDER, METHODS, SENTENCES, ANOTHER_PROCESSOR, GPU, RECOVERY, DELICIOUS)
+        })  # fmt: skip
     else:
         sys.exit(check(results, FOLDER))
 
@@ -148,39 +144,6 @@ def write(results: Path) -> None:
     writing.write(FOLDER / MEASURED, (json.dumps(measured(store), indent=1, sort_keys=True) + "\n").encode())
     within = resampled(committed(store, config), variants, CONTROL, RESAMPLED)
     writing.write(FOLDER / WITHIN, b"".join(msgspec.json.encode(intervals) + b"\n" for intervals in within))
-
-
-def renew(results: Path, before: Path) -> None:
-    """Write today's keys and probes into the committed records, whose results stay as they are.
-
-    A data set that is not here keeps its digest. A record whose protocol or options are others now is refused.
-    """
-    two = [
-        {record.job: digest_of(record.result) for record in done(Store(folder)) if record.result}
-        for folder in (before, results)
-    ]
-    different = [job for job in two[0] if two[0][job] != two[1].get(job)]
-    if different or len(two[0]) < SUBSET_JOBS:
-        sys.exit(f"{len(two[0])} jobs, of which {len(different)} differ: {', '.join(map(str, different))}")
-    for folder in (FOLDER, METHODS, SENTENCES, ANOTHER_PROCESSOR, GPU, RECOVERY, DELICIOUS):
-        store, config = Store(folder), configuration.load(DELICIOUS if folder == DELICIOUS else FOLDER)
-        every = expected_now(store, config, data_folders(config, None))
-        probes = current_probes(
-            (expected.request, expected.key) for expected in every if expected.request and expected.key
-        )
-        renewed = []
-        for expected, probe in zip(every, probes, strict=True):
-            record, key = expected.record, expected.key
-            assert isinstance(record, Record)
-            assert key is not None
-            if changed := {"protocol", "hyperparameters", "seed"}.intersection(changed_parts(record, key)):
-                sys.exit(f"{expected.job}: {', '.join(changed)} changed; its results are not today's")
-            kept = record.key["data"][: digests.DIGEST_LENGTH]
-            if not key["data"].startswith(kept):
-                sys.exit(f"{expected.job}: its data changed")
-            renewed.append(replace(record, key={**key, "data": kept}, probe_json=as_json(probe)))
-        path = pack(renewed, folder)
-        print(f"{len(renewed)} records, {path.stat().st_size / 1e6:.2f} MB: {path}")
 
 
 def measured(store: Store) -> dict[str, dict[str, float]]:

@@ -6,16 +6,19 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from bench.config import Config
+from bench.datasets.catalog import data_folders
 from bench.metrics.catalogue import PAPER_METRICS
-from bench.plan.states import JobState, changed_parts, collect
+from bench.plan import digests
+from bench.plan.probes import current_probes
+from bench.plan.states import JobState, changed_parts, collect, expected_now
 from bench.records.packed import PACKED, digest_of, pack, unpacked
-from bench.records.record import AlsoSelected, CorruptRecordError, Manifest, Record, Result
+from bench.records.record import AlsoSelected, CorruptRecordError, Manifest, Record, Result, as_json
 from bench.records.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +64,43 @@ def packed(records: Sequence[Record], runs: Path, folder: Path) -> Manifest:
 def committed(store: Store, config: Config) -> list[JobState]:
     """States of the records as they were made, whatever data sets are here."""
     return collect(store, replace(config, datasets={}), [])
+
+
+def renew(results: Path, before: Path, least: int, folders: Mapping[Path, Config]) -> None:
+    """Write today's keys and probes into committed records, whose results stay as they are.
+
+    A data set that is not here keeps its digest. A record whose protocol or options are others now is refused.
+
+    Parameters
+    ----------
+    results, before: runs of the same jobs, at least so many, by today's code and by that of the records.
+    folders: {committed records: their settings}.
+    """
+    two = [
+        {record.job: digest_of(record.result) for record in done(Store(folder)) if record.result}
+        for folder in (before, results)
+    ]
+    different = [job for job in two[0] if two[0][job] != two[1].get(job)]
+    if different or len(two[0]) < least:
+        sys.exit(f"{len(two[0])} jobs, of which {len(different)} differ: {', '.join(map(str, different))}")
+    for folder, config in folders.items():
+        every = expected_now(Store(folder), config, data_folders(config, None))
+        probes = current_probes(
+            (expected.request, expected.key) for expected in every if expected.request and expected.key
+        )
+        renewed = []
+        for expected, probe in zip(every, probes, strict=True):
+            record, key = expected.record, expected.key
+            assert isinstance(record, Record)
+            assert key is not None
+            if changed := {"protocol", "hyperparameters", "seed"}.intersection(changed_parts(record, key)):
+                sys.exit(f"{expected.job}: {', '.join(changed)} changed; its results are not today's")
+            kept = record.key["data"][: digests.DIGEST_LENGTH]
+            if not key["data"].startswith(kept):
+                sys.exit(f"{expected.job}: its data changed")
+            renewed.append(replace(record, key={**key, "data": kept}, probe_json=as_json(probe)))
+        path = pack(renewed, folder)
+        print(f"{len(renewed)} records, {path.stat().st_size / 1e6:.2f} MB: {path}")
 
 
 EQUAL = ("byte for byte", "equal to four digits")

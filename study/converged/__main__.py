@@ -1,9 +1,11 @@
-"""The study: ``python -m study.converged run|pack|check [PART ...] [--subset] [--results FOLDER]``.
+"""The study: ``python -m study.converged run|pack|check|renew [PART ...] [--subset] [--results FOLDER]``.
 
 run    the parts (without names all), in their order, resumable; what is done is not done again. --subset: those of
        ``make study-check``, on the data sets that are here
 pack   the records into results/study/records.jsonl.xz; docs/reproducibility.md is written from them
 check  a fresh run's results against the committed ones, byte for byte and to four digits
+renew  the keys of the committed records, once today's code has given the same bytes as the records' code: two runs of
+       the subset on one machine, in --results and --before
 
 Data folders come from BENCH_DATA. Methods' grids and the protocol are in results/study/bench.toml.
 """
@@ -21,7 +23,7 @@ from bench.errors import UsageError
 from bench.records.store import Store
 from bench.text import counted
 from study import runs
-from study.converged.parts import FOLDER, PARTS, SUBSET, Part
+from study.converged.parts import FOLDER, PARTS, SUBSET, SUBSET_JOBS, Part
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -29,7 +31,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m study.converged", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("run", "pack", "check"))
+    parser.add_argument("what", choices=("run", "pack", "check", "renew"))
+    parser.add_argument("--before", type=Path, help="renew: the subset as the code of the records computes it here")
     parser.add_argument("parts", nargs="*", metavar="PART", help="run: names of the parts, without names all of them")
     parser.add_argument("--subset", action="store_true", help="run: the parts that take under ten minutes")
     parser.add_argument("--results", type=Path, default=FOLDER / "runs", help="the folder of the fresh records")
@@ -45,6 +48,10 @@ def main(words: Sequence[str] | None = None) -> int:
         elif arguments.what == "pack":
             # Failures too: that a method cannot be run on a data set is a finding.
             runs.packed(runs.readable(Store(results)), results, FOLDER)
+        elif arguments.what == "renew":
+            if arguments.before is None:
+                parser.error("renew takes --before")
+            runs.renew(results, arguments.before.resolve(), SUBSET_JOBS, {FOLDER: configuration.load(FOLDER)})
         else:
             return runs.check(results, FOLDER)
     except UsageError as error:
