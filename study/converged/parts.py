@@ -24,8 +24,8 @@ SPARSE = ["rcv1_s1", "20ng", "bibtex"]
 
 CORE = ["BCE", "LR", "LD-y", "FLEM-D"]
 FIRST_LOSSES = ["FL", "BS"]
-FEWER = ["BCE of 6"]
-"""BCE with the settings of training that FLEM-D and LD-y search."""
+AGAIN = ["BCE faster", "BCE of 6", "BCE longer"]
+"""BCE with a larger learning rate, with the settings of training that FLEM-D and LD-y search, with more steps."""
 LOSSES = ["FL", "CB", "R-FL", "DB", "BS", "ASL .8", "Two-way"]
 QUICK = ["ML-KNN"]
 TREES = ["RF", "BRkNN", "Prototypes", "RAKEL"]
@@ -69,7 +69,7 @@ SUBSET_JOBS = sum(len(part.datasets) * len(part.seeds) * len(part.methods) for p
 PARTS = [
     Part("core", EVERY, ONE, CORE),
     Part("regimes", REGIMES[:2], ONE, PARTLY_KNOWN),
-    Part("as many settings as FLEM-D", EVERY, ONE, FEWER),
+    Part("BCE again", EVERY, ONE, AGAIN),
     Part("learning curves", CURVES[:4], ONE, [*CORE, *QUICK]),
     Part("first losses", EVERY, ONE, [*FIRST_LOSSES, *QUICK]),
     Part("further regimes", REGIMES[:8], ONE, PARTLY_KNOWN),
