@@ -147,13 +147,15 @@ def summary(info: methods.MethodInfo) -> str:
 
 def departures(variant: Variant) -> list[str]:
     """A variant's departures from its method and from the protocol, in words."""
-    own = {"clip": variant.clip, "fidelity": variant.fidelity, "minimum_steps": variant.minimum_steps}
+    own = {"clip": variant.clip, "fidelity": variant.fidelity}
     try:
         made = recipe(variant)
     except UsageError:  # whoever runs it is told
         return [f"{key} {value}" for key, value in {**variant.options, **own}.items() if value is not None]
     options = {name: value for name, value in variant.options.items() if name in made.info.defaults}
     parts = [f"{key} {value}" for key, value in {**options, **own}.items() if value is not None]
+    if variant.minimum_steps is not None:
+        parts.append(setting_in_words("minimum_steps", variant.minimum_steps))
     if made.backbone != LINEAR:
         parts.append(f"the classifier {made.backbone}")
     for name, value in made.settings.items():

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from bench import config as configuration
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
 from bench.report.figures.style import encoded
 from bench.system import reading, writing
 from bench.text import counted, named
 from study import reference, results_page
-from study.converged import anchor, answer, forest, power, regimes
+from study.converged import anchor, answer, forest, power, regimes, trained
 from study.converged.multiverse import page as multiverse
 from study.converged.multiverse import picture as multiverse_picture
-from study.converged.parts import FOLDER
+from study.converged.parts import DECAYED, FOLDER
 from study.converged.relative import (
     BASELINE,
     PRECISION,
@@ -41,7 +42,7 @@ from study.converged.simulated.gains import Gains, gains
 from study.converged.simulated.recovered import Order
 from study.results.findings import table
 
-SIMULATED, DECAYED = FOLDER / "simulated", FOLDER / "adamw"
+SIMULATED = FOLDER / "simulated"
 README = reference.ROOT / "README.md"
 FINDING = "<!-- finding -->", "<!-- /finding -->"
 TEMPLATES = Path(__file__).parent / "pages"
@@ -68,12 +69,12 @@ class Study:
 
     @cached_property
     def methods(self) -> list[str]:
-        """Methods that have records on every data set that BCE has, as it is."""
+        """Methods that have records on every data set that BCE has, as it is; not BCE's further variants."""
         columns: dict[str, set[str]] = {method: set() for method in self.observed.methods}
         for record in self.records:
             if not regime_of(record.job.full_dataset):
                 columns[record.job.variant].add(record.job.full_dataset)
-        return [method for method, own in columns.items() if own >= columns[BASELINE]]
+        return [name for name, own in columns.items() if own >= columns[BASELINE] and name not in trained.VARIANTS]
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -87,8 +88,13 @@ class Study:
 
     def left_out(self) -> str:
         """Sentence on methods that were run on some of the data sets alone; empty where there are none."""
-        found = [method for method in self.observed.methods if method not in self.methods]
+        found = [name for name in self.observed.methods if name not in (*self.methods, *trained.VARIANTS)]
         return f"Not compared here, because they were run on some of the sets alone: {named(found)}." if found else ""
+
+    @cached_property
+    def trained_otherwise(self) -> Comparison:
+        """BCE and FLEM-D trained otherwise than the study trains them, each against itself."""
+        return trained.otherwise(self.records, self.decayed)
 
     @cached_property
     def pairs(self) -> Comparison:
@@ -173,6 +179,7 @@ def parts(study: Study) -> dict[str, str]:
         "answer": "\n".join(f"- {line}" for line in filter(None, [
             answer.logistic(study.comparison, study.multiverse.standings),
             answer.against_bce(study.comparison),
+            trained.penalty(study.trained_otherwise),
             answer.fusion(study.comparison),
             answer.controls(study.pairs),
             answer.selecting(study.records),
@@ -187,6 +194,10 @@ def parts(study: Study) -> dict[str, str]:
         "late": anchor.late_sentence(late),
         "edges": anchor.edges(study.records),
         "anchor_of_decay": anchor.anchor_sentence(anchor.anchors(study.decayed)),
+        "longer": trained.longer(study.trained_otherwise),
+        "trained_otherwise": over_sets_table(study.trained_otherwise),
+        "steps": str(configuration.load(FOLDER).protocols["converged"].minimum_steps),
+        "settings": "\n".join(f"- {name}: {text}" for name, text in trained.settings().items()),
         "anchor_table": anchor.anchor_table(study.anchors),
         "anchor_by_hamming": anchor.anchor_table(anchor.anchors(study.records, PAPER_METRICS[0])),
         "late_table": anchor.late_table(late),

@@ -11,6 +11,8 @@ from study.runs import ROOT
 
 FOLDER = ROOT / "results/study"
 """The committed records and the settings that they are made with."""
+DECAYED = FOLDER / "adamw"
+"""Those of methods that search AdamW's weight decay in place of an L2 penalty."""
 
 FOLDED = ["emotions", "birds", "flags"]
 """Too small for one split: five folds in place of five seeds."""
@@ -24,8 +26,9 @@ SPARSE = ["rcv1_s1", "20ng", "bibtex"]
 
 CORE = ["BCE", "LR", "LD-y", "FLEM-D"]
 FIRST_LOSSES = ["FL", "BS"]
-AGAIN = ["BCE faster", "BCE of 6", "BCE longer"]
-"""BCE with a larger learning rate, with the settings of training that FLEM-D and LD-y search, with more steps."""
+SUBSET_OF_SETTINGS = "BCE of 6"
+"""BCE with the settings of training that FLEM-D and LD-y search."""
+AGAIN = ["BCE faster", SUBSET_OF_SETTINGS, "BCE longer"]
 LOSSES = ["FL", "CB", "R-FL", "DB", "BS", "ASL .8", "Two-way"]
 QUICK = ["ML-KNN"]
 TREES = ["RF", "BRkNN", "Prototypes", "RAKEL"]
