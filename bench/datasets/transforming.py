@@ -96,8 +96,8 @@ def components_of(name: DatasetName) -> list[tuple[Component, Value]]:
             raise UsageError(f"{name}: the transform {component.name} stands twice; say it once.")
         if place and component.settings.get("SPLITS_ANEW"):
             raise UsageError(
-                f"{name}: {component.name} splits all rows anew and has to come first, for no changed label may get "
-                "into the test split."
+                f"{name}: {component.name} splits rows anew and has to come first, for no changed label may get into "
+                "another split."
             )
     return [(component, _value(component, value)) for component, value in found]
 

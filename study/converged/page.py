@@ -18,7 +18,7 @@ from bench.report.figures.style import encoded
 from bench.system import reading, writing
 from bench.text import counted, named
 from study import reference, results_page
-from study.converged import anchor, answer, forest, power, regimes, trained
+from study.converged import anchor, answer, crossvalidated, forest, power, regimes, trained
 from study.converged.multiverse import page as multiverse
 from study.converged.multiverse import picture as multiverse_picture
 from study.converged.parts import DECAYED, FOLDER
@@ -61,6 +61,8 @@ class Study:
     decayed: Sequence[Record]
     """Of the same jobs, where methods search AdamW's weight decay in place of an L2 penalty."""
     simulated: Sequence[Record]
+    parts: Sequence[Record] = ()
+    """Of sets whose validation split is one of several parts."""
 
     @cached_property
     def observed(self) -> Observed:
@@ -134,7 +136,10 @@ def main() -> None:
 
 def committed(folder: Path = FOLDER) -> Study:
     """The committed records of a folder, and of the simulated sets in it."""
-    return Study(*(read(folder / name) for name in ("", DECAYED.name, SIMULATED.name)))
+    every = read(folder)
+    parts = [record for record in every if crossvalidated.is_part(record)]
+    others = [record for record in every if not crossvalidated.is_part(record)]
+    return Study(others, read(folder / DECAYED.name), read(folder / SIMULATED.name), parts)
 
 
 def pictures(study: Study) -> dict[Path, bytes]:
@@ -185,7 +190,9 @@ def parts(study: Study) -> dict[str, str]:
             answer.selecting(study.records),
             regimes.regime_sentence(study.regimes, answer.FUSION),
         ])),
-        "records": records_in_short(study.records),
+        "records": records_in_short([*study.records, *study.parts]),
+        "crossvalidated": crossvalidated.sentence(crossvalidated.chosen(study.parts)),
+        "crossvalidated_table": crossvalidated.chosen_table(crossvalidated.chosen(study.parts)),
         "inventory": inventory(study.records),
         "choices": multiverse.sentences(study.multiverse),
         "simulated": simulated.answer(study.gains),

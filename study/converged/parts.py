@@ -44,6 +44,12 @@ PARTLY_KNOWN = [*CORE, "WAN", "ROLE", "EM"]
 CURVES = [f"{name}[train={share}%]" for share in (5, 25, 10, 50) for name in ("Reuters@minilm-l6-v2", "COCO18")]
 
 
+VALIDATED = [
+    f"{name}[val={part}/4]" for name in ("flags", "emotions", "birds", "medical", "enron") for part in range(1, 5)
+]
+"""For selection by cross-validation, where one validation split chooses by a few decisions."""
+
+
 class Part(NamedTuple):
     """One call of `bench run`."""
 
@@ -72,9 +78,10 @@ SUBSET_JOBS = sum(len(part.datasets) * len(part.seeds) * len(part.methods) for p
 PARTS = [
     Part("core", EVERY, ONE, CORE),
     Part("regimes", REGIMES[:2], ONE, PARTLY_KNOWN),
-    Part("BCE again", EVERY, ONE, AGAIN),
-    Part("learning curves", CURVES[:4], ONE, [*CORE, *QUICK]),
     Part("first losses", EVERY, ONE, [*FIRST_LOSSES, *QUICK]),
+    Part("learning curves", CURVES[:4], ONE, [*CORE, *QUICK]),
+    Part("BCE again", EVERY, ONE, AGAIN),
+    Part("validation parts", VALIDATED, ONE, ["BCE", "FLEM-D"]),
     Part("further regimes", REGIMES[:8], ONE, PARTLY_KNOWN),
     Part("seeds of the core", ONE_SPLIT, THREE, ["BCE", "LD-y"]),
     Part("a second seed", ONE_SPLIT, TWO, ["FLEM-D"]),

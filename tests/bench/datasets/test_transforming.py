@@ -70,7 +70,7 @@ def test_options_get_the_transforms_own_order_and_the_first_draw_goes_without_sa
         ("[noise=10%:val:val]", "noise has no option 'val'; there are val, rN, each once."),
         ("[labels=min:3:r2]", "labels has no option 'r2'; it has none, each once."),
         ("[noise=10%][noise=20%]", "the transform noise stands twice"),
-        ("[noise=10%][fold=1/5]", "fold splits all rows anew and has to come first"),
+        ("[noise=10%][fold=1/5]", "fold splits rows anew and has to come first"),
         ("[noise=60%]", "noise takes a share from 0% to 50%, such as 10%, not '60%'."),
         ("[noise=.1]", "noise takes a share from 0% to 50%, such as 10%, not '.1'."),
         ("[noise=10.0%]", "not '10.0%'."),

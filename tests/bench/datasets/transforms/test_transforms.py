@@ -34,8 +34,23 @@ def test_folds_are_a_partition_of_all_rows(options: str) -> None:
         assert len(splits[1]) == pytest.approx(0.2 * (len(splits[0]) + len(splits[1])), abs=4 if options else 1)
 
 
-def test_a_row_keeps_its_features_and_labels_in_a_fold() -> None:
-    dataset, fold = small_set(), made("[fold=3/4]")
+@pytest.mark.parametrize("options", ["", ":r2"])
+def test_validation_parts_are_a_partition_of_what_is_learnt_from(options: str) -> None:
+    plain = {split: [int(row) for row in arrays.x[:, NUMBERS]] for split, arrays in small_set().splits.items()}
+    learnt = sorted(plain["train"] + plain["val"])
+    validated = [rows(f"[val={part}/4{options}]", "val") for part in range(1, 5)]
+    assert sorted(row for part in validated for row in part) == learnt
+    assert max(map(len, validated)) - min(map(len, validated)) <= 1
+    for part in range(1, 5):
+        splits = [rows(f"[val={part}/4{options}]", split) for split in ("train", "val")]
+        assert sorted(row for split in splits for row in split) == learnt
+        assert all(split == sorted(split) for split in splits)
+        assert rows(f"[val={part}/4{options}]", "test") == plain["test"]
+
+
+@pytest.mark.parametrize("spec", ["[fold=3/4]", "[val=3/4]"])
+def test_a_row_keeps_its_features_and_labels_in_other_splits(spec: str) -> None:
+    dataset, fold = small_set(), made(spec)
     x, y = (np.concatenate([getattr(dataset.splits[split], part) for split in SPLITS]) for part in ("x", "y"))
     for part in fold.splits.values():
         index = part.x[:, NUMBERS].astype(int)
