@@ -196,6 +196,7 @@ def parts(study: Study) -> dict[str, str]:
         "inventory": inventory(study.records),
         "choices": multiverse.sentences(study.multiverse),
         "simulated": simulated.answer(study.gains),
+        "simulated_further": simulated.further(study.gains),
         "power": power.power_sentence(reaches[PRECISION]),
         "anchor": anchor.anchor_sentence(study.anchors),
         "late": anchor.late_sentence(late),

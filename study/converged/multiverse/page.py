@@ -186,8 +186,7 @@ def sentences(found: Study) -> str:
         f"the pairs of methods and puts another method first in {_percent(most.winners)} of the cases"
     )
     if others:
-        moved = [f"{one.choice} {_both(one)}" for one in others]
-        text += f"; the same two numbers of the others, each where it can be varied: {named(moved, most=len(moved))}"
+        text += f"; the {others[-1].choice} moves it least ({_both(others[-1])})"
     text += "."
     for group in (AGAIN, LONGER, DECAYED):
         if moved := [f"{one.choice} {_both(one)}" for one in found.movements.get(group, [])]:

@@ -101,7 +101,7 @@ def report(folder: Path) -> str:
     found = gains(runs.done(Store(folder)))
     parts = [page.design()]
     for metric in METRICS:
-        parts += [page.answer(found, metric), page.gain_table(found, metric)]
+        parts += [page.answer(found, metric), page.further(found, metric), page.gain_table(found, metric)]
     if (folder / PACKED).exists():
         found_orders = reading.json(folder / ORDERS.name, list[Order])
         parts += [page.order_answer(found_orders), page.order_table(found_orders)]

@@ -28,9 +28,8 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
     -------
     A sentence that says so where BCE, FLEM-D and LD-true have no two draws in common.
     """
-    of = {one.variant: one.with_intervals() for one in found if one.metric == metric}
-    of = {name: one for name, one in of.items() if one.by_group}
-    if ASKED not in of or ORACLE not in of:
+    of = _with_intervals(found, metric)
+    if not _is_answered(of):
         return f"{MARK}: {CONTROL}, {ASKED} and {ORACLE} have no two draws of a set in common.\n"
     flem, oracle = of[ASKED], of[ORACLE]
     sentences = [
@@ -39,9 +38,19 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
         f"With the true distributions in place of estimated ones, FLEM's classifier ({ORACLE}) {_beats(oracle)}.",
         f"{ASKED}, which has to estimate them, {_beats(flem)}.",
     ]
-    common = [strength for strength in flem.over_groups() if strength in oracle.over_groups()]
-    if common:
+    if common := _common(flem, oracle):
         sentences.append(_pooled(flem, oracle, common))
+    return " ".join(sentences) + "\n"
+
+
+def further(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
+    """What controls and other variants gain at the largest strength, and whether FLEM's gain grows with it; empty where
+    there is no answer."""
+    of, sentences = _with_intervals(found, metric), []
+    if not _is_answered(of):
+        return ""
+    flem = of[ASKED]
+    if common := _common(flem, of[ORACLE]):
         strongest = common[-1]
         told = {
             name: f"{name} {shown(pooled[strongest])} % ({counted(len(pooled[strongest].values), 'set')})"
@@ -64,6 +73,21 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
             f"by {shown(rise)} points."
         )
     return " ".join(sentences) + "\n"
+
+
+def _with_intervals(found: Sequence[Gains], metric: Metric) -> dict[str, Gains]:
+    """{method: its gains by a metric, where it has some with an interval}."""
+    of = {one.variant: one.with_intervals() for one in found if one.metric == metric}
+    return {name: one for name, one in of.items() if one.by_group}
+
+
+def _is_answered(of: dict[str, Gains]) -> bool:
+    return ASKED in of and ORACLE in of
+
+
+def _common(flem: Gains, oracle: Gains) -> list[float]:
+    """Strengths at which both have gains over all groups, ascending."""
+    return [strength for strength in flem.over_groups() if strength in oracle.over_groups()]
 
 
 def _beats(of: Gains) -> str:
