@@ -15,11 +15,11 @@ from statistics import median
 from typing import Any
 
 from bench.dataset_name import dataset_name
-from bench.records.convergence import LAST_PERCENT, kept_epochs
 from bench.records.record import Record
 from bench.records.store import Store
 from bench.system import reading, writing
 from bench.text import Grid, as_text, counted, duration, named
+from study.converged.anchor import late_epochs, late_sentence
 from study.converged.parts import FOLDER, PARTS, SUBSET, Part
 from study.runs import ROOT, readable
 
@@ -53,7 +53,7 @@ def page(records: Sequence[Record]) -> str:
         "sets": sets_table(used(records)),
         "sources": sources_table(),
         "environments": environments_table(records),
-        "late": late(records),
+        "late": late_sentence(late) if (late := late_epochs(records)) else NONE_YET.strip(),
         "failures": failures(records),
     }
     return reading.text(TEMPLATE).format(**values).rstrip() + "\n"
@@ -300,18 +300,6 @@ def environments_table(records: Iterable[Record]) -> str:
         return NONE_YET
     body = [[*facts, ", ".join(sorted(of)), str(of.total())] for facts, of in sorted(commits.items())]
     return as_text([Grid(["machine", "software", "commits", "jobs"], body, numbers=False)], "pipe")
-
-
-def late(records: Iterable[Record]) -> str:
-    """A sentence on how many trainings may have been cut short."""
-    kept = kept_epochs(records)
-    if not kept:
-        return NONE_YET.strip()
-    count = sum(one.is_late for one in kept)
-    return (
-        f"The kept epoch is among the last {LAST_PERCENT} % in {count} of {counted(len(kept))} that train in epochs "
-        f"({100 * count / len(kept):.1f} %)."
-    )
 
 
 def failures(records: Sequence[Record]) -> str:
