@@ -13,8 +13,9 @@ from bench.records.record import Record
 from study.converged.parts import DECAYED, FOLDER, SUBSET_OF_SETTINGS
 from study.converged.relative import BASELINE, PRECISION, Comparison, Observed, is_shown
 
-LONGER, FASTER = "BCE longer", "BCE faster"
-VARIANTS = [LONGER, FASTER, SUBSET_OF_SETTINGS]
+BEYOND = ["BCE longer", "BCE faster", "BCE heavier"]
+"""Variants of BCE beyond an end of its grid or its training."""
+VARIANTS = [*BEYOND, SUBSET_OF_SETTINGS]
 """Of BCE, in results/study/bench.toml."""
 BY_DECAY = {method: f"{method} by AdamW's decay" for method in (BASELINE, "LD-y", "FLEM-D")}
 """{method: its name where it searches weight decay}."""
@@ -56,8 +57,8 @@ def penalty(found: Comparison) -> str:
 
 
 def longer(found: Comparison) -> str:
-    """What longer training and larger steps do to BCE; empty where they were not compared."""
-    told = _told(found, {(name, BASELINE): name for name in (LONGER, FASTER)})
+    """What longer training, larger steps and penalties do to BCE; empty where they were not compared."""
+    told = _told(found, {(name, BASELINE): name for name in BEYOND})
     return told and f"Trained otherwise, its {PRECISION.title} changes, in % with its 95 % interval, by {told}."
 
 
