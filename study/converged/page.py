@@ -219,6 +219,7 @@ def parts(study: Study) -> dict[str, str]:
         "undefined": " ".join(filter(None, notes)),
         "reach": power.stated_table(reaches),
         "reach_by_seeds": power.by_seeds_table(reaches[PRECISION]),
+        "regimes": regimes.best_sentence(study.regimes, answer.FUSION),
         "regime_table": regimes.regime_table(study.regimes, changed),
         "varied": multiverse.varied(study.multiverse),
         "movements": multiverse.movement_table(study.multiverse),

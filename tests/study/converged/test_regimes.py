@@ -33,4 +33,21 @@ def test_effects_are_log_ratios_on_the_sets_that_a_regime_is_of() -> None:
     ahead = sum(one.effect > 0 for one in found[1:])
     assert f"in {ahead} of 2 cases" in regimes.regime_sentence(found, "FLEM-D")
     assert regimes.regime_sentence(found, "EM") == ""
+
+
+def test_the_best_method_of_each_regime_is_told_beside_the_asked_one() -> None:
+    records = [record(dataset, method) for dataset in SETS for method in ("BCE", "FLEM-D", "EM", "FL")]
+    found = regimes.regime_effects(records)
+    said = regimes.best_sentence(found, "FLEM-D")
+    for regime in ("[noise=10%]", "[observed=1]"):
+        of = [one for one in found if one.regime == regime]
+        best = max(of, key=lambda one: one.effect)
+        own = next(one for one in of if one.method == "FLEM-D")
+        first = "" if best.effect > 0 else "BCE, "
+        beside = "" if best is own else f", FLEM-D {own.percent} %"
+        assert f"scene{regime}: {first}{best.method} {best.percent} %{beside}" in said
+    assert regimes.best_sentence([], "FLEM-D") == ""
+
+
+def test_without_regimes_the_table_says_so() -> None:
     assert "is recorded yet" in regimes.regime_table([], ["FLEM-D"])
