@@ -6,6 +6,7 @@ validation rows: where BCE reaches what L-BFGS reaches, the training loop ends n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -13,7 +14,8 @@ from statistics import fmean
 from bench.metrics.catalogue import Metric
 from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.record import Record
-from study.converged.relative import PRECISION, on_test, regime_of, set_of, short
+from bench.text import counted
+from study.converged.relative import PRECISION, regime_of, selected, set_of, short
 from study.results.findings import table
 
 TOLERANCE = 0.02
@@ -29,13 +31,23 @@ class Anchor:
     metric: Metric
     logistic: float
     bce: float
+    validated: tuple[float, float]
+    """The same two on validation rows, by which both chose."""
     runs: int
     """Seeds or folds of BCE."""
 
     @property
     def distance(self) -> float:
         """BCE's value less logistic regression's, relative to it; positive where BCE is better."""
-        difference = self.bce / self.logistic - 1
+        return self._distance(self.logistic, self.bce)
+
+    @property
+    def distance_on_validation(self) -> float:
+        """The same on validation rows."""
+        return self._distance(*self.validated)
+
+    def _distance(self, logistic: float, bce: float) -> float:
+        difference = bce / logistic - 1
         return -difference if self.metric.lower_is_better else difference
 
     @property
@@ -46,21 +58,24 @@ class Anchor:
 
 def anchors(records: Iterable[Record], metric: Metric = PRECISION) -> list[Anchor]:
     """An anchor a data set as it is (no label regimes), each method with the epoch and point chosen by the metric."""
-    values: dict[tuple[str, str], dict[str, list[float]]] = {}
+    values: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
     for record in records:
-        test = on_test(record, metric)
-        if record.job.variant not in (LOGISTIC, LOSS) or regime_of(record.job.full_dataset) or test is None:
+        chosen = selected(record, metric)
+        if record.job.variant not in (LOGISTIC, LOSS) or regime_of(record.job.full_dataset) or chosen is None:
             continue
-        value = test[metric.key]
-        if value is not None:
+        on_both = chosen.test[metric.key], chosen.val[metric.key]
+        if on_both[0] is not None and on_both[1] is not None:
             of_method = values.setdefault((set_of(record), record.job.variant), {})
-            of_method.setdefault(record.job.full_dataset, []).append(value)
+            of_method.setdefault(record.job.full_dataset, []).append((on_both[0], on_both[1]))
     found = []
     for name in sorted({name for name, _ in values}):
         logistic, bce = values.get((name, LOGISTIC), {}), values.get((name, LOSS), {})
         if both := sorted(set(logistic) & set(bce)):
-            means = [fmean(fmean(own[column]) for column in both) for own in (logistic, bce)]
-            found.append(Anchor(name, metric, *means, sum(len(bce[column]) for column in both)))
+            test, val = (
+                [fmean(fmean(one[split] for one in own[column]) for column in both) for own in (logistic, bce)]
+                for split in (0, 1)
+            )
+            found.append(Anchor(name, metric, *test, (val[0], val[1]), sum(len(bce[column]) for column in both)))
     return found
 
 
@@ -72,12 +87,16 @@ def anchor_table(found: Sequence[Anchor]) -> str:
             f"{one.logistic:.4f}",
             f"{one.bce:.4f}",
             f"{100 * one.distance:+.1f} %",
+            f"{100 * one.distance_on_validation:+.1f} %",
             "yes" if one.is_near else "**no**",
             one.runs,
         ]
         for one in sorted(found, key=lambda one: -one.distance)
     ]
-    headers = ["data set", "logistic regression", "BCE", "BCE better by", f"within {TOLERANCE:.0%}", "seeds or folds"]
+    headers = [
+        "data set", "logistic regression", "BCE", "BCE better by", "on validation rows", f"within {TOLERANCE:.0%}",
+        "seeds or folds",
+    ]  # fmt: skip
     return table(headers, lines)
 
 
@@ -93,7 +112,9 @@ def anchor_sentence(found: Sequence[Anchor]) -> str:
         f"BCE's {found[0].metric.title} is within {TOLERANCE:.0%} of logistic regression's, or above it, on "
         f"{len(found) - len(far)} of {len(found)} data sets"
     )
-    return f"{text}; behind by more on {', '.join(far)}." if far else f"{text}."
+    text += f"; behind by more on {', '.join(far)}." if far else "."
+    ahead = sum(one.distance_on_validation >= 0 for one in found)
+    return f"{text} On the validation rows that both choose by, it is level or ahead on {ahead}."
 
 
 @dataclass(frozen=True)
@@ -137,17 +158,19 @@ def late_sentence(found: Sequence[Late]) -> str:
 
 
 def edges(records: Iterable[Record], method: str = LOSS, metric: Metric = PRECISION) -> str:
-    """Sentence on how often the chosen learning rate is the largest that was offered, and the kept epoch a late one."""
-    largest = late = jobs = 0
+    """Sentence on how often the chosen settings are the largest that were offered, and the kept epoch a late one."""
+    largest: Counter[str] = Counter()
+    late = jobs = 0
     for record in records:
         chosen = (record.result.also_selected or {}).get(metric.option) if record.result else None
         if record.job.variant != method or chosen is None or chosen.epoch is None or record.result is None:
             continue
-        rates = [point.hyperparameters["learning_rate"] for point in record.result.grid]
         jobs += 1
-        largest += chosen.hyperparameters["learning_rate"] == max(rates)
+        for name, value in chosen.hyperparameters.items():
+            largest[name] += value == max(point.hyperparameters[name] for point in record.result.grid)
         late += Kept(record.job, chosen.epoch, record.result.epochs or chosen.epoch, None).is_late
+    told = [f"the largest {name.replace('_', ' ')} in {count}" for name, count in sorted(largest.items())]
     return (
-        f"Selecting by {metric.title}, {method} takes the largest learning rate in {largest} of {jobs} jobs and "
-        f"one of the last {LAST_PERCENT} % of epochs in {late}: larger rates and longer trainings may gain yet."
+        f"Of {counted(jobs)} of {method}, {metric.title} selects {', '.join(told)}, and one of the last "
+        f"{LAST_PERCENT} % of epochs in {late}."
     )

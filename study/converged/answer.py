@@ -59,17 +59,16 @@ def fusion(comparison: Comparison) -> str:
 
 
 def controls(pairs: Comparison) -> str:
-    """FLEM-D against what stands beside it without a learned label distribution, by every metric."""
+    """FLEM-D against what stands beside it without a learned label distribution; empty without any."""
     told = []
     for control, what in CONTROLS.items():
-        found = [one for metric in PAPER_METRICS if (one := pairs.of(metric, FUSION, control)) and one.over_sets]
-        if found:
-            shown = [one.metric.title for one in found if is_shown(one)]
-            effects = "; ".join(f"{one.metric.title} {_told(one, name=False)}" for one in found)
-            told.append(f"{control} ({what}): {effects}; {'shown by ' + named(shown) if shown else 'none of it shown'}")
-    if not told:
-        return f"{FUSION} was not compared with its controls."
-    return f"**{FUSION} against its controls**, in % better: {'. '.join(told)}."
+        one = pairs.of(PRECISION, FUSION, control)
+        if one is not None and one.over_sets:
+            found = [pairs.of(metric, FUSION, control) for metric in PAPER_METRICS]
+            shown = [other.metric.title for other in found if other and is_shown(other)]
+            verdict = "shown by " + named(shown) if shown else "by no metric shown"
+            told.append(f"{control} ({what}) {_told(one, name=False)}, {verdict}")
+    return f"Against its controls, {PRECISION.title}: {'; '.join(told)}." if told else ""
 
 
 def logistic(comparison: Comparison, standings: Sequence[Standing]) -> str:
@@ -84,7 +83,7 @@ def logistic(comparison: Comparison, standings: Sequence[Standing]) -> str:
     ahead = sum(on_set.effect > 0 for on_set in one.sets)
     verdict = "shown" if is_shown(one) else "not shown"
     text += (
-        f"has a higher {PRECISION.title} than plain {BASELINE}, the same linear classifier by AdamW, on {ahead} "
+        f"has a higher {PRECISION.title} than plain {BASELINE}, the same classifier and penalty by AdamW, on {ahead} "
         f"of {len(one.sets)} data sets, in the mean {_told(one, name=False)} % ({verdict})"
     )
     shares = sorted(((found.first, found.method) for found in standings), reverse=True)

@@ -157,11 +157,12 @@ def with_finding(study: Study) -> str:
 
 
 def finding(study: Study) -> str:
-    """The answer in two sentences."""
+    """The answer in three sentences."""
     return " ".join(
         [
-            answer.logistic(study.comparison, study.multiverse.standings),
             answer.against_bce(study.comparison),
+            trained.penalty(study.trained_otherwise),
+            answer.logistic(study.comparison, study.multiverse.standings),
         ]
     )
 
@@ -182,11 +183,10 @@ def parts(study: Study) -> dict[str, str]:
     fusion = study.comparison.of(PRECISION, answer.FUSION)
     return {
         "answer": "\n".join(f"- {line}" for line in filter(None, [
-            answer.logistic(study.comparison, study.multiverse.standings),
             answer.against_bce(study.comparison),
             trained.penalty(study.trained_otherwise),
-            answer.fusion(study.comparison),
-            answer.controls(study.pairs),
+            answer.logistic(study.comparison, study.multiverse.standings),
+            f"{answer.fusion(study.comparison)} {answer.controls(study.pairs)}".strip(),
             answer.selecting(study.records),
             regimes.regime_sentence(study.regimes, answer.FUSION),
         ])),

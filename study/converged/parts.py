@@ -28,7 +28,7 @@ CORE = ["BCE", "LR", "LD-y", "FLEM-D"]
 FIRST_LOSSES = ["FL", "BS"]
 SUBSET_OF_SETTINGS = "BCE of 6"
 """BCE with the settings of training that FLEM-D and LD-y search."""
-AGAIN = ["BCE faster", "BCE heavier", SUBSET_OF_SETTINGS, "BCE longer"]
+AGAIN = ["BCE decay", "BCE faster", "BCE heavier", SUBSET_OF_SETTINGS, "BCE longer"]
 LOSSES = ["FL", "CB", "R-FL", "DB", "BS", "ASL .8", "Two-way"]
 QUICK = ["ML-KNN"]
 TREES = ["RF", "BRkNN", "Prototypes", "RAKEL"]

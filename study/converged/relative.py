@@ -19,7 +19,7 @@ from bench.analysis.relative.words import HEADERS, between, chance, in_numbers, 
 from bench.dataset_name import dataset_name
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.independent_sets import independent_sets
-from bench.records.record import Metrics, Record
+from bench.records.record import AlsoSelected, Metrics, Record, Result
 from bench.records.store import Store
 from bench.tables.folds import FOLD, fold_of
 from bench.text import named
@@ -127,13 +127,18 @@ def set_of(record: Record) -> str:
     return fold_of(column) or column
 
 
+def selected(record: Record, by: Metric) -> Result | AlsoSelected | None:
+    """What a metric selects, with its metrics on validation and test data; None where the record does not hold it."""
+    assert record.result is not None
+    if record.key["protocol"]["selection"] == by.option:
+        return record.result
+    return (record.result.also_selected or {}).get(by.option)
+
+
 def on_test(record: Record, selected_by: Metric) -> Metrics | None:
     """Metrics on test data of what a metric selects; None where the record does not hold it."""
-    assert record.result is not None
-    if record.key["protocol"]["selection"] == selected_by.option:
-        return record.result.test
-    also = (record.result.also_selected or {}).get(selected_by.option)
-    return also.test if also else None
+    chosen = selected(record, selected_by)
+    return chosen.test if chosen else None
 
 
 def label(one: Relative) -> str:

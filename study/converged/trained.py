@@ -15,10 +15,12 @@ from study.converged.relative import BASELINE, PRECISION, Comparison, Observed, 
 
 BEYOND = ["BCE longer", "BCE faster", "BCE heavier"]
 """Variants of BCE beyond an end of its grid or its training."""
-VARIANTS = [*BEYOND, SUBSET_OF_SETTINGS]
+DECAY = "BCE decay"
+"""BCE that searches AdamW's weight decay in place of an L2 penalty, and has all else alike."""
+VARIANTS = [DECAY, *BEYOND, SUBSET_OF_SETTINGS]
 """Of BCE, in results/study/bench.toml."""
 BY_DECAY = {method: f"{method} by AdamW's decay" for method in (BASELINE, "LD-y", "FLEM-D")}
-"""{method: its name where it searches weight decay}."""
+"""{method: its name in the run with weight decay, whose learning rates and steps are others, too}."""
 
 
 def otherwise(records: Iterable[Record], decayed: Iterable[Record]) -> Comparison:
@@ -49,11 +51,15 @@ def settings() -> dict[str, str]:
 
 def penalty(found: Comparison) -> str:
     """What AdamW's decay in place of the L2 penalty does to methods; empty where it was not compared."""
-    told = _told(found, {(name, method): method for method, name in BY_DECAY.items()})
-    return told and (
+    alone = _told(found, {(DECAY, BASELINE): BASELINE})
+    beside = _told(found, {(name, method): method for method, name in BY_DECAY.items() if method != BASELINE})
+    if not alone:
+        return ""
+    text = (
         "**The penalty**: with AdamW's weight decay in place of an L2 penalty, either searched on validation rows, "
-        f"{PRECISION.title} changes, in % with its 95 % interval, by {told}."
+        f"{PRECISION.title} changes, in % with its 95 % interval, by {alone}"
     )
+    return f"{text}; with smaller learning rates and fewer steps, too, by {beside}." if beside else f"{text}."
 
 
 def longer(found: Comparison) -> str:

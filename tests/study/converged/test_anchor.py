@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.record import Record
 from study.converged import anchor
-from study.converged.relative import on_test
+from study.converged.relative import on_test, selected
 from tests.study.converged.multiverse.made import record
 
 HAMMING, *_, PRECISION = PAPER_METRICS
@@ -29,32 +29,39 @@ def test_anchors_are_means_over_folds_and_seeds_of_what_the_metric_selects(
     found = {one.dataset: one for one in anchor.anchors(records, metric)}
     assert list(found) == ["birds@npz", "scene@npz"]
     for name, one in found.items():
-        for method, value in (("BCE", one.bce), ("LR", one.logistic)):
+        for method, value, on_val in (("BCE", one.bce, one.validated[1]), ("LR", one.logistic, one.validated[0])):
             own = [
-                tested[metric.key]
+                (tested[metric.key], selected(made, metric).val[metric.key])  # type: ignore[union-attr]
                 for made in records
                 if made.job.variant == method
                 and made.job.dataset.partition("[")[0] == name.partition("@")[0]
                 and "noise" not in made.job.dataset
                 and (tested := on_test(made, metric))
             ]
-            assert value == pytest.approx(fmean(own))
+            assert value == pytest.approx(fmean(test for test, _ in own))  # type: ignore[misc]
+            assert on_val == pytest.approx(fmean(val for _, val in own))  # type: ignore[misc]
             assert one.runs == len(own)
 
 
+def anchored(name: str, bce: float, metric: Metric = PRECISION) -> anchor.Anchor:
+    return anchor.Anchor(name, metric, 0.5, bce, (0.4, 0.5), 1)
+
+
 def test_distance_is_above_0_where_bce_is_better() -> None:
-    worse = anchor.Anchor("a", PRECISION, 0.5, 0.49, 1), anchor.Anchor("a", HAMMING, 0.5, 0.51, 1)
+    worse = anchored("a", 0.49), anchored("a", 0.51, HAMMING)
     assert [one.distance for one in worse] == pytest.approx([-0.02, -0.02])
-    assert [anchor.Anchor("a", PRECISION, 0.5, bce, 1).is_near for bce in (0.6, 0.4901, 0.4899)] == [True, True, False]
+    assert [one.distance_on_validation for one in worse] == pytest.approx([0.25, -0.25])
+    assert [anchored("a", bce).is_near for bce in (0.6, 0.4901, 0.4899)] == [True, True, False]
 
 
 def test_the_table_and_the_sentence_name_the_sets_that_are_far() -> None:
-    found = [anchor.Anchor("near@npz", PRECISION, 0.5, 0.5, 5), anchor.Anchor("far@npz", PRECISION, 0.5, 0.4, 1)]
+    found = [anchored("near@npz", 0.5), anchored("far@npz", 0.4)]
     said = anchor.anchor_sentence(found)
-    assert said.endswith("on 1 of 2 data sets; behind by more on far (-20.0 %).")
+    assert "on 1 of 2 data sets; behind by more on far (-20.0 %). On the validation rows" in said
+    assert said.endswith("level or ahead on 2.")
     lines = anchor.anchor_table(found).splitlines()
     assert ["yes" in lines[2], "**no**" in lines[3], "near" in lines[2], "-20.0 %" in lines[3]] == [True] * 4
-    assert anchor.anchor_sentence(found[:1]).endswith("on 1 of 1 data sets.")
+    assert "on 1 of 1 data sets. On the" in anchor.anchor_sentence(found[:1])
 
 
 def test_late_epochs_are_counted_by_method_and_over_all(records: list[Record]) -> None:
@@ -70,7 +77,10 @@ def test_late_epochs_are_counted_by_method_and_over_all(records: list[Record]) -
 def test_rates_at_the_end_of_their_range_and_late_epochs_are_counted_as_the_metric_selects() -> None:
     made = [chosen(rate, epoch) for rate, epoch in ((1e-3, 39), (1e-2, 20), (1e-2, 40), (1e-2, 38))]
     said = anchor.edges([*made, record("a@npz", "FL")])
-    assert "BCE takes the largest learning rate in 3 of 4 jobs and one of the last 5 % of epochs in 2:" in said
+    assert said == (
+        "Of 4 jobs of BCE, Average precision (macro) selects the largest learning rate in 3, the largest weight decay "
+        "in 0, and one of the last 5 % of epochs in 2."
+    )
 
 
 def chosen(rate: float, epoch: int) -> Record:

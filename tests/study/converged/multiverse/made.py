@@ -69,5 +69,5 @@ def record(
     hyperparameters = {"options": dict(options or {})}
     key = {"data": dataset, "protocol": {**PROTOCOL, **(protocol or {})}, "hyperparameters": hyperparameters}
     job = JobName(name, extractor or "npz", method, seed)
-    found = made.record(job, replace(result, also_selected=also), key=key)
+    found = made.record(job, replace(result, val=grid[chosen].val or {}, also_selected=also), key=key)
     return replace(found, decisions_json=as_json(Decisions({}, rules)))
