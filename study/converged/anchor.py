@@ -152,8 +152,7 @@ def late_sentence(found: Sequence[Late]) -> str:
     """Share of all jobs that kept one of their last epochs."""
     every = found[-1]
     return (
-        f"The kept epoch is among the last {LAST_PERCENT} % in {every.late} of {every.jobs} jobs ({every.share:.1%}; "
-        f"{LAST_PERCENT} % would be among them by chance)."
+        f"The kept epoch is among the last {LAST_PERCENT} % in {every.late} of {every.jobs} jobs ({every.share:.1%})."
     )
 
 
@@ -165,11 +164,14 @@ def edges(records: Iterable[Record], method: str = LOSS, metric: Metric = PRECIS
         chosen = (record.result.also_selected or {}).get(metric.option) if record.result else None
         if record.job.variant != method or chosen is None or chosen.epoch is None or record.result is None:
             continue
+        if regime_of(record.job.full_dataset):
+            continue
         jobs += 1
         for name, value in chosen.hyperparameters.items():
-            largest[name] += value == max(point.hyperparameters[name] for point in record.result.grid)
+            offered = {point.hyperparameters[name] for point in record.result.grid}
+            largest[f"largest of {len(offered)} values of {name.replace('_', ' ')}"] += value == max(offered)
         late += Kept(record.job, chosen.epoch, record.result.epochs or chosen.epoch, None).is_late
-    told = [f"the largest {name.replace('_', ' ')} in {count}" for name, count in sorted(largest.items())]
+    told = [f"the {which} in {count}" for which, count in sorted(largest.items())]
     return (
         f"Of {counted(jobs)} of {method}, {metric.title} selects {', '.join(told)}, and one of the last "
         f"{LAST_PERCENT} % of epochs in {late}."

@@ -11,7 +11,6 @@ from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
 from bench.text import named
 from study.converged.anchor import LOGISTIC
-from study.converged.multiverse.measures import Standing
 from study.converged.relative import (
     BASELINE,
     HAMMING,
@@ -36,7 +35,7 @@ def against_bce(comparison: Comparison) -> str:
     """Methods that are shown to be better or worse than plain BCE by macro average precision."""
     found = [one for one, _ in comparison.over_sets(PRECISION)]
     better = [_told(one) for one in found if is_shown(one) and _mean(one) > 0]
-    worse = [one.method for one in found if is_shown(one) and _mean(one) < 0]
+    worse = [_told(one) for one in found if is_shown(one) and _mean(one) < 0]
     sets = max((one.over_sets.sets for one in found if one.over_sets), default=0)
     text = f"Of {len(found)} methods, each tuned on validation rows, on up to {sets} data sets, "
     if better:
@@ -45,7 +44,7 @@ def against_bce(comparison: Comparison) -> str:
         text += f"**none is shown to be better than plain {BASELINE}**"
     text += f" by {PRECISION.title}"
     if not better and found:
-        text += f" (nearest: {_told(found[0])})"
+        text += f" (highest mean: {_told(found[0])} %, 95 % interval in brackets)"
     return f"{text}; {'shown to be worse: ' + named(worse) if worse else 'none is shown to be worse'}."
 
 
@@ -71,27 +70,18 @@ def controls(pairs: Comparison) -> str:
     return f"Against its controls, {PRECISION.title}: {'; '.join(told)}." if told else ""
 
 
-def logistic(comparison: Comparison, standings: Sequence[Standing]) -> str:
-    """Logistic regression beside BCE, and its share of first places in the multiverse of protocols."""
+def logistic(comparison: Comparison) -> str:
+    """Logistic regression beside BCE."""
     one = comparison.of(PRECISION, LOGISTIC)
-    text = (
-        f"**Logistic regression** ({LOGISTIC}), a classifier a label with one penalty a data set that validation rows "
-        f"choose, "
-    )
     if one is None or one.over_sets is None:
-        return f"{text}was not compared."
+        return f"**Logistic regression** ({LOGISTIC}) was not compared."
     ahead = sum(on_set.effect > 0 for on_set in one.sets)
-    verdict = "shown" if is_shown(one) else "not shown"
-    text += (
-        f"has a higher {PRECISION.title} than plain {BASELINE}, the same classifier and penalty by AdamW, on {ahead} "
-        f"of {len(one.sets)} data sets, in the mean {_told(one, name=False)} % ({verdict})"
+    verdict = "which is shown" if is_shown(one) else "which chance can explain"
+    return (
+        f"**Logistic regression** ({LOGISTIC}: scikit-learn's, one model a label, one penalty a data set, tuned on "
+        f"validation rows) is better than plain {BASELINE} on {ahead} of {len(one.sets)} data sets by "
+        f"{PRECISION.title}, in the mean by {_told(one, name=False)} %, {verdict}."
     )
-    shares = sorted(((found.first, found.method) for found in standings), reverse=True)
-    if own := [share for share, method in shares if method == LOGISTIC]:
-        text += f"; over the ways to select, average and choose sets it is first in {own[0]:.0%} by weight"
-        if others := [f"{method} {share:.0%}" for share, method in shares if method != LOGISTIC][:2]:
-            text += f" (next: {named(others)})"
-    return f"{text}."
 
 
 def selecting(records: Iterable[Record], methods: Sequence[str] = (BASELINE, FUSION)) -> str:

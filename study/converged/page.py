@@ -5,8 +5,9 @@ The text stands in study/converged/pages/, under the path that it has in docs; e
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,16 +68,21 @@ class Study:
     @cached_property
     def observed(self) -> Observed:
         """Sets as they are; each metric selects what is compared by it."""
-        return Observed(self.records, selecting="own")
+        return Observed(self.of_methods, selecting="own")
+
+    @cached_property
+    def of_methods(self) -> list[Record]:
+        """Records but for those of BCE's further variants."""
+        return [record for record in self.records if record.job.variant not in trained.VARIANTS]
 
     @cached_property
     def methods(self) -> list[str]:
-        """Methods that have records on every data set that BCE has, as it is; not BCE's further variants."""
+        """Methods that have records on every data set that BCE has, as it is."""
         columns: dict[str, set[str]] = {method: set() for method in self.observed.methods}
-        for record in self.records:
+        for record in self.of_methods:
             if not regime_of(record.job.full_dataset):
                 columns[record.job.variant].add(record.job.full_dataset)
-        return [name for name, own in columns.items() if own >= columns[BASELINE] and name not in trained.VARIANTS]
+        return [method for method, own in columns.items() if own >= columns[BASELINE]]
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -86,11 +92,11 @@ class Study:
     @cached_property
     def by_hamming(self) -> Comparison:
         """The same where validation Hamming loss selects for every metric, as in the paper."""
-        return Observed(self.records, selecting="hamming").compared(self.methods)
+        return Observed(self.of_methods, selecting="hamming").compared(self.methods)
 
     def left_out(self) -> str:
         """Sentence on methods that were run on some of the data sets alone; empty where there are none."""
-        found = [name for name in self.observed.methods if name not in (*self.methods, *trained.VARIANTS)]
+        found = [method for method in self.observed.methods if method not in self.methods]
         return f"Not compared here, because they were run on some of the sets alone: {named(found)}." if found else ""
 
     @cached_property
@@ -113,7 +119,7 @@ class Study:
     def multiverse(self) -> multiverse.Study:
         """Rankings under every choice of a protocol."""
         elsewhere = {name: read(folder) for name, folder in ELSEWHERE.items()}
-        return multiverse.study(self.records, self.decayed, read(reference.FOLDER), elsewhere)
+        return multiverse.study(self.of_methods, self.decayed, read(reference.FOLDER), elsewhere)
 
     @cached_property
     def gains(self) -> list[Gains]:
@@ -161,8 +167,8 @@ def finding(study: Study) -> str:
     return " ".join(
         [
             answer.against_bce(study.comparison),
+            answer.fusion(study.comparison),
             trained.penalty(study.trained_otherwise),
-            answer.logistic(study.comparison, study.multiverse.standings),
         ]
     )
 
@@ -171,13 +177,18 @@ def pages(study: Study) -> dict[Path, str]:
     """{path: text} of docs/results.md and its appendix."""
     values = parts(study)
     templates = sorted(TEMPLATES.rglob("*.md"))
-    return {results_page.DOCS / one.relative_to(TEMPLATES): reading.text(one).format(**values) for one in templates}
+    return {results_page.DOCS / one.relative_to(TEMPLATES): filled(reading.text(one), values) for one in templates}
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """A page's text, without the blank lines that ends of tables and empty parts leave."""
+    return re.sub(r"\n{3,}", "\n\n", template.format(**values))
 
 
 def parts(study: Study) -> dict[str, str]:
     """Parts of the pages by their names in the text."""
     reaches = power.study_reaches(study.observed, study.comparison)
-    late = anchor.late_epochs(study.records)
+    late = anchor.late_epochs(study.of_methods)
     notes = study.left_out(), study.observed.not_selected_note(), undefined_note(study.comparison)
     changed = list(dict.fromkeys(one.method for one in study.regimes if one.regime != regimes.WHOLE))
     fusion = study.comparison.of(PRECISION, answer.FUSION)
@@ -185,7 +196,7 @@ def parts(study: Study) -> dict[str, str]:
         "answer": "\n".join(f"- {line}" for line in filter(None, [
             answer.against_bce(study.comparison),
             trained.penalty(study.trained_otherwise),
-            answer.logistic(study.comparison, study.multiverse.standings),
+            answer.logistic(study.comparison),
             f"{answer.fusion(study.comparison)} {answer.controls(study.pairs)}".strip(),
             answer.selecting(study.records),
             regimes.regime_sentence(study.regimes, answer.FUSION),
@@ -199,11 +210,13 @@ def parts(study: Study) -> dict[str, str]:
         "simulated_further": simulated.further(study.gains),
         "power": power.power_sentence(reaches[PRECISION]),
         "anchor": anchor.anchor_sentence(study.anchors),
+        "anchor_of_hamming": anchor.anchor_sentence(anchor.anchors(study.records, PAPER_METRICS[0])),
         "late": anchor.late_sentence(late),
         "edges": anchor.edges(study.records),
         "anchor_of_decay": anchor.anchor_sentence(anchor.anchors(study.decayed)),
         "longer": trained.longer(study.trained_otherwise),
         "trained_otherwise": over_sets_table(study.trained_otherwise),
+        "most": str(most_settings(study.of_methods)),
         "steps": str(configuration.load(FOLDER).protocols["converged"].minimum_steps),
         "settings": "\n".join(f"- {name}: {text}" for name, text in trained.settings().items()),
         "anchor_table": anchor.anchor_table(study.anchors),
@@ -219,7 +232,6 @@ def parts(study: Study) -> dict[str, str]:
         "undefined": " ".join(filter(None, notes)),
         "reach": power.stated_table(reaches),
         "reach_by_seeds": power.by_seeds_table(reaches[PRECISION]),
-        "regimes": regimes.best_sentence(study.regimes, answer.FUSION),
         "regime_table": regimes.regime_table(study.regimes, changed),
         "varied": multiverse.varied(study.multiverse),
         "movements": multiverse.movement_table(study.multiverse),
@@ -233,13 +245,20 @@ def parts(study: Study) -> dict[str, str]:
 def records_in_short(records: Sequence[Record]) -> str:
     """Numbers of jobs, methods, data sets and hours."""
     methods = {record.job.variant for record in records}
+    variants = methods.intersection(trained.VARIANTS)
     seconds = sum(record.cost.seconds for record in records)
     whole = {set_of(record) for record in records if not regime_of(record.job.full_dataset)}
     machines = sorted({str(record.environment["processor"]) for record in records})
     return (
-        f"{len(records)} jobs of {len(methods)} methods on {len(whole)} data sets, {seconds / 3600:.1f} hours of "
+        f"{len(records)} jobs of {len(methods - variants)} methods and {counted(len(variants), 'further variant')} of "
+        f"{BASELINE} on {len(whole)} data sets, {seconds / 3600:.1f} hours of "
         f"computing on {named(machines)}, beside other work, one thread each"
     )
+
+
+def most_settings(records: Sequence[Record]) -> int:
+    """The largest number of grid points of a method that has records on all sets."""
+    return max(len(record.result.grid) for record in records if record.result)
 
 
 def inventory(records: Sequence[Record]) -> str:

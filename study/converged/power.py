@@ -125,7 +125,7 @@ def power_sentence(found: Sequence[Reach], seeds: int = STATED) -> str:
     )
     over = [one.smallest[seeds] for one in found if one.name == OVER_SETS]
     end = f"; the mean over all sets, one of {over[0]:.1f} %" if over else ""
-    return f"{text}{end}, each with a probability of {POWER:.0%}."
+    return f"{text}{end}, each with a probability of {POWER:.0%} (at 5 %, without correction for several methods)."
 
 
 def _named(one: Reach) -> str:

@@ -9,6 +9,7 @@ from bench.analysis.relative.words import in_percent
 from bench.dataset_name import dataset_name
 from bench.metrics.catalogue import Metric
 from bench.records.record import Record
+from bench.text import counted
 from study.converged.relative import BASELINE, PRECISION, Observed, regime_of
 from study.results.findings import table
 
@@ -62,27 +63,21 @@ def regime_table(found: Sequence[RegimeEffect], methods: Sequence[str]) -> str:
     return table(["data set", "regime", *(f"{method}, %" for method in methods)], lines)
 
 
-def best_sentence(found: Sequence[RegimeEffect], method: str) -> str:
-    """The method that is furthest ahead of BCE in each regime of a set, and another one; empty without regimes."""
-    told = []
-    for regime, dataset in dict.fromkeys((one.regime, one.dataset) for one in found if one.regime != WHOLE):
-        of = {one.method: one for one in found if (one.regime, one.dataset) == (regime, dataset)}
-        best = max(of.values(), key=lambda one: one.effect)
-        shown = [best, *([of[method]] if method in of and best.method != method else [])]
-        said = [f"{one.method} {one.percent} %" for one in shown]
-        told.append(f"{dataset}{regime}: {', '.join(said if best.effect > 0 else [BASELINE, *said])}")
-    return f"Furthest ahead of {BASELINE} by macro average precision, and {method}: {'; '.join(told)}." if told else ""
-
-
 def regime_sentence(found: Sequence[RegimeEffect], method: str) -> str:
-    """In how many regimes of sets a method is ahead of BCE, beside the same sets with all labels; empty without any."""
-    changed = [one for one in found if one.method == method and one.regime != WHOLE]
-    whole = [one for one in found if one.method == method and one.regime == WHOLE]
-    if not changed:
+    """The range of a method's differences to BCE in the regimes, and the method furthest ahead in each; empty without
+    any."""
+    changed = [one for one in found if one.regime != WHOLE]
+    own = sorted((one for one in changed if one.method == method), key=lambda one: one.effect)
+    if not own:
         return ""
-    ahead = sum(one.effect > 0 for one in changed)
-    best = max(changed, key=lambda one: one.effect)
-    text = f"{method} is ahead of {BASELINE} in {ahead} of {len(changed)} cases of a data set and a regime"
-    if whole:
-        text += f" (with all labels and rows in {sum(one.effect > 0 for one in whole)} of {len(whole)})"
-    return f"{text}, by most on {best.dataset}{best.regime} ({best.percent} %)."
+    told = []
+    for regime, dataset in dict.fromkeys((one.regime, one.dataset) for one in changed):
+        of = [one for one in changed if (one.regime, one.dataset) == (regime, dataset)]
+        best = max(of, key=lambda one: one.effect)
+        told.append(f"{dataset}{regime} {f'{best.method} {best.percent} %' if best.effect > 0 else BASELINE}")
+    return (
+        f"**Missing or wrong labels, few rows** ({counted(len(own), 'case')} of a set and a regime, one seed each, so "
+        f"that small differences are chance): {method} is {own[0].percent} ({own[0].dataset}{own[0].regime}) to "
+        f"{own[-1].percent} % ({own[-1].dataset}{own[-1].regime}) better than {BASELINE}; highest of all methods: "
+        f"{', '.join(told)}."
+    )

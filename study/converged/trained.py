@@ -65,7 +65,10 @@ def penalty(found: Comparison) -> str:
 def longer(found: Comparison) -> str:
     """What longer training, larger steps and penalties do to BCE; empty where they were not compared."""
     told = _told(found, {(name, BASELINE): name for name in BEYOND})
-    return told and f"Trained otherwise, its {PRECISION.title} changes, in % with its 95 % interval, by {told}."
+    return told and (
+        f"Beyond its settings, longer, with a larger rate or larger penalties, BCE's {PRECISION.title} changes, in % "
+        f"with its 95 % interval, by {told}."
+    )
 
 
 def _told(found: Comparison, pairs: Mapping[tuple[str, str], str]) -> str:

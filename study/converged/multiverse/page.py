@@ -25,8 +25,10 @@ IN_BOTH = ["BCE", "FLEM-D"]
 """Methods whose sets a run of the paper's protocol and the converged one are compared on."""
 CHOSEN = "Choices of a protocol"
 AGAIN = "The paper's protocol, the same jobs again"
-LONGER = "The converged protocol in its place"
-DECAYED = "The converged protocol once more"
+LONGER = "Another protocol in place of the paper's"
+DECAYED = "The study's first settings in place of these"
+FEWEST = 3
+"""Methods of which a ranking is told in a sentence."""
 SELDOM = 0.01
 """Share of universes below which a method is seldom first."""
 
@@ -93,15 +95,15 @@ def longer(reference: Sequence[Record], converged: Sequence[Record], decayed: Se
     """Movements by the converged protocol's steps alone, at the grid points that the run with AdamW's decay shares with
     the paper's, on sets that both scale alike; and by the whole of it."""
     runs = {"paper's": reference, "longer": decayed}
-    steps = two_runs("more steps", runs, IN_BOTH[:1], DECLARED, same_points=True, alike=("scaling",))
-    whole = two_runs("more steps and tuned", {"paper's": reference, "converged": converged}, IN_BOTH, DECLARED)
+    steps = two_runs("3000 steps", runs, IN_BOTH[:1], DECLARED, same_points=True, alike=("scaling",))
+    whole = two_runs("converged and tuned", {"paper's": reference, "converged": converged}, IN_BOTH, DECLARED)
     return [of_run(one) for one in (steps, whole) if one]
 
 
 def otherwise_regularised(converged: Sequence[Record], decayed: Sequence[Record]) -> list[Movement]:
-    """Movement by searching AdamW's weight decay in place of an L2 penalty."""
+    """Movement by searching AdamW's weight decay in place of an L2 penalty, with smaller rates and fewer steps."""
     runs = {"L2 penalty": converged, "weight decay": decayed}
-    found = two_runs("AdamW's decay in place of the L2 penalty", runs, parts.CORE, DECLARED)
+    found = two_runs("decay, fewer steps", runs, parts.CORE, DECLARED)
     return [of_run(found)] if found else []
 
 
@@ -165,8 +167,8 @@ def sentences(found: Study) -> str:
     """Sentences on who is first in how many universes, and on what moves a ranking most and least."""
     first, second, *_ = found.standings
     text = (
-        f"Of {_spaced(len(found.every.codes))} protocols, by their weight, {first.method} is first in "
-        f"{_percent(first.first)} and {second.method} in {_percent(second.first)}"
+        f"Of {_spaced(len(found.every.codes))} ways of evaluating the same records, each level of a choice counting "
+        f"alike, {first.method} is first in {_percent(first.first)} and {second.method} in {_percent(second.first)}"
     )
     if seldom := sum(one.first < SELDOM for one in found.standings):
         text += f"; {seldom} of the {len(found.standings)} methods in less than {_percent(SELDOM)}"
@@ -175,6 +177,7 @@ def sentences(found: Study) -> str:
         leader = max(found.standings, key=lambda one: one.first_without_copies or 0.0)
         share = _percent(leader.first_without_copies or 0.0)
         text += f"; without the near-copies {named(copies)}, {leader.method} in {share}"
+    text += "; they share their test rows, so this says how stable a ranking is, not that a difference is real"
     leads: dict[str, list[str]] = {}
     for title in first.by_metric:
         leader = max(found.standings, key=lambda one: one.by_metric[title])
@@ -186,10 +189,15 @@ def sentences(found: Study) -> str:
         f"the pairs of methods and puts another method first in {_percent(most.winners)} of the cases"
     )
     if others:
-        text += f"; the {others[-1].choice} moves it least ({_both(others[-1])})"
+        text += f"; of the choices other than a seed, the {others[-1].choice} moves it least ({_both(others[-1])})"
     text += "."
     for group in (AGAIN, LONGER, DECAYED):
-        if moved := [f"{one.choice} {_both(one)}" for one in found.movements.get(group, [])]:
+        moved = [
+            f"{one.choice} {_both(one)} ({counted(one.methods, 'method')}, {counted(one.sets, 'set')})"
+            for one in found.movements.get(group, [])
+            if one.methods >= FEWEST
+        ]
+        if moved:
             text += f" {group}: {named(moved, most=len(moved))}."
     return text
 

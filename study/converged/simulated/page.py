@@ -35,7 +35,7 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
     sentences = [
         f"{MARK} with known label distributions ({named([str(group) for group in flem.by_group])}; {flem.sets} of "
         f"{len(data.SETTINGS)} sets; {metric.title}, each model selected by it; intervals each for itself).",
-        f"With the true distributions in place of estimated ones, FLEM's classifier ({ORACLE}) {_beats(oracle)}.",
+        f"Given the true distributions, FLEM's classifier ({ORACLE}) {_beats(oracle)}.",
         f"{ASKED}, which has to estimate them, {_beats(flem)}.",
     ]
     if common := _common(flem, oracle):

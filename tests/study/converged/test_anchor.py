@@ -71,15 +71,15 @@ def test_late_epochs_are_counted_by_method_and_over_all(records: list[Record]) -
     kept = [40 - (35 + number % 6) < 0.05 * 40 for number in range(len(records))]
     assert (late[-1].late, late[-1].jobs) == (sum(kept), len(records))
     assert (sum(one.late for one in late[:-1]), sum(one.jobs for one in late[:-1])) == (sum(kept), len(records))
-    assert f"in {sum(kept)} of {len(records)} jobs ({sum(kept) / len(records):.1%}" in anchor.late_sentence(late)
+    assert f"in {sum(kept)} of {len(records)} jobs ({sum(kept) / len(records):.1%})." in anchor.late_sentence(late)
 
 
 def test_rates_at_the_end_of_their_range_and_late_epochs_are_counted_as_the_metric_selects() -> None:
     made = [chosen(rate, epoch) for rate, epoch in ((1e-3, 39), (1e-2, 20), (1e-2, 40), (1e-2, 38))]
     said = anchor.edges([*made, record("a@npz", "FL")])
     assert said == (
-        "Of 4 jobs of BCE, Average precision (macro) selects the largest learning rate in 3, the largest weight decay "
-        "in 0, and one of the last 5 % of epochs in 2."
+        "Of 4 jobs of BCE, Average precision (macro) selects the largest of 2 values of learning rate in 3, the "
+        "largest of 4 values of weight decay in 0, and one of the last 5 % of epochs in 2."
     )
 
 

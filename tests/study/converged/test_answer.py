@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 from study.converged import answer, relative
-from study.converged.multiverse.measures import Standing
 from study.converged.relative import HAMMING, PRECISION, Comparison, Observed, is_shown, on_test
 from study.reference import FOLDER
 from tests.study.converged.multiverse.made import record
@@ -22,9 +21,7 @@ def test_methods_that_are_shown_to_differ_are_named() -> None:
     better, _, worse = said.partition(";")
     for one in found:
         assert one.over_sets is not None
-        assert (one.method in worse.split()[-1:] or f" {one.method}" in worse) == (
-            is_shown(one) and one.over_sets.mean < 0
-        )
+        assert (f" {one.method} " in worse) == (is_shown(one) and one.over_sets.mean < 0)
         if is_shown(one) and one.over_sets.mean > 0:
             assert f"{one.method} {one.percent(one.over_sets.mean):+z.1f}" in better
     assert f"Of {len(found)} methods" in said
@@ -43,18 +40,15 @@ def test_controls_are_told_one_by_one() -> None:
     assert answer.controls(records.pairs([])) == ""
 
 
-def test_logistic_regression_is_told_with_its_sets_and_its_share() -> None:
-    shares = [
-        Standing(name, share, share, {}, 1.0, 1.0, 1.0) for name, share in (("LR", 0.7), ("BCE", 0.2), ("FL", 0.1))
-    ]
+def test_logistic_regression_is_told_with_its_sets() -> None:
     records = [record(f"s{place}@npz", name) for place in range(4) for name in ("LR", "BCE")]
     compared = Observed(records, selecting="own").compared(["LR"])
     one = compared.of(PRECISION, "LR")
     assert one is not None
-    said = answer.logistic(compared, shares)
+    said = answer.logistic(compared)
     assert f"on {sum(of.effect > 0 for of in one.sets)} of {len(one.sets)} data sets" in said
-    assert said.endswith("first in 70% by weight (next: BCE 20% and FL 10%).")
-    assert answer.logistic(comparison(), shares).endswith("was not compared.")
+    assert said.endswith("which is shown." if is_shown(one) else "which chance can explain.")
+    assert answer.logistic(comparison()).endswith("was not compared.")
 
 
 def test_what_selecting_by_hamming_loss_costs() -> None:

@@ -101,7 +101,7 @@ def test_the_whole_page_has_the_sums_of_its_records() -> None:
     hours = sum(one.cost.seconds for one in made) / 3600
     assert f"3 jobs (1 failed), each of a data set, a method and a seed; {2 * len(GRID)} models fitted" in page
     assert f"{hours:.1f} hours of computing" in page
-    assert "The kept epoch is among the last 5 % in 1 of 2 jobs (50.0%;" in page
+    assert "The kept epoch is among the last 5 % in 1 of 2 jobs (50.0%)." in page
     assert "\n- HGB on a@npz: no rows.\n" in page
     assert "P, 2 cores, cpu, S" in page
     assert page.count(reproducibility.NONE_YET.strip()) == 1  # of the jobs of the subset, none of which is these

@@ -53,7 +53,7 @@ def test_a_line_of_the_table_is_a_choice(study: page.Study) -> None:
     every = [(group, one) for group, found in study.movements.items() for one in found]
     assert list(study.movements) == [page.CHOSEN, page.AGAIN, page.LONGER, page.DECAYED]
     assert {one.choice for one in study.movements[page.AGAIN]} == {"another seed", "another processor"}
-    assert {one.choice for one in study.movements[page.LONGER]} == {"more steps", "more steps and tuned"}
+    assert {one.choice for one in study.movements[page.LONGER]} == {"3000 steps", "converged and tuned"}
     _, *lines = cells(page.movement_table(study))
     for (group, one), line in zip(every, lines, strict=True):
         assert line[0] == f"{group}: {one.choice}"
@@ -76,8 +76,8 @@ def test_more_steps_alone_compare_the_protocols_point() -> None:
         grid = [replace(one.result.grid[0], hyperparameters=OPTIMISER_GRID[0]), *own.result.grid[1:]]
         converged.append(replace(own, result=replace(own.result, grid=grid)))
     steps, tuned = page.longer(paper, converged, converged)
-    assert (steps.choice, steps.swaps, steps.winners) == ("more steps", 0, 0)
-    assert (tuned.choice, tuned.swaps > 0) == ("more steps and tuned", True)
+    assert (steps.choice, steps.swaps, steps.winners) == ("3000 steps", 0, 0)
+    assert (tuned.choice, tuned.swaps > 0) == ("converged and tuned", True)
 
 
 def test_a_line_of_the_other_table_is_a_method(study: page.Study) -> None:
@@ -96,9 +96,8 @@ def test_a_line_of_the_other_table_is_a_method(study: page.Study) -> None:
 def test_the_sentences_name_first_and_last(study: page.Study) -> None:
     said = page.sentences(study)
     first, second, *_ = study.standings
-    assert said.startswith(
-        f"Of {spaced(len(study.every.codes))} protocols, by their weight, {first.method} is first in "
-    )
+    assert said.startswith(f"Of {spaced(len(study.every.codes))} ways of evaluating the same records, ")
+    assert f" alike, {first.method} is first in " in said
     assert f"{100 * first.first:.0f} % and {second.method} in {100 * second.first:.0f} %" in said
     seldom = sum(one.first < page.SELDOM for one in study.standings)
     assert (f"; {seldom} of the {len(METHODS)} methods in less than 1 %" in said) == (seldom > 0)
@@ -113,6 +112,7 @@ def test_the_sentences_name_first_and_last(study: page.Study) -> None:
     assert f"the {most.choice} alone swaps {100 * most.swaps:.0f} % of the pairs of methods" in said
     assert f"the {others[-1].choice} moves it least ({100 * others[-1].swaps:.0f} % and " in said
     for one in [one for group in (page.AGAIN, page.LONGER, page.DECAYED) for one in study.movements[group]]:
+        assert one.methods >= page.FEWEST
         assert re.search(rf"{one.choice} {100 * one.swaps:.0f} % and {100 * one.winners:.0f} %", said)
 
 
