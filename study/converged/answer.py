@@ -37,7 +37,7 @@ def against_bce(comparison: Comparison) -> str:
     better = [_told(one) for one in found if is_shown(one) and _mean(one) > 0]
     worse = [_told(one) for one in found if is_shown(one) and _mean(one) < 0]
     sets = max((one.over_sets.sets for one in found if one.over_sets), default=0)
-    text = f"Of {len(found)} methods, each tuned on validation rows, on up to {sets} data sets, "
+    text = f"Of {len(found)} methods and controls, each tuned on validation rows, on up to {sets} data sets, "
     if better:
         text += f"**{named(better)}** {'is' if len(better) == 1 else 'are'} shown to be better than plain {BASELINE}"
     else:
@@ -54,7 +54,12 @@ def fusion(comparison: Comparison) -> str:
     told = [f"{one.metric.title} {_told(one, name=False)}" for one in cells if one and one.over_sets]
     shown = [one.metric.title for one in cells if one and is_shown(one)]
     verdict = f"shown by {named(shown)}" if shown else "none of it shown"
-    return f"**{FUSION} against {BASELINE}**, in % better, 95 % interval: {'; '.join(told)}; {verdict}."
+    text = f"**{FUSION} against {BASELINE}**, in % better, 95 % interval: {'; '.join(told)}; {verdict}"
+    own = comparison.of(PRECISION, FUSION)
+    if own and own.over_sets and not is_shown(own):
+        most = max(abs(own.percent(end)) for end in own.over_sets.interval())
+        text += f", and a mean difference of more than {most:.1f} % in {PRECISION.title} is not likely, either way"
+    return f"{text}."
 
 
 def controls(pairs: Comparison) -> str:

@@ -24,7 +24,7 @@ def test_methods_that_are_shown_to_differ_are_named() -> None:
         assert (f" {one.method} " in worse) == (is_shown(one) and one.over_sets.mean < 0)
         if is_shown(one) and one.over_sets.mean > 0:
             assert f"{one.method} {one.percent(one.over_sets.mean):+z.1f}" in better
-    assert f"Of {len(found)} methods" in said
+    assert f"Of {len(found)} methods and controls" in said
 
 
 def test_fusion_is_told_by_every_metric() -> None:
@@ -33,6 +33,9 @@ def test_fusion_is_told_by_every_metric() -> None:
         one = next(one for one in found if one.method == "FLEM-D")
         assert one.over_sets is not None
         assert f"{metric.title} {one.percent(one.over_sets.mean):+z.1f} (" in said
+        if metric == PRECISION:
+            most = max(abs(one.percent(end)) for end in one.over_sets.interval())
+            assert (f"more than {most:.1f} % in {metric.title}" in said) != is_shown(one)
 
 
 def test_controls_are_told_one_by_one() -> None:
