@@ -10,7 +10,7 @@ from bench.analysis.relative.words import between, in_percent
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
 from bench.text import named
-from study.converged.anchor import LOGISTIC
+from study.converged.convergence.anchor import LOGISTIC
 from study.converged.relative import (
     BASELINE,
     HAMMING,

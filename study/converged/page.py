@@ -19,7 +19,8 @@ from bench.report.figures.style import encoded
 from bench.system import reading, writing
 from bench.text import counted, named
 from study import reference, results_page
-from study.converged import anchor, answer, crossvalidated, forest, power, regimes, trained
+from study.converged import answer, crossvalidated, forest, power, regimes
+from study.converged.convergence import anchor, trained
 from study.converged.multiverse import page as multiverse
 from study.converged.multiverse import picture as multiverse_picture
 from study.converged.parts import DECAYED, FOLDER

@@ -19,7 +19,7 @@ from bench.records.record import Record
 from bench.records.store import Store
 from bench.system import reading, writing
 from bench.text import Grid, as_text, counted, duration, named
-from study.converged.anchor import late_epochs, late_sentence
+from study.converged.convergence.anchor import late_epochs, late_sentence
 from study.converged.parts import FOLDER, PARTS, SUBSET, Part
 from study.runs import ROOT, readable
 

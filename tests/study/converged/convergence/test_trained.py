@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.records.record import Record
-from study.converged import trained
+from study.converged.convergence import trained
 from study.converged.relative import PRECISION, Observed
 from tests.study.converged.multiverse.made import record
 

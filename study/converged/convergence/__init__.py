@@ -1,0 +1,1 @@
+"""Convergence: BCE beside logistic regression at its optimum, late epochs, and what other training does."""
