@@ -101,9 +101,14 @@ class Study:
         return f"Not compared here, because they were run on some of the sets alone: {named(found)}." if found else ""
 
     @cached_property
-    def trained_otherwise(self) -> Comparison:
-        """BCE and FLEM-D trained otherwise than the study trains them, each against itself."""
-        return trained.otherwise(self.records, self.decayed)
+    def beyond(self) -> Comparison:
+        """BCE beyond its settings."""
+        return trained.beyond(self.records)
+
+    @cached_property
+    def by_decay(self) -> Comparison:
+        """Methods with AdamW's decay, each against itself."""
+        return trained.decayed(self.records, self.decayed)
 
     @cached_property
     def pairs(self) -> Comparison:
@@ -169,7 +174,7 @@ def finding(study: Study) -> str:
         [
             answer.against_bce(study.comparison),
             answer.fusion(study.comparison),
-            trained.penalty(study.trained_otherwise),
+            trained.penalty(study.by_decay),
         ]
     )
 
@@ -196,7 +201,7 @@ def parts(study: Study) -> dict[str, str]:
     return {
         "answer": "\n".join(f"- {line}" for line in filter(None, [
             answer.against_bce(study.comparison),
-            trained.penalty(study.trained_otherwise),
+            trained.penalty(study.by_decay),
             answer.logistic(study.comparison),
             f"{answer.fusion(study.comparison)} {answer.controls(study.pairs)}".strip(),
             answer.selecting(study.records),
@@ -214,9 +219,10 @@ def parts(study: Study) -> dict[str, str]:
         "anchor_of_hamming": anchor.anchor_sentence(anchor.anchors(study.records, PAPER_METRICS[0])),
         "late": anchor.late_sentence(late),
         "edges": anchor.edges(study.records),
-        "anchor_of_decay": anchor.anchor_sentence(anchor.anchors(study.decayed)),
-        "longer": trained.longer(study.trained_otherwise),
-        "trained_otherwise": over_sets_table(study.trained_otherwise),
+        "anchor_of_decay": anchor.anchor_sentence(anchor.anchors(study.records, loss=trained.DECAY)),
+        "longer": trained.longer(study.beyond),
+        "beyond": over_sets_table(study.beyond),
+        "by_decay": over_sets_table(study.by_decay),
         "most": str(most_settings(study.of_methods)),
         "steps": str(configuration.load(FOLDER).protocols["converged"].minimum_steps),
         "settings": "\n".join(f"- {name}: {text}" for name, text in trained.settings().items()),

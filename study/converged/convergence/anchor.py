@@ -56,12 +56,17 @@ class Anchor:
         return self.distance >= -TOLERANCE
 
 
-def anchors(records: Iterable[Record], metric: Metric = PRECISION) -> list[Anchor]:
-    """An anchor a data set as it is (no label regimes), each method with the epoch and point chosen by the metric."""
+def anchors(records: Iterable[Record], metric: Metric = PRECISION, loss: str = LOSS) -> list[Anchor]:
+    """An anchor a data set as it is (no label regimes), each method with the epoch and point chosen by the metric.
+
+    Parameters
+    ----------
+    loss: BCE, or a variant of it in its place.
+    """
     values: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
     for record in records:
         chosen = selected(record, metric)
-        if record.job.variant not in (LOGISTIC, LOSS) or regime_of(record.job.full_dataset) or chosen is None:
+        if record.job.variant not in (LOGISTIC, loss) or regime_of(record.job.full_dataset) or chosen is None:
             continue
         on_both = chosen.test[metric.key], chosen.val[metric.key]
         if on_both[0] is not None and on_both[1] is not None:
@@ -69,7 +74,7 @@ def anchors(records: Iterable[Record], metric: Metric = PRECISION) -> list[Ancho
             of_method.setdefault(record.job.full_dataset, []).append((on_both[0], on_both[1]))
     found = []
     for name in sorted({name for name, _ in values}):
-        logistic, bce = values.get((name, LOGISTIC), {}), values.get((name, LOSS), {})
+        logistic, bce = values.get((name, LOGISTIC), {}), values.get((name, loss), {})
         if both := sorted(set(logistic) & set(bce)):
             test, val = (
                 [fmean(fmean(one[split] for one in own[column]) for column in both) for own in (logistic, bce)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -10,7 +10,7 @@ from bench import config as configuration
 from bench.analysis.relative.words import between, in_percent
 from bench.plan.variants import departures
 from bench.records.record import Record
-from study.converged.parts import DECAYED, FOLDER, SUBSET_OF_SETTINGS
+from study.converged.parts import FOLDER, SUBSET_OF_SETTINGS
 from study.converged.relative import BASELINE, PRECISION, Comparison, Observed, is_shown
 
 BEYOND = ["BCE longer", "BCE faster", "BCE heavier"]
@@ -19,40 +19,48 @@ DECAY = "BCE decay"
 """BCE that searches AdamW's weight decay in place of an L2 penalty, and has all else alike."""
 VARIANTS = [DECAY, *BEYOND, SUBSET_OF_SETTINGS]
 """Of BCE, in results/study/bench.toml."""
-BY_DECAY = {method: f"{method} by AdamW's decay" for method in (BASELINE, "LD-y", "FLEM-D")}
+FIRST = {method: f"{method} in the first run" for method in ("LD-y", "FLEM-D")}
 """{method: its name in the run with weight decay, whose learning rates and steps are others, too}."""
 
 
-def otherwise(records: Iterable[Record], decayed: Iterable[Record]) -> Comparison:
-    """Each method trained otherwise against itself, on sets as they are.
+def beyond(records: Sequence[Record]) -> Comparison:
+    """BCE beyond the ends of its grid and its training, and with fewer settings, against BCE."""
+    return _compared(records, [(variant, BASELINE) for variant in (*BEYOND, SUBSET_OF_SETTINGS)])
+
+
+def decayed(records: Sequence[Record], first: Iterable[Record]) -> Comparison:
+    """Methods that search AdamW's weight decay in place of an L2 penalty, each against itself.
 
     Parameters
     ----------
-    decayed: records of methods that search AdamW's weight decay in place of an L2 penalty.
+    first: records of the first run.
     """
     renamed = [
-        replace(record, job=replace(record.job, variant=BY_DECAY[record.job.variant]))
-        for record in decayed
-        if record.job.variant in BY_DECAY
+        replace(record, job=replace(record.job, variant=FIRST[record.job.variant]))
+        for record in first
+        if record.job.variant in FIRST
     ]
-    observed = Observed([*records, *renamed], selecting="own")
-    wanted = [*((variant, BASELINE) for variant in VARIANTS), *((name, method) for method, name in BY_DECAY.items())]
+    pairs = [(DECAY, BASELINE), *((name, method) for method, name in FIRST.items())]
+    return _compared([*records, *renamed], pairs)
+
+
+def _compared(records: Sequence[Record], wanted: Sequence[tuple[str, str]]) -> Comparison:
+    """Of those that are there, on sets as they are."""
+    observed = Observed(records, selecting="own")
     there = set(observed.methods)
     return observed.pairs([pair for pair in wanted if there.issuperset(pair)])
 
 
 def settings() -> dict[str, str]:
-    """{name: settings of training}, of BCE, its variants, and BCE by AdamW's decay."""
-    study, decay = configuration.load(FOLDER), configuration.load(DECAYED)
-    found = {name: ", ".join(departures(study.variants[name])) for name in (BASELINE, *VARIANTS)}
-    steps = f"at least {decay.protocols['converged'].minimum_steps} steps"
-    return found | {BY_DECAY[BASELINE]: ", ".join([*departures(decay.variants[BASELINE]), steps])}
+    """{variant: settings of training}, of BCE and its variants."""
+    study = configuration.load(FOLDER)
+    return {name: ", ".join(departures(study.variants[name])) for name in (BASELINE, *VARIANTS)}
 
 
 def penalty(found: Comparison) -> str:
     """What AdamW's decay in place of the L2 penalty does to methods; empty where it was not compared."""
     alone = _told(found, {(DECAY, BASELINE): BASELINE})
-    beside = _told(found, {(name, method): method for method, name in BY_DECAY.items() if method != BASELINE})
+    beside = _told(found, {(name, method): method for method, name in FIRST.items()})
     if not alone:
         return ""
     text = (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from bench.records.record import Record
 from study.converged.convergence import trained
-from study.converged.relative import PRECISION, Observed
+from study.converged.relative import PRECISION, Observed, on_test
 from tests.study.converged.multiverse.made import record
 
 SETS = [f"s{place}@npz" for place in range(4)]
@@ -18,45 +20,50 @@ def records() -> list[Record]:
 
 
 @pytest.fixture(scope="module")
-def decayed() -> list[Record]:
+def first() -> list[Record]:
     return [record(name, method, draw=1) for name in SETS for method in ("BCE", "FLEM-D", "FL")]
 
 
-def test_each_is_compared_with_itself(records: list[Record], decayed: list[Record]) -> None:
-    found = trained.otherwise(records, decayed)
-    assert [(one.method, one.baseline) for one in found.by_metric[PRECISION]] == [
+def test_each_is_compared_with_itself(records: list[Record], first: list[Record]) -> None:
+    beyond, decayed = trained.beyond(records), trained.decayed(records, first)
+    assert [(one.method, one.baseline) for one in beyond.by_metric[PRECISION]] == [("BCE longer", "BCE")]
+    assert [(one.method, one.baseline) for one in decayed.by_metric[PRECISION]] == [
         ("BCE decay", "BCE"),
-        ("BCE longer", "BCE"),
-        ("BCE by AdamW's decay", "BCE"),
-        ("FLEM-D by AdamW's decay", "FLEM-D"),
+        ("FLEM-D in the first run", "FLEM-D"),
     ]
-    _, longer, *_ = found.by_metric[PRECISION]
     (alone,) = Observed(records, selecting="own").compared(["BCE longer"]).by_metric[PRECISION]
-    assert longer.over_sets == alone.over_sets
+    assert beyond.by_metric[PRECISION][0].over_sets == alone.over_sets
+    now, then = (
+        {one.job.dataset: (on_test(one, PRECISION) or {})[PRECISION.key] for one in run if one.job.variant == "FLEM-D"}
+        for run in (records, first)
+    )
+    for one in decayed.by_metric[PRECISION][1].sets:
+        name = one.name.partition("@")[0]
+        assert one.effect == pytest.approx(math.log((then[name] or 0) / (now[name] or 1)))
 
 
-def test_what_is_told_is_what_was_compared(records: list[Record], decayed: list[Record]) -> None:
-    found = trained.otherwise(records, decayed)
-    for text, method, baseline, name in (
-        (trained.longer(found), "BCE longer", "BCE", "BCE longer"),
-        (trained.penalty(found), "BCE decay", "BCE", "BCE"),
-        (trained.penalty(found), "FLEM-D by AdamW's decay", "FLEM-D", "FLEM-D"),
+def test_what_is_told_is_what_was_compared(records: list[Record], first: list[Record]) -> None:
+    beyond, decayed = trained.beyond(records), trained.decayed(records, first)
+    for text, found, method, baseline, name in (
+        (trained.longer(beyond), beyond, "BCE longer", "BCE", "BCE longer"),
+        (trained.penalty(decayed), decayed, "BCE decay", "BCE", "BCE"),
+        (trained.penalty(decayed), decayed, "FLEM-D in the first run", "FLEM-D", "FLEM-D"),
     ):
         one = found.of(PRECISION, method, baseline)
         assert one is not None
         assert one.over_sets is not None
         assert f" {one.percent(one.over_sets.mean):+z.1f} (" in text
         assert f" for {name}" in text
-    assert "BCE faster" not in trained.longer(found)
+    assert "BCE faster" not in trained.longer(beyond)
 
 
 def test_nothing_is_told_of_what_was_not_compared(records: list[Record]) -> None:
-    found = trained.otherwise([one for one in records if not one.job.variant.startswith("BCE ")], [])
-    assert (trained.longer(found), trained.penalty(found)) == ("", "")
+    plain = [one for one in records if not one.job.variant.startswith("BCE ")]
+    assert (trained.longer(trained.beyond(plain)), trained.penalty(trained.decayed(plain, []))) == ("", "")
 
 
 def test_settings_are_those_of_the_studys_files() -> None:
     found = trained.settings()
-    assert list(found) == ["BCE", *trained.VARIANTS, "BCE by AdamW's decay"]
-    assert "weight decay" in found["BCE by AdamW's decay"]
+    assert list(found) == ["BCE", *trained.VARIANTS]
+    assert "weight decay" in found[trained.DECAY]
     assert all(("l2 chosen among" in found[name]) == (name != trained.DECAY) for name in ("BCE", *trained.VARIANTS))
