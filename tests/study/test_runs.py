@@ -133,3 +133,16 @@ def test_a_run_that_cannot_be_made_ends_the_program(called: list[SimpleNamespace
     with pytest.raises(SystemExit) as ended:
         runs.run(tmp_path, tmp_path, ["none"], range(1), ["BCE"])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("least", "hamming", "said"), [(1, 0.3, "1 jobs, of which 1 differ: "), (2, 0.2, "of which 0 differ")]
+)
+def test_keys_are_not_renewed_where_results_differ_or_too_few_are_compared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, least: int, hamming: float, said: str
+) -> None:
+    by_folder = {"before": [record("BCE", 0.2)], "now": [record("BCE", hamming)]}
+    monkeypatch.setattr(runs, "done", lambda store: by_folder[store.folder.name])
+    with pytest.raises(SystemExit, match=said):
+        runs.renew(tmp_path / "now", tmp_path / "before", least, {})
+    runs.renew(tmp_path / "before", tmp_path / "before", 1, {})
