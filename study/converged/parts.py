@@ -41,7 +41,8 @@ SLOW = ["BR", "CC", "SVM", "RAkELo", "HGB"]
 REGIMES = [f"{name}[{regime}]" for regime in ("observed=1", "noise=10%", "observed=30%", "observed=10%")
            for name in ("VOC07tv", "scene", "Reuters@minilm-l6-v2", "COCO18")]  # fmt: skip
 PARTLY_KNOWN = [*CORE, "WAN", "ROLE", "EM"]
-CURVES = [f"{name}[train={share}%]" for share in (5, 25, 10, 50) for name in ("Reuters@minilm-l6-v2", "COCO18")]
+CURVES = [f"{name}[train={share}%]" for share in (5, 25, 10, 50) for name in ("VOC07tv", "scene", "COCO18")]
+"""Not Reuters: labels of it have no positive row in these parts."""
 
 
 VALIDATED = [
@@ -79,7 +80,7 @@ PARTS = [
     Part("core", EVERY, ONE, CORE),
     Part("regimes", REGIMES[:2], ONE, PARTLY_KNOWN),
     Part("first losses", EVERY, ONE, [*FIRST_LOSSES, *QUICK]),
-    Part("learning curves", CURVES[:4], ONE, [*CORE, *QUICK]),
+    Part("learning curves", CURVES[:6], ONE, [*CORE, *QUICK]),
     Part("BCE again", EVERY, ONE, AGAIN),
     Part("validation parts", VALIDATED, ONE, ["BCE", "FLEM-D"]),
     Part("further regimes", REGIMES[:8], ONE, PARTLY_KNOWN),
