@@ -37,11 +37,11 @@ def against_bce(comparison: Comparison) -> str:
     better = [_told(one) for one in found if is_shown(one) and _mean(one) > 0]
     worse = [_told(one) for one in found if is_shown(one) and _mean(one) < 0]
     sets = max((one.over_sets.sets for one in found if one.over_sets), default=0)
-    text = f"Of {len(found)} methods and controls, each tuned on validation rows, on up to {sets} data sets, "
+    every = f"{len(found)} methods and controls, each tuned on validation rows, on up to {sets} data sets, "
     if better:
-        text += f"**{named(better)}** {'is' if len(better) == 1 else 'are'} shown to be better than plain {BASELINE}"
+        text = f"Of {every}**{named(better)}** {'is' if len(better) == 1 else 'are'} shown to be better"
     else:
-        text += f"**none is shown to be better than plain {BASELINE}**"
+        text = f"**Begin with plain {BASELINE} and a tuned L2 penalty**: of {every}none is shown to be better"
     text += f" by {PRECISION.title}"
     if not better and found:
         text += f" (highest mean: {_told(found[0])} %, 95 % interval in brackets)"

@@ -24,7 +24,8 @@ def test_methods_that_are_shown_to_differ_are_named() -> None:
         assert (f" {one.method} " in worse) == (is_shown(one) and one.over_sets.mean < 0)
         if is_shown(one) and one.over_sets.mean > 0:
             assert f"{one.method} {one.percent(one.over_sets.mean):+z.1f}" in better
-    assert f"Of {len(found)} methods and controls" in said
+    assert f"f {len(found)} methods and controls" in said
+    assert ("Begin with plain BCE" in said) == (not any(is_shown(one) and one.over_sets.mean > 0 for one in found))  # type: ignore[union-attr]
 
 
 def test_fusion_is_told_by_every_metric() -> None:
