@@ -45,9 +45,7 @@ CURVES = [f"{name}[train={share}%]" for share in (5, 25, 10, 50) for name in ("V
 """Not Reuters: labels of it have no positive row in these parts."""
 
 
-VALIDATED = [
-    f"{name}[val={part}/4]" for name in ("flags", "emotions", "birds", "medical", "enron") for part in range(1, 5)
-]
+VALIDATED = [f"{name}[val={part}/4]" for name in FOLDED for part in range(1, 5)]
 """For selection by cross-validation, where one validation split chooses by a few decisions."""
 
 

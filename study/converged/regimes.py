@@ -64,20 +64,15 @@ def regime_table(found: Sequence[RegimeEffect], methods: Sequence[str]) -> str:
 
 
 def regime_sentence(found: Sequence[RegimeEffect], method: str) -> str:
-    """The range of a method's differences to BCE in the regimes, and the method furthest ahead in each; empty without
-    any."""
+    """The range of a method's differences to BCE in the regimes, and the highest of any; empty without any."""
     changed = [one for one in found if one.regime != WHOLE]
     own = sorted((one for one in changed if one.method == method), key=lambda one: one.effect)
     if not own:
         return ""
-    told = []
-    for regime, dataset in dict.fromkeys((one.regime, one.dataset) for one in changed):
-        of = [one for one in changed if (one.regime, one.dataset) == (regime, dataset)]
-        best = max(of, key=lambda one: one.effect)
-        told.append(f"{dataset}{regime} {f'{best.method} {best.percent} %' if best.effect > 0 else BASELINE}")
+    low, high = (f"{one.percent} % ({one.dataset}{one.regime})" for one in (own[0], own[-1]))
+    best = max(changed, key=lambda one: one.effect)
     return (
         f"**Missing or wrong labels, few rows** ({counted(len(own), 'case')} of a set and a regime, one seed each, so "
-        f"that small differences are chance): {method} is {own[0].percent} ({own[0].dataset}{own[0].regime}) to "
-        f"{own[-1].percent} % ({own[-1].dataset}{own[-1].regime}) better than {BASELINE}; highest of all methods: "
-        f"{', '.join(told)}."
+        f"that small differences are chance): {method} is from {low} to {high} better than {BASELINE}; the highest of "
+        f"any method is {best.method}'s {best.percent} % ({best.dataset}{best.regime})."
     )
