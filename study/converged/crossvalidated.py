@@ -105,9 +105,9 @@ def sentence(found: Sequence[Chosen]) -> str:
         better = -100 * SIGNS[place]
         one = fmean(better * (fused.one[place] / bce.one[place] - 1) for bce, fused in pairs)
         every = fmean(better * (fused.every[place] / bce.every[place] - 1) for bce, fused in pairs)
-        told.append(f"{PAPER_METRICS[place].title} {one:+z.1f} and {every:+z.1f} %")
+        told.append(f"{PAPER_METRICS[place].title} {one:+z.1f} and {every:+z.1f}")
     return (
         f"In {several} of {counted(len(found), 'case')} of a set and a method the validation parts choose different "
-        f"grid points. FLEM-D is better than BCE, in the mean over {counted(len(pairs), 'set')}, where each part "
+        f"grid points. FLEM-D against BCE, in % better in the mean over {counted(len(pairs), 'set')}, where each part "
         f"chooses and where all together do: {'; '.join(told)}."
     )

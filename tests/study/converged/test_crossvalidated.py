@@ -59,6 +59,6 @@ def test_the_sentence_has_the_means_over_sets(records: list[Record]) -> None:
     hamming = [fmean(100 * (1 - fused[0] / bce[0]) for bce, fused in both) for both in (
         [(bce.one, fused.one) for bce, fused in pairs], [(bce.every, fused.every) for bce, fused in pairs],
     )]  # fmt: skip
-    assert f"Hamming loss {hamming[0]:+z.1f} and {hamming[1]:+z.1f} %" in said
+    assert f"Hamming loss {hamming[0]:+z.1f} and {hamming[1]:+z.1f};" in said
     assert crossvalidated.sentence([]) == ""
     assert f"| {found[0].dataset}" in crossvalidated.chosen_table(found)
