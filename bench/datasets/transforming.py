@@ -75,6 +75,19 @@ class Value:
             raise self.fault(f"a whole number from {least} on, such as {before and before + ':'}5")
         return int(digits)
 
+    def part(self, name: str) -> tuple[int, int]:
+        """The word as (K, N) of "KofN", part K of N.
+
+        Raises
+        ------
+        TransformError: for another word, N below 2, or K above N.
+        """
+        found = re.fullmatch(r"([1-9]\d{0,5})of([1-9]\d{0,5})", self.word)
+        number, count = (int(one) for one in found.groups()) if found else (0, 0)
+        if not 1 <= number <= count or count < 2:
+            raise self.fault(f"K/N, {name} K of N >= 2 {name}s, such as 2/5")
+        return number, count
+
     def fault(self, expected: str) -> TransformError:
         """An error that says what the word should be."""
         return TransformError(f"[{self.transform}={self}]: {self.transform} takes {expected}, not {self.word!r}.")

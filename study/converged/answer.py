@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 
 from bench.analysis.relative import Relative
-from bench.analysis.relative.words import between, in_percent
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
 from bench.text import named
@@ -17,6 +16,7 @@ from study.converged.relative import (
     PRECISION,
     Comparison,
     is_shown,
+    mean_in_percent,
     on_test,
     regime_of,
     set_of,
@@ -119,5 +119,5 @@ def _mean(one: Relative) -> float:
 def _told(one: Relative, name: bool = True) -> str:
     over = one.over_sets
     assert over is not None
-    text = f"{in_percent(one, over.mean)} ({between(one, over.interval())})"
+    text = mean_in_percent(one, over)
     return f"{one.method} {text}" if name else text

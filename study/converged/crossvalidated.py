@@ -49,15 +49,16 @@ def chosen(records: Iterable[Record]) -> list[Chosen]:
     cells: Cells = {}
     for record in records:
         name = dataset_name(record.job.dataset)
-        if record.job.variant in METHODS and is_part(record):
+        if record.job.variant in METHODS and [kind for kind, _ in name.transforms] == [PART]:
             of_set = cells.setdefault(name.base, {})
-            of_set.setdefault(record.job.variant, {})[name.suffix, record.job.seed] = record
+            of_set.setdefault(record.job.variant, {})[name.transforms[0][1], record.job.seed] = record
     return [one for name, of_set in sorted(cells.items()) if _whole(of_set) for one in _of_set(name, of_set)]
 
 
 def _whole(of_set: dict[str, dict[tuple[str, int], Record]]) -> bool:
     """True where both methods have every part."""
-    parts = int(next(iter(next(iter(of_set.values()))))[0].partition("of")[2].rstrip("]"))
+    (part, _), *_ = next(iter(of_set.values()))  # "1of4"
+    parts = int(part.partition("of")[2])
     return set(of_set) == set(METHODS) and all(len(found) == parts for found in of_set.values())
 
 
@@ -96,7 +97,7 @@ def chosen_table(found: Sequence[Chosen]) -> str:
 
 def sentence(found: Sequence[Chosen]) -> str:
     """FLEM-D against BCE by one part's choice and by all parts'; empty where nothing is recorded."""
-    pairs = [(bce, fused) for bce, fused in zip(found[::2], found[1::2], strict=True)]
+    pairs = list(zip(found[::2], found[1::2], strict=True))
     if not pairs:
         return ""
     several = sum(one.points > 1 for one in found)

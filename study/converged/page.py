@@ -264,7 +264,7 @@ def records_in_short(records: Sequence[Record]) -> str:
 
 
 def most_settings(records: Sequence[Record]) -> int:
-    """The largest number of grid points of a method that has records on all sets."""
+    """The largest number of grid points of a job."""
     return max(len(record.result.grid) for record in records if record.result)
 
 

@@ -128,7 +128,7 @@ def set_of(record: Record) -> str:
 
 
 def selected(record: Record, by: Metric) -> Result | AlsoSelected | None:
-    """What a metric selects, with its metrics on validation and test data; None where the record does not hold it."""
+    """Epoch and grid point by a metric, with metrics on validation and test data; None where the record lacks them."""
     assert record.result is not None
     if record.key["protocol"]["selection"] == by.option:
         return record.result
@@ -164,8 +164,13 @@ def over_sets_table(comparison: Comparison) -> str:
     return table(["method", "sets", *(f"{metric.title}, % better" for metric in PAPER_METRICS)], lines)
 
 
+def mean_in_percent(one: Relative, over: OverSets) -> str:
+    """The mean over sets with its 95 % interval in brackets, in per cent."""
+    return f"{in_percent(one, over.mean)} ({between(one, over.interval())})"
+
+
 def _cell(one: Relative, over: OverSets) -> str:
-    text = f"{in_percent(one, over.mean)} ({between(one, over.interval())})"
+    text = mean_in_percent(one, over)
     return f"**{text}**" if is_shown(one) else text
 
 

@@ -8,7 +8,6 @@ training data. ``:r2`` is the second repeat, of another partition. Rows stay in 
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -24,10 +23,7 @@ VALIDATION_SHARE = 0.2
 
 def transform(dataset: Dataset, value: Value, random: np.random.Generator) -> Dataset:
     """The splits of one fold."""
-    found = re.fullmatch(r"([1-9]\d{0,5})of([1-9]\d{0,5})", value.word)
-    number, count = (int(one) for one in found.groups()) if found else (0, 0)
-    if not 1 <= number <= count or count < 2:
-        raise value.fault("K/N, fold K of N >= 2 folds, such as 2/5")
+    number, count = value.part("fold")
     y = np.concatenate([dataset.splits[split].y for split in SPLITS])
     if count > len(y):
         raise TransformError(f"{dataset.name}: {count} folds of {len(y)} rows; there can be no more folds than rows.")

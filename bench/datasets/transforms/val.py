@@ -7,7 +7,6 @@ is. A grid point may then be chosen by its mean over the parts, which one small 
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -23,10 +22,7 @@ LEARNT = ("train", "val")
 
 def transform(dataset: Dataset, value: Value, random: np.random.Generator) -> Dataset:
     """The splits with one part as the validation split."""
-    found = re.fullmatch(r"([1-9]\d{0,5})of([1-9]\d{0,5})", value.word)
-    number, count = (int(one) for one in found.groups()) if found else (0, 0)
-    if not 1 <= number <= count or count < 2:
-        raise value.fault("K/N, part K of N >= 2 parts, such as 2/4")
+    number, count = value.part("part")
     x, y = (np.concatenate([getattr(dataset.splits[split], name) for split in LEARNT]) for name in ("x", "y"))
     if count > len(y):
         raise TransformError(f"{dataset.name}: {count} parts of {len(y)} rows; there can be no more parts than rows.")

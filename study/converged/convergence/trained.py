@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from bench import config as configuration
-from bench.analysis.relative.words import between, in_percent
 from bench.plan.variants import departures
 from bench.records.record import Record
 from study.converged.parts import FOLDER, SUBSET_OF_SETTINGS
-from study.converged.relative import BASELINE, PRECISION, Comparison, Observed, is_shown
+from study.converged.relative import BASELINE, PRECISION, Comparison, Observed, is_shown, mean_in_percent
 
 BEYOND = ["BCE longer", "BCE faster", "BCE heavier"]
 """Variants of BCE beyond an end of its grid or its training."""
@@ -58,7 +57,7 @@ def settings() -> dict[str, str]:
 
 
 def penalty(found: Comparison) -> str:
-    """What AdamW's decay in place of the L2 penalty does to methods; empty where it was not compared."""
+    """Effect of AdamW's decay in place of the L2 penalty on methods; empty where it was not compared."""
     alone = _told(found, {(DECAY, BASELINE): BASELINE})
     beside = _told(found, {(name, method): method for method, name in FIRST.items()})
     if not alone:
@@ -71,7 +70,7 @@ def penalty(found: Comparison) -> str:
 
 
 def longer(found: Comparison) -> str:
-    """What longer training, larger steps and penalties do to BCE; empty where they were not compared."""
+    """Effects of longer training, larger steps and penalties on BCE; empty where they were not compared."""
     told = _told(found, {(name, BASELINE): name for name in BEYOND})
     return told and (
         f"Beyond its settings, longer, with a larger rate or larger penalties, BCE's {PRECISION.title} changes, in % "
@@ -84,6 +83,5 @@ def _told(found: Comparison, pairs: Mapping[tuple[str, str], str]) -> str:
     for (method, baseline), name in pairs.items():
         one = found.of(PRECISION, method, baseline)
         if one is not None and one.over_sets is not None:
-            value = f"{in_percent(one, one.over_sets.mean)} ({between(one, one.over_sets.interval())})"
-            told.append(f"{value} for {name}{'' if is_shown(one) else ' (not shown)'}")
+            told.append(f"{mean_in_percent(one, one.over_sets)} for {name}{'' if is_shown(one) else ' (not shown)'}")
     return ", ".join(told)

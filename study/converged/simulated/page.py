@@ -44,8 +44,8 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
 
 
 def further(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
-    """What controls and other variants gain at the largest strength, and whether FLEM's gain grows with it; empty where
-    there is no answer."""
+    """Gains of controls and other variants at the largest strength, and the change of FLEM's with it; empty where there
+    is no answer."""
     of, sentences = _with_intervals(found, metric), []
     if not _is_answered(of):
         return ""
