@@ -42,6 +42,7 @@ ROWS, FEATURES, LABELS = 75, 12, 6
 PROTOCOL = Protocol(epochs=12, batch_size=16, precision="float64")
 """Four full batches and an odd one of 11 rows; enough epochs for both to be captured."""
 SELECTION = replace(PROTOCOL, also_select=("macro-f1", "average-precision", "ranking"), select_every=2, patience=4)
+PENALISED = replace(PROTOCOL, l2=1.0)
 NETWORK = Backbone("mlp", {"width": 32, "dropout": 0.5})
 LIMIT = 1000 * 2**20
 """Bytes: room for a stack of four of its models of 7 million parameters, not for eight."""
@@ -53,6 +54,7 @@ def lines(setting: Setting) -> Iterator[Line]:
     for name in ("BCE", "FLEM-D"):
         yield f"{name} (mlp)", partial(agreement, Training(name, backbone=NETWORK), setting)
         yield f"{name} (patience, further metrics)", partial(agreement, Training(name, SELECTION), setting)
+        yield f"{name} (L2 penalty)", partial(agreement, Training(name, PENALISED), setting)
     yield "diverging model", lambda: diverging(setting)
     yield "out of memory", lambda: out_of_memory(setting)
 

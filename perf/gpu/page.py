@@ -57,7 +57,7 @@ def _right(lines: dict[str, Any]) -> list[str]:
     memory, diverging = lines.get("out of memory", {}), lines.get("diverging model", {})
     return [
         f"**Right.** Of {len(trainings)} trainings in float64 on a small problem, of every gradient method and some with another",
-        f"backbone or further selections, {len(same)} give the same bytes captured as CUDA graphs and launched step by step, and",
+        f"backbone, further selections or an L2 penalty, {len(same)} give the same bytes captured as CUDA graphs and launched step by step, and",
         f"twice. CPU and GPU agree to {largest:.1g} (relative, parameters and losses) for {len(near)} of {len(compared)}"
         + (f"; {others}, whose solver magnifies rounding." if others else "."),
         f"{noisy} draw noise on the device, which a CPU cannot repeat. A model that diverges does so in the same epoch: "
