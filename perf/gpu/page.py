@@ -54,10 +54,11 @@ def _right(lines: dict[str, Any]) -> list[str]:
     largest = max(compared[name] for name in near)
     others = ", ".join(f"{name} {value:.2g}" for name, value in compared.items() if name not in near)
     noisy = ", ".join(name for name, line in trainings.items() if line["draws_noise"])
+    otherwise = "; ".join(dict.fromkeys(name.partition(" (")[2].rstrip(")") for name in trainings if " (" in name))
     memory, diverging = lines.get("out of memory", {}), lines.get("diverging model", {})
     return [
-        f"**Right.** Of {len(trainings)} trainings in float64 on a small problem, of every gradient method and some with another",
-        f"backbone, further selections or an L2 penalty, {len(same)} give the same bytes captured as CUDA graphs and launched step by step, and",
+        f"**Right.** Of {len(trainings)} trainings in float64 on a small problem, of every gradient method and of some otherwise",
+        f"({otherwise}), {len(same)} give the same bytes captured as CUDA graphs and launched step by step, and",
         f"twice. CPU and GPU agree to {largest:.1g} (relative, parameters and losses) for {len(near)} of {len(compared)}"
         + (f"; {others}, whose solver magnifies rounding." if others else "."),
         f"{noisy} draw noise on the device, which a CPU cannot repeat. A model that diverges does so in the same epoch: "
