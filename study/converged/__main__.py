@@ -2,7 +2,8 @@
 
 run    the parts (without names all), in their order, resumable; what is done is not done again. --subset: those of
        ``make study-check``, on the data sets that are here
-pack   the records into results/study/records.jsonl.xz; docs/reproducibility.md is written from them
+pack   the records into results/study/records.jsonl.xz, those of a GPU into results/study/gpu;
+       docs/reproducibility.md is written from them
 check  a fresh run's results against the committed ones, byte for byte and to four digits
 renew  the keys of the committed records, once today's code has given the same bytes as the records' code: two runs of
        the subset on one machine, in --results and --before
@@ -20,10 +21,11 @@ from pathlib import Path
 from bench import config as configuration
 from bench.datasets.catalog import data_folders, present
 from bench.errors import UsageError
+from bench.plan.costs import computed_on_gpu
 from bench.records.store import Store
 from bench.text import counted
 from study import runs
-from study.converged.parts import FOLDER, PARTS, SUBSET, SUBSET_JOBS, Part
+from study.converged.parts import FOLDER, GPU, PARTS, SUBSET, SUBSET_JOBS, Part
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -47,7 +49,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 run(part_here(part) if arguments.subset else part, results)
         elif arguments.what == "pack":
             # Failures too: that a method cannot be run on a data set is a finding.
-            runs.packed(runs.readable(Store(results)), results, FOLDER)
+            records = runs.readable(Store(results))
+            runs.packed(records, results, GPU if any(map(computed_on_gpu, records)) else FOLDER)
         elif arguments.what == "renew":
             if arguments.before is None:
                 parser.error("renew takes --before")

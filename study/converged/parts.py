@@ -14,6 +14,9 @@ FOLDER = ROOT / "results/study"
 DECAYED = FOLDER / "adamw"
 """Those of methods that search AdamW's weight decay in place of an L2 penalty."""
 
+GPU = FOLDER / "gpu"
+"""Some of the jobs again on a GPU, for what it does to results."""
+
 FOLDED = ["emotions", "birds", "flags"]
 """Too small for one split: five folds in place of five seeds."""
 FOLDS = [f"{name}[fold={fold}/5]" for name in FOLDED for fold in range(1, 6)]

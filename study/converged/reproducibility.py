@@ -20,7 +20,9 @@ from bench.records.store import Store
 from bench.system import reading, writing
 from bench.text import Grid, as_text, counted, duration, named
 from study.converged.convergence.anchor import late_epochs, late_sentence
-from study.converged.parts import FOLDER, PARTS, SUBSET, Part
+from study.converged.parts import FOLDER, GPU, PARTS, SUBSET, Part
+from study.results import processors
+from study.results.findings import by_job
 from study.runs import ROOT, readable
 
 PAGE = ROOT / "docs/reproducibility.md"
@@ -39,11 +41,11 @@ NONE_YET = "No record of the study is committed yet.\n"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m study.converged.reproducibility", description=__doc__)
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder of the records")
-    writing.write(PAGE, page(readable(Store(parser.parse_args().results))).encode())
+    writing.write(PAGE, page(readable(Store(parser.parse_args().results)), readable(Store(GPU))).encode())
 
 
-def page(records: Sequence[Record]) -> str:
-    """The page of these records."""
+def page(records: Sequence[Record], on_gpu: Sequence[Record]) -> str:
+    """The page of these records, and of some of their jobs on a GPU."""
     values = {
         "runs": runs(records),
         "subset": subset(records),
@@ -53,6 +55,7 @@ def page(records: Sequence[Record]) -> str:
         "sets": sets_table(used(records)),
         "sources": sources_table(),
         "environments": environments_table(records),
+        "on_gpu": again(records, on_gpu),
         "late": late_sentence(late) if (late := late_epochs(records)) else NONE_YET.strip(),
         "failures": failures(records),
     }
@@ -300,6 +303,15 @@ def environments_table(records: Iterable[Record]) -> str:
         return NONE_YET
     body = [[*facts, ", ".join(sorted(of)), str(of.total())] for facts, of in sorted(commits.items())]
     return as_text([Grid(["machine", "software", "commits", "jobs"], body, numbers=False)], "pipe")
+
+
+def again(records: Iterable[Record], on_gpu: Iterable[Record]) -> str:
+    """A sentence and a table on the jobs that were computed on a GPU, too."""
+    here, there = by_job(records), by_job(on_gpu)
+    methods = list(dict.fromkeys(method for dataset, method, seed in there if (dataset, method, seed) in here))
+    if not methods:
+        return NONE_YET
+    return f"{processors.summary(here, there, methods)}\n\n{processors.compared(here, there, methods)}"
 
 
 def failures(records: Sequence[Record]) -> str:

@@ -1,6 +1,6 @@
-"""The same jobs on another processor: a part of docs/results/.
+"""The same jobs on another processor: a part of docs/results/ and of docs/reproducibility.md.
 
-Records are given as in ``study.results.findings``: those of the reference run, and those of the other processor.
+Records are given as in ``study.results.findings``: those of a run, and those of the other processor.
 """
 
 from __future__ import annotations
@@ -55,11 +55,12 @@ def summary(records: Records, elsewhere: Records, variants: Sequence[str]) -> st
     }
     places = sorted({_place(record) for _, record in pairs})
     hours = sum(record.cost.seconds for _, record in pairs) / 3600
-    return (
+    said = (
         f"{len(pairs)} jobs on {len({record.job.dataset for _, record in pairs})} sets, on {', '.join(places)}, in "
-        f"{hours:.1f} hours. {alike} equal the reference byte for byte, {digits} in the four printed digits of all "
-        f"metrics, all of {', '.join(name for name in variants if name in same) or 'no variant'} among them."
+        f"{hours:.1f} hours. {alike} have the same results byte for byte, {digits} in the four printed digits of all "
+        "metrics"
     )
+    return f"{said}, all of {', '.join(name for name in variants if name in same)} among them." if same else f"{said}."
 
 
 def choices(records: Records, elsewhere: Records, variants: Sequence[str]) -> str:

@@ -11,11 +11,12 @@ import pytest
 from msgspec.structs import replace
 
 from bench.dataset_name import dataset_name
+from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Cost, Failure, GridPoint, JobName, Record, Selected
 from bench.records.store import Store
 from bench.system import reading
 from study.converged import reproducibility
-from study.converged.parts import PARTS, SUBSET, Part
+from study.converged.parts import FOLDER, GPU, PARTS, SUBSET, Part
 from study.runs import readable
 from tests import records
 
@@ -42,7 +43,7 @@ def failed(dataset: str, message: str) -> Record:
 
 def test_the_page_is_the_committed_one() -> None:
     written = reproducibility.PAGE.read_text(encoding="utf-8")
-    expected = reproducibility.page(readable(Store(reproducibility.FOLDER)))
+    expected = reproducibility.page(*(readable(Store(folder)) for folder in (FOLDER, GPU)))
     assert written == expected, "run python -m study.converged.reproducibility"
 
 
@@ -97,14 +98,30 @@ def test_sets_are_told_with_their_folds_and_regimes() -> None:
 
 def test_the_whole_page_has_the_sums_of_its_records() -> None:
     made = [record("a", seconds=3600.0), record("a", "LR", seconds=5400.0, chosen=0), failed("a", "no rows")]
-    page = reproducibility.page(made)
+    page = reproducibility.page(made, [])
     hours = sum(one.cost.seconds for one in made) / 3600
     assert f"3 jobs (1 failed), each of a data set, a method and a seed; {2 * len(GRID)} models fitted" in page
     assert f"{hours:.1f} hours of computing" in page
     assert "The kept epoch is among the last 5 % in 1 of 2 jobs (50.0%)." in page
     assert "\n- HGB on a@npz: no rows.\n" in page
     assert "P, 2 cores, cpu, S" in page
-    assert page.count(reproducibility.NONE_YET.strip()) == 1  # of the jobs of the subset, none of which is these
+    # Of the jobs of the subset, none of which is these, and of those on a GPU.
+    assert page.count(reproducibility.NONE_YET.strip()) == 2
+
+
+def test_jobs_on_a_gpu_are_compared_with_the_same_jobs_alone() -> None:
+    metrics = {metric.key: 0.2 for metric in PAPER_METRICS}
+    here = [replace(record("a", variant), result=records.result(metrics)) for variant in ("BCE", "FLEM-D")]
+    other = records.result({**metrics, "average_precision": 0.2001})
+    on_card = {"device": "cuda: a card"}
+    there = [
+        replace(one, result=result, environment=on_card)
+        for one, result in zip([*here, record("b")], [here[0].result, other, other], strict=True)
+    ]
+    said = reproducibility.again(here, there)
+    assert said.startswith("2 jobs on 1 sets, on cuda: a card, ")
+    assert "1 have the same results byte for byte, 1 in the four printed digits of all metrics, all of BCE" in said
+    assert [line.split("|")[1].strip() for line in said.splitlines() if "|" in line][2:] == ["BCE", "FLEM-D"]
 
 
 def test_the_subset_has_its_own_jobs_alone() -> None:
@@ -118,7 +135,7 @@ def test_the_subset_has_its_own_jobs_alone() -> None:
 
 
 def test_without_records_no_number_is_told() -> None:
-    page = reproducibility.page([])
+    page = reproducibility.page([], [])
     computed = re.findall(r"(?<!\{)\{\w+\}", reproducibility.TEMPLATE.read_text(encoding="utf-8"))
     assert page.count(reproducibility.NONE_YET.strip()) == len(computed) - 1  # where the data come from is told
     assert "No job of the committed records failed" not in page
