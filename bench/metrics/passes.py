@@ -6,7 +6,7 @@ not broken by rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,8 @@ from bench.system.blocks import rows_at_once
 
 ELEMENTS_AT_ONCE = 1 << 22
 """Comparisons held at once by the ranking metrics: about 4 MiB."""
+IN_CACHE = 1 << 17
+"""Comparisons held at once where each takes a float32 value: 512 KiB, which a core's own cache holds."""
 FEW = 16
 """Positives of a label, on average, up to which comparing each with all rows takes less than a search for each label:
 a fourteenth of the time at a tenth of a positive, a quarter at five, and more from some fifty on."""
@@ -70,7 +72,7 @@ def _by_comparing(y: Tensor, scores: Tensor) -> dict[int, Tensor]:
     label, row = truth.nonzero(as_tuple=True)
     own = columns[label, row]
     at_or_above = torch.empty_like(label)
-    for part in blocks(len(label), len(y)):
+    for part in blocks(len(label), len(y), IN_CACHE):
         values = columns.index_select(0, label[part])
         # Ones of float32 are compared and added three times as fast as truth values, and exact up to 2^24 rows.
         ones = torch.ge(values, own[part].unsqueeze(1), out=torch.empty(values.shape))
@@ -143,41 +145,56 @@ class RankingSums:
 
 
 def ranking_sums(y: Tensor, scores: Tensor) -> RankingSums:
-    """Every row-wise ranking metric from one pass over the positives.
-
-    For each positive it counts the labels, and the positives, that score at least as high: #positives * c comparisons.
-    """
-    rows, labels = y.shape
+    """Every row-wise ranking metric from one pass over the positives."""
     totals = torch.zeros(4, dtype=torch.float64, device=y.device)
-    for block in blocks(rows, labels):
-        truth, values = y[block] > 0, scores[block]
-        positives = truth.sum(1)
-        negatives = labels - positives
-        misranked = torch.zeros(len(values), dtype=torch.int64, device=y.device)
-        depth = torch.zeros_like(misranked)
-        precision = torch.zeros(len(values), dtype=torch.float64, device=y.device)
-        row_of, label_of = truth.nonzero(as_tuple=True)
-        for part in blocks(len(row_of), labels):
-            row, label = row_of[part], label_of[part]
-            at_least = values[row] >= values[row, label].unsqueeze(1)
-            rank = at_least.sum(1)
-            hits = (at_least & truth[row]).sum(1)
-            misranked.index_add_(0, row, rank - hits)
-            depth.scatter_reduce_(0, row, rank, "amax")
-            precision.index_add_(0, row, hits.double() / rank)
-        pairs = positives * negatives
-        totals[0] += (misranked.double() / pairs.clamp(min=1)).sum()
-        totals[1] += depth.sum()
-        # The top label: an error unless every label with the highest score is a positive.
-        top = values == values.amax(1, keepdim=True)
-        totals[2] += (top & ~truth).any(1).sum()
-        # scikit-learn's label_ranking_average_precision_score: rows without positives or negatives score 1.
-        totals[3] += torch.where(pairs > 0, precision / positives.clamp(min=1), 1.0).sum()
+    for block in blocks(*y.shape):
+        totals += torch.stack([values.sum() for values in _of_rows(y[block] > 0, scores[block])])
     return RankingSums(*totals.tolist())
 
 
-def blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Rows in blocks of at most ``ELEMENTS_AT_ONCE`` elements."""
-    step = rows_at_once(ELEMENTS_AT_ONCE, columns)
+def ranking_sums_of_models(y: Tensor, scores: Tensor) -> list[RankingSums]:
+    """The same of each of K models, ``scores`` [K, N, c] on the same labels: the same bits from one pass over all rows,
+    for devices on which each operation has to be launched."""
+    models, rows, labels = scores.shape
+    values = _of_rows((y > 0).repeat(models, 1), scores.reshape(models * rows, labels))
+    totals = torch.stack([torch.stack([part.sum() for part in each.split(rows)]) for each in values], dim=1)
+    return [RankingSums(*of_model) for of_model in totals.tolist()]
+
+
+def _of_rows(truth: Tensor, scores: Tensor) -> Sequence[Tensor]:
+    """Each row's values of :class:`RankingSums`, [N] float64 each, in its order.
+
+    For each positive it counts the labels, and the positives, that score at least as high: #positives * c comparisons.
+    """
+    rows, labels = truth.shape
+    positives = truth.sum(1)
+    negatives = labels - positives
+    misranked = torch.zeros(rows, dtype=torch.int64, device=truth.device)
+    depth = torch.zeros_like(misranked)
+    precision = torch.zeros(rows, dtype=torch.float64, device=truth.device)
+    row_of, label_of = truth.nonzero(as_tuple=True)
+    for part in blocks(len(row_of), labels):
+        row, label = row_of[part], label_of[part]
+        at_least = scores[row] >= scores[row, label].unsqueeze(1)
+        rank = at_least.sum(1)
+        hits = (at_least & truth[row]).sum(1)
+        misranked.index_add_(0, row, rank - hits)
+        depth.scatter_reduce_(0, row, rank, "amax")
+        precision.index_add_(0, row, hits.double() / rank)
+    pairs = positives * negatives
+    # The top label: an error unless every label with the highest score is a positive.
+    top = scores == scores.amax(1, keepdim=True)
+    return (
+        misranked.double() / pairs.clamp(min=1),
+        depth.double(),
+        (top & ~truth).any(1).double(),
+        # scikit-learn's label_ranking_average_precision_score: rows without positives or negatives score 1.
+        torch.where(pairs > 0, precision / positives.clamp(min=1), 1.0),
+    )
+
+
+def blocks(rows: int, columns: int, elements: int = ELEMENTS_AT_ONCE) -> Iterator[slice]:
+    """Rows in blocks of at most so many elements."""
+    step = rows_at_once(elements, columns)
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))

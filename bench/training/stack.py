@@ -26,8 +26,9 @@ from torch.utils._pytree import tree_leaves
 
 from bench.methods.api import Batch, LinearMethod, Split
 from bench.metrics.catalogue import as_loss, metric_named
-from bench.metrics.evaluation import Evaluation, TrainingLabels
+from bench.metrics.evaluation import TrainingLabels, evaluations
 from bench.metrics.measuring import measured
+from bench.system.blocks import rows_at_once
 from bench.training.recording import record
 from bench.training.threshold import fitted_threshold
 
@@ -137,8 +138,8 @@ def stacked_losses(
     fitted: bool = False,
 ) -> dict[str, Tensor]:
     """{metric: [K] float64} of K classifiers (linear ones where none is given), lower is better: the numbers that a
-    record has of them, from the scores [N, c] of one model at a time. Infinite where a score is, and of models not
-    ``considered``. ``fitted``: each model decides at the threshold fitted on these rows.
+    record has of them, from the scores [N, c] of as many models at once as fit into a block. Infinite where a score is,
+    and of models not ``considered``. ``fitted``: each model decides at the threshold fitted on these rows.
 
     Raises
     ------
@@ -146,15 +147,23 @@ def stacked_losses(
     """
     metrics = [metric_named(option) for option in options]
     found = torch.full((len(metrics), len(considered)), torch.inf, dtype=torch.float64)
-    for k in (k for k, wanted in enumerate(considered) if wanted):
-        own = {name: value[k].detach() for name, value in parameters.items() if name.startswith("classifier.")}
-        scores = single_logits(classifier, own, split.x)
-        if scores.isfinite().all():
-            cut = fitted_threshold(split.y, scores, threshold) if fitted else threshold
-            values = measured(Evaluation(split.y, scores, cut, training=training), metrics)
-            losses = [as_loss(metric, values[metric.key]) for metric in metrics]
-            found[:, k] = torch.tensor(losses, dtype=torch.float64)
+    every = [k for k, wanted in enumerate(considered) if wanted]
+    at_once = rows_at_once(ELEMENTS_AT_ONCE, split.y.numel())
+    for start in range(0, len(every), at_once):
+        models = torch.tensor(every[start : start + at_once])
+        scores = torch.stack([single_logits(classifier, _of_model(parameters, k), split.x) for k in models.tolist()])
+        finite = scores.isfinite().flatten(1).all(1).cpu()
+        models, scores = models[finite], scores[finite]
+        cuts = [fitted_threshold(split.y, own, threshold) if fitted else threshold for own in scores]
+        for k, evaluation in zip(models.tolist(), evaluations(split.y, scores, cuts, training), strict=True):
+            values = measured(evaluation, metrics)
+            found[:, k] = torch.tensor([as_loss(metric, values[metric.key]) for metric in metrics], dtype=torch.float64)
     return dict(zip(options, found.to(split.x.device), strict=True))
+
+
+def _of_model(parameters: Mapping[str, Tensor], k: int) -> dict[str, Tensor]:
+    """The classifier's parameters of model k of a stack."""
+    return {name: value[k].detach() for name, value in parameters.items() if name.startswith("classifier.")}
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
