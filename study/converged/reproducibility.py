@@ -33,6 +33,8 @@ FILES = {
     "package": "the package river, which flem-bench depends on",
     "photographs": "`bench data prepare NAME --raw FOLDER --extractor efficientnet-lite2`",
     "texts": "`bench data prepare NAME --raw FOLDER --extractor EXTRACTOR`",
+    "texts by ids": "`bench data prepare NAME --raw FOLDER --ids FOLDER --extractor EXTRACTOR`; the ids of the split's "
+    "documents are not published here, and without them other validation documents are drawn",
 }
 """Ways to get the files, by the word that sources.toml has."""
 NONE_YET = "No record of the study is committed yet.\n"
