@@ -181,11 +181,11 @@ def details_table(comparison: Comparison, metric: Metric) -> str:
 
 
 def on_sets_table(comparison: Comparison, method: str, baseline: str = BASELINE) -> str:
-    """Differences of one method on each set, in per cent, with the standard error of several seeds or folds."""
+    """Differences of one method on each set, in per cent, with the standard error of several seeds or folds in brackets."""
     found = {metric: comparison.of(metric, method, baseline) for metric in PAPER_METRICS}
     cells = {
         (one.name, metric): in_percent(of_metric, one.effect)
-        + (f" ± {100 * one.variance**0.5:.1f}" if one.variance is not None else "")
+        + (f" ({100 * one.variance**0.5:.1f})" if one.variance is not None else "")
         for metric, of_metric in found.items()
         if of_metric
         for one in of_metric.sets
