@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bench import config as configuration
+from bench.dataset_name import dataset_name
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
 from bench.report.figures.style import encoded
@@ -23,7 +24,7 @@ from study.converged import answer, crossvalidated, forest, power, regimes
 from study.converged.convergence import anchor, trained
 from study.converged.multiverse import page as multiverse
 from study.converged.multiverse import picture as multiverse_picture
-from study.converged.parts import DECAYED, FOLDER
+from study.converged.parts import DECAYED, FOLDER, LARGE
 from study.converged.relative import (
     BASELINE,
     PRECISION,
@@ -94,6 +95,25 @@ class Study:
     def by_hamming(self) -> Comparison:
         """The same where validation Hamming loss selects for every metric, as in the paper."""
         return Observed(self.of_methods, selecting="hamming").compared(self.methods)
+
+    @cached_property
+    def kinds(self) -> dict[str, Comparison]:
+        """{kind of data sets, with their sizes: the methods against BCE on them}."""
+        networks = {dataset_name(name).base.partition("@")[0] for name in LARGE}
+        found = {}
+        for name, is_network in (("classic sets", False), ("sets with features of networks", True)):
+            records = [one for one in self.of_methods if (dataset_name(one.job.dataset).base in networks) == is_network]
+            whole = [one.result for one in records if one.result and not regime_of(one.job.full_dataset)]
+            rows = [one.n_samples["train"] for one in whole]
+            compared = Observed(records, selecting="own").compared(self.methods)
+            found[f"{name} ({min(rows)} to {max(rows)} training rows)"] = compared
+        return found
+
+    @cached_property
+    def untuned(self) -> set[str]:
+        """Methods whose jobs have one grid point."""
+        tuned = {one.job.variant for one in self.of_methods if one.result and len(one.result.grid) > 1}
+        return {one.job.variant for one in self.of_methods} - tuned
 
     def left_out(self) -> str:
         """Sentence on methods that were run on some of the data sets alone; empty where there are none."""
@@ -169,14 +189,14 @@ def with_finding(study: Study) -> str:
 
 
 def finding(study: Study) -> str:
-    """The answer in three sentences."""
-    return " ".join(
-        [
-            answer.against_bce(study.comparison),
-            answer.fusion(study.comparison),
-            trained.penalty(study.by_decay),
-        ]
-    )
+    """The answer in a few sentences."""
+    told = [
+        answer.against_bce(study.comparison, study.untuned),
+        answer.forest(study.kinds),
+        answer.fusion(study.comparison),
+        trained.penalty(study.by_decay),
+    ]
+    return " ".join(filter(None, told))
 
 
 def pages(study: Study) -> dict[Path, str]:
@@ -200,7 +220,8 @@ def parts(study: Study) -> dict[str, str]:
     fusion = study.comparison.of(PRECISION, answer.FUSION)
     return {
         "answer": "\n".join(f"- {line}" for line in filter(None, [
-            answer.against_bce(study.comparison),
+            answer.against_bce(study.comparison, study.untuned),
+            answer.forest(study.kinds),
             trained.penalty(study.by_decay),
             answer.logistic(study.comparison),
             f"{answer.fusion(study.comparison)} {answer.controls(study.pairs)}".strip(),
@@ -232,9 +253,13 @@ def parts(study: Study) -> dict[str, str]:
         "late_reference": anchor.late_sentence(anchor.late_epochs(read(reference.FOLDER))),
         "over_sets": over_sets_table(study.comparison),
         "over_sets_by_hamming": over_sets_table(study.by_hamming),
+        "by_kind": "\n".join(
+            f"On {name}:\n\n{over_sets_table(one, exploratory=True)}" for name, one in study.kinds.items()
+        ),
         "details": details_table(study.comparison, PRECISION),
         "fusion_sentence": "" if fusion is None else sentence(fusion),
         "fusion_on_sets": on_sets_table(study.comparison, answer.FUSION),
+        "forest_on_sets": on_sets_table(study.comparison, answer.FOREST),
         "pairs": over_sets_table(study.pairs),
         "undefined": " ".join(filter(None, notes)),
         "reach": power.stated_table(reaches),

@@ -24,6 +24,7 @@ CLASSIC = ["scene", "yeast", "medical", "enron", "cal500"]
 PHOTOGRAPHS = ["VOC07tv", "COCO18", "corel5k-photographs"]
 TEXTS = ["Reuters@xmlcnn-glove6b50d", "Reuters@minilm-l6-v2", "GoEmotions"]
 LARGE = [*PHOTOGRAPHS, *TEXTS]
+"""Those whose features are of networks."""
 SPARSE = ["rcv1_s1", "20ng", "bibtex"]
 """Bags of words of hundreds of features and more, on which a grid of FLEM's takes long."""
 

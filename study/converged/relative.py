@@ -151,15 +151,19 @@ def is_shown(one: Relative) -> bool:
     return one.p_holm is not None and one.p_holm < ALPHA
 
 
-def over_sets_table(comparison: Comparison) -> str:
+def over_sets_table(comparison: Comparison, exploratory: bool = False) -> str:
     """Relative differences in per cent with their 95 % intervals, a line a method, the best in macro average precision
-    first; bold where shown after Holm's method."""
+    first; bold where shown after Holm's method, nowhere in an exploratory comparison."""
     lines = []
     for first, over in comparison.over_sets(PRECISION):
         line = [label(first), str(over.sets)]
         for metric in PAPER_METRICS:
             one = comparison.of(metric, first.method, first.baseline)
-            line.append("–" if one is None or one.over_sets is None else _cell(one, one.over_sets))
+            if one is None or one.over_sets is None:
+                line.append("–")
+            else:
+                text = mean_in_percent(one, one.over_sets)
+                line.append(f"**{text}**" if is_shown(one) and not exploratory else text)
         lines.append(line)
     return table(["method", "sets", *(f"{metric.title}, % better" for metric in PAPER_METRICS)], lines)
 
@@ -169,11 +173,6 @@ def mean_in_percent(one: Relative, over: OverSets) -> str:
     return f"{in_percent(one, over.mean)} ({between(one, over.interval())})"
 
 
-def _cell(one: Relative, over: OverSets) -> str:
-    text = mean_in_percent(one, over)
-    return f"**{text}**" if is_shown(one) else text
-
-
 def details_table(comparison: Comparison, metric: Metric) -> str:
     """One metric in full: intervals, a new set, p-values."""
     lines = [[label(one), *in_numbers(one)] for one, _ in comparison.over_sets(metric)]
@@ -181,7 +180,7 @@ def details_table(comparison: Comparison, metric: Metric) -> str:
 
 
 def on_sets_table(comparison: Comparison, method: str, baseline: str = BASELINE) -> str:
-    """Differences of one method on each set, in per cent, with the standard error of several seeds or folds in brackets."""
+    """Differences of one method on each set, in per cent, in brackets the standard error of several seeds or folds."""
     found = {metric: comparison.of(metric, method, baseline) for metric in PAPER_METRICS}
     cells = {
         (one.name, metric): in_percent(of_metric, one.effect)

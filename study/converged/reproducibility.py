@@ -313,7 +313,9 @@ def again(records: Iterable[Record], on_gpu: Iterable[Record]) -> str:
     methods = list(dict.fromkeys(method for dataset, method, seed in there if (dataset, method, seed) in here))
     if not methods:
         return NONE_YET
-    return f"{processors.summary(here, there, methods)}\n\n{processors.compared(here, there, methods)}"
+    sets = named(sorted({dataset for dataset, _, _ in here.keys() & there}))
+    said = " ".join(part(here, there, methods) for part in (processors.summary, processors.choices))
+    return f"{said} The sets: {sets}.\n\n{processors.compared(here, there, methods)}"
 
 
 def failures(records: Sequence[Record]) -> str:

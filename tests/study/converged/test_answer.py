@@ -25,7 +25,15 @@ def test_methods_that_are_shown_to_differ_are_named() -> None:
         if is_shown(one) and one.over_sets.mean > 0:
             assert f"{one.method} {one.percent(one.over_sets.mean):+z.1f}" in better
     assert f"f {len(found)} methods and controls" in said
-    assert ("Begin with plain BCE" in said) == (not any(is_shown(one) and one.over_sets.mean > 0 for one in found))  # type: ignore[union-attr]
+    assert ("Begin with a linear classifier" in said) == (
+        not any(is_shown(one) and one.over_sets.mean > 0 for one in found)
+    )  # type: ignore[union-attr]
+
+
+def test_methods_that_search_nothing_are_named() -> None:
+    assert "each tuned on validation rows, on up to" in answer.against_bce(comparison(), {"RF"})
+    said = answer.against_bce(comparison(), {"RAKEL", "RF"})
+    assert "each tuned on validation rows but for RAKEL, which search nothing, on up to" in said
 
 
 def test_fusion_is_told_by_every_metric() -> None:
@@ -35,8 +43,8 @@ def test_fusion_is_told_by_every_metric() -> None:
         assert one.over_sets is not None
         assert f"{metric.title} {one.percent(one.over_sets.mean):+z.1f} (" in said
         if metric == PRECISION:
-            most = max(abs(one.percent(end)) for end in one.over_sets.interval())
-            assert (f"more than {most:.1f} % in {metric.title}" in said) != is_shown(one)
+            low, high = (one.percent(end) for end in one.over_sets.interval())
+            assert (f"{metric.title} below {low:+z.1f} and above {high:+z.1f} %" in said) != is_shown(one)
 
 
 def test_controls_are_told_one_by_one() -> None:
@@ -53,6 +61,22 @@ def test_logistic_regression_is_told_with_its_sets() -> None:
     assert f"on {sum(of.effect > 0 for of in one.sets)} of {len(one.sets)} data sets" in said
     assert said.endswith("which is shown." if is_shown(one) else "which chance can explain.")
     assert answer.logistic(comparison()).endswith("was not compared.")
+
+
+def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:
+    records = [record(f"s{place}@npz", name) for place in range(4) for name in ("RF", "BCE")]
+    compared = Observed(records, selecting="own").compared(["RF"])
+    said = answer.forest({"tables": compared, "photographs": compared})
+    for metric, (one,) in compared.by_metric.items():
+        assert one.over_sets is not None
+        mean = f"{one.percent(one.over_sets.mean):+z.1f} ("
+        if metric == PRECISION:
+            ahead = sum(of.effect > 0 for of in one.sets)
+            for kind in ("tables", "photographs"):
+                assert f"on {ahead} of 4 {kind}, {mean}" in said
+        else:
+            assert said.count(f"{metric.title} {mean}") == 2
+    assert answer.forest({"tables": compared, "texts": comparison()}) == ""
 
 
 def test_what_selecting_by_hamming_loss_costs() -> None:
