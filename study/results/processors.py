@@ -69,8 +69,8 @@ def choices(records: Records, elsewhere: Records, variants: Sequence[str]) -> st
     same = [pair for pair in pairs if _choice(pair[0]) == _choice(pair[1])]
     others = [pair for pair in pairs if _choice(pair[0]) != _choice(pair[1])]
     sentence = (
-        f"{PRECISION.title} is {max(distances(same, PRECISION)):.4f} apart at most in {len(same)} jobs with the same grid point "
-        "and epoch"
+        f"{PRECISION.title} is {max(distances(same, PRECISION)):.4f} apart at most in {len(same)} jobs with the same "
+        "grid point and epoch"
     )
     if others:
         variants_of_others = ", ".join(name for name in variants if name in {first.job.variant for first, _ in others})
