@@ -138,7 +138,10 @@ def evaluations(
     y: Tensor, scores: Tensor, thresholds: Sequence[float], training: TrainingLabels | None = None
 ) -> list[Evaluation]:
     """Evaluations of K models on the same labels y [N, c], by scores [K, N, c] and thresholds [K]: the same bits as of
-    each alone, in fewer operations."""
+    each alone, in fewer operations where all fit into a block."""
+    if scores.numel() > passes.ELEMENTS_AT_ONCE:
+        each = zip(scores, thresholds, strict=True)
+        return [Evaluation(y, own, threshold, training=training) for own, threshold in each]
     models = _OfModels(y, scores)
     return [_OneOfModels(models, k, threshold, training) for k, threshold in enumerate(thresholds)]
 

@@ -105,7 +105,8 @@ def test_what_another_processor_does_is_what_pandas_counts(committed: tuple[find
     short = processors.in_short(records, found, ["FLEM-D", "FLEM-S"])
     same, distance = both["chosen alike"], (both[KEYS[3]] - both[f"{KEYS[3]} there"]).abs()
     assert processors.choices(records, found, rows) == (
-        f"{PRECISION.title} is {distance[same].max():.4f} apart at most in {same.sum()} jobs with the same grid point and epoch, "
+        f"{PRECISION.title} is {distance[same].max():.4f} apart at most in {same.sum()} jobs with the same grid point "
+        "and epoch, "
         f"{distance[~same].max():.4f} in the {(~same).sum()} others (of "
         f"{', '.join(sorted(set(both['variant'][~same])))})."
     )

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from bench.metrics.catalogue import metric_named, metrics
 from bench.metrics.evaluation import Evaluation, TrainingLabels, evaluations
 from bench.metrics.measuring import measured
-from bench.metrics.passes import FEW
+from bench.metrics.passes import ELEMENTS_AT_ONCE, FEW, ranking_sums
 
 ROW_WISE_AND_LABEL_WISE = [metric_named(option) for option in ("ranking", "coverage", "average-precision")]
 
@@ -48,6 +48,13 @@ def test_each_model_has_the_metrics_that_it_has_alone(
     for k, evaluation in enumerate(evaluations(y, scores, cuts, training)):
         alone = Evaluation(y, scores[k], cuts[k], training=training)
         assert measured(evaluation, metrics()) == measured(alone, metrics())
+
+
+def test_what_is_larger_than_a_block_has_the_values_that_it_has_alone() -> None:
+    """Sums over rows are added block by block."""
+    y, scores = simulated(1, 2 * ELEMENTS_AT_ONCE // 5 + 3, 5, 0.3)
+    for own, evaluation in zip(scores, evaluations(y, scores, [0.0]), strict=True):
+        assert evaluation.ranking_sums == ranking_sums(y, own)
 
 
 def test_each_model_has_scikit_learns_values() -> None:
