@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from bench import methods
 from bench.config import Config
 from bench.datasets.catalog import data_folders
 from bench.metrics.catalogue import PAPER_METRICS
@@ -20,6 +21,7 @@ from bench.plan.states import JobState, changed_parts, collect, expected_now
 from bench.records.packed import PACKED, digest_of, pack, unpacked
 from bench.records.record import AlsoSelected, CorruptRecordError, Manifest, Record, Result, as_json
 from bench.records.store import Store
+from bench.text import named
 
 ROOT = Path(__file__).parent.parent
 
@@ -84,7 +86,10 @@ def renew(results: Path, before: Path, least: int, folders: Mapping[Path, Config
     if different or len(two[0]) < least:
         sys.exit(f"{len(two[0])} jobs, of which {len(different)} differ: {', '.join(map(str, different))}")
     for folder, config in folders.items():
+        methods.add_folders(folder / one for one in config.method_folders)
         every = expected_now(Store(folder), config, data_folders(config, None))
+        if gone := [str(expected.job) for expected in every if expected.key is None]:
+            sys.exit(f"{named(gone)}: there is no such method or variant today")
         probes = current_probes(
             (expected.request, expected.key) for expected in every if expected.request and expected.key
         )

@@ -194,7 +194,6 @@ def finding(study: Study) -> str:
         answer.against_bce(study.comparison, study.untuned),
         answer.forest(study.kinds),
         answer.fusion(study.comparison),
-        trained.penalty(study.by_decay),
     ]
     return " ".join(filter(None, told))
 

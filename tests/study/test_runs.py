@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bench import config as configuration
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import AlsoSelected, Curves, Failure, GridPoint, JobName, Record, as_json
 from bench.records.store import Store
@@ -146,3 +147,17 @@ def test_keys_are_not_renewed_where_results_differ_or_too_few_are_compared(
     with pytest.raises(SystemExit, match=said):
         runs.renew(tmp_path / "now", tmp_path / "before", least, {})
     runs.renew(tmp_path / "before", tmp_path / "before", 1, {})
+
+
+def test_keys_are_renewed_with_the_methods_of_the_settings_own_folders(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Path] = []
+    gone = SimpleNamespace(record=record("Gone", 0.2), key=None, request=None, job="made@npz Gone seed 0")
+    monkeypatch.setattr(runs, "done", lambda store: [record("BCE", 0.2)])
+    monkeypatch.setattr(runs.methods, "add_folders", asked.extend)
+    monkeypatch.setattr(runs, "expected_now", lambda *given: [gone])
+    settings = replace(configuration.load(tmp_path), method_folders=["controls"])
+    with pytest.raises(SystemExit, match="made@npz Gone seed 0: there is no such method or variant today"):
+        runs.renew(tmp_path, tmp_path, 1, {tmp_path: settings})
+    assert asked == [tmp_path / "controls"]

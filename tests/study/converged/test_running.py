@@ -10,7 +10,7 @@ import pytest
 from bench.dataset_name import dataset_name
 from study import runs
 from study.converged import __main__ as study
-from study.converged.parts import PARTS, SUBSET, Part
+from study.converged.parts import PARTS, SUBSET, SUBSET_JOBS, Part
 
 
 def jobs(parts: list[Part]) -> set[tuple[str, str, int]]:
@@ -101,3 +101,14 @@ def test_what_is_run_and_packed_is_computed_again_byte_for_byte(
     capfd.readouterr()
     assert study.main(["check", "--results", fresh]) == 0
     assert capfd.readouterr().out == "1 byte for byte\n"
+
+
+def test_a_job_that_two_parts_of_the_subset_have_is_counted_once() -> None:
+    jobs = [
+        (name, seed, method)
+        for part in SUBSET
+        for name in part.datasets
+        for seed in part.seeds
+        for method in part.methods
+    ]
+    assert len(jobs) > len(set(jobs)) == SUBSET_JOBS
