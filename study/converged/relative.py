@@ -206,9 +206,11 @@ def sentence(one: Relative) -> str:
         return f"By {one.metric.title} {one.method} and {one.baseline} have a common seed on fewer than two data sets."
     worse = over.mean < 0
     side = "worse" if worse else "better"
+    size = f"{abs(one.percent(over.mean)):.1f}"
+    apart = "level with" if size == "0.0" else f"{size} % {side} than"
     text = (
-        f"By {one.metric.title} {one.method} is {abs(one.percent(over.mean)):.1f} % {side} than {one.baseline} over "
-        f"{over.sets} data sets (95 % interval {between(one, over.interval())})"
+        f"By {one.metric.title} {one.method} is {apart} {one.baseline} over {over.sets} data sets (95 % interval "
+        f"{between(one, over.interval())})"
     )
     better = over.better_on_a_new_set
     text += f", and on a new one {side} with probability {chance(1 - better if worse else better)}"

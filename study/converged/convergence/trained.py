@@ -83,5 +83,7 @@ def _told(found: Comparison, pairs: Mapping[tuple[str, str], str]) -> str:
     for (method, baseline), name in pairs.items():
         one = found.of(PRECISION, method, baseline)
         if one is not None and one.over_sets is not None:
-            told.append(f"{mean_in_percent(one, one.over_sets)} for {name}{'' if is_shown(one) else ' (not shown)'}")
+            told.append(
+                f"{mean_in_percent(one, one.over_sets)} for {name} ({'shown' if is_shown(one) else 'not shown'})"
+            )
     return ", ".join(told)

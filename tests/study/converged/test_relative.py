@@ -76,6 +76,23 @@ def test_tables_and_sentences_say_what_the_data_hold() -> None:
     assert relative.undefined_note(found) == ""
 
 
+def test_a_mean_that_is_printed_as_0_is_neither_better_nor_worse() -> None:
+    """FL beside FL with other values: lower by a millionth, and by a fiftieth."""
+    fl = [one for one in observed().records if one.job.variant == "FL"]
+
+    def scaled(name: str, factor: float, one: Record) -> Record:
+        assert one.result is not None
+        test = {key: value and value * factor for key, value in one.result.test.items()}
+        return replace(one, job=replace(one.job, variant=name), result=replace(one.result, test=test))
+
+    near = [scaled("near", 1 + 1e-6 * (place - 99), one) for place, one in enumerate(fl)]
+    far = [scaled("far", 0.98 + 1e-4 * (place % 2), one) for place, one in enumerate(fl)]
+    found = Observed([*fl, *near, *far]).compared(["near", "far"], "FL")
+    said = [relative.sentence(one) for one in found.by_metric[PRECISION]]
+    assert "near is level with FL over" in said[0]
+    assert "far is 2.0 % worse than FL over" in said[1]
+
+
 def test_a_pair_turned_round_is_the_same_with_the_other_sign() -> None:
     found = observed().pairs([("FLEM-D", "FLEM-T"), ("FLEM-T", "FLEM-D")])
     there, back = found.by_metric[RANKING]

@@ -8,7 +8,7 @@ import pytest
 
 from bench.records.record import Record
 from study.converged.convergence import trained
-from study.converged.relative import PRECISION, Observed, on_test
+from study.converged.relative import PRECISION, Observed, is_shown, on_test
 from tests.study.converged.multiverse.made import record
 
 SETS = [f"s{place}@npz" for place in range(4)]
@@ -53,7 +53,7 @@ def test_what_is_told_is_what_was_compared(records: list[Record], first: list[Re
         assert one is not None
         assert one.over_sets is not None
         assert f" {one.percent(one.over_sets.mean):+z.1f} (" in text
-        assert f" for {name}" in text
+        assert f" for {name} ({'shown' if is_shown(one) else 'not shown'})" in text
     assert "BCE faster" not in trained.longer(beyond)
 
 
