@@ -83,7 +83,9 @@ def _draw(panel: Axes, found: Sequence[tuple[int, Relative, OverSets]]) -> None:
             below, step = centre <= low, 0.03 * (high - low)
             panel.plot([low + step if below else high - step], [row], "<" if below else ">", **style)
             text, place = f"{centre:+.0f}".replace("-", "\N{MINUS SIGN}"), low + 3 * step if below else high - 3 * step
-            panel.text(place, row, text, ha="left" if below else "right", va="center_baseline", fontsize=7)
+            aligned = {"ha": "left" if below else "right", "va": "center_baseline"}
+            ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # lines go behind it
+            panel.text(place, row, text, fontsize=7, zorder=3, bbox=ground, **aligned)
     panel.set_xlim(low, high)
     panel.grid(axis="x", color=GREY, linewidth=0.3)
     panel.set_axisbelow(True)
