@@ -40,7 +40,7 @@ TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 """Of the largest value; linear algebra may differ in last bits where somebody listens."""
 
 ELEMENTS_AT_ONCE = 2**22
-"""Of gradients that are compared."""
+"""Of gradients that are compared, and of scores of models that are evaluated together."""
 ROWS_AT_ONCE = 4096
 """Of which one backbone computes its logits; hidden layers take memory."""
 
