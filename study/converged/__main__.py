@@ -2,8 +2,8 @@
 
 run    the parts (without names all), in their order, resumable; what is done is not done again. --subset: those of
        ``make study-check``, on the data sets that are here
-pack   the records into results/study/records.jsonl.xz, those of a GPU into results/study/gpu;
-       docs/reproducibility.md is written from them
+pack   the records into results/study/records.jsonl.xz, those of a part with a folder of its own into that, those of a
+       GPU into results/study/gpu; docs/reproducibility.md is written from them
 check  a fresh run's results against the committed ones, byte for byte and to four digits
 renew  the keys of the committed records, once today's code has given the same bytes as the records' code: two runs of
        the subset on one machine, in --results and --before
@@ -49,12 +49,17 @@ def main(words: Sequence[str] | None = None) -> int:
                 run(part_here(part) if arguments.subset else part, results)
         elif arguments.what == "pack":
             # Failures too: that a method cannot be run on a data set is a finding.
-            records = runs.readable(Store(results))
-            runs.packed(records, results, GPU if any(map(computed_on_gpu, records)) else FOLDER)
+            every = {own: runs.readable(Store(results / own)) for own in own_folders()}
+            if not any(every.values()):
+                parser.error(f"{results} has no records of the study")
+            for own, records in every.items():
+                if records:
+                    runs.packed(records, results / own, GPU if any(map(computed_on_gpu, records)) else FOLDER / own)
         elif arguments.what == "renew":
             if arguments.before is None:
                 parser.error("renew takes --before")
-            runs.renew(results, arguments.before.resolve(), SUBSET_JOBS, {FOLDER: configuration.load(FOLDER)})
+            settings = {FOLDER / own: configuration.load(FOLDER / own) for own in own_folders()}
+            runs.renew(results, arguments.before.resolve(), SUBSET_JOBS, settings)
         else:
             return runs.check(results, FOLDER)
     except UsageError as error:
@@ -68,7 +73,12 @@ def run(part: Part, results: Path) -> None:
     jobs = counted(len(part.datasets) * len(part.seeds) * len(part.methods))
     print(f"Part {part.name!r}, {jobs}: {', '.join(part.methods)}", flush=True)
     if part.datasets:
-        runs.run(results, FOLDER, part.datasets, part.seeds, part.methods)
+        runs.run(results / part.own, FOLDER / part.own, part.datasets, part.seeds, part.methods)
+
+
+def own_folders() -> list[str]:
+    """Folders of the parts in FOLDER, "" for FOLDER itself."""
+    return list(dict.fromkeys(part.own for part in PARTS))
 
 
 def part_here(part: Part) -> Part:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bench import config as configuration
+from bench.analysis.relative.words import in_percent
 from bench.dataset_name import dataset_name
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
@@ -24,7 +25,7 @@ from study.converged import answer, crossvalidated, forest, power, regimes
 from study.converged.convergence import anchor, trained
 from study.converged.multiverse import page as multiverse
 from study.converged.multiverse import picture as multiverse_picture
-from study.converged.parts import DECAYED, FOLDER, LARGE
+from study.converged.parts import DECAYED, FOLDER, LARGE, LAST_EPOCH, MAIN, PHOTOGRAPHS, SPARSE
 from study.converged.relative import (
     BASELINE,
     PRECISION,
@@ -37,6 +38,7 @@ from study.converged.relative import (
     regime_of,
     sentence,
     set_of,
+    short,
     undefined_note,
 )
 from study.converged.simulated import page as simulated
@@ -63,6 +65,8 @@ class Study:
     records: Sequence[Record]
     decayed: Sequence[Record]
     """Of the same jobs, where methods search AdamW's weight decay in place of an L2 penalty."""
+    last: Sequence[Record]
+    """Of BCE, where the models that metrics other than Hamming loss select are those of the last epoch."""
     simulated: Sequence[Record]
     parts: Sequence[Record] = ()
     """Of sets whose validation split is one of several parts."""
@@ -79,10 +83,10 @@ class Study:
 
     @cached_property
     def methods(self) -> list[str]:
-        """Methods that have records on every data set that BCE has, as it is."""
+        """Methods that have records on every one of the main data sets that BCE has, as it is."""
         columns: dict[str, set[str]] = {method: set() for method in self.observed.methods}
         for record in self.of_methods:
-            if not regime_of(record.job.full_dataset):
+            if not regime_of(record.job.full_dataset) and dataset_name(record.job.dataset).base in MAIN:
                 columns[record.job.variant].add(record.job.full_dataset)
         return [method for method, own in columns.items() if own >= columns[BASELINE]]
 
@@ -99,15 +103,28 @@ class Study:
     @cached_property
     def kinds(self) -> dict[str, Comparison]:
         """{kind of data sets, with their sizes: the methods against BCE on them}."""
-        networks = {dataset_name(name).base.partition("@")[0] for name in LARGE}
+        networks = {dataset_name(name).base for name in LARGE}
         found = {}
-        for name, is_network in (("classic sets", False), ("sets with features of networks", True)):
-            records = [one for one in self.of_methods if (dataset_name(one.job.dataset).base in networks) == is_network]
+        for name, bases in (("classic sets", MAIN - networks), ("sets with features of networks", networks)):
+            records = [one for one in self.of_methods if dataset_name(one.job.dataset).base in bases]
             whole = [one.result for one in records if one.result and not regime_of(one.job.full_dataset)]
             rows = [one.n_samples["train"] for one in whole]
             compared = Observed(records, selecting="own").compared(self.methods)
             found[f"{name} ({min(rows)} to {max(rows)} training rows)"] = compared
         return found
+
+    @cached_property
+    def forest(self) -> str:
+        """The random forest on each kind of data sets, and where kind and size are others together."""
+        apart = {
+            f"{one.dataset}{one.regime}": one.percent
+            for one in self.regimes
+            if one.method == answer.FOREST and one.regime and one.dataset in PHOTOGRAPHS
+        }
+        if own := self.comparison.of(PRECISION, answer.FOREST):
+            large = [one for one in own.sets if dataset_name(one.name).base in SPARSE]
+            apart |= {short(one.name): in_percent(own, one.effect) for one in large}
+        return answer.forest(self.kinds, apart)
 
     @cached_property
     def untuned(self) -> set[str]:
@@ -131,6 +148,11 @@ class Study:
         return trained.decayed(self.records, self.decayed)
 
     @cached_property
+    def by_last_epoch(self) -> Comparison:
+        """BCE with its last epoch, against itself."""
+        return trained.last_epoch(self.records, self.last)
+
+    @cached_property
     def pairs(self) -> Comparison:
         """FLEM-D against its controls."""
         there = set(self.observed.methods)
@@ -140,6 +162,12 @@ class Study:
     def anchors(self) -> list[anchor.Anchor]:
         """BCE beside logistic regression."""
         return anchor.anchors(self.records)
+
+    @cached_property
+    def last_anchors(self) -> list[anchor.Anchor]:
+        """The same with BCE's last epoch."""
+        logistic = [record for record in self.records if record.job.variant == anchor.LOGISTIC]
+        return anchor.anchors([*logistic, *self.last])
 
     @cached_property
     def multiverse(self) -> multiverse.Study:
@@ -171,7 +199,8 @@ def committed(folder: Path = FOLDER) -> Study:
     every = read(folder)
     parts = [record for record in every if crossvalidated.is_part(record)]
     others = [record for record in every if not crossvalidated.is_part(record)]
-    return Study(others, read(folder / DECAYED.name), read(folder / SIMULATED.name), parts)
+    decayed, last, of_simulated = (read(folder / name) for name in (DECAYED.name, LAST_EPOCH, SIMULATED.name))
+    return Study(others, decayed, last, of_simulated, parts)
 
 
 def pictures(study: Study) -> dict[Path, bytes]:
@@ -192,7 +221,7 @@ def finding(study: Study) -> str:
     """The answer in a few sentences."""
     told = [
         answer.against_bce(study.comparison, study.untuned),
-        answer.forest(study.kinds),
+        study.forest,
         answer.fusion(study.comparison),
     ]
     return " ".join(filter(None, told))
@@ -220,7 +249,7 @@ def parts(study: Study) -> dict[str, str]:
     return {
         "answer": "\n".join(f"- {line}" for line in filter(None, [
             answer.against_bce(study.comparison, study.untuned),
-            answer.forest(study.kinds),
+            study.forest,
             trained.penalty(study.by_decay),
             answer.logistic(study.comparison),
             f"{answer.fusion(study.comparison)} {answer.controls(study.pairs)}".strip(),
@@ -237,6 +266,9 @@ def parts(study: Study) -> dict[str, str]:
         "power": power.power_sentence(reaches[PRECISION]),
         "anchor": anchor.anchor_sentence(study.anchors),
         "anchor_of_hamming": anchor.anchor_sentence(anchor.anchors(study.records, PAPER_METRICS[0])),
+        "anchor_of_last": anchor.epoch_sentence(study.anchors, study.last_anchors),
+        "anchor_of_last_table": anchor.anchor_table(study.last_anchors),
+        "by_last_epoch": over_sets_table(study.by_last_epoch),
         "late": anchor.late_sentence(late),
         "edges": anchor.edges(study.records),
         "anchor_of_decay": anchor.anchor_sentence(anchor.anchors(study.records, loss=trained.DECAY)),

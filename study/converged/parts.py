@@ -8,12 +8,16 @@ from __future__ import annotations
 from itertools import product
 from typing import NamedTuple
 
+from bench.dataset_name import dataset_name
 from study.runs import ROOT
 
 FOLDER = ROOT / "results/study"
 """The committed records and the settings that they are made with."""
 DECAYED = FOLDER / "adamw"
 """Those of methods that search AdamW's weight decay in place of an L2 penalty."""
+
+LAST_EPOCH = "last-epoch"
+"""The folder in FOLDER of BCE again, where models selected by other metrics than Hamming loss are of the last epoch."""
 
 GPU = FOLDER / "gpu"
 """Some of the jobs again on a GPU, for what it does to results."""
@@ -61,6 +65,8 @@ class Part(NamedTuple):
     datasets: list[str]
     seeds: range
     methods: list[str]
+    own: str = ""
+    """A folder in FOLDER, where settings and records are its own."""
 
 
 DRAW_NOTHING = {"LR", "BR", "SVM", "CC", "ML-KNN", "BRkNN", "Prototypes"}
@@ -69,6 +75,8 @@ DRAW_NOTHING = {"LR", "BR", "SVM", "CC", "ML-KNN", "BRkNN", "Prototypes"}
 ONE, TWO, THREE, FIVE = range(1), range(2), range(3), range(5)
 ONE_SPLIT = [*CLASSIC, *LARGE]
 EVERY = [*ONE_SPLIT, *FOLDS]
+MAIN = {dataset_name(name).base for name in EVERY}
+"""Data sets that every method is run on; SPARSE are for a few."""
 
 SUBSET = [
     Part("three classic sets", ["emotions[fold=1/5]", "scene", "yeast"], ONE, ["BCE", "LR", "LD-y", "ML-KNN"]),
@@ -85,6 +93,7 @@ PARTS = [
     Part("first losses", EVERY, ONE, [*FIRST_LOSSES, *QUICK]),
     Part("learning curves", CURVES[:8], ONE, [*CORE, *QUICK, "RF"]),
     Part("BCE again", EVERY, ONE, AGAIN),
+    Part("last epoch", EVERY, ONE, ["BCE"], own=LAST_EPOCH),
     Part("validation parts", VALIDATED, ONE, ["BCE", "FLEM-D"]),
     Part("further regimes", REGIMES[:8], ONE, PARTLY_KNOWN),
     Part("seeds of the core", ONE_SPLIT, THREE, ["BCE", "LD-y"]),

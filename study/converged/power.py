@@ -99,8 +99,10 @@ def study_reaches(observed: Observed, comparison: Comparison, baseline: str = BA
 
 
 def by_seeds_table(found: Sequence[Reach]) -> str:
-    """Smallest differences by one metric in per cent, a column a number of seeds."""
-    lines = [[_named(one), *(_smallest(one, count) for count in SEEDS)] for one in found if one.name != OVER_SETS]
+    """Smallest differences by one metric in per cent, a column a number of seeds; without sets with folds, which have
+    their number."""
+    own = [one for one in found if one.name != OVER_SETS and not one.folds]
+    lines = [[_named(one), *(_smallest(one, count) for count in SEEDS)] for one in own]
     return table(["data set", *(f"{counted(count, 'seed')}, %" for count in SEEDS)], lines)
 
 

@@ -57,7 +57,7 @@ def regime_table(found: Sequence[RegimeEffect], methods: Sequence[str]) -> str:
     cells = {(one.regime, one.dataset, one.method): one.percent for one in found}
     keys = sorted({(one.dataset, one.regime) for one in found if one.method in methods})
     lines = [
-        [dataset, regime or "all labels", *(cells.get((regime, dataset, method), "–") for method in methods)]
+        [dataset, regime or "as it is", *(cells.get((regime, dataset, method), "–") for method in methods)]
         for dataset, regime in keys
     ]
     return table(["data set", "regime", *(f"{method}, %" for method in methods)], lines)

@@ -51,7 +51,7 @@ def page(records: Sequence[Record], on_gpu: Sequence[Record]) -> str:
     values = {
         "runs": runs(records),
         "subset": subset(records),
-        "parts": parts_table(costs(PARTS, records)),
+        "parts": parts_table(costs([part for part in PARTS if not part.own], records)),
         "methods": methods_table(budgets(records)),
         "chosen": chosen_table(choices(records)),
         "sets": sets_table(used(records)),

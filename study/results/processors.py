@@ -12,6 +12,7 @@ from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.plan.costs import computed_on_gpu
 from bench.records.packed import digest_of
 from bench.records.record import Record
+from bench.text import counted
 from study.results.findings import Records, on_test, seed_std, table
 from study.runs import differences
 
@@ -53,12 +54,12 @@ def summary(records: Records, elsewhere: Records, variants: Sequence[str]) -> st
     same = {first.job.variant for first, _ in pairs} - {
         first.job.variant for first, second in pairs if not _digits_alike(first, second)
     }
+    sets = {record.job.dataset for _, record in pairs}
     places = sorted({_place(record) for _, record in pairs})
     hours = sum(record.cost.seconds for _, record in pairs) / 3600
     said = (
-        f"{len(pairs)} jobs on {len({record.job.dataset for _, record in pairs})} sets, on {', '.join(places)}, in "
-        f"{hours:.1f} hours. {alike} have the same results byte for byte, {digits} in the four printed digits of all "
-        "metrics"
+        f"{counted(len(pairs))} on {counted(len(sets), 'set')}, on {', '.join(places)}, in {hours:.1f} hours. "
+        f"{alike} have the same results byte for byte, {digits} in the four printed digits of all metrics"
     )
     return f"{said}, all of {', '.join(name for name in variants if name in same)} among them." if same else f"{said}."
 

@@ -14,7 +14,7 @@ from statistics import fmean
 from bench.metrics.catalogue import Metric
 from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.record import Record
-from bench.text import counted
+from bench.text import counted, named
 from study.converged.relative import PRECISION, regime_of, selected, set_of, short
 from study.results.findings import table
 
@@ -120,6 +120,21 @@ def anchor_sentence(found: Sequence[Anchor]) -> str:
     text += f"; behind by more on {', '.join(far)}." if far else "."
     ahead = sum(one.distance_on_validation >= 0 for one in found)
     return f"{text} On the validation rows that both choose by, it is level or ahead on {ahead}."
+
+
+def epoch_sentence(best: Sequence[Anchor], last: Sequence[Anchor]) -> str:
+    """Number of sets on which BCE is near with the last epoch in place of the best on validation rows, and those of
+    them on which it is not near with the best; empty without any."""
+    if not last:
+        return ""
+    far = [one.dataset for one in best if not one.is_near]
+    near = {one.dataset for one in last if one.is_near}
+    now = [_named(name, best) for name in far if name in near]
+    return (
+        f"With the last epoch of each training in place of the best on validation rows, BCE is within {TOLERANCE:.0%}, "
+        f"or above, on {len(near)} of {len(last)} data sets, {len(now)} of those {len(far)} among them"
+        f"{f' ({named(now)})' if now else ''}."
+    )
 
 
 @dataclass(frozen=True)

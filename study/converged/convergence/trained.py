@@ -20,6 +20,8 @@ VARIANTS = [DECAY, *BEYOND, SUBSET_OF_SETTINGS]
 """Of BCE, in results/study/bench.toml."""
 FIRST = {method: f"{method} in the first run" for method in ("LD-y", "FLEM-D")}
 """{method: its name in the run with weight decay, whose learning rates and steps are others, too}."""
+LAST = {BASELINE: f"{BASELINE}'s last epoch"}
+"""{method: its name where validation rows do not choose its epoch}."""
 
 
 def beyond(records: Sequence[Record]) -> Comparison:
@@ -34,13 +36,27 @@ def decayed(records: Sequence[Record], first: Iterable[Record]) -> Comparison:
     ----------
     first: records of the first run.
     """
-    renamed = [
-        replace(record, job=replace(record.job, variant=FIRST[record.job.variant]))
-        for record in first
-        if record.job.variant in FIRST
-    ]
     pairs = [(DECAY, BASELINE), *((name, method) for method, name in FIRST.items())]
-    return _compared([*records, *renamed], pairs)
+    return _compared([*records, *_renamed(first, FIRST)], pairs)
+
+
+def last_epoch(records: Sequence[Record], last: Iterable[Record]) -> Comparison:
+    """Methods of which the last epoch is kept, each against itself with the best on validation rows.
+
+    Parameters
+    ----------
+    last: records of the last epochs.
+    """
+    return _compared([*records, *_renamed(last, LAST)], [(name, method) for method, name in LAST.items()])
+
+
+def _renamed(records: Iterable[Record], names: Mapping[str, str]) -> list[Record]:
+    """Records of the methods that have another name."""
+    return [
+        replace(record, job=replace(record.job, variant=names[record.job.variant]))
+        for record in records
+        if record.job.variant in names
+    ]
 
 
 def _compared(records: Sequence[Record], wanted: Sequence[tuple[str, str]]) -> Comparison:

@@ -61,8 +61,7 @@ def study(
     ------
     UsageError: where the converged records have no two methods to compare.
     """
-    sets = {dataset_name(name).base for name in parts.EVERY}  # not those that the core alone is run on
-    converged = [record for record in converged if dataset_name(record.job.dataset).base in sets]
+    converged = [record for record in converged if dataset_name(record.job.dataset).base in parts.MAIN]
     reference = list(reference)
     every = multiverse(converged, parts.CORE)
     once = multiverse(converged, parts.CORE, without_copies(every.methods))
@@ -164,42 +163,43 @@ def standing_table(found: Study) -> str:
 
 
 def sentences(found: Study) -> str:
-    """Sentences on who is first in how many universes, and on what moves a ranking most and least."""
+    """List of who is first in how many universes, and of what moves a ranking most and least."""
     first, second, *_ = found.standings
-    text = (
-        f"Of {_spaced(len(found.every.codes))} ways of evaluating the same records, each level of a choice counting "
-        f"alike, {first.method} is first in {_percent(first.first)} and {second.method} in {_percent(second.first)}"
-    )
+    ranked = f"{first.method} is first in {_percent(first.first)}, {second.method} in {_percent(second.first)}"
     if seldom := sum(one.first < SELDOM for one in found.standings):
-        text += f"; {seldom} of the {len(found.standings)} methods in less than {_percent(SELDOM)}"
+        ranked += f", {seldom} of the {len(found.standings)} methods each in less than {_percent(SELDOM)}"
     copies = [one.method for one in found.standings if one.first_without_copies is None]
     if copies:
         leader = max(found.standings, key=lambda one: one.first_without_copies or 0.0)
-        share = _percent(leader.first_without_copies or 0.0)
-        text += f"; without the near-copies {named(copies)}, {leader.method} in {share}"
-    text += "; they share their test rows, so this says how stable a ranking is, not that a difference is real"
+        ranked += (
+            f" (without the near-copies {named(copies)}, {leader.method} in "
+            f"{_percent(leader.first_without_copies or 0.0)})"
+        )
     leads: dict[str, list[str]] = {}
     for title in first.by_metric:
         leader = max(found.standings, key=lambda one: one.by_metric[title])
         leads.setdefault(leader.method, []).append(f"{title} {_percent(leader.by_metric[title])}")
     by_metric = "; ".join(f"{method} ({', '.join(shares)})" for method, shares in leads.items())
     most, *others = [one for one in found.movements[CHOSEN] if one.choice != SEED.name]
-    text += (
-        f". Most often first by metric: {by_metric}. Changing the {most.choice} alone swaps {_percent(most.swaps)} of "
-        f"the pairs of methods and puts another method first in {_percent(most.winners)} of the cases"
-    )
+    moved = f"the {most.choice} most, {_both(most)}"
     if others:
-        text += f"; of the choices other than a seed, the {others[-1].choice} moves it least ({_both(others[-1])})"
-    text += "."
+        moved += f", the {others[-1].choice} least, {_both(others[-1])}"
+    lines = [
+        f"**{_spaced(len(found.every.codes))} ways of evaluating the same records**, each level of a choice counting "
+        f"alike: {ranked}. They share their test rows, so this is how stable a ranking is, not that a difference is "
+        "real.",
+        f"**Most often first by metric**: {by_metric}.",
+        f"**One choice changed alone**, pairs of methods that swap and cases with another method first: {moved}.",
+    ]
     for group in (AGAIN, LONGER, DECAYED):
-        moved = [
+        told = [
             f"{one.choice} {_both(one)} ({counted(one.methods, 'method')}, {counted(one.sets, 'set')})"
             for one in found.movements.get(group, [])
             if one.methods >= FEWEST
         ]
-        if moved:
-            text += f" {group}: {named(moved, most=len(moved))}."
-    return text
+        if told:
+            lines.append(f"**{group}**: {named(told, most=len(told))}.")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _both(one: Movement) -> str:

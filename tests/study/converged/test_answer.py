@@ -65,7 +65,8 @@ def test_logistic_regression_is_told_with_its_sets() -> None:
 def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:
     records = [record(f"s{place}@npz", name) for place in range(4) for name in ("RF", "BCE")]
     compared = Observed(records, selecting="own").compared(["RF"])
-    said = answer.forest({"tables": compared, "photographs": compared})
+    said = answer.forest({"tables": compared, "photographs": compared}, {"s9[train=5%]": "-3.1", "s8": "+2.0"})
+    assert said.endswith(" Run then, to tell kind and size apart: -3.1 on s9[train=5%], +2.0 on s8.")
     for metric, (one,) in compared.by_metric.items():
         assert one.over_sets is not None
         mean = f"{one.percent(one.over_sets.mean):+z.1f} ("
@@ -74,8 +75,8 @@ def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:
             for kind in ("tables", "photographs"):
                 assert f"on {ahead} of 4 {kind}, {mean}" in said
         else:
-            assert said.count(f"{metric.title} {mean}") == 2
-    assert answer.forest({"tables": compared, "texts": comparison()}) == ""
+            assert said.count(f"{metric.title} {mean.removesuffix(' (')}") == 2
+    assert answer.forest({"tables": compared, "texts": comparison()}, {}) == ""
 
 
 def test_what_selecting_by_hamming_loss_costs() -> None:

@@ -119,7 +119,7 @@ def test_jobs_on_a_gpu_are_compared_with_the_same_jobs_alone() -> None:
         for one, result in zip([*here, record("b")], [here[0].result, other, other], strict=True)
     ]
     said = reproducibility.again(here, there)
-    assert said.startswith("2 jobs on 1 sets, on cuda: a card, ")
+    assert said.startswith("2 jobs on 1 set, on cuda: a card, ")
     assert "1 have the same results byte for byte, 1 in the four printed digits of all metrics, all of BCE" in said
     assert [line.split("|")[1].strip() for line in said.splitlines() if "|" in line][2:] == ["BCE", "FLEM-D"]
 

@@ -13,9 +13,9 @@ from study.converged import __main__ as study
 from study.converged.parts import PARTS, SUBSET, SUBSET_JOBS, Part
 
 
-def jobs(parts: list[Part]) -> set[tuple[str, str, int]]:
+def jobs(parts: list[Part]) -> set[tuple[str, str, str, int]]:
     return {
-        (str(dataset_name(dataset)), method, seed)
+        (part.own, str(dataset_name(dataset)), method, seed)
         for part in parts
         for dataset in part.datasets
         for method in part.methods
@@ -38,11 +38,17 @@ def test_what_is_compared_is_part_of_the_study() -> None:
 
 def test_parts_run_in_their_order(ran: list[tuple[Any, ...]], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert study.main(["run", "--results", str(tmp_path)]) == 0
-    assert ran == [(tmp_path, study.FOLDER, part.datasets, part.seeds, part.methods) for part in PARTS]
+    assert ran == [
+        (tmp_path / part.own, study.FOLDER / part.own, part.datasets, part.seeds, part.methods) for part in PARTS
+    ]
+    assert {call[:2] for call in ran} == {
+        (tmp_path, study.FOLDER),
+        (tmp_path / "last-epoch", study.FOLDER / "last-epoch"),
+    }
     first, last = PARTS[0], PARTS[-1]
     capsys.readouterr()
     assert study.main(["run", last.name, first.name]) == 0
-    assert [call[2:] for call in ran[len(PARTS) :]] == [last[1:], first[1:]]
+    assert [call[2:] for call in ran[len(PARTS) :]] == [last[1:4], first[1:4]]
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(f"Part {last.name!r}, {len(jobs([last]))} job")
 
@@ -101,6 +107,13 @@ def test_what_is_run_and_packed_is_computed_again_byte_for_byte(
     capfd.readouterr()
     assert study.main(["check", "--results", fresh]) == 0
     assert capfd.readouterr().out == "1 byte for byte\n"
+
+
+def test_a_folder_without_records_is_not_packed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        study.main(["pack", "--results", str(tmp_path)])
+    assert ended.value.code == 2
+    assert f"{tmp_path} has no records of the study" in capsys.readouterr().err
 
 
 def test_a_job_that_two_parts_of_the_subset_have_is_counted_once() -> None:

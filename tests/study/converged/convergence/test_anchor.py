@@ -64,6 +64,15 @@ def test_the_table_and_the_sentence_name_the_sets_that_are_far() -> None:
     assert "on 1 of 1 data sets. On the" in anchor.anchor_sentence(found[:1])
 
 
+def test_what_goes_with_the_choice_of_the_epoch_is_counted() -> None:
+    best = [anchored("a@npz", 0.45), anchored("b@npz", 0.45), anchored("c@npz", 0.5)]
+    last = [anchored("a@npz", 0.45), anchored("b@npz", 0.5), anchored("c@npz", 0.45)]
+    said = anchor.epoch_sentence(best, last)
+    assert said.endswith("is within 2%, or above, on 1 of 3 data sets, 1 of those 2 among them (b).")
+    assert anchor.epoch_sentence(best, last[:1]).endswith("on 0 of 1 data sets, 0 of those 2 among them.")
+    assert not anchor.epoch_sentence(best, [])
+
+
 def test_late_epochs_are_counted_by_method_and_over_all(records: list[Record]) -> None:
     trained = [with_epochs(made, 40, 35 + number % 6) for number, made in enumerate(records)]
     late = anchor.late_epochs(trained)

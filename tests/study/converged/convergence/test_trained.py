@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
-from bench.records.record import Record
+from bench.records.record import JobName, Record, Result
+from study.converged import parts
 from study.converged.convergence import trained
-from study.converged.relative import PRECISION, Observed, is_shown, on_test
+from study.converged.relative import PRECISION, Observed, is_shown, on_test, read, selected
 from tests.study.converged.multiverse.made import record
 
 SETS = [f"s{place}@npz" for place in range(4)]
@@ -40,6 +42,30 @@ def test_each_is_compared_with_itself(records: list[Record], first: list[Record]
     for one in decayed.by_metric[PRECISION][1].sets:
         name = one.name.partition("@")[0]
         assert one.effect == pytest.approx(math.log((then[name] or 0) / (now[name] or 1)))
+
+
+def test_the_last_epoch_is_compared_with_the_best(records: list[Record], first: list[Record]) -> None:
+    (one,) = trained.last_epoch(records, first).by_metric[PRECISION]
+    assert (one.method, one.baseline) == ("BCE's last epoch", "BCE")
+    best, last = (
+        {made.job.full_dataset: selected(made, PRECISION) for made in run if made.job.variant == "BCE"}
+        for run in (records, first)
+    )
+    for on_set in one.sets:
+        values = [of[on_set.name].test[PRECISION.key] for of in (last, best)]  # type: ignore[union-attr]
+        assert on_set.effect == pytest.approx(math.log((values[0] or 0) / (values[1] or 1)))
+
+
+def test_the_committed_last_epochs_are_of_the_trainings_that_the_study_has() -> None:
+    def jobs_of(folder: Path) -> dict[JobName, Result]:
+        return {one.job: one.result for one in read(folder) if one.job.variant == "BCE" and one.result}
+
+    study, last = jobs_of(parts.FOLDER), jobs_of(parts.FOLDER / parts.LAST_EPOCH)
+    assert last
+    for job, result in last.items():
+        assert isinstance(result.also_selected, dict)
+        assert {one.epoch for one in result.also_selected.values()} == {result.epochs}
+        assert (result.selected, result.test) == (study[job].selected, study[job].test)  # by Hamming loss
 
 
 def test_what_is_told_is_what_was_compared(records: list[Record], first: list[Record]) -> None:

@@ -96,21 +96,21 @@ def test_a_line_of_the_other_table_is_a_method(study: page.Study) -> None:
 def test_the_sentences_name_first_and_last(study: page.Study) -> None:
     said = page.sentences(study)
     first, second, *_ = study.standings
-    assert said.startswith(f"Of {spaced(len(study.every.codes))} ways of evaluating the same records, ")
-    assert f" alike, {first.method} is first in " in said
-    assert f"{100 * first.first:.0f} % and {second.method} in {100 * second.first:.0f} %" in said
+    assert said.startswith(f"- **{spaced(len(study.every.codes))} ways of evaluating the same records**, ")
+    assert f" alike: {first.method} is first in " in said
+    assert f"{100 * first.first:.0f} %, {second.method} in {100 * second.first:.0f} %" in said
     seldom = sum(one.first < page.SELDOM for one in study.standings)
-    assert (f"; {seldom} of the {len(METHODS)} methods in less than 1 %" in said) == (seldom > 0)
+    assert (f", {seldom} of the {len(METHODS)} methods each in less than 1 %" in said) == (seldom > 0)
     once = max(study.standings, key=lambda one: one.first_without_copies or 0)
     assert f"without the near-copies CB, {once.method} in {100 * (once.first_without_copies or 0):.0f} %" in said
-    by_metric = re.findall(r"([^(;]+) \(((?:[A-Z][^%]+ \d+ %,? ?)+)\)", said.split("by metric: ")[1].split(". ")[0])
+    by_metric = re.findall(r"([^(;]+) \(((?:[A-Z][^%]+ \d+ %,? ?)+)\)", said.split("by metric**: ")[1].split("\n")[0])
     found = {title: method.strip() for method, shares in by_metric for title in first.by_metric if title in shares}
     assert found == {
         title: max(study.standings, key=lambda one: one.by_metric[title]).method for title in first.by_metric
     }
     most, *others = [one for one in study.movements[page.CHOSEN] if one.choice != "seed or fold"]
-    assert f"the {most.choice} alone swaps {100 * most.swaps:.0f} % of the pairs of methods" in said
-    assert f"the {others[-1].choice} moves it least ({100 * others[-1].swaps:.0f} % and " in said
+    assert f"the {most.choice} most, {100 * most.swaps:.0f} % and {100 * most.winners:.0f} %" in said
+    assert f"the {others[-1].choice} least, {100 * others[-1].swaps:.0f} % and " in said
     for one in [one for group in (page.AGAIN, page.LONGER, page.DECAYED) for one in study.movements[group]]:
         assert one.methods >= page.FEWEST
         assert re.search(rf"{one.choice} {100 * one.swaps:.0f} % and {100 * one.winners:.0f} %", said)
