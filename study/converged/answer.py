@@ -10,6 +10,7 @@ from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
 from bench.text import named
 from study.converged.convergence.anchor import LOGISTIC
+from study.converged.convergence.trained import LAST
 from study.converged.relative import (
     BASELINE,
     HAMMING,
@@ -81,17 +82,23 @@ def controls(pairs: Comparison) -> str:
     return f"Against its controls, {PRECISION.title}: {'; '.join(told)}." if told else ""
 
 
-def logistic(comparison: Comparison) -> str:
-    """Logistic regression beside BCE."""
+def logistic(comparison: Comparison, last_epoch: Comparison) -> str:
+    """Logistic regression beside BCE, and beside BCE with its last epoch."""
     one = comparison.of(PRECISION, LOGISTIC)
     if one is None or one.over_sets is None:
         return f"**Logistic regression** ({LOGISTIC}) was not compared."
     ahead = sum(on_set.effect > 0 for on_set in one.sets)
     verdict = "which is shown" if is_shown(one) else "which chance can explain"
-    return (
+    text = (
         f"**Logistic regression** ({LOGISTIC}: scikit-learn's, one model a label, one penalty a data set, tuned on "
         f"validation rows) is better than plain {BASELINE} on {ahead} of {len(one.sets)} data sets by "
-        f"{PRECISION.title}, in the mean by {_told(one, name=False)} %, {verdict}."
+        f"{PRECISION.title}, in the mean by {_told(one, name=False)} %, {verdict}"
+    )
+    last = last_epoch.of(PRECISION, LOGISTIC, LAST[BASELINE])
+    if last is None or last.over_sets is None:
+        return f"{text}."
+    return (
+        f"{text}; than {BASELINE} with its last epoch, not the best on validation rows, by {_told(last, name=False)} %."
     )
 
 

@@ -251,7 +251,7 @@ def parts(study: Study) -> dict[str, str]:
             answer.against_bce(study.comparison, study.untuned),
             study.forest,
             trained.penalty(study.by_decay),
-            answer.logistic(study.comparison),
+            answer.logistic(study.comparison, study.by_last_epoch),
             f"{answer.fusion(study.comparison)} {answer.controls(study.pairs)}".strip(),
             answer.selecting(study.records),
             regimes.regime_sentence(study.regimes, answer.FUSION),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bench import config as configuration
 from bench.plan.variants import departures
 from bench.records.record import Record
+from study.converged.convergence.anchor import LOGISTIC
 from study.converged.parts import FOLDER, SUBSET_OF_SETTINGS
 from study.converged.relative import BASELINE, PRECISION, Comparison, Observed, is_shown, mean_in_percent
 
@@ -41,13 +42,15 @@ def decayed(records: Sequence[Record], first: Iterable[Record]) -> Comparison:
 
 
 def last_epoch(records: Sequence[Record], last: Iterable[Record]) -> Comparison:
-    """Methods of which the last epoch is kept, each against itself with the best on validation rows.
+    """Methods of which the last epoch is kept, each against itself with the best on validation rows, and logistic
+    regression against BCE's last epoch.
 
     Parameters
     ----------
     last: records of the last epochs.
     """
-    return _compared([*records, *_renamed(last, LAST)], [(name, method) for method, name in LAST.items()])
+    pairs = [*((name, method) for method, name in LAST.items()), (LOGISTIC, LAST[BASELINE])]
+    return _compared([*records, *_renamed(last, LAST)], pairs)
 
 
 def _renamed(records: Iterable[Record], names: Mapping[str, str]) -> list[Record]:

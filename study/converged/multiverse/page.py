@@ -181,9 +181,9 @@ def sentences(found: Study) -> str:
         leads.setdefault(leader.method, []).append(f"{title} {_percent(leader.by_metric[title])}")
     by_metric = "; ".join(f"{method} ({', '.join(shares)})" for method, shares in leads.items())
     most, *others = [one for one in found.movements[CHOSEN] if one.choice != SEED.name]
-    moved = f"the {most.choice} most, {_both(most)}"
+    moved = f"{_both(most)} by the {most.choice} (the most)"
     if others:
-        moved += f", the {others[-1].choice} least, {_both(others[-1])}"
+        moved += f", {_both(others[-1])} by the {others[-1].choice} (the least)"
     lines = [
         f"**{_spaced(len(found.every.codes))} ways of evaluating the same records**, each level of a choice counting "
         f"alike: {ranked}. They share their test rows, so this is how stable a ranking is, not that a difference is "

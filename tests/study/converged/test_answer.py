@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from study.converged import answer, relative
-from study.converged.relative import HAMMING, PRECISION, Comparison, Observed, is_shown, on_test
+from study.converged.convergence import trained
+from study.converged.relative import HAMMING, PRECISION, Comparison, Observed, is_shown, mean_in_percent, on_test
 from study.reference import FOLDER
 from tests.study.converged.multiverse.made import record
 
@@ -56,10 +57,18 @@ def test_logistic_regression_is_told_with_its_sets() -> None:
     compared = Observed(records, selecting="own").compared(["LR"])
     one = compared.of(PRECISION, "LR")
     assert one is not None
-    said = answer.logistic(compared)
+    said = answer.logistic(compared, comparison())
     assert f"on {sum(of.effect > 0 for of in one.sets)} of {len(one.sets)} data sets" in said
     assert said.endswith("which is shown." if is_shown(one) else "which chance can explain.")
-    assert answer.logistic(comparison()).endswith("was not compared.")
+    assert answer.logistic(comparison(), comparison()).endswith("was not compared.")
+    last = trained.last_epoch(records, records)
+    pair = last.of(PRECISION, "LR", "BCE's last epoch")
+    assert pair is not None
+    assert pair.over_sets is not None
+    said = answer.logistic(compared, last)
+    assert said.endswith(
+        f" with its last epoch, not the best on validation rows, by {mean_in_percent(pair, pair.over_sets)} %."
+    )
 
 
 def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:

@@ -45,8 +45,10 @@ def test_each_is_compared_with_itself(records: list[Record], first: list[Record]
 
 
 def test_the_last_epoch_is_compared_with_the_best(records: list[Record], first: list[Record]) -> None:
-    (one,) = trained.last_epoch(records, first).by_metric[PRECISION]
+    own = [*records, *(record(name, "LR") for name in SETS)]
+    one, logistic = trained.last_epoch(own, first).by_metric[PRECISION]
     assert (one.method, one.baseline) == ("BCE's last epoch", "BCE")
+    assert (logistic.method, logistic.baseline) == ("LR", "BCE's last epoch")
     best, last = (
         {made.job.full_dataset: selected(made, PRECISION) for made in run if made.job.variant == "BCE"}
         for run in (records, first)

@@ -109,8 +109,8 @@ def test_the_sentences_name_first_and_last(study: page.Study) -> None:
         title: max(study.standings, key=lambda one: one.by_metric[title]).method for title in first.by_metric
     }
     most, *others = [one for one in study.movements[page.CHOSEN] if one.choice != "seed or fold"]
-    assert f"the {most.choice} most, {100 * most.swaps:.0f} % and {100 * most.winners:.0f} %" in said
-    assert f"the {others[-1].choice} least, {100 * others[-1].swaps:.0f} % and " in said
+    for one, end in ((most, "the most"), (others[-1], "the least")):
+        assert f"{100 * one.swaps:.0f} % and {100 * one.winners:.0f} % by the {one.choice} ({end})" in said
     for one in [one for group in (page.AGAIN, page.LONGER, page.DECAYED) for one in study.movements[group]]:
         assert one.methods >= page.FEWEST
         assert re.search(rf"{one.choice} {100 * one.swaps:.0f} % and {100 * one.winners:.0f} %", said)
