@@ -97,8 +97,12 @@ def logistic(comparison: Comparison, last_epoch: Comparison) -> str:
     last = last_epoch.of(PRECISION, LOGISTIC, LAST[BASELINE])
     if last is None or last.over_sets is None:
         return f"{text}."
+    gained = last_epoch.of(PRECISION, LAST[BASELINE])
+    assert gained is not None
     return (
-        f"{text}; than {BASELINE} with its last epoch, not the best on validation rows, by {_told(last, name=False)} %."
+        f"{text}; than {BASELINE} with its last epoch, not the best on validation rows, by {_told(last, name=False)} "
+        f"%, as {BASELINE} gains {_told(gained, name=False)} % by that "
+        f"({'shown' if is_shown(gained) else 'not shown'})."
     )
 
 

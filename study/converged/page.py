@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,17 @@ from study.converged import answer, crossvalidated, forest, power, regimes
 from study.converged.convergence import anchor, trained
 from study.converged.multiverse import page as multiverse
 from study.converged.multiverse import picture as multiverse_picture
-from study.converged.parts import DECAYED, FOLDER, LARGE, LAST_EPOCH, MAIN, PHOTOGRAPHS, SPARSE
+from study.converged.parts import (
+    DECAYED,
+    FOLDED,
+    FOLDER,
+    LARGE,
+    LAST_EPOCH,
+    MAIN,
+    PHOTOGRAPHS,
+    SPARSE,
+    SUBSET_OF_SETTINGS,
+)
 from study.converged.relative import (
     BASELINE,
     PRECISION,
@@ -55,7 +65,10 @@ FOREST, CHOICES, STRENGTHS = (
     results_page.DOCS / name for name in ("answer.svg", "results/choices.svg", "results/simulated.svg")
 )
 ELSEWHERE = {"another processor": reference.ANOTHER_PROCESSOR, "a GPU": reference.GPU}
-PAIRS = [(answer.FUSION, control) for control in answer.CONTROLS]
+PAIRS = [
+    *((answer.FUSION, control) for control in answer.CONTROLS),
+    *((method, SUBSET_OF_SETTINGS) for method in (answer.FUSION, "LD-y")),
+]
 
 
 @dataclass(frozen=True)
@@ -154,9 +167,10 @@ class Study:
 
     @cached_property
     def pairs(self) -> Comparison:
-        """FLEM-D against its controls."""
-        there = set(self.observed.methods)
-        return self.observed.pairs([pair for pair in PAIRS if there.issuperset(pair)])
+        """FLEM-D against its controls, and both against BCE with their settings of training."""
+        observed = Observed(self.records, selecting="own")
+        there = set(observed.methods)
+        return observed.pairs([pair for pair in PAIRS if there.issuperset(pair)])
 
     @cached_property
     def anchors(self) -> list[anchor.Anchor]:
@@ -256,6 +270,7 @@ def parts(study: Study) -> dict[str, str]:
             answer.selecting(study.records),
             regimes.regime_sentence(study.regimes, answer.FUSION),
         ])),
+        "seeds": seeds_in_short(study.of_methods),
         "records": records_in_short([*study.records, *study.parts]),
         "crossvalidated": crossvalidated.sentence(crossvalidated.chosen(study.parts)),
         "crossvalidated_table": crossvalidated.chosen_table(crossvalidated.chosen(study.parts)),
@@ -317,6 +332,20 @@ def records_in_short(records: Sequence[Record]) -> str:
         f"{BASELINE} on {len(whole)} data sets, {seconds / 3600:.1f} hours of "
         f"computing on {named(machines)}, beside other work, one thread each"
     )
+
+
+def seeds_in_short(records: Iterable[Record]) -> str:
+    """Sentence on the seeds that methods have on the main sets that are not folded."""
+    seeds: dict[str, Counter[str]] = {}
+    for record in records:
+        name = dataset_name(record.job.dataset)
+        if name.base in MAIN.difference(FOLDED) and not regime_of(record.job.full_dataset):
+            seeds.setdefault(record.job.variant, Counter())[set_of(record)] += 1
+    most = {method: max(own.values()) for method, own in seeds.items()}
+    several = sorted((method for method in most if most[method] > 1), key=lambda method: (-most[method], method))
+    told = named([f"{method} (up to {most[method]} seeds)" for method in several], len(several))
+    folded = f"{', '.join(FOLDED)} have five folds"
+    return f"On the other sets all methods but {told} have one seed; {folded}." if told else f"{folded}."
 
 
 def most_settings(records: Sequence[Record]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from statistics import median
 
@@ -19,6 +19,7 @@ from bench.analysis.hypothesis_tests import power
 from bench.analysis.relative import Differences, Relative
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.text import counted
+from study.converged.parts import DRAW_NOTHING
 from study.converged.relative import BASELINE, Comparison, Observed, short
 from study.results.findings import table
 
@@ -91,9 +92,13 @@ def typical_spread(found: Iterable[Relative]) -> float | None:
 
 
 def study_reaches(observed: Observed, comparison: Comparison, baseline: str = BASELINE) -> dict[Metric, list[Reach]]:
-    """Reaches by each metric, over sets with the spread that is typical of the compared methods."""
+    """Reaches by each metric, over sets with the spread that is typical of the compared methods.
+
+    On a set, methods that draw nothing do not count: their difference to a baseline varies as this one alone does.
+    """
+    drawn = replace(observed, records=[one for one in observed.records if one.job.variant not in DRAW_NOTHING])
     return {
-        metric: reaches(observed.differences(metric, baseline), typical_spread(comparison.by_metric[metric]))
+        metric: reaches(drawn.differences(metric, baseline), typical_spread(comparison.by_metric[metric]))
         for metric in PAPER_METRICS
     }
 
@@ -126,7 +131,7 @@ def power_sentence(found: Sequence[Reach], seeds: int = STATED) -> str:
         f"{found[0].metric.title} with {seeds} seeds, or its folds"
     )
     over = [one.smallest[seeds] for one in found if one.name == OVER_SETS]
-    end = f"; the mean over all sets, one of {over[0]:.1f} %" if over else ""
+    end = f"; the mean over all sets, one of {over[0]:.1f} % of the method of median spread" if over else ""
     return f"{text}{end}, each with a probability of {POWER:.0%} (at 5 %, without correction for several methods)."
 
 

@@ -73,6 +73,6 @@ def regime_sentence(found: Sequence[RegimeEffect], method: str) -> str:
     best = max(changed, key=lambda one: one.effect)
     return (
         f"**Missing or wrong labels, few rows** ({counted(len(own), 'case')} of a set and a regime, one seed each, so "
-        f"that small differences are chance): {method} is from {low} to {high} better than {BASELINE}; the highest of "
-        f"any method is {best.method}'s {best.percent} % ({best.dataset}{best.regime})."
+        f"that small differences are chance): {method} differs from {BASELINE} by {low} to {high}; the highest of the "
+        f"methods that were run there is {best.method}'s {best.percent} % ({best.dataset}{best.regime})."
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.dataset_name import dataset_name
+from bench.records.packed import PACKED
 from bench.records.record import Record
 from bench.records.store import Store
 from bench.system import reading, writing
@@ -43,21 +44,27 @@ NONE_YET = "No record of the study is committed yet.\n"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m study.converged.reproducibility", description=__doc__)
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder of the records")
-    writing.write(PAGE, page(readable(Store(parser.parse_args().results)), readable(Store(GPU))).encode())
+    writing.write(PAGE, page(readable(Store(parser.parse_args().results)), beside()).encode())
 
 
-def page(records: Sequence[Record], on_gpu: Sequence[Record]) -> str:
-    """The page of these records, and of some of their jobs on a GPU."""
+def beside() -> dict[str, list[Record]]:
+    """{folder in results/study: its records}."""
+    return {one.parent.name: readable(Store(one.parent)) for one in sorted(FOLDER.glob(f"*/{PACKED}"))}
+
+
+def page(records: Sequence[Record], others: Mapping[str, Sequence[Record]]) -> str:
+    """The page of these records, and of those in folders of their own, some of them on a GPU."""
     values = {
         "runs": runs(records),
         "subset": subset(records),
         "parts": parts_table(costs([part for part in PARTS if not part.own], records)),
+        "beside": beside_sentence(others),
         "methods": methods_table(budgets(records)),
         "chosen": chosen_table(choices(records)),
         "sets": sets_table(used(records)),
         "sources": sources_table(),
         "environments": environments_table(records),
-        "on_gpu": again(records, on_gpu),
+        "on_gpu": again(records, others.get(GPU.name, [])),
         "late": late_sentence(late) if (late := late_epochs(records)) else NONE_YET.strip(),
         "failures": failures(records),
     }
@@ -142,8 +149,17 @@ def parts_table(found: Sequence[PartCost]) -> str:
         for part in [*begun, whole]
     ]
     table = as_text([Grid(["part", "jobs", "done", "failed", "hours"], body)], "pipe")
-    left_out = [part.name for part in found if part not in begun]
-    return table + (f"\nNot run: {named(left_out, len(left_out))}.\n" if left_out else "")
+    left_out = [f"{part.name} ({part.jobs})" for part in found if part not in begun]
+    return table + (f"\nNot run, with their jobs: {named(left_out, len(left_out))}.\n" if left_out else "")
+
+
+def beside_sentence(others: Mapping[str, Sequence[Record]]) -> str:
+    """Sentence on the jobs of each folder of its own, and their hours; empty without any."""
+    told = []
+    for name, records in others.items():
+        hours = sum(record.cost.seconds for record in records) / 3600
+        told.append(f"{counted(len(records))} in `results/study/{name}` ({hours:.1f} hours)")
+    return f"Beside these: {named(told)}." if told else ""
 
 
 @dataclass(frozen=True)

@@ -82,10 +82,14 @@ def penalty(found: Comparison) -> str:
     if not alone:
         return ""
     text = (
-        "**The penalty**: with AdamW's weight decay in place of an L2 penalty, either searched on validation rows, "
-        f"{PRECISION.title} changes, in % with its 95 % interval, by {alone}"
+        "**The penalty**: AdamW's weight decay in place of an L2 penalty, either searched on validation rows, changes "
+        f"{PRECISION.title}, in % with its 95 % interval, by {alone}"
     )
-    return f"{text}; with smaller learning rates and fewer steps, too, by {beside}." if beside else f"{text}."
+    return (
+        f"{text}; in a first run, of smaller learning rates and fewer steps, too, by {beside}."
+        if beside
+        else f"{text}."
+    )
 
 
 def longer(found: Comparison) -> str:

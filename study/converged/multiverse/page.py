@@ -19,7 +19,17 @@ from study.converged.multiverse.measures import (
     standings,
     without_copies,
 )
-from study.converged.multiverse.universes import DECLARED, SEED, Multiverse, multiverse, two_runs
+from study.converged.multiverse.universes import (
+    DECLARED,
+    RATE,
+    REGULARISATION,
+    SEARCHED,
+    SEED,
+    Levels,
+    Multiverse,
+    multiverse,
+    two_runs,
+)
 
 IN_BOTH = ["BCE", "FLEM-D"]
 """Methods whose sets a run of the paper's protocol and the converged one are compared on."""
@@ -27,6 +37,9 @@ CHOSEN = "Choices of a protocol"
 AGAIN = "The paper's protocol, the same jobs again"
 LONGER = "Another protocol in place of the paper's"
 DECAYED = "The study's first settings in place of these"
+SEARCHING: Levels = {RATE.name: [SEARCHED], REGULARISATION.name: [SEARCHED]}
+"""Who is first is told of universes where every method searches what it has, as those without a learning rate and a
+penalty, such as LR, do in all of them."""
 FEWEST = 3
 """Methods of which a ranking is told in a sentence."""
 SELDOM = 0.01
@@ -38,7 +51,10 @@ class Study:
     """Universes of the converged records, and what else moves a ranking."""
 
     every: Multiverse
+    searching: Multiverse
+    """Those universes in which every method searches its whole grid, or points of it."""
     standings: list[Standing]
+    """Of the latter."""
     movements: dict[str, list[Movement]]
     """{group: its choices, the one that moves a ranking most first}."""
 
@@ -64,7 +80,8 @@ def study(
     converged = [record for record in converged if dataset_name(record.job.dataset).base in parts.MAIN]
     reference = list(reference)
     every = multiverse(converged, parts.CORE)
-    once = multiverse(converged, parts.CORE, without_copies(every.methods))
+    searching = multiverse(converged, parts.CORE, within=SEARCHING)
+    once = multiverse(converged, parts.CORE, without_copies(every.methods), SEARCHING)
     groups = {
         CHOSEN: movements(every),
         AGAIN: again(reference, elsewhere),
@@ -72,7 +89,7 @@ def study(
         DECAYED: otherwise_regularised(converged, decayed),
     }
     ordered = {group: sorted(found, key=lambda one: -one.swaps) for group, found in groups.items() if found}
-    return Study(every, standings(every, once), ordered)
+    return Study(every, searching, standings(searching, once), ordered)
 
 
 def again(reference: Sequence[Record], elsewhere: Mapping[str, Iterable[Record]]) -> list[Movement]:
@@ -180,16 +197,18 @@ def sentences(found: Study) -> str:
         leader = max(found.standings, key=lambda one: one.by_metric[title])
         leads.setdefault(leader.method, []).append(f"{title} {_percent(leader.by_metric[title])}")
     by_metric = "; ".join(f"{method} ({', '.join(shares)})" for method, shares in leads.items())
-    most, *others = [one for one in found.movements[CHOSEN] if one.choice != SEED.name]
-    moved = f"{_both(most)} by the {most.choice} (the most)"
-    if others:
-        moved += f", {_both(others[-1])} by the {others[-1].choice} (the least)"
+    choices = [one for one in found.movements[CHOSEN] if one.choice != SEED.name]
+    moved = (
+        f"{_range([(one.swaps, one.choice) for one in choices])} of the pairs of methods swap, and "
+        f"{_range([(one.winners, one.choice) for one in choices])} of the cases have another method first; the seed, "
+        "of which most methods have one, is not counted"
+    )
     lines = [
-        f"**{_spaced(len(found.every.codes))} ways of evaluating the same records**, each level of a choice counting "
-        f"alike: {ranked}. They share their test rows, so this is how stable a ranking is, not that a difference is "
-        "real.",
+        f"**{_spaced(len(found.searching.codes))} ways of evaluating the same records** in which every method searches "
+        f"its grid, each level of a choice counting alike: {ranked}. They share their test rows, so this is how stable "
+        "a ranking is, not that a difference is real.",
         f"**Most often first by metric**: {by_metric}.",
-        f"**One choice changed alone**, pairs of methods that swap and cases with another method first: {moved}.",
+        f"**One choice changed alone**: {moved}.",
     ]
     for group in (AGAIN, LONGER, DECAYED):
         told = [
@@ -198,8 +217,14 @@ def sentences(found: Study) -> str:
             if one.methods >= FEWEST
         ]
         if told:
-            lines.append(f"**{group}**: {named(told, most=len(told))}.")
+            lines.append(f"**{group}** (swaps and other firsts): {named(told, most=len(told))}.")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _range(shares: Sequence[tuple[float, str]]) -> str:
+    """The largest and the least of some choices' shares."""
+    (most, first), (least, last) = max(shares), min(shares)
+    return f"from {_percent(most)} ({first}) down to {_percent(least)} ({last})"
 
 
 def _both(one: Movement) -> str:

@@ -15,6 +15,7 @@ from bench.records.independent_sets import independent_sets
 from study.converged import power, relative
 from study.converged.relative import Observed
 from study.reference import FOLDER
+from tests.study.converged.multiverse.made import record
 from tests.study.converged.test_relative import cells
 
 HAMMING, *_, PRECISION = PAPER_METRICS
@@ -68,6 +69,17 @@ def test_the_mean_over_sets_reaches_as_far_as_its_error_lets_it() -> None:
     assert over.name == power.OVER_SETS
     error = spread / math.sqrt(len(sets))
     assert over.smallest == {power.STATED: pytest.approx(100 * math.expm1(power.needed_shift(len(sets) - 1) * error))}
+
+
+def test_methods_that_draw_nothing_do_not_say_how_much_a_set_varies() -> None:
+    records = [record(f"s{place}@npz", name, seed) for place in (0, 1) for name in ("BCE", "FL") for seed in range(3)]
+    flat = [record(f"s{place}@npz", name) for place in (0, 1) for name in ("LR", "ML-KNN", "BRkNN")]
+    alone, beside = (
+        power.study_reaches(found, found.compared(["FL"]))
+        for found in (Observed(records, selecting="own"), Observed([*records, *flat], selecting="own"))
+    )
+    assert alone == beside
+    assert all(one.smallest[5] > 0 for one in alone[HAMMING])
 
 
 def test_tables_and_the_sentence_are_of_the_committed_records() -> None:

@@ -40,8 +40,8 @@ def test_the_range_of_a_method_and_the_highest_of_any_are_told() -> None:
     low, high = (pick(own, key=lambda one: one.effect) for pick in (min, max))
     best = max((one for one in found if one.regime), key=lambda one: one.effect)
     told = [f"{one.percent} % (scene{one.regime})" for one in (low, high, best)]
-    assert f"FLEM-D is from {told[0]} to {told[1]} better than BCE" in said
-    assert said.endswith(f"any method is {best.method}'s {told[2]}.")
+    assert f"FLEM-D differs from BCE by {told[0]} to {told[1]};" in said
+    assert said.endswith(f"run there is {best.method}'s {told[2]}.")
     assert regimes.regime_sentence([], "FLEM-D") == regimes.regime_sentence(found, "SPLC") == ""
 
 

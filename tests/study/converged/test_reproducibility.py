@@ -16,7 +16,7 @@ from bench.records.record import Cost, Failure, GridPoint, JobName, Record, Sele
 from bench.records.store import Store
 from bench.system import reading
 from study.converged import reproducibility
-from study.converged.parts import FOLDER, GPU, PARTS, SUBSET, Part
+from study.converged.parts import FOLDER, PARTS, SUBSET, Part
 from study.runs import readable
 from tests import records
 
@@ -43,7 +43,7 @@ def failed(dataset: str, message: str) -> Record:
 
 def test_the_page_is_the_committed_one() -> None:
     written = reproducibility.PAGE.read_text(encoding="utf-8")
-    expected = reproducibility.page(*(readable(Store(folder)) for folder in (FOLDER, GPU)))
+    expected = reproducibility.page(readable(Store(FOLDER)), reproducibility.beside())
     assert written == expected, "run python -m study.converged.reproducibility"
 
 
@@ -70,7 +70,7 @@ def test_a_job_counts_in_the_first_part_that_has_it() -> None:
     table = reproducibility.parts_table(found)
     hours = f"{sum(one.cost.seconds for one in made) / 3600:.2f}"
     assert [cell.strip() for cell in table.splitlines()[-3].split("|")[1:-1]] == ["all", "14", "4", "1", hours]
-    assert table.endswith("\nNot run: never.\n")
+    assert table.endswith("\nNot run, with their jobs: never (1).\n")
 
 
 def test_budgets_are_what_jobs_tried() -> None:
@@ -98,12 +98,13 @@ def test_sets_are_told_with_their_folds_and_regimes() -> None:
 
 def test_the_whole_page_has_the_sums_of_its_records() -> None:
     made = [record("a", seconds=3600.0), record("a", "LR", seconds=5400.0, chosen=0), failed("a", "no rows")]
-    page = reproducibility.page(made, [])
+    page = reproducibility.page(made, {"adamw": made[:1]})
     hours = sum(one.cost.seconds for one in made) / 3600
     assert f"3 jobs (1 failed), each of a data set, a method and a seed; {2 * len(GRID)} models fitted" in page
     assert f"{hours:.1f} hours of computing" in page
-    assert "The kept epoch is among the last 5 % in 1 of 2 jobs (50.0%)." in page
+    assert "The epoch that validation Hamming loss keeps is among the last 5 % in 1 of 2 jobs (50.0%)." in page
     assert "\n- HGB on a@npz: no rows.\n" in page
+    assert "Beside these: 1 job in `results/study/adamw` (1.0 hours)." in page
     assert "P, 2 cores, cpu, S" in page
     # Of the jobs of the subset, none of which is these, and of those on a GPU.
     assert page.count(reproducibility.NONE_YET.strip()) == 2
@@ -135,9 +136,11 @@ def test_the_subset_has_its_own_jobs_alone() -> None:
 
 
 def test_without_records_no_number_is_told() -> None:
-    page = reproducibility.page([], [])
+    page = reproducibility.page([], {})
     computed = re.findall(r"(?<!\{)\{\w+\}", reproducibility.TEMPLATE.read_text(encoding="utf-8"))
-    assert page.count(reproducibility.NONE_YET.strip()) == len(computed) - 1  # where the data come from is told
+    assert (
+        page.count(reproducibility.NONE_YET.strip()) == len(computed) - 2
+    )  # where the data come from is told, other folders are none
     assert "No job of the committed records failed" not in page
 
 

@@ -57,19 +57,22 @@ def test_distance_is_above_0_where_bce_is_better() -> None:
 def test_the_table_and_the_sentence_name_the_sets_that_are_far() -> None:
     found = [anchored("near@npz", 0.5), anchored("far@npz", 0.4)]
     said = anchor.anchor_sentence(found)
-    assert "on 1 of 2 data sets; behind by more on far (-20.0 %). On the validation rows" in said
+    assert (
+        "on 1 of 2 data sets (1 within 2% to either side); behind by more on far (-20.0 %). On the validation rows"
+        in said
+    )
     assert said.endswith("level or ahead on 2.")
     lines = anchor.anchor_table(found).splitlines()
     assert ["yes" in lines[2], "**no**" in lines[3], "near" in lines[2], "-20.0 %" in lines[3]] == [True] * 4
-    assert "on 1 of 1 data sets. On the" in anchor.anchor_sentence(found[:1])
+    assert "on 1 of 1 data sets (1 within 2% to either side). On the" in anchor.anchor_sentence(found[:1])
 
 
 def test_what_goes_with_the_choice_of_the_epoch_is_counted() -> None:
     best = [anchored("a@npz", 0.45), anchored("b@npz", 0.45), anchored("c@npz", 0.5)]
     last = [anchored("a@npz", 0.45), anchored("b@npz", 0.5), anchored("c@npz", 0.45)]
     said = anchor.epoch_sentence(best, last)
-    assert said.endswith("is within 2%, or above, on 1 of 3 data sets, 1 of those 2 among them (b).")
-    assert anchor.epoch_sentence(best, last[:1]).endswith("on 0 of 1 data sets, 0 of those 2 among them.")
+    assert said.endswith("by more than 2% on 2 of 3 data sets: a (-10.0 %) and c (-10.0 %); with the best, on 2.")
+    assert anchor.epoch_sentence(best, last[1:2]).endswith("on 0 of 1 data sets; with the best, on 2.")
     assert not anchor.epoch_sentence(best, [])
 
 

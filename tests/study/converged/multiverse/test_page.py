@@ -96,7 +96,9 @@ def test_a_line_of_the_other_table_is_a_method(study: page.Study) -> None:
 def test_the_sentences_name_first_and_last(study: page.Study) -> None:
     said = page.sentences(study)
     first, second, *_ = study.standings
-    assert said.startswith(f"- **{spaced(len(study.every.codes))} ways of evaluating the same records**, ")
+    assert said.startswith(f"- **{spaced(len(study.searching.codes))} ways of evaluating the same records** in which ")
+    assert len(study.searching.codes) < len(study.every.codes)
+    assert set(study.searching.option("learning rate")) == set(study.searching.option("regularisation")) == {"searched"}
     assert f" alike: {first.method} is first in " in said
     assert f"{100 * first.first:.0f} %, {second.method} in {100 * second.first:.0f} %" in said
     seldom = sum(one.first < page.SELDOM for one in study.standings)
@@ -108,9 +110,11 @@ def test_the_sentences_name_first_and_last(study: page.Study) -> None:
     assert found == {
         title: max(study.standings, key=lambda one: one.by_metric[title]).method for title in first.by_metric
     }
-    most, *others = [one for one in study.movements[page.CHOSEN] if one.choice != "seed or fold"]
-    for one, end in ((most, "the most"), (others[-1], "the least")):
-        assert f"{100 * one.swaps:.0f} % and {100 * one.winners:.0f} % by the {one.choice} ({end})" in said
+    choices = [one for one in study.movements[page.CHOSEN] if one.choice != "seed or fold"]
+    for name in ("swaps", "winners"):
+        shares = [(getattr(one, name), one.choice) for one in choices]
+        (most, first), (least, last) = max(shares), min(shares)
+        assert f"from {100 * most:.0f} % ({first}) down to {100 * least:.0f} % ({last}) of the " in said
     for one in [one for group in (page.AGAIN, page.LONGER, page.DECAYED) for one in study.movements[group]]:
         assert one.methods >= page.FEWEST
         assert re.search(rf"{one.choice} {100 * one.swaps:.0f} % and {100 * one.winners:.0f} %", said)
