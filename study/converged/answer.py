@@ -106,12 +106,13 @@ def logistic(comparison: Comparison, last_epoch: Comparison) -> str:
     )
 
 
-def forest(kinds: Mapping[str, Comparison], apart: Mapping[str, str]) -> str:
+def forest(kinds: Mapping[str, Comparison], few: Mapping[str, str], large: Mapping[str, str]) -> str:
     """A random forest beside BCE on each kind of data sets, by the four metrics; empty where one kind lacks it.
 
     Parameters
     ----------
-    apart: {data set: difference in per cent}, of sets that tell kind and size apart and were run after the others.
+    few, large: {data set: difference in per cent}, of few rows with features of networks and of large sets without,
+        which tell kind and size apart and were run after the others.
     """
     told = []
     for kind, comparison in kinds.items():
@@ -125,8 +126,13 @@ def forest(kinds: Mapping[str, Comparison], apart: Mapping[str, str]) -> str:
         f"**A random forest** ({FOREST}) is better than plain {BASELINE} by {PRECISION.title}, in %, "
         f"{', and '.join(told)}: exploratory, as the sets were grouped after these results had been seen"
     )
-    then = ", ".join(f"{percent} on {name}" for name, percent in apart.items())
-    return f"{text}. Run then, to tell kind and size apart: {then}." if then else f"{text}."
+    if not (few and large):
+        return f"{text}."
+    then = [", ".join(f"{percent} on {name}" for name, percent in found.items()) for found in (few, large)]
+    told = f"{text}. Run then, to tell kind and size apart: on few rows with features of networks {then[0]}; on large "
+    told += f"bags of words {then[1]}"
+    behind = all(percent.startswith("-") for percent in few.values())
+    return f"{told}: it is not for many rows that it is behind on features of networks." if behind else f"{told}."
 
 
 def selecting(records: Iterable[Record], methods: Sequence[str] = (BASELINE, FUSION)) -> str:

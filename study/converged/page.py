@@ -129,15 +129,15 @@ class Study:
     @cached_property
     def forest(self) -> str:
         """The random forest on each kind of data sets, and where kind and size are others together."""
-        apart = {
+        few = {
             f"{one.dataset}{one.regime}": one.percent
             for one in self.regimes
             if one.method == answer.FOREST and one.regime and one.dataset in PHOTOGRAPHS
         }
-        if own := self.comparison.of(PRECISION, answer.FOREST):
-            large = [one for one in own.sets if dataset_name(one.name).base in SPARSE]
-            apart |= {short(one.name): in_percent(own, one.effect) for one in large}
-        return answer.forest(self.kinds, apart)
+        own = self.comparison.of(PRECISION, answer.FOREST)
+        sets = [one for one in own.sets if dataset_name(one.name).base in SPARSE] if own else []
+        large = {short(one.name): in_percent(own, one.effect) for one in sets if own}
+        return answer.forest(self.kinds, few, large)
 
     @cached_property
     def untuned(self) -> set[str]:

@@ -13,7 +13,8 @@ from study.converged.simulated.recovered import Order
 
 ASKED = "FLEM-D"
 """The method that the question is about."""
-CONTROLS = ("LR", "LD-random", "LD-y", "FLEM frozen")
+UNESTIMATED = "LD-y"
+CONTROLS = ("LR", "LD-random", UNESTIMATED, "FLEM frozen")
 FURTHER = ("FLEM-S", f"{ASKED} heavy", f"{ORACLE} heavy")
 """FLEM with another strategy; FLEM and the oracle with larger weights of the distribution loss."""
 ORDERED = (*CONTROLS, FURTHER[0], ASKED, ORACLE, *FURTHER[1:])
@@ -39,7 +40,7 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
         f"{ASKED}, which has to estimate them, {_beats(flem)}.",
     ]
     if common := _common(flem, oracle):
-        sentences.append(_pooled(flem, oracle, common))
+        sentences.append(_pooled(flem, oracle, of.get(UNESTIMATED), common))
     return " ".join(sentences) + "\n"
 
 
@@ -106,16 +107,19 @@ def _by_group(of: Gains, side: int) -> str:
     return named([f"{text} ({'; '.join(groups)})" for text, groups in words.items() if side > 0 or text != "nowhere"])
 
 
-def _pooled(flem: Gains, oracle: Gains, strengths: Sequence[float]) -> str:
+def _pooled(flem: Gains, oracle: Gains, unestimated: Gains | None, strengths: Sequence[float]) -> str:
     """Sentence on the gains over all groups at the strength at which the true distributions gain most."""
     of_flem, of_oracle = flem.over_groups(), oracle.over_groups()
     most = max(strengths, key=lambda strength: of_oracle[strength].mean)
     told = where(strengths_where(of_flem, 1), list(of_flem))
     sets = len(of_flem[most].values)
-    return (
+    text = (
         f"Over all {sets} sets of a strength together {ASKED} is ahead {told}; at strength {most:g}, where {ORACLE} "
-        f"gains most, {shown(of_oracle[most])} %, {ASKED} gains {shown(of_flem[most])} %."
+        f"gains most, {shown(of_oracle[most])} %, {ASKED} gains {shown(of_flem[most])} %"
     )
+    if unestimated and (own := unestimated.over_groups().get(most)):
+        text += f" and {UNESTIMATED}, which estimates nothing, {shown(own)} %"
+    return f"{text}."
 
 
 def shown(mean: Mean, digits: int = 2) -> str:

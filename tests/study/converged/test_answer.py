@@ -76,8 +76,14 @@ def test_logistic_regression_is_told_with_its_sets() -> None:
 def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:
     records = [record(f"s{place}@npz", name) for place in range(4) for name in ("RF", "BCE")]
     compared = Observed(records, selecting="own").compared(["RF"])
-    said = answer.forest({"tables": compared, "photographs": compared}, {"s9[train=5%]": "-3.1", "s8": "+2.0"})
-    assert said.endswith(" Run then, to tell kind and size apart: -3.1 on s9[train=5%], +2.0 on s8.")
+    kinds, large = {"tables": compared, "photographs": compared}, {"s8": "+2.0", "s7": "-0.1"}
+    said = answer.forest(kinds, {"s9[train=5%]": "-3.1"}, large)
+    assert (
+        "on few rows with features of networks -3.1 on s9[train=5%]; on large bags of words +2.0 on s8, -0.1 on" in said
+    )
+    assert "not for many rows" in said
+    assert "not for many rows" not in answer.forest(kinds, {"s9": "-3.1", "s6": "+0.1"}, large)
+    assert answer.forest(kinds, {}, large).endswith("had been seen.")
     for metric, (one,) in compared.by_metric.items():
         assert one.over_sets is not None
         mean = f"{one.percent(one.over_sets.mean):+z.1f} ("
@@ -87,7 +93,7 @@ def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:
                 assert f"on {ahead} of 4 {kind}, {mean}" in said
         else:
             assert said.count(f"{metric.title} {mean.removesuffix(' (')}") == 2
-    assert answer.forest({"tables": compared, "texts": comparison()}, {}) == ""
+    assert answer.forest({"tables": compared, "texts": comparison()}, {}, {}) == ""
 
 
 def test_what_selecting_by_hamming_loss_costs() -> None:

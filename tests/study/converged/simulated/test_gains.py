@@ -100,6 +100,7 @@ def test_the_answer_says_where_flem_and_the_oracle_begin_to_beat_bce() -> None:
     text = page.answer(found)
     assert "(LD-true) beats BCE by more than its interval from strength 1 on." in text
     assert "FLEM-D, which has to estimate them, beats BCE by more than its interval nowhere." in text
+    assert text.endswith(" and LD-y, which estimates nothing, +0.00 ± 0.25 %.\n")
     assert "LD-y +0.00 ± 0.25 % (3 sets)" in page.further(found)
     assert "FLEM-D's gain is not shown to grow or fall" in page.further(found)
     assert "is behind it from strength 1 on" in page.answer(gains(studied({"FLEM-D": -1.0, "LD-true": 0.0})))
