@@ -127,11 +127,12 @@ def epoch_sentence(best: Sequence[Anchor], last: Sequence[Anchor]) -> str:
     """Sets on which BCE is far behind with its last epoch, not the best on validation rows; empty without any."""
     if not last:
         return ""
+    there = {one.dataset for one in last}
     then = [f"{_named(one.dataset, last)} ({100 * one.distance:+.1f} %)" for one in last if not one.is_near]
     return (
         f"With the last epoch in place of the best on validation rows (one seed, or the folds) BCE is behind by more "
         f"than {TOLERANCE:.0%} on {len(then)} of {len(last)} data sets{': ' + named(then) if then else ''}; with the "
-        f"best, on {sum(not one.is_near for one in best)}."
+        f"best, on {sum(not one.is_near for one in best if one.dataset in there)} of these."
     )
 
 

@@ -71,8 +71,10 @@ def test_what_goes_with_the_choice_of_the_epoch_is_counted() -> None:
     best = [anchored("a@npz", 0.45), anchored("b@npz", 0.45), anchored("c@npz", 0.5)]
     last = [anchored("a@npz", 0.45), anchored("b@npz", 0.5), anchored("c@npz", 0.45)]
     said = anchor.epoch_sentence(best, last)
-    assert said.endswith("by more than 2% on 2 of 3 data sets: a (-10.0 %) and c (-10.0 %); with the best, on 2.")
-    assert anchor.epoch_sentence(best, last[1:2]).endswith("on 0 of 1 data sets; with the best, on 2.")
+    assert said.endswith(
+        "by more than 2% on 2 of 3 data sets: a (-10.0 %) and c (-10.0 %); with the best, on 2 of these."
+    )
+    assert anchor.epoch_sentence(best, last[1:2]).endswith("on 0 of 1 data sets; with the best, on 1 of these.")
     assert not anchor.epoch_sentence(best, [])
 
 
