@@ -54,7 +54,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 parser.error(f"{results} has no records of the study")
             for own, records in every.items():
                 if records:
-                    runs.packed(records, results / own, GPU if any(map(computed_on_gpu, records)) else FOLDER / own)
+                    folder = GPU if any(map(computed_on_gpu, records)) else FOLDER
+                    runs.packed(records, results / own, folder / own)
         elif arguments.what == "renew":
             if arguments.before is None:
                 parser.error("renew takes --before")

@@ -135,9 +135,10 @@ class Study:
             if one.method == answer.FOREST and one.regime and one.dataset in PHOTOGRAPHS
         }
         own = self.comparison.of(PRECISION, answer.FOREST)
-        sets = [one for one in own.sets if dataset_name(one.name).base in SPARSE] if own else []
-        large = {short(one.name): in_percent(own, one.effect) for one in sets if own}
-        return answer.forest(self.kinds, few, large)
+        if own is None:
+            return ""
+        sets = [one for one in own.sets if dataset_name(one.name).base in SPARSE]
+        return answer.forest(self.kinds, few, {short(one.name): in_percent(own, one.effect) for one in sets})
 
     @cached_property
     def untuned(self) -> set[str]:
@@ -344,8 +345,8 @@ def seeds_in_short(records: Iterable[Record]) -> str:
     most = {method: max(own.values()) for method, own in seeds.items()}
     several = sorted((method for method in most if most[method] > 1), key=lambda method: (-most[method], method))
     told = named([f"{method} (up to {most[method]} seeds)" for method in several], len(several))
-    folded = f"{', '.join(FOLDED)} have five folds"
-    return f"On the other sets all methods but {told} have one seed; {folded}." if told else f"{folded}."
+    others = f"all methods but {told} have one seed" if told else "all methods have one seed"
+    return f"{named(FOLDED)} have five folds; on the other sets {others}."
 
 
 def most_settings(records: Sequence[Record]) -> int:
