@@ -11,7 +11,7 @@ from bench.records.record import Record
 from bench.text import named
 from study.converged.convergence.anchor import LOGISTIC
 from study.converged.convergence.trained import LAST
-from study.converged.relative import (
+from study.converged.differences.relative import (
     BASELINE,
     HAMMING,
     PRECISION,

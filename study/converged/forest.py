@@ -13,7 +13,7 @@ from bench.analysis.relative.over_sets import Interval, OverSets
 from bench.errors import UsageError
 from bench.metrics.catalogue import Metric
 from bench.report.figures.style import GREY, PALE, Margins, encoded, equal_panels, length_of, styled
-from study.converged.relative import HAMMING, PRECISION, Comparison, is_shown
+from study.converged.differences.relative import HAMMING, PRECISION, Comparison, is_shown
 
 ROW = 0.19
 """Inches a method takes."""

@@ -8,12 +8,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from bench import config as configuration
-from bench.analysis.relative.words import in_percent
 from bench.dataset_name import dataset_name
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
@@ -21,26 +18,13 @@ from bench.report.figures.style import encoded
 from bench.system import reading, writing
 from bench.text import counted, named
 from study import reference, results_page
-from study.converged import answer, crossvalidated, forest, power, regimes
+from study.converged import answer, forest
+from study.converged.committed import SIMULATED, Study, committed
 from study.converged.convergence import anchor, trained
-from study.converged.multiverse import page as multiverse
-from study.converged.multiverse import picture as multiverse_picture
-from study.converged.parts import (
-    DECAYED,
-    FOLDED,
-    FOLDER,
-    LARGE,
-    LAST_EPOCH,
-    MAIN,
-    PHOTOGRAPHS,
-    SPARSE,
-    SUBSET_OF_SETTINGS,
-)
-from study.converged.relative import (
+from study.converged.differences import crossvalidated, power, regimes
+from study.converged.differences.relative import (
     BASELINE,
     PRECISION,
-    Comparison,
-    Observed,
     details_table,
     on_sets_table,
     over_sets_table,
@@ -48,157 +32,26 @@ from study.converged.relative import (
     regime_of,
     sentence,
     set_of,
-    short,
     undefined_note,
+)
+from study.converged.multiverse import page as multiverse
+from study.converged.multiverse import picture as multiverse_picture
+from study.converged.parts import (
+    FOLDED,
+    FOLDER,
+    MAIN,
 )
 from study.converged.simulated import page as simulated
 from study.converged.simulated import picture as simulated_picture
-from study.converged.simulated.gains import Gains, gains
 from study.converged.simulated.recovered import Order
 from study.results.findings import table
 
-SIMULATED = FOLDER / "simulated"
 README = reference.ROOT / "README.md"
 FINDING = "<!-- finding -->", "<!-- /finding -->"
 TEMPLATES = Path(__file__).parent / "pages"
 FOREST, CHOICES, STRENGTHS = (
     results_page.DOCS / name for name in ("answer.svg", "results/choices.svg", "results/simulated.svg")
 )
-ELSEWHERE = {"another processor": reference.ANOTHER_PROCESSOR, "a GPU": reference.GPU}
-PAIRS = [
-    *((answer.FUSION, control) for control in answer.CONTROLS),
-    *((method, SUBSET_OF_SETTINGS) for method in (answer.FUSION, "LD-y")),
-]
-
-
-@dataclass(frozen=True)
-class Study:
-    """The committed records, and what the pages tell of them."""
-
-    records: Sequence[Record]
-    decayed: Sequence[Record]
-    """Of the same jobs, where methods search AdamW's weight decay in place of an L2 penalty."""
-    last: Sequence[Record]
-    """Of BCE, where the models that metrics other than Hamming loss select are those of the last epoch."""
-    simulated: Sequence[Record]
-    parts: Sequence[Record] = ()
-    """Of sets whose validation split is one of several parts."""
-
-    @cached_property
-    def observed(self) -> Observed:
-        """Sets as they are; each metric selects what is compared by it."""
-        return Observed(self.of_methods, selecting="own")
-
-    @cached_property
-    def of_methods(self) -> list[Record]:
-        """Records but for those of BCE's further variants."""
-        return [record for record in self.records if record.job.variant not in trained.VARIANTS]
-
-    @cached_property
-    def methods(self) -> list[str]:
-        """Methods that have records on every one of the main data sets that BCE has, as it is."""
-        columns: dict[str, set[str]] = {method: set() for method in self.observed.methods}
-        for record in self.of_methods:
-            if not regime_of(record.job.full_dataset) and dataset_name(record.job.dataset).base in MAIN:
-                columns[record.job.variant].add(record.job.full_dataset)
-        return [method for method, own in columns.items() if own >= columns[BASELINE]]
-
-    @cached_property
-    def comparison(self) -> Comparison:
-        """Each of these methods against BCE."""
-        return self.observed.compared(self.methods)
-
-    @cached_property
-    def by_hamming(self) -> Comparison:
-        """The same where validation Hamming loss selects for every metric, as in the paper."""
-        return Observed(self.of_methods, selecting="hamming").compared(self.methods)
-
-    @cached_property
-    def kinds(self) -> dict[str, Comparison]:
-        """{kind of data sets, with their sizes: the methods against BCE on them}."""
-        networks = {dataset_name(name).base for name in LARGE}
-        found = {}
-        for name, bases in (("classic sets", MAIN - networks), ("sets with features of networks", networks)):
-            records = [one for one in self.of_methods if dataset_name(one.job.dataset).base in bases]
-            whole = [one.result for one in records if one.result and not regime_of(one.job.full_dataset)]
-            rows = [one.n_samples["train"] for one in whole]
-            compared = Observed(records, selecting="own").compared(self.methods)
-            found[f"{name} ({min(rows)} to {max(rows)} training rows)"] = compared
-        return found
-
-    @cached_property
-    def forest(self) -> str:
-        """The random forest on each kind of data sets, and where kind and size are others together."""
-        few = {
-            f"{one.dataset}{one.regime}": one.percent
-            for one in self.regimes
-            if one.method == answer.FOREST and one.regime and one.dataset in PHOTOGRAPHS
-        }
-        own = self.comparison.of(PRECISION, answer.FOREST)
-        if own is None:
-            return ""
-        sets = [one for one in own.sets if dataset_name(one.name).base in SPARSE]
-        return answer.forest(self.kinds, few, {short(one.name): in_percent(own, one.effect) for one in sets})
-
-    @cached_property
-    def untuned(self) -> set[str]:
-        """Methods whose jobs have one grid point."""
-        tuned = {one.job.variant for one in self.of_methods if one.result and len(one.result.grid) > 1}
-        return {one.job.variant for one in self.of_methods} - tuned
-
-    def left_out(self) -> str:
-        """Sentence on methods that were run on some of the data sets alone; empty where there are none."""
-        found = [method for method in self.observed.methods if method not in self.methods]
-        return f"Not compared here, because they were run on some of the sets alone: {named(found)}." if found else ""
-
-    @cached_property
-    def beyond(self) -> Comparison:
-        """BCE beyond its settings."""
-        return trained.beyond(self.records)
-
-    @cached_property
-    def by_decay(self) -> Comparison:
-        """Methods with AdamW's decay, each against itself."""
-        return trained.decayed(self.records, self.decayed)
-
-    @cached_property
-    def by_last_epoch(self) -> Comparison:
-        """BCE with its last epoch, against itself."""
-        return trained.last_epoch(self.records, self.last)
-
-    @cached_property
-    def pairs(self) -> Comparison:
-        """FLEM-D against its controls, and both against BCE with their settings of training."""
-        observed = Observed(self.records, selecting="own")
-        there = set(observed.methods)
-        return observed.pairs([pair for pair in PAIRS if there.issuperset(pair)])
-
-    @cached_property
-    def anchors(self) -> list[anchor.Anchor]:
-        """BCE beside logistic regression."""
-        return anchor.anchors(self.records)
-
-    @cached_property
-    def last_anchors(self) -> list[anchor.Anchor]:
-        """The same with BCE's last epoch."""
-        logistic = [record for record in self.records if record.job.variant == anchor.LOGISTIC]
-        return anchor.anchors([*logistic, *self.last])
-
-    @cached_property
-    def multiverse(self) -> multiverse.Study:
-        """Rankings under every choice of a protocol."""
-        elsewhere = {name: read(folder) for name, folder in ELSEWHERE.items()}
-        return multiverse.study(self.of_methods, self.decayed, read(reference.FOLDER), elsewhere)
-
-    @cached_property
-    def gains(self) -> list[Gains]:
-        """Gains over BCE on simulated sets."""
-        return gains(self.simulated)
-
-    @cached_property
-    def regimes(self) -> list[regimes.RegimeEffect]:
-        """Differences to BCE in label regimes."""
-        return regimes.regime_effects(self.records)
 
 
 def main() -> None:
@@ -207,15 +60,6 @@ def main() -> None:
         writing.write(path, text.encode())
     for path, picture in pictures(study).items():
         writing.write(path, picture)
-
-
-def committed(folder: Path = FOLDER) -> Study:
-    """The committed records of a folder, and of the simulated sets in it."""
-    every = read(folder)
-    parts = [record for record in every if crossvalidated.is_part(record)]
-    others = [record for record in every if not crossvalidated.is_part(record)]
-    decayed, last, of_simulated = (read(folder / name) for name in (DECAYED.name, LAST_EPOCH, SIMULATED.name))
-    return Study(others, decayed, last, of_simulated, parts)
 
 
 def pictures(study: Study) -> dict[Path, bytes]:

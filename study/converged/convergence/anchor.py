@@ -15,7 +15,7 @@ from bench.metrics.catalogue import Metric
 from bench.records.convergence import LAST_PERCENT, Kept, kept_epochs
 from bench.records.record import Record
 from bench.text import counted, named
-from study.converged.relative import PRECISION, regime_of, selected, set_of, short
+from study.converged.differences.relative import PRECISION, regime_of, selected, set_of, short
 from study.results.findings import table
 
 TOLERANCE = 0.02

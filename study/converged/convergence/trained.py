@@ -10,8 +10,8 @@ from bench import config as configuration
 from bench.plan.variants import departures
 from bench.records.record import Record
 from study.converged.convergence.anchor import LOGISTIC
+from study.converged.differences.relative import BASELINE, PRECISION, Comparison, Observed, is_shown, mean_in_percent
 from study.converged.parts import FOLDER, SUBSET_OF_SETTINGS
-from study.converged.relative import BASELINE, PRECISION, Comparison, Observed, is_shown, mean_in_percent
 
 BEYOND = ["BCE longer", "BCE faster", "BCE heavier"]
 """Variants of BCE beyond an end of its grid or its training."""

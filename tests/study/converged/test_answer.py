@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 
-from study.converged import answer, relative
+from study.converged import answer
 from study.converged.convergence import trained
-from study.converged.relative import HAMMING, PRECISION, Comparison, Observed, is_shown, mean_in_percent, on_test
+from study.converged.differences import relative
+from study.converged.differences.relative import (
+    HAMMING,
+    PRECISION,
+    Comparison,
+    Observed,
+    is_shown,
+    mean_in_percent,
+    on_test,
+)
 from study.reference import FOLDER
 from tests.study.converged.multiverse.made import record
 

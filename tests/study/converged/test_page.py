@@ -9,7 +9,7 @@ import pytest
 
 from study import results_page
 from study.converged import page
-from study.converged.page import Study
+from study.converged.committed import Study, committed
 from tests.study.test_results_page import outlines
 
 APPENDIX = results_page.DOCS / "results"
@@ -17,7 +17,7 @@ APPENDIX = results_page.DOCS / "results"
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    return page.committed()
+    return committed()
 
 
 def test_the_pages_and_the_records_agree(study: Study) -> None:

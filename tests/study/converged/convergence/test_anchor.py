@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.record import Record
 from study.converged.convergence import anchor
-from study.converged.relative import on_test, selected
+from study.converged.differences.relative import on_test, selected
 from tests.study.converged.multiverse.made import record
 
 HAMMING, *_, PRECISION = PAPER_METRICS

@@ -10,7 +10,7 @@ import pytest
 from bench.records.record import JobName, Record, Result
 from study.converged import parts
 from study.converged.convergence import trained
-from study.converged.relative import PRECISION, Observed, is_shown, on_test, read, selected
+from study.converged.differences.relative import PRECISION, Observed, is_shown, on_test, read, selected
 from tests.study.converged.multiverse.made import record
 
 SETS = [f"s{place}@npz" for place in range(4)]

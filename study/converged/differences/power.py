@@ -19,8 +19,8 @@ from bench.analysis.hypothesis_tests import power
 from bench.analysis.relative import Differences, Relative
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.text import counted
+from study.converged.differences.relative import BASELINE, Comparison, Observed, short
 from study.converged.parts import DRAW_NOTHING
-from study.converged.relative import BASELINE, Comparison, Observed, short
 from study.results.findings import table
 
 POWER = 0.8

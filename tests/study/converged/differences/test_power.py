@@ -12,11 +12,11 @@ from statsmodels.stats.power import TTestPower
 from bench.analysis.relative import Differences
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.independent_sets import independent_sets
-from study.converged import power, relative
-from study.converged.relative import Observed
+from study.converged.differences import power, relative
+from study.converged.differences.relative import Observed
 from study.reference import FOLDER
+from tests.study.converged.differences.test_relative import cells
 from tests.study.converged.multiverse.made import record
-from tests.study.converged.test_relative import cells
 
 HAMMING, *_, PRECISION = PAPER_METRICS
 

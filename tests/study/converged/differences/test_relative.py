@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from bench.metrics.catalogue import PAPER_METRICS, Metric
 from bench.records.record import AlsoSelected, JobName, Record
-from study.converged import relative
+from study.converged.differences import relative
+from study.converged.differences.relative import Observed
 from study.converged.forest import forest, forest_plot
-from study.converged.relative import Observed
 from study.reference import FOLDER
 from tests import records as made
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import GridPoint, Record
-from study.converged import crossvalidated
+from study.converged.differences import crossvalidated
 from tests.study.converged.multiverse.made import record, signed
 
 SETS = ["flags", "birds"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from bench.metrics.catalogue import PAPER_METRICS
-from study.converged import regimes
-from study.converged.relative import on_test
+from study.converged.differences import regimes
+from study.converged.differences.relative import on_test
 from tests.study.converged.multiverse.made import record
 
 *_, PRECISION = PAPER_METRICS

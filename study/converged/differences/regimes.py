@@ -10,7 +10,7 @@ from bench.dataset_name import dataset_name
 from bench.metrics.catalogue import Metric
 from bench.records.record import Record
 from bench.text import counted
-from study.converged.relative import BASELINE, PRECISION, Observed, regime_of
+from study.converged.differences.relative import BASELINE, PRECISION, Observed, regime_of
 from study.results.findings import table
 
 WHOLE = ""
