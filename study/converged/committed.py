@@ -20,10 +20,9 @@ from study.converged.multiverse import page as multiverse
 from study.converged.parts import (
     DECAYED,
     FOLDER,
-    LARGE,
     LAST_EPOCH,
     MAIN,
-    PHOTOGRAPHS,
+    NETWORKS,
     SPARSE,
     SUBSET_OF_SETTINGS,
 )
@@ -82,9 +81,8 @@ class Study:
     @cached_property
     def kinds(self) -> dict[str, Comparison]:
         """{kind of data sets, with their sizes: the methods against BCE on them}."""
-        networks = {dataset_name(name).base for name in LARGE}
         found = {}
-        for name, bases in (("classic sets", MAIN - networks), ("sets with features of networks", networks)):
+        for name, bases in (("classic sets", MAIN - NETWORKS), ("sets with features of networks", NETWORKS)):
             records = [one for one in self.of_methods if dataset_name(one.job.dataset).base in bases]
             whole = [one.result for one in records if one.result and not regime_of(one.job.full_dataset)]
             rows = [one.n_samples["train"] for one in whole]
@@ -98,7 +96,7 @@ class Study:
         few = {
             f"{one.dataset}{one.regime}": one.percent
             for one in self.regimes
-            if one.method == answer.FOREST and one.regime and one.dataset in PHOTOGRAPHS
+            if one.method == answer.FOREST and one.regime and one.dataset in NETWORKS
         }
         own = self.comparison.of(PRECISION, answer.FOREST)
         if own is None:

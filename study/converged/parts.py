@@ -77,6 +77,8 @@ ONE_SPLIT = [*CLASSIC, *LARGE]
 EVERY = [*ONE_SPLIT, *FOLDS]
 MAIN = {dataset_name(name).base for name in EVERY}
 """Data sets that every method is run on; SPARSE are for a few."""
+NETWORKS = {dataset_name(name).base for name in LARGE}
+"""Those of them whose features are of networks."""
 
 SUBSET = [
     Part("three classic sets", ["emotions[fold=1/5]", "scene", "yeast"], ONE, ["BCE", "LR", "LD-y", "ML-KNN"]),
