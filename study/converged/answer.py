@@ -22,6 +22,7 @@ from study.converged.differences.relative import (
     regime_of,
     set_of,
     short,
+    verdict,
 )
 
 FUSION, FOREST = "FLEM-D", "RF"
@@ -60,8 +61,8 @@ def fusion(comparison: Comparison) -> str:
     cells = [comparison.of(metric, FUSION) for metric in PAPER_METRICS]
     told = [f"{one.metric.title} {_told(one, name=False)}" for one in cells if one and one.over_sets]
     shown = [one.metric.title for one in cells if one and is_shown(one)]
-    verdict = f"shown by {named(shown)}" if shown else "none of it shown"
-    text = f"**{FUSION} against {BASELINE}**, in % better, 95 % interval: {'; '.join(told)}; {verdict}"
+    judged = f"shown by {named(shown)}" if shown else "none of it shown"
+    text = f"**{FUSION} against {BASELINE}**, in % better, 95 % interval: {'; '.join(told)}; {judged}"
     own = comparison.of(PRECISION, FUSION)
     if own and own.over_sets and not is_shown(own):
         low, high = (f"{own.percent(end):+z.1f}" for end in own.over_sets.interval())
@@ -77,8 +78,8 @@ def controls(pairs: Comparison) -> str:
         if one is not None and one.over_sets:
             found = [pairs.of(metric, FUSION, control) for metric in PAPER_METRICS]
             shown = [other.metric.title for other in found if other and is_shown(other)]
-            verdict = "shown by " + named(shown) if shown else "by no metric shown"
-            told.append(f"{control} ({what}) {_told(one, name=False)}, {verdict}")
+            judged = "shown by " + named(shown) if shown else "by no metric shown"
+            told.append(f"{control} ({what}) {_told(one, name=False)}, {judged}")
     return f"Against its controls, {PRECISION.title}: {'; '.join(told)}." if told else ""
 
 
@@ -88,26 +89,24 @@ def logistic(comparison: Comparison, last_epoch: Comparison) -> str:
     if one is None or one.over_sets is None:
         return f"**Logistic regression** ({LOGISTIC}) was not compared."
     ahead = sum(on_set.effect > 0 for on_set in one.sets)
-    verdict = "which is shown" if is_shown(one) else "which chance can explain"
+    explained = "which is shown" if is_shown(one) else "which chance can explain"
     text = (
         f"**Logistic regression** ({LOGISTIC}: scikit-learn's, one model a label, one penalty a data set, tuned on "
         f"validation rows) is better than plain {BASELINE} on {ahead} of {len(one.sets)} data sets by "
-        f"{PRECISION.title}, in the mean by {_told(one, name=False)} %, {verdict}"
+        f"{PRECISION.title}, in the mean by {_told(one, name=False)} %, {explained}"
     )
-    last = last_epoch.of(PRECISION, LOGISTIC, LAST[BASELINE])
-    if last is None or last.over_sets is None:
+    last, gained = last_epoch.of(PRECISION, LOGISTIC, LAST), last_epoch.of(PRECISION, LAST)
+    if last is None or gained is None or last.over_sets is None:
         return f"{text}."
-    gained = last_epoch.of(PRECISION, LAST[BASELINE])
-    assert gained is not None
     return (
         f"{text}; than {BASELINE} with its last epoch, not the best on validation rows, by {_told(last, name=False)} "
-        f"%, as {BASELINE} gains {_told(gained, name=False)} % by that "
-        f"({'shown' if is_shown(gained) else 'not shown'})."
+        f"%, as {BASELINE} gains {_told(gained, name=False)} % by that ({verdict(gained)})."
     )
 
 
 def forest(kinds: Mapping[str, Comparison], few: Mapping[str, str], large: Mapping[str, str]) -> str:
-    """A random forest beside BCE on each kind of data sets, by the four metrics; empty where one kind lacks it.
+    """A random forest beside BCE on each kind of data sets, by macro average precision and, counted, by the other
+    metrics; empty where one kind lacks it.
 
     Parameters
     ----------

@@ -23,12 +23,12 @@ from study.converged.parts import (
     LAST_EPOCH,
     MAIN,
     NETWORKS,
+    SIMULATED,
     SPARSE,
     SUBSET_OF_SETTINGS,
 )
 from study.converged.simulated.gains import Gains, gains
 
-SIMULATED = FOLDER / "simulated"
 ELSEWHERE = {"another processor": reference.ANOTHER_PROCESSOR, "a GPU": reference.GPU}
 PAIRS = [
     *((answer.FUSION, control) for control in answer.CONTROLS),
@@ -92,7 +92,7 @@ class Study:
 
     @cached_property
     def forest(self) -> str:
-        """The random forest on each kind of data sets, and where kind and size are others together."""
+        """Sentences on the random forest on each kind of data sets, and where kind and size are others together."""
         few = {
             f"{one.dataset}{one.regime}": one.percent
             for one in self.regimes
@@ -133,9 +133,7 @@ class Study:
     @cached_property
     def pairs(self) -> Comparison:
         """FLEM-D against its controls, and both against BCE with their settings of training."""
-        observed = Observed(self.records, selecting="own")
-        there = set(observed.methods)
-        return observed.pairs([pair for pair in PAIRS if there.issuperset(pair)])
+        return Observed(self.records, selecting="own").pairs_there(PAIRS)
 
     @cached_property
     def anchors(self) -> list[anchor.Anchor]:

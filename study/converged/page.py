@@ -19,7 +19,7 @@ from bench.system import reading, writing
 from bench.text import counted, named
 from study import reference, results_page
 from study.converged import answer, forest
-from study.converged.committed import SIMULATED, Study, committed
+from study.converged.committed import Study, committed
 from study.converged.convergence import anchor, trained
 from study.converged.differences import crossvalidated, power, regimes
 from study.converged.differences.relative import (
@@ -36,14 +36,10 @@ from study.converged.differences.relative import (
 )
 from study.converged.multiverse import page as multiverse
 from study.converged.multiverse import picture as multiverse_picture
-from study.converged.parts import (
-    FOLDED,
-    FOLDER,
-    MAIN,
-)
+from study.converged.parts import FOLDED, FOLDER, MAIN, SIMULATED
 from study.converged.simulated import page as simulated
 from study.converged.simulated import picture as simulated_picture
-from study.converged.simulated.recovered import Order
+from study.converged.simulated.recovered import ORDERS, Order
 from study.results.findings import table
 
 README = reference.ROOT / "README.md"
@@ -102,6 +98,7 @@ def parts(study: Study) -> dict[str, str]:
     """Parts of the pages by their names in the text."""
     reaches = power.study_reaches(study.observed, study.comparison)
     late = anchor.late_epochs(study.of_methods)
+    chosen, by_hamming = crossvalidated.chosen(study.parts), anchor.anchors(study.records, PAPER_METRICS[0])
     notes = study.left_out(), study.observed.not_selected_note(), undefined_note(study.comparison)
     changed = list(dict.fromkeys(one.method for one in study.regimes if one.regime != regimes.WHOLE))
     fusion = study.comparison.of(PRECISION, answer.FUSION)
@@ -117,15 +114,15 @@ def parts(study: Study) -> dict[str, str]:
         ])),
         "seeds": seeds_in_short(study.of_methods),
         "records": records_in_short([*study.records, *study.parts]),
-        "crossvalidated": crossvalidated.sentence(crossvalidated.chosen(study.parts)),
-        "crossvalidated_table": crossvalidated.chosen_table(crossvalidated.chosen(study.parts)),
+        "crossvalidated": crossvalidated.sentence(chosen),
+        "crossvalidated_table": crossvalidated.chosen_table(chosen),
         "inventory": inventory(study.records),
         "choices": multiverse.sentences(study.multiverse),
         "simulated": simulated.answer(study.gains),
         "simulated_further": simulated.further(study.gains),
         "power": power.power_sentence(reaches[PRECISION]),
         "anchor": anchor.anchor_sentence(study.anchors),
-        "anchor_of_hamming": anchor.anchor_sentence(anchor.anchors(study.records, PAPER_METRICS[0])),
+        "anchor_of_hamming": anchor.anchor_sentence(by_hamming),
         "anchor_of_last": anchor.epoch_sentence(study.anchors, study.last_anchors),
         "anchor_of_last_table": anchor.anchor_table(study.last_anchors),
         "by_last_epoch": over_sets_table(study.by_last_epoch),
@@ -139,7 +136,7 @@ def parts(study: Study) -> dict[str, str]:
         "steps": str(configuration.load(FOLDER).protocols["converged"].minimum_steps),
         "settings": "\n".join(f"- {name}: {text}" for name, text in trained.settings().items()),
         "anchor_table": anchor.anchor_table(study.anchors),
-        "anchor_by_hamming": anchor.anchor_table(anchor.anchors(study.records, PAPER_METRICS[0])),
+        "anchor_by_hamming": anchor.anchor_table(by_hamming),
         "late_table": anchor.late_table(late),
         "late_reference": anchor.late_sentence(anchor.late_epochs(read(reference.FOLDER))),
         "over_sets": over_sets_table(study.comparison),
@@ -161,7 +158,7 @@ def parts(study: Study) -> dict[str, str]:
         "standings": multiverse.standing_table(study.multiverse),
         "simulated_design": simulated.design(),
         "simulated_tables": "\n".join(simulated.gain_table(study.gains, metric) for metric in simulated.METRICS),
-        "orders": simulated.order_table(reading.json(SIMULATED / "orders.json", list[Order])),
+        "orders": simulated.order_table(reading.json(SIMULATED / ORDERS, list[Order])),
     }  # fmt: skip
 
 
@@ -179,14 +176,18 @@ def records_in_short(records: Sequence[Record]) -> str:
     )
 
 
+def runs_of(records: Iterable[Record]) -> Counter[tuple[str, str]]:
+    """{(data set as it is, method): seeds or folds}."""
+    whole = (record for record in records if not regime_of(record.job.full_dataset))
+    return Counter((set_of(record), record.job.variant) for record in whole)
+
+
 def seeds_in_short(records: Iterable[Record]) -> str:
     """Sentence on the seeds that methods have on the main sets that are not folded."""
-    seeds: dict[str, Counter[str]] = {}
-    for record in records:
-        name = dataset_name(record.job.dataset)
-        if name.base in MAIN.difference(FOLDED) and not regime_of(record.job.full_dataset):
-            seeds.setdefault(record.job.variant, Counter())[set_of(record)] += 1
-    most = {method: max(own.values()) for method, own in seeds.items()}
+    most: dict[str, int] = {}
+    for (name, method), seeds in runs_of(records).items():
+        if dataset_name(name).base in MAIN.difference(FOLDED):
+            most[method] = max(seeds, most.get(method, 0))
     several = sorted((method for method in most if most[method] > 1), key=lambda method: (-most[method], method))
     told = named([f"{method} (up to {most[method]} seeds)" for method in several], len(several))
     others = f"all methods but {told} have one seed" if told else "all methods have one seed"
@@ -200,10 +201,7 @@ def most_settings(records: Sequence[Record]) -> int:
 
 def inventory(records: Sequence[Record]) -> str:
     """Seeds or folds of each method on each data set, sets as they are."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for record in records:
-        if not regime_of(record.job.full_dataset):
-            counts[set_of(record), record.job.variant] += 1
+    counts = runs_of(records)
     sets = sorted({name for name, _ in counts})
     methods = sorted({method for _, method in counts}, key=lambda one: (-sum(counts[name, one] for name in sets), one))
     lines = [[name, *(counts[name, method] or "–" for method in methods)] for name in sets]

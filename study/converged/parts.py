@@ -19,6 +19,8 @@ DECAYED = FOLDER / "adamw"
 LAST_EPOCH = "last-epoch"
 """The folder in FOLDER of BCE again, where models selected by other metrics than Hamming loss are of the last epoch."""
 
+SIMULATED = FOLDER / "simulated"
+"""Those of simulated sets, and their settings."""
 GPU = FOLDER / "gpu"
 """Some of the jobs again on a GPU, for what it does to results."""
 

@@ -110,9 +110,14 @@ def _named(name: str, found: Sequence[Anchor]) -> str:
     return short(name) if sum(short(one.dataset) == short(name) for one in found) == 1 else name
 
 
+def _far(found: Sequence[Anchor]) -> list[str]:
+    """Data sets on which BCE is behind by more than the tolerance, each with its distance."""
+    return [f"{_named(one.dataset, found)} ({100 * one.distance:+.1f} %)" for one in found if not one.is_near]
+
+
 def anchor_sentence(found: Sequence[Anchor]) -> str:
     """Number of sets on which BCE is near, and those where it is not."""
-    far = [f"{_named(one.dataset, found)} ({100 * one.distance:+.1f} %)" for one in found if not one.is_near]
+    far = _far(found)
     close = sum(abs(one.distance) <= TOLERANCE for one in found)
     text = (
         f"BCE's {found[0].metric.title} is not behind logistic regression's by more than {TOLERANCE:.0%} on "
@@ -128,7 +133,7 @@ def epoch_sentence(best: Sequence[Anchor], last: Sequence[Anchor]) -> str:
     if not last:
         return ""
     there = {one.dataset for one in last}
-    then = [f"{_named(one.dataset, last)} ({100 * one.distance:+.1f} %)" for one in last if not one.is_near]
+    then = _far(last)
     return (
         f"With the last epoch in place of the best on validation rows (one seed, or the folds) BCE is behind by more "
         f"than {TOLERANCE:.0%} on {len(then)} of {len(last)} data sets{': ' + named(then) if then else ''}; with the "

@@ -10,7 +10,7 @@ from bench import config as configuration
 from bench.plan.variants import departures
 from bench.records.record import Record
 from study.converged.convergence.anchor import LOGISTIC
-from study.converged.differences.relative import BASELINE, PRECISION, Comparison, Observed, is_shown, mean_in_percent
+from study.converged.differences.relative import BASELINE, PRECISION, Comparison, Observed, mean_in_percent, verdict
 from study.converged.parts import FOLDER, SUBSET_OF_SETTINGS
 
 BEYOND = ["BCE longer", "BCE faster", "BCE heavier"]
@@ -21,8 +21,8 @@ VARIANTS = [DECAY, *BEYOND, SUBSET_OF_SETTINGS]
 """Of BCE, in results/study/bench.toml."""
 FIRST = {method: f"{method} in the first run" for method in ("LD-y", "FLEM-D")}
 """{method: its name in the run with weight decay, whose learning rates and steps are others, too}."""
-LAST = {BASELINE: f"{BASELINE}'s last epoch"}
-"""{method: its name where validation rows do not choose its epoch}."""
+LAST = f"{BASELINE}'s last epoch"
+"""BCE where validation rows do not choose the epoch."""
 
 
 def beyond(records: Sequence[Record]) -> Comparison:
@@ -42,15 +42,13 @@ def decayed(records: Sequence[Record], first: Iterable[Record]) -> Comparison:
 
 
 def last_epoch(records: Sequence[Record], last: Iterable[Record]) -> Comparison:
-    """Methods of which the last epoch is kept, each against itself with the best on validation rows, and logistic
-    regression against BCE's last epoch.
+    """BCE with its last epoch against itself with the best on validation rows, and logistic regression against it.
 
     Parameters
     ----------
     last: records of the last epochs.
     """
-    pairs = [*((name, method) for method, name in LAST.items()), (LOGISTIC, LAST[BASELINE])]
-    return _compared([*records, *_renamed(last, LAST)], pairs)
+    return _compared([*records, *_renamed(last, {BASELINE: LAST})], [(LAST, BASELINE), (LOGISTIC, LAST)])
 
 
 def _renamed(records: Iterable[Record], names: Mapping[str, str]) -> list[Record]:
@@ -64,9 +62,7 @@ def _renamed(records: Iterable[Record], names: Mapping[str, str]) -> list[Record
 
 def _compared(records: Sequence[Record], wanted: Sequence[tuple[str, str]]) -> Comparison:
     """Of those that are there, on sets as they are."""
-    observed = Observed(records, selecting="own")
-    there = set(observed.methods)
-    return observed.pairs([pair for pair in wanted if there.issuperset(pair)])
+    return Observed(records, selecting="own").pairs_there(wanted)
 
 
 def settings() -> dict[str, str]:
@@ -106,7 +102,5 @@ def _told(found: Comparison, pairs: Mapping[tuple[str, str], str]) -> str:
     for (method, baseline), name in pairs.items():
         one = found.of(PRECISION, method, baseline)
         if one is not None and one.over_sets is not None:
-            told.append(
-                f"{mean_in_percent(one, one.over_sets)} for {name} ({'shown' if is_shown(one) else 'not shown'})"
-            )
+            told.append(f"{mean_in_percent(one, one.over_sets)} for {name} ({verdict(one)})")
     return ", ".join(told)

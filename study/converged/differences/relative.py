@@ -101,6 +101,11 @@ class Observed:
             by_metric[metric] = adjusted(baselines[baseline].of(method) for method, baseline in wanted)
         return Comparison(by_metric)
 
+    def pairs_there(self, wanted: Sequence[tuple[str, str]]) -> Comparison:
+        """Those of the pairs of which both methods have records."""
+        there = set(self.methods)
+        return self.pairs([pair for pair in wanted if there.issuperset(pair)])
+
     def not_selected_note(self) -> str:
         """Sentence on records that do not hold what each metric selects; empty where all do."""
         lacking = {
@@ -149,6 +154,11 @@ def label(one: Relative) -> str:
 def is_shown(one: Relative) -> bool:
     """True of a difference that is shown after Holm's method."""
     return one.p_holm is not None and one.p_holm < ALPHA
+
+
+def verdict(one: Relative) -> str:
+    """The same in words, "shown" or "not shown"."""
+    return "shown" if is_shown(one) else "not shown"
 
 
 def over_sets_table(comparison: Comparison, exploratory: bool = False) -> str:
@@ -215,7 +225,7 @@ def sentence(one: Relative) -> str:
     better = over.better_on_a_new_set
     text += f", and on a new one {side} with probability {chance(1 - better if worse else better)}"
     if one.p_holm is not None:
-        text += f"; the difference is {'shown' if is_shown(one) else 'not shown'} (Holm's p {probability(one.p_holm)})"
+        text += f"; the difference is {verdict(one)} (Holm's p {probability(one.p_holm)})"
     return f"{text}."
 
 

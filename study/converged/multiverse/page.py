@@ -19,17 +19,7 @@ from study.converged.multiverse.measures import (
     standings,
     without_copies,
 )
-from study.converged.multiverse.universes import (
-    DECLARED,
-    RATE,
-    REGULARISATION,
-    SEARCHED,
-    SEED,
-    Levels,
-    Multiverse,
-    multiverse,
-    two_runs,
-)
+from study.converged.multiverse.universes import DECLARED, SEARCHING, SEED, Multiverse, multiverse, two_runs
 
 IN_BOTH = ["BCE", "FLEM-D"]
 """Methods whose sets a run of the paper's protocol and the converged one are compared on."""
@@ -37,9 +27,6 @@ CHOSEN = "Choices of a protocol"
 AGAIN = "The paper's protocol, the same jobs again"
 LONGER = "Another protocol in place of the paper's"
 DECAYED = "The study's first settings in place of these"
-SEARCHING: Levels = {RATE.name: [SEARCHED], REGULARISATION.name: [SEARCHED]}
-"""Who is first is told of universes where every method searches what it has, as those without a learning rate and a
-penalty, such as LR, do in all of them."""
 FEWEST = 3
 """Methods of which a ranking is told in a sentence."""
 SELDOM = 0.01

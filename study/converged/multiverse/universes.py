@@ -92,7 +92,9 @@ CONDITIONAL = (EPOCH, THRESHOLD)
 """Choices that there are not with every option of the others."""
 Levels = Mapping[str, Collection[str]]
 """{choice: its levels that are kept}, of OF_VALUES; all of a choice that is not named."""
-DECLARED: Levels = {RATE.name: [SEARCHED], REGULARISATION.name: [SEARCHED], BUDGET.name: [ALL_POINTS]}
+SEARCHING: Levels = {RATE.name: [SEARCHED], REGULARISATION.name: [SEARCHED]}
+"""Learning rates and penalties searched, as methods without these search what they have in all universes."""
+DECLARED: Levels = {**SEARCHING, BUDGET.name: [ALL_POINTS]}
 """Whole grids, as they were searched."""
 
 

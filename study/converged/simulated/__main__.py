@@ -25,10 +25,9 @@ from study.converged import parts
 from study.converged.simulated import page
 from study.converged.simulated.data import CORRELATED_ROWS, CORRELATIONS, ROWS, SETTINGS, make
 from study.converged.simulated.gains import METRICS, gains
-from study.converged.simulated.recovered import Order, kept, orders
+from study.converged.simulated.recovered import ORDERS, Order, kept, orders
 
-FOLDER = parts.FOLDER / "simulated"
-ORDERS = FOLDER / "orders.json"
+FOLDER = parts.SIMULATED
 CORE = ["BCE", "LR", "LD-y", "LD-true", "FLEM-D"]
 FURTHER = ["FLEM-S", "FLEM frozen", "LD-random", "FLEM-D heavy", "LD-true heavy"]
 
@@ -93,7 +92,7 @@ def packed(results: Path, folder: Path) -> None:
     store = Store(results)
     runs.packed(runs.done(store), results, folder)
     found = sorted(orders(kept(store)), key=lambda one: (one.dataset, one.variant))
-    writing.write(folder / ORDERS.name, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    writing.write(folder / ORDERS, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
 
 
 def report(folder: Path) -> str:
@@ -103,7 +102,7 @@ def report(folder: Path) -> str:
     for metric in METRICS:
         parts += [page.answer(found, metric), page.further(found, metric), page.gain_table(found, metric)]
     if (folder / PACKED).exists():
-        found_orders = reading.json(folder / ORDERS.name, list[Order])
+        found_orders = reading.json(folder / ORDERS, list[Order])
         parts += [page.order_answer(found_orders), page.order_table(found_orders)]
     return "\n".join(parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -12,6 +13,9 @@ from bench.records.artifacts import DISTRIBUTIONS, KeptFile, kept_file, read_dis
 from bench.records.record import JobName, Record
 from bench.records.store import Store
 from study.converged.simulated.data import made, setting_of
+
+ORDERS = Path("orders.json")
+"""The file of the orders, beside the records."""
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from bench import config as configuration
 from bench.dataset_name import dataset_name
 from study import runs
 from study.converged import __main__ as study
-from study.converged.parts import PARTS, SUBSET, SUBSET_JOBS, Part
+from study.converged.parts import FOLDER, LAST_EPOCH, PARTS, SIMULATED, SUBSET, SUBSET_JOBS, Part
 
 
 def jobs(parts: list[Part]) -> set[tuple[str, str, str, int]]:
@@ -107,6 +109,17 @@ def test_what_is_run_and_packed_is_computed_again_byte_for_byte(
     capfd.readouterr()
     assert study.main(["check", "--results", fresh]) == 0
     assert capfd.readouterr().out == "1 byte for byte\n"
+
+
+def test_a_folder_of_its_own_has_the_settings_of_the_study() -> None:
+    own, last, simulated = (configuration.load(folder) for folder in (FOLDER, FOLDER / LAST_EPOCH, SIMULATED))
+    assert last.variants["BCE"] == own.variants["BCE"]
+    protocol = own.protocols["converged"]
+    assert last.protocols["converged"] == replace(protocol, select_every=last.protocols["converged"].select_every)
+    assert simulated.protocols["converged"] == protocol
+    common = own.variants.keys() & simulated.variants.keys()
+    assert common >= {"BCE", "LD-y", "LD-random", "FLEM-D", "FLEM-S", "FLEM frozen"}
+    assert {name: simulated.variants[name] for name in common} == {name: own.variants[name] for name in common}
 
 
 def test_a_folder_without_records_is_not_packed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
