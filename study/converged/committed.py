@@ -44,7 +44,7 @@ class Study:
     decayed: Sequence[Record]
     """Of the same jobs, where methods search AdamW's weight decay in place of an L2 penalty."""
     last: Sequence[Record]
-    """Of BCE, where the models that metrics other than Hamming loss select are those of the last epoch."""
+    """Of the same trainings, where metrics other than Hamming loss select models of the last epoch."""
     simulated: Sequence[Record]
     parts: Sequence[Record] = ()
     """Of sets whose validation split is one of several parts."""
@@ -127,7 +127,7 @@ class Study:
 
     @cached_property
     def by_last_epoch(self) -> Comparison:
-        """BCE with its last epoch, against itself."""
+        """Methods with their last epoch, against themselves and BCE's."""
         return trained.last_epoch(self.records, self.last)
 
     @cached_property

@@ -17,7 +17,7 @@ DECAYED = FOLDER / "adamw"
 """Those of methods that search AdamW's weight decay in place of an L2 penalty."""
 
 LAST_EPOCH = "last-epoch"
-"""The folder in FOLDER of BCE again, where models selected by other metrics than Hamming loss are of the last epoch."""
+"""The folder in FOLDER of trainings again, where metrics other than Hamming loss select models of the last epoch."""
 
 SIMULATED = FOLDER / "simulated"
 """Those of simulated sets, and their settings."""
@@ -97,7 +97,7 @@ PARTS = [
     Part("first losses", EVERY, ONE, [*FIRST_LOSSES, *QUICK]),
     Part("learning curves", CURVES[:8], ONE, [*CORE, *QUICK, "RF"]),
     Part("BCE again", EVERY, ONE, AGAIN),
-    Part("last epoch", EVERY, ONE, ["BCE"], own=LAST_EPOCH),
+    Part("last epoch", EVERY, ONE, ["BCE", "LD-y", "FLEM-D"], own=LAST_EPOCH),
     Part("validation parts", VALIDATED, ONE, ["BCE", "FLEM-D"]),
     Part("further regimes", REGIMES[:8], ONE, PARTLY_KNOWN),
     Part("seeds of the core", ONE_SPLIT, THREE, ["BCE", "LD-y"]),

@@ -21,8 +21,9 @@ VARIANTS = [DECAY, *BEYOND, SUBSET_OF_SETTINGS]
 """Of BCE, in results/study/bench.toml."""
 FIRST = {method: f"{method} in the first run" for method in ("LD-y", "FLEM-D")}
 """{method: its name in the run with weight decay, whose learning rates and steps are others, too}."""
-LAST = f"{BASELINE}'s last epoch"
-"""BCE where validation rows do not choose the epoch."""
+ENDED = {method: f"{method}'s last epoch" for method in (BASELINE, "LD-y", "FLEM-D")}
+"""{method: its name where validation rows do not choose the epoch}."""
+LAST = ENDED[BASELINE]
 
 
 def beyond(records: Sequence[Record]) -> Comparison:
@@ -42,13 +43,15 @@ def decayed(records: Sequence[Record], first: Iterable[Record]) -> Comparison:
 
 
 def last_epoch(records: Sequence[Record], last: Iterable[Record]) -> Comparison:
-    """BCE with its last epoch against itself with the best on validation rows, and logistic regression against it.
+    """Methods with their last epoch against themselves with the best on validation rows, and against BCE's last.
 
     Parameters
     ----------
     last: records of the last epochs.
     """
-    return _compared([*records, *_renamed(last, {BASELINE: LAST})], [(LAST, BASELINE), (LOGISTIC, LAST)])
+    own = [(name, method) for method, name in ENDED.items()]
+    others = [(name, LAST) for name in (LOGISTIC, *ENDED.values()) if name != LAST]
+    return _compared([*records, *_renamed(last, ENDED)], [*own, *others])
 
 
 def _renamed(records: Iterable[Record], names: Mapping[str, str]) -> list[Record]:

@@ -46,21 +46,25 @@ def test_each_is_compared_with_itself(records: list[Record], first: list[Record]
 
 def test_the_last_epoch_is_compared_with_the_best(records: list[Record], first: list[Record]) -> None:
     own = [*records, *(record(name, "LR") for name in SETS)]
-    one, logistic = trained.last_epoch(own, first).by_metric[PRECISION]
-    assert (one.method, one.baseline) == ("BCE's last epoch", "BCE")
-    assert (logistic.method, logistic.baseline) == ("LR", "BCE's last epoch")
+    compared = trained.last_epoch(own, first).by_metric[PRECISION]
+    assert [(one.method, one.baseline) for one in compared] == [
+        ("BCE's last epoch", "BCE"),
+        ("FLEM-D's last epoch", "FLEM-D"),
+        ("LR", "BCE's last epoch"),
+        ("FLEM-D's last epoch", "BCE's last epoch"),
+    ]
     best, last = (
         {made.job.full_dataset: selected(made, PRECISION) for made in run if made.job.variant == "BCE"}
         for run in (records, first)
     )
-    for on_set in one.sets:
+    for on_set in compared[0].sets:
         values = [of[on_set.name].test[PRECISION.key] for of in (last, best)]  # type: ignore[union-attr]
         assert on_set.effect == pytest.approx(math.log((values[0] or 0) / (values[1] or 1)))
 
 
 def test_the_committed_last_epochs_are_of_the_trainings_that_the_study_has() -> None:
     def jobs_of(folder: Path) -> dict[JobName, Result]:
-        return {one.job: one.result for one in read(folder) if one.job.variant == "BCE" and one.result}
+        return {one.job: one.result for one in read(folder) if one.job.variant in trained.ENDED and one.result}
 
     study, last = jobs_of(parts.FOLDER), jobs_of(parts.FOLDER / parts.LAST_EPOCH)
     assert last
