@@ -108,6 +108,7 @@ PARTS = [
     Part("losses", EVERY, ONE, [*LOSSES, *TREES]),
     Part("fusion", EVERY, ONE, FUSION),
     Part("all regimes", REGIMES, ONE, PARTLY_KNOWN),
+    Part("known labels alone", REGIMES[8:], ONE, ["IU"]),
     Part("ablations", EVERY, ONE, ABLATIONS),
     Part("further learners", EVERY, ONE, LEARNERS),
     Part("recovered", [*CLASSIC, *PHOTOGRAPHS], ONE, RECOVERED),
