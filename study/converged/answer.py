@@ -10,7 +10,7 @@ from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
 from bench.text import named
 from study.converged.convergence.anchor import LOGISTIC
-from study.converged.convergence.trained import LAST
+from study.converged.convergence.trained import ENDED, LAST
 from study.converged.differences.relative import (
     BASELINE,
     HAMMING,
@@ -81,6 +81,16 @@ def controls(pairs: Comparison) -> str:
             judged = "shown by " + named(shown) if shown else "by no metric shown"
             told.append(f"{control} ({what}) {_told(one, name=False)}, {judged}")
     return f"Against its controls, {PRECISION.title}: {'; '.join(told)}." if told else ""
+
+
+def ended(last_epoch: Comparison) -> str:
+    """FLEM-D where validation rows choose no epoch, of neither method; empty where it was not compared."""
+    told = []
+    for method in (BASELINE, "LD-y"):
+        one = last_epoch.of(PRECISION, ENDED[FUSION], ENDED[method])
+        if one is not None and one.over_sets:
+            told.append(f"{_told(one, name=False)} against {method} ({verdict(one)})")
+    return f"With the last epoch of both in place of the best on validation rows: {named(told)}." if told else ""
 
 
 def logistic(comparison: Comparison, last_epoch: Comparison) -> str:

@@ -108,7 +108,11 @@ def parts(study: Study) -> dict[str, str]:
             study.forest,
             trained.penalty(study.by_decay),
             answer.logistic(study.comparison, study.by_last_epoch),
-            f"{answer.fusion(study.comparison)} {answer.controls(study.pairs)}".strip(),
+            " ".join(filter(None, [
+                answer.fusion(study.comparison),
+                answer.controls(study.pairs),
+                answer.ended(study.by_last_epoch),
+            ])),
             answer.selecting(study.records),
             regimes.regime_sentence(study.regimes, answer.FUSION),
         ])),

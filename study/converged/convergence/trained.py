@@ -51,7 +51,7 @@ def last_epoch(records: Sequence[Record], last: Iterable[Record]) -> Comparison:
     """
     own = [(name, method) for method, name in ENDED.items()]
     others = [(name, LAST) for name in (LOGISTIC, *ENDED.values()) if name != LAST]
-    return _compared([*records, *_renamed(last, ENDED)], [*own, *others])
+    return _compared([*records, *_renamed(last, ENDED)], [*own, *others, (ENDED["FLEM-D"], ENDED["LD-y"])])
 
 
 def _renamed(records: Iterable[Record], names: Mapping[str, str]) -> list[Record]:

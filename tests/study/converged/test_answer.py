@@ -82,6 +82,22 @@ def test_logistic_regression_is_told_with_its_sets() -> None:
     assert f"with its last epoch, not the best on validation rows, by {against} %, as BCE gains {gained} % by" in said
 
 
+def test_fusion_is_told_with_the_last_epoch_of_both() -> None:
+    records = [record(f"s{place}@npz", name) for place in range(4) for name in ("LD-y", "BCE", "FLEM-D")]
+    last = trained.last_epoch(records, [record(f"s{place}@npz", "BCE", draw=1) for place in range(4)])
+    assert answer.ended(last) == ""  # FLEM-D has none
+    last = trained.last_epoch(records, records)
+    told = []
+    for baseline in ("BCE", "LD-y"):
+        one = last.of(PRECISION, "FLEM-D's last epoch", f"{baseline}'s last epoch")
+        same = Observed(records, selecting="own").pairs([("FLEM-D", baseline)]).of(PRECISION, "FLEM-D", baseline)
+        assert one is not None
+        assert same is not None
+        assert one.over_sets == same.over_sets is not None
+        told.append(f"{mean_in_percent(one, one.over_sets)} against {baseline} (not shown)")
+    assert answer.ended(last).endswith(f"on validation rows: {told[0]} and {told[1]}.")
+
+
 def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:
     records = [record(f"s{place}@npz", name) for place in range(4) for name in ("RF", "BCE")]
     compared = Observed(records, selecting="own").compared(["RF"])
