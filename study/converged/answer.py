@@ -8,7 +8,7 @@ from statistics import fmean, median
 from bench.analysis.relative import Relative
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
-from bench.text import named
+from bench.text import counted, named
 from study.converged.convergence.anchor import LOGISTIC
 from study.converged.convergence.trained import ENDED, LAST
 from study.converged.differences.relative import (
@@ -72,15 +72,15 @@ def fusion(comparison: Comparison) -> str:
 
 def controls(pairs: Comparison) -> str:
     """FLEM-D against what stands beside it without a learned label distribution; empty without any."""
-    told = []
+    told, shown = [], []
     for control, what in CONTROLS.items():
         one = pairs.of(PRECISION, FUSION, control)
         if one is not None and one.over_sets:
+            told.append(f"{control} ({what}) {_told(one, name=False)}")
             found = [pairs.of(metric, FUSION, control) for metric in PAPER_METRICS]
-            shown = [other.metric.title for other in found if other and is_shown(other)]
-            judged = "shown by " + named(shown) if shown else "by no metric shown"
-            told.append(f"{control} ({what}) {_told(one, name=False)}, {judged}")
-    return f"Against its controls, {PRECISION.title}: {'; '.join(told)}." if told else ""
+            shown += [f"{control} by {other.metric.title}" for other in found if other and is_shown(other)]
+    judged = "shown: " + named(shown) if shown else "none shown by any of the metrics"
+    return f"Against its controls, {PRECISION.title}: {'; '.join(told)}; {judged}." if told else ""
 
 
 def ended(last_epoch: Comparison) -> str:
@@ -114,14 +114,14 @@ def logistic(comparison: Comparison, last_epoch: Comparison) -> str:
     )
 
 
-def forest(kinds: Mapping[str, Comparison], few: Mapping[str, str], large: Mapping[str, str]) -> str:
+def forest(kinds: Mapping[str, Comparison], few: Sequence[float], large: Sequence[float]) -> str:
     """A random forest beside BCE on each kind of data sets, by macro average precision and, counted, by the other
     metrics; empty where one kind lacks it.
 
     Parameters
     ----------
-    few, large: {data set: difference in per cent}, of few rows with features of networks and of large sets without,
-        which tell kind and size apart and were run after the others.
+    few, large: differences in per cent on few rows with features of networks and on large sets without, which tell
+        kind and size apart and were run after the others.
     """
     told, means = [], []
     for kind, comparison in kinds.items():
@@ -130,19 +130,18 @@ def forest(kinds: Mapping[str, Comparison], few: Mapping[str, str], large: Mappi
             return ""
         ahead = sum(on_set.effect > 0 for on_set in own.sets)
         means += [_mean(one) for one in others if one and one.over_sets]
-        told.append(f"on {ahead} of {len(own.sets)} {kind}, {_told(own, name=False)} in the mean")
+        told.append(f"on {ahead} of {len(own.sets)} {kind}, {_told(own, name=False)} % in the mean")
     text = (
-        f"**A random forest** ({FOREST}) is better than plain {BASELINE} by {PRECISION.title}, in %, "
-        f"{', and '.join(told)}: exploratory, as the sets were grouped after these results had been seen"
+        f"**A random forest** ({FOREST}) is better than plain {BASELINE} by {PRECISION.title} {', and '.join(told)}; "
+        f"by the other metrics on each kind its mean is behind in {sum(mean < 0 for mean in means)} of {len(means)}. "
+        "Exploratory: the sets were grouped after these results had been seen."
     )
-    behind = f"its mean is behind in {sum(mean < 0 for mean in means)} of {len(means)}"
-    text += f". By the other metrics on each kind {behind}"
     if not (few and large):
-        return f"{text}."
-    then = [", ".join(f"{percent} on {name}" for name, percent in found.items()) for found in (few, large)]
+        return text
+    rows, words = (f"{min(found):+z.1f} to {max(found):+z.1f} %" for found in (few, large))
     return (
-        f"{text}. Run then, to tell kind and size apart: on few rows with features of networks {then[0]}; on large "
-        f"bags of words {then[1]}."
+        f"{text} Run then, to tell kind and size apart: on few rows with features of networks {rows} "
+        f"({counted(len(few), 'case')}), on large bags of words {words} ({counted(len(large), 'set')})."
     )
 
 
@@ -163,7 +162,7 @@ def selecting(records: Iterable[Record], methods: Sequence[str] = (BASELINE, FUS
             most = max(losses, key=lambda name: losses[name])
             told.append(f"{method} {median(losses.values()):.1f} % ({losses[most]:.1f} % on {most})")
     return (
-        f"**Selecting by validation Hamming loss**, as the paper does, costs in {PRECISION.title} (median over sets): "
+        f"Selecting by validation Hamming loss, as the paper does, costs in {PRECISION.title} (median over sets): "
         f"{named(told)}."
     )
 

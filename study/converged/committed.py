@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bench.analysis.relative.words import in_percent
 from bench.dataset_name import dataset_name
 from bench.records.record import Record
 from bench.text import named
@@ -15,7 +14,7 @@ from study import reference
 from study.converged import answer
 from study.converged.convergence import anchor, trained
 from study.converged.differences import crossvalidated, regimes
-from study.converged.differences.relative import BASELINE, PRECISION, Comparison, Observed, read, regime_of, short
+from study.converged.differences.relative import BASELINE, PRECISION, Comparison, Observed, read, regime_of
 from study.converged.multiverse import page as multiverse
 from study.converged.parts import (
     DECAYED,
@@ -93,16 +92,12 @@ class Study:
     @cached_property
     def forest(self) -> str:
         """Sentences on the random forest on each kind of data sets, and where kind and size are others together."""
-        few = {
-            f"{one.dataset}{one.regime}": one.percent
-            for one in self.regimes
-            if one.method == answer.FOREST and one.regime and one.dataset in NETWORKS
-        }
+        few = [one for one in self.regimes if one.method == answer.FOREST and one.regime and one.dataset in NETWORKS]
         own = self.comparison.of(PRECISION, answer.FOREST)
         if own is None:
             return ""
-        sets = [one for one in own.sets if dataset_name(one.name).base in SPARSE]
-        return answer.forest(self.kinds, few, {short(one.name): in_percent(own, one.effect) for one in sets})
+        large = [one for one in own.sets if dataset_name(one.name).base in SPARSE]
+        return answer.forest(self.kinds, *([own.percent(one.effect) for one in found] for found in (few, large)))
 
     @cached_property
     def untuned(self) -> set[str]:

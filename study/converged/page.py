@@ -106,16 +106,15 @@ def parts(study: Study) -> dict[str, str]:
         "answer": "\n".join(f"- {line}" for line in filter(None, [
             answer.against_bce(study.comparison, study.untuned),
             study.forest,
-            trained.penalty(study.by_decay),
-            answer.logistic(study.comparison, study.by_last_epoch),
             " ".join(filter(None, [
                 answer.fusion(study.comparison),
                 answer.controls(study.pairs),
                 answer.ended(study.by_last_epoch),
             ])),
-            answer.selecting(study.records),
             regimes.regime_sentence(study.regimes, answer.FUSION),
+            f"{trained.penalty(study.by_decay)} {answer.selecting(study.records)}".strip(),
         ])),
+        "logistic": answer.logistic(study.comparison, study.by_last_epoch),
         "seeds": seeds_in_short(study.of_methods),
         "records": records_in_short([*study.records, *study.parts]),
         "crossvalidated": crossvalidated.sentence(chosen),

@@ -75,35 +75,27 @@ def settings() -> dict[str, str]:
 
 
 def penalty(found: Comparison) -> str:
-    """Effect of AdamW's decay in place of the L2 penalty on methods; empty where it was not compared."""
-    alone = _told(found, {(DECAY, BASELINE): BASELINE})
-    beside = _told(found, {(name, method): method for method, name in FIRST.items()})
-    if not alone:
-        return ""
-    text = (
-        "**The penalty**: AdamW's weight decay in place of an L2 penalty, either searched on validation rows, changes "
-        f"{PRECISION.title}, in % with its 95 % interval, by {alone}"
-    )
-    return (
-        f"{text}; in a first run, of smaller learning rates and fewer steps, too, by {beside}."
-        if beside
-        else f"{text}."
+    """Effect of AdamW's decay in place of the L2 penalty on BCE; empty where it was not compared."""
+    told = _told(found, [DECAY])
+    return told and (
+        "**Penalty and selection**: AdamW's weight decay in place of an L2 penalty, either searched on validation "
+        f"rows, changes {PRECISION.title}, in % with its 95 % interval, by {told}."
     )
 
 
 def longer(found: Comparison) -> str:
     """Effects of longer training, larger steps and penalties on BCE; empty where they were not compared."""
-    told = _told(found, {(name, BASELINE): name for name in BEYOND})
+    told = _told(found, BEYOND)
     return told and (
         f"Beyond its settings, longer, with a larger rate or larger penalties, BCE's {PRECISION.title} changes, in % "
         f"with its 95 % interval, by {told}."
     )
 
 
-def _told(found: Comparison, pairs: Mapping[tuple[str, str], str]) -> str:
+def _told(found: Comparison, variants: Iterable[str]) -> str:
     told = []
-    for (method, baseline), name in pairs.items():
-        one = found.of(PRECISION, method, baseline)
+    for name in variants:
+        one = found.of(PRECISION, name)
         if one is not None and one.over_sets is not None:
             told.append(f"{mean_in_percent(one, one.over_sets)} for {name} ({verdict(one)})")
     return ", ".join(told)

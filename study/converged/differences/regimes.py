@@ -77,14 +77,15 @@ def regime_sentence(found: Sequence[RegimeEffect], method: str) -> str:
         return ""
     low, high = (f"{one.percent} % ({one.dataset}{one.regime})" for one in (own[0], own[-1]))
     told = []
-    for kind, in_words in sorted({kind_of(one.regime): words_of(one.regime) for one in own}.items()):
+    for kind in sorted({kind_of(one.regime) for one in own}):
         means = means_over_sets([one for one in changed if kind_of(one.regime) == kind])
         best = max(means, key=lambda name: means[name])
-        told.append(f"{in_words} {best} {means[best]:+z.1f} (its {means[method]:+z.1f})")
+        beside = "" if best == method else f" ({method} {means[method]:+z.1f})"
+        told.append(f"{in_words(*kind)} {best} {means[best]:+z.1f}{beside}")
     text = (
         f"**Missing or wrong labels, few rows** ({counted(len(own), 'case')} of a set and a regime, one seed each, so "
         f"that small differences are chance): {method} differs from {BASELINE} by {low} to {high}. The highest mean "
-        f"over the sets beside {method}'s, in %: {'; '.join(told)}."
+        f"over the sets, in %: {'; '.join(told)}."
     )
     missing = [name for name in TOLD if any(one.method == name and "[observed=" in one.regime for one in changed)]
     if missing:
@@ -92,14 +93,14 @@ def regime_sentence(found: Sequence[RegimeEffect], method: str) -> str:
     return text
 
 
-def kind_of(regime: str) -> str:
-    """The regime without the filter of labels that goes with it on some sets, ``[observed=10%]``."""
-    return regime.partition("[labels=")[0]
+def kind_of(regime: str) -> tuple[str, str]:
+    """Transform and value, without the filter of labels that goes with it on some sets: observed and 10%."""
+    name, _, value = regime.partition("]")[0].lstrip("[").partition("=")
+    return name, value
 
 
-def words_of(regime: str) -> str:
-    """``[observed=1]`` in words."""
-    name, _, value = kind_of(regime).strip("[]").partition("=")
+def in_words(name: str, value: str) -> str:
+    """A transform with its value in words."""
     if name == "observed" and not value.endswith("%"):
         return f"{value} positive label a row known"
     return f"{value} of the {WORDS[name]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from bench.text import named
 from study.converged import answer
 from study.converged.convergence import trained
 from study.converged.differences import relative
@@ -59,6 +60,15 @@ def test_fusion_is_told_by_every_metric() -> None:
 def test_controls_are_told_one_by_one() -> None:
     records = Observed(relative.read(FOLDER))
     assert answer.controls(records.pairs([])) == ""
+    made = Observed([record(f"s{place}@npz", name) for place in range(4) for name in ("LD-y", "FLEM-D")])
+    pairs = made.pairs([("FLEM-D", "LD-y")])
+    one = pairs.of(PRECISION, "FLEM-D", "LD-y")
+    assert one is not None
+    assert one.over_sets is not None
+    shown = [other.metric.title for (other,) in pairs.by_metric.values() if is_shown(other)]
+    judged = f"shown: {named([f'LD-y by {title}' for title in shown])}" if shown else "none shown by any of the metrics"
+    said = answer.controls(pairs)
+    assert said.endswith(f"no estimator) {mean_in_percent(one, one.over_sets)}; {judged}.")
 
 
 def test_logistic_regression_is_told_with_its_sets() -> None:
@@ -101,21 +111,20 @@ def test_fusion_is_told_with_the_last_epoch_of_both() -> None:
 def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:
     records = [record(f"s{place}@npz", name) for place in range(4) for name in ("RF", "BCE")]
     compared = Observed(records, selecting="own").compared(["RF"])
-    kinds, large = {"tables": compared, "photographs": compared}, {"s8": "+2.0", "s7": "-0.1"}
-    said = answer.forest(kinds, {"s9[train=5%]": "-3.1"}, large)
-    assert (
-        "on few rows with features of networks -3.1 on s9[train=5%]; on large bags of words +2.0 on s8, -0.1 on" in said
-    )
+    kinds = {"tables": compared, "photographs": compared}
+    said = answer.forest(kinds, [-3.1, -20.0, 1.5], [2.0])
+    assert "features of networks -20.0 to +1.5 % (3 cases), on large bags of words +2.0 to +2.0 % (1 set)." in said
     (own,) = compared.by_metric[PRECISION]
     assert own.over_sets is not None
     for kind in kinds:
         ahead = sum(of.effect > 0 for of in own.sets)
-        assert f"on {ahead} of 4 {kind}, {mean_in_percent(own, own.over_sets)} in the mean" in said
+        assert f"on {ahead} of 4 {kind}, {mean_in_percent(own, own.over_sets)} % in the mean" in said
     others = [one.over_sets for metric, (one,) in compared.by_metric.items() if metric != PRECISION]
     behind = sum(one is not None and one.mean < 0 for one in others)
-    ended = answer.forest(kinds, {}, large)
-    assert ended.endswith(f" By the other metrics on each kind its mean is behind in {2 * behind} of 6.")
-    assert answer.forest({"tables": compared, "texts": comparison()}, {}, {}) == ""
+    ended = answer.forest(kinds, [], [2.0])
+    assert f"its mean is behind in {2 * behind} of 6. Exploratory" in ended
+    assert ended.endswith("seen.")
+    assert answer.forest({"tables": compared, "texts": comparison()}, [], []) == ""
 
 
 def test_what_selecting_by_hamming_loss_costs() -> None:
