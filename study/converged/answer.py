@@ -24,6 +24,7 @@ from study.converged.differences.relative import (
     short,
     verdict,
 )
+from study.converged.parts import RECOVERED
 
 FUSION, FOREST = "FLEM-D", "RF"
 CONTROLS = {
@@ -81,6 +82,16 @@ def controls(pairs: Comparison) -> str:
             shown += [f"{control} by {other.metric.title}" for other in found if other and is_shown(other)]
     judged = "shown: " + named(shown) if shown else "none shown by any of the metrics"
     return f"Against its controls, {PRECISION.title}: {'; '.join(told)}; {judged}." if told else ""
+
+
+def recovered(comparisons: Iterable[Comparison]) -> str:
+    """The methods that recover label distributions before they classify, against BCE; empty without any."""
+    told = []
+    for comparison in comparisons:
+        for one, over in comparison.over_sets(PRECISION):
+            if one.method in RECOVERED:
+                told.append(f"{_told(one)} % over {counted(over.sets, 'data set')} ({verdict(one)})")
+    return f"Of the methods that recover distributions first, by {PRECISION.title}: {named(told)}." if told else ""
 
 
 def ended(last_epoch: Comparison) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from bench.dataset_name import dataset_name
 from bench.records.record import Record
+from bench.tables.folds import fold_of
 from bench.text import named
 from study import reference
 from study.converged import answer
 from study.converged.convergence import anchor, trained
 from study.converged.differences import crossvalidated, regimes
-from study.converged.differences.relative import BASELINE, PRECISION, Comparison, Observed, read, regime_of
+from study.converged.differences.relative import BASELINE, PRECISION, Comparison, Observed, read, regime_of, short
 from study.converged.multiverse import page as multiverse
 from study.converged.parts import (
     DECAYED,
@@ -59,13 +60,21 @@ class Study:
         return [record for record in self.records if record.job.variant not in trained.VARIANTS]
 
     @cached_property
-    def methods(self) -> list[str]:
-        """Methods that have records on every one of the main data sets that BCE has, as it is."""
+    def lacking(self) -> dict[str, list[str]]:
+        """{method: names of the main data sets, as they are, that BCE has and it has not}."""
         columns: dict[str, set[str]] = {method: set() for method in self.observed.methods}
         for record in self.of_methods:
             if not regime_of(record.job.full_dataset) and dataset_name(record.job.dataset).base in MAIN:
                 columns[record.job.variant].add(record.job.full_dataset)
-        return [method for method, own in columns.items() if own >= columns[BASELINE]]
+        return {
+            method: sorted({short(fold_of(name) or name) for name in columns[BASELINE] - own})
+            for method, own in columns.items()
+        }
+
+    @property
+    def methods(self) -> list[str]:
+        """Methods that have records on every one of the main data sets that BCE has, as it is."""
+        return [method for method, lacking in self.lacking.items() if not lacking]
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -105,10 +114,15 @@ class Study:
         tuned = {one.job.variant for one in self.of_methods if one.result and len(one.result.grid) > 1}
         return {one.job.variant for one in self.of_methods} - tuned
 
-    def left_out(self) -> str:
-        """Sentence on methods that were run on some of the data sets alone; empty where there are none."""
-        found = [method for method in self.observed.methods if method not in self.methods]
-        return f"Not compared here, because they were run on some of the sets alone: {named(found)}." if found else ""
+    @cached_property
+    def partly(self) -> Comparison:
+        """Those that have some of the main data sets alone against BCE on these."""
+        return self.observed.compared([method for method, lacking in self.lacking.items() if lacking])
+
+    def partly_without(self) -> str:
+        """Sentence on the sets that each of them lacks; empty without any."""
+        told = [f"{method} without {named(sets, len(sets))}" for method, sets in self.lacking.items() if sets]
+        return f"On some of the sets alone, and compared on these: {'; '.join(told)}." if told else ""
 
     @cached_property
     def beyond(self) -> Comparison:

@@ -99,7 +99,7 @@ def parts(study: Study) -> dict[str, str]:
     reaches = power.study_reaches(study.observed, study.comparison)
     late = anchor.late_epochs(study.of_methods)
     chosen, by_hamming = crossvalidated.chosen(study.parts), anchor.anchors(study.records, PAPER_METRICS[0])
-    notes = study.left_out(), study.observed.not_selected_note(), undefined_note(study.comparison)
+    notes = study.observed.not_selected_note(), undefined_note(study.comparison)
     changed = list(dict.fromkeys(one.method for one in study.regimes if one.regime != regimes.WHOLE))
     fusion = study.comparison.of(PRECISION, answer.FUSION)
     return {
@@ -143,12 +143,15 @@ def parts(study: Study) -> dict[str, str]:
         "late_table": anchor.late_table(late),
         "late_reference": anchor.late_sentence(anchor.late_epochs(read(reference.FOLDER))),
         "over_sets": over_sets_table(study.comparison),
+        "partly_without": study.partly_without(),
+        "partly": over_sets_table(study.partly, exploratory=True),
         "over_sets_by_hamming": over_sets_table(study.by_hamming),
         "by_kind": "\n".join(
             f"On {name}:\n\n{over_sets_table(one, exploratory=True)}" for name, one in study.kinds.items()
         ),
         "details": details_table(study.comparison, PRECISION),
         "fusion_sentence": "" if fusion is None else sentence(fusion),
+        "recovered": answer.recovered([study.comparison, study.partly]),
         "fusion_on_sets": on_sets_table(study.comparison, answer.FUSION),
         "forest_on_sets": on_sets_table(study.comparison, answer.FOREST),
         "pairs": over_sets_table(study.pairs),

@@ -92,6 +92,17 @@ def test_logistic_regression_is_told_with_its_sets() -> None:
     assert f"with its last epoch, not the best on validation rows, by {against} %, as BCE gains {gained} % by" in said
 
 
+def test_recovering_methods_are_told_with_their_sets() -> None:
+    assert answer.recovered([comparison()]) == ""
+    made = Observed([record(f"s{place}@npz", name) for place in range(4) for name in ("BCE", "LEVI", "FL")])
+    compared = made.compared(["LEVI", "FL"])
+    one = compared.of(PRECISION, "LEVI")
+    assert one is not None
+    assert one.over_sets is not None
+    told = f"LEVI {mean_in_percent(one, one.over_sets)} % over 4 data sets"
+    assert answer.recovered([comparison(), compared]).endswith(f"first, by {PRECISION.title}: {told} (not shown).")
+
+
 def test_fusion_is_told_with_the_last_epoch_of_both() -> None:
     records = [record(f"s{place}@npz", name) for place in range(4) for name in ("LD-y", "BCE", "FLEM-D")]
     last = trained.last_epoch(records, [record(f"s{place}@npz", "BCE", draw=1) for place in range(4)])

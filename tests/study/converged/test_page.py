@@ -7,6 +7,8 @@ import re
 import matplotlib
 import pytest
 
+from bench.dataset_name import dataset_name
+from bench.records.record import Record
 from study import results_page
 from study.converged import page
 from study.converged.committed import Study, committed
@@ -47,8 +49,18 @@ def test_the_pictures_and_the_records_agree(study: Study) -> None:
         assert outlines(written) == outlines(drawn), f"{path.name}: run python -m study.converged.page"
 
 
-def test_methods_on_some_sets_alone_are_named_and_not_compared(study: Study) -> None:
-    lacking = [method for method in study.observed.methods if method not in study.methods]
+def test_methods_on_some_sets_alone_are_compared_by_themselves(study: Study) -> None:
+    lacking = {method: sets for method, sets in study.lacking.items() if sets}
     assert set(study.methods) >= {"BCE", "LR", "LD-y", "FLEM-D"}
-    assert all(method in study.left_out() for method in lacking)
-    assert {one.method for found in study.comparison.by_metric.values() for one in found} <= set(study.methods)
+    assert all(f"{method} without {sets[0]}" in study.partly_without() for method, sets in lacking.items())
+    for compared, methods in ((study.comparison, set(study.methods)), (study.partly, lacking.keys())):
+        assert {one.method for found in compared.by_metric.values() for one in found} <= methods
+
+
+def test_a_set_that_is_lacking_is_named_once(study: Study) -> None:
+    def of_birds(record: Record) -> bool:
+        return (record.job.variant, dataset_name(record.job.dataset).base) == ("FL", "birds")
+
+    without = Study([record for record in study.records if not of_birds(record)], [], [], [])
+    assert without.lacking["FL"] == ["birds"]
+    assert "FL" not in without.methods
