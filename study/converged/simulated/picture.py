@@ -6,22 +6,20 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from bench.errors import UsageError
 from bench.metrics.catalogue import Metric
 from bench.report.figures.style import GREY, MARKERS, PALE, Margins, captions, equal_panels, styled
-from study.converged.simulated.gains import CONTROL, METRICS, Gains, Mean
-from study.converged.simulated.page import FURTHER, MARK, ORDERED
+from study.converged.simulated.gains import CONTROL, METRICS, ORACLE, Gains, Mean
+from study.converged.simulated.page import ASKED, MARK, UNESTIMATED
 
 WIDTH, HEIGHT = 1.9, 1.5
 """Inches of a panel; two are wide enough for a telephone."""
 DODGE = 0.11
 """Between the methods of a strength, in steps from one strength to the next."""
-STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
-LEFT_OUT = ("LR", *FURTHER[1:])
-"""In the tables alone."""
-LEGEND = 0.2
-"""Inches of a legend's line of three methods."""
+STYLES = {ORACLE: "-", ASKED: "--", UNESTIMATED: ":"}
+"""{method: style of its line}; the other methods are in the tables alone."""
 
 
 def gains_by_strength(found: Sequence[Gains], metric: Metric = METRICS[0]) -> Figure:
@@ -32,13 +30,13 @@ def gains_by_strength(found: Sequence[Gains], metric: Metric = METRICS[0]) -> Fi
     ------
     UsageError: where no method has a set in common with BCE.
     """
-    of = {one.variant: one for one in found if one.metric == metric and one.variant not in LEFT_OUT}
-    lines = [of[name] for name in reversed(ORDERED) if name in of]
+    of = {one.variant: one for one in found if one.metric == metric}
+    lines = [of[name] for name in STYLES if name in of]
     groups = sorted({group for one in lines for group in one.by_group})
     if not groups:
         raise UsageError(f"no method was run on a simulated set beside {CONTROL}.")
     with styled():
-        margins = Margins(left=0.5, top=0.55, bottom=0.45 + LEGEND * -(-len(lines) // 3), across=0.4, down=0.62)
+        margins = Margins(left=0.5, top=0.55, bottom=0.65, across=0.4, down=0.62)
         figure, axes = equal_panels(len(groups), 2, WIDTH, HEIGHT, margins, 2 * WIDTH + 1.0)
         for panel, group in zip(axes, groups, strict=True):
             panel.axhline(0, color="black", linewidth=0.8)
@@ -46,7 +44,8 @@ def gains_by_strength(found: Sequence[Gains], metric: Metric = METRICS[0]) -> Fi
             strengths = sorted({strength for line in own for strength in line})
             for place, line in enumerate(own):
                 shift = DODGE * (place - (len(lines) - 1) / 2)
-                _draw(panel, [strengths.index(one) + shift for one in line], list(line.values()), place)
+                x = [strengths.index(strength) + shift for strength in line]
+                _draw(panel, x, list(line.values()), STYLES[lines[place].variant], MARKERS[place])
             panel.set_ylim(*_range([mean for line in own for mean in line.values()]))
             panel.set_xticks(range(len(strengths)), [f"{one:g}" for one in strengths])
             panel.grid(axis="y", color=PALE, linewidth=0.5)
@@ -55,20 +54,11 @@ def gains_by_strength(found: Sequence[Gains], metric: Metric = METRICS[0]) -> Fi
             panel.set_title(str(group))
             panel.set_xlabel("strength of the distribution signal")
         handles = [
-            axes[0].plot(
-                [],
-                [],
-                color="black",
-                marker=MARKERS[place],
-                linestyle=STYLES[place],
-                markersize=4,
-                markerfacecolor="white",
-            )[0]
-            for place in range(len(lines))
+            Line2D([], [], color="black", marker=marker, ls=STYLES[name], ms=4, mfc="white", label=name)
+            for name, marker in zip((one.variant for one in lines), MARKERS, strict=False)
         ]
-        names = [one.variant for one in lines]
         figure.legend(
-            handles, names, loc="lower center", ncols=3, frameon=False, fontsize=7.5, handlelength=3.4,
+            handles=handles, loc="lower center", ncols=3, frameon=False, fontsize=7.5, handlelength=3.4,
             bbox_to_anchor=(0.5, 0.0),
         )  # fmt: skip
         captions(
@@ -78,14 +68,13 @@ def gains_by_strength(found: Sequence[Gains], metric: Metric = METRICS[0]) -> Fi
     return figure
 
 
-def _draw(panel: Axes, x: Sequence[float], means: Sequence[Mean], place: int) -> None:
-    y = [mean.mean for mean in means]
-    panel.plot(x, y, color="black" if place < 2 else GREY, linestyle=STYLES[place], linewidth=0.9)
+def _draw(panel: Axes, x: Sequence[float], means: Sequence[Mean], style: str, marker: str) -> None:
+    panel.plot(x, [mean.mean for mean in means], color="black", linestyle=style, linewidth=0.9)
     for at, mean in zip(x, means, strict=True):
         if (half := mean.half_width) is not None:
             panel.vlines(at, mean.mean - half, mean.mean + half, color="black" if mean.side else GREY, linewidth=0.7)
         panel.plot(
-            [at], [mean.mean], MARKERS[place], color="black", markersize=3.6, markeredgewidth=0.7,
+            [at], [mean.mean], marker, color="black", markersize=3.6, markeredgewidth=0.7,
             markerfacecolor="black" if mean.side else "white",
         )  # fmt: skip
 
