@@ -76,7 +76,7 @@ def finding(study: Study) -> str:
     """The answer in a few sentences."""
     told = [
         answer.against_bce(study.comparison, study.untuned),
-        study.forest,
+        answer.forest(study.kinds, [], []),
         answer.fusion(study.comparison),
     ]
     return " ".join(filter(None, told))
