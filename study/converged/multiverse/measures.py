@@ -10,7 +10,7 @@ import numpy as np
 
 from study.converged.multiverse.universes import AGGREGATION, MEAN_RANK, METRIC, Multiverse
 
-NEAR_COPIES = {"FL": ["CB"], "FLEM-D": ["FLEM-S", "FLEM-T"]}
+NEAR_COPIES = {"FL": ["CB"], "FLEM-D": ["FLEM-S", "FLEM-T"], "LR": ["BR"]}
 """{method: those that are nearly it}."""
 
 
