@@ -20,6 +20,7 @@ from study.converged.differences.relative import (
     mean_in_percent,
     on_test,
     regime_of,
+    selected,
     set_of,
     short,
     verdict,
@@ -42,8 +43,8 @@ def against_bce(comparison: Comparison, untuned: Collection[str] = ()) -> str:
     worse = [_told(one) for one in found if is_shown(one) and _mean(one) < 0]
     sets = max((one.over_sets.sets for one in found if one.over_sets), default=0)
     but = named([one.method for one in found if one.method in untuned])
-    tuned = "each tuned on validation rows" + (f" but for {but}, which search nothing" if but else "")
-    every = f"{len(found)} methods and controls, {tuned}, on up to {sets} data sets, "
+    tuned = "each tuned on validation rows" + (f" but for {but}, at their defaults" if but else "")
+    every = f"{len(found)} methods and controls, {tuned}, on {sets} data sets, "
     if better:
         text = f"Of {every}**{named(better)}** {'is' if len(better) == 1 else 'are'} shown to be better"
     else:
@@ -63,12 +64,23 @@ def fusion(comparison: Comparison) -> str:
     told = [f"{one.metric.title} {_told(one, name=False)}" for one in cells if one and one.over_sets]
     shown = [one.metric.title for one in cells if one and is_shown(one)]
     judged = f"shown by {named(shown)}" if shown else "none of it shown"
-    text = f"**{FUSION} against {BASELINE}**, in % better, 95 % interval: {'; '.join(told)}; {judged}"
-    own = comparison.of(PRECISION, FUSION)
-    if own and own.over_sets and not is_shown(own):
-        low, high = (f"{own.percent(end):+z.1f}" for end in own.over_sets.interval())
-        text += f", and the interval leaves out mean differences in {PRECISION.title} below {low} and above {high} %"
-    return f"{text}."
+    return f"**{FUSION} against {BASELINE}**, in % better, 95 % interval: {'; '.join(told)}; {judged}."
+
+
+def weights(records: Iterable[Record]) -> str:
+    """How often the smaller of FLEM-D's two weights is chosen by macro average precision on sets as they are."""
+    chosen = [
+        found.hyperparameters["beta"]
+        for record in records
+        if record.job.variant == FUSION and not regime_of(record.job.full_dataset)
+        if (found := selected(record, PRECISION))
+    ]
+    if not chosen:
+        return ""
+    return (
+        f"It searches 2 of the paper's 16 pairs of weights; validation rows take beta {min(chosen)}, at which its loss "
+        f"is nearly {BASELINE}, in {chosen.count(min(chosen))} of {counted(len(chosen), 'job')}."
+    )
 
 
 def controls(pairs: Comparison) -> str:
@@ -126,33 +138,34 @@ def logistic(comparison: Comparison, last_epoch: Comparison) -> str:
 
 
 def forest(kinds: Mapping[str, Comparison], few: Sequence[float], large: Sequence[float]) -> str:
-    """A random forest beside BCE on each kind of data sets, by macro average precision and, counted, by the other
-    metrics; empty where one kind lacks it.
+    """A random forest beside BCE on each kind of data sets, by macro average precision, and on how many it is ahead by
+    the other metrics; empty where one kind lacks it.
 
     Parameters
     ----------
     few, large: differences in per cent on few rows with features of networks and on large sets without, which tell
         kind and size apart and were run after the others.
     """
-    told, means = [], []
+    told = []
     for kind, comparison in kinds.items():
-        *others, own = [comparison.of(metric, FOREST) for metric in PAPER_METRICS]
-        if own is None or own.over_sets is None:
+        found = [comparison.of(metric, FOREST) for metric in PAPER_METRICS]
+        if any(one is None or one.over_sets is None for one in found):
             return ""
-        ahead = sum(on_set.effect > 0 for on_set in own.sets)
-        means += [_mean(one) for one in others if one and one.over_sets]
-        told.append(f"on {ahead} of {len(own.sets)} {kind}, {_told(own, name=False)} % in the mean")
+        *others, own = [(sum(on_set.effect > 0 for on_set in one.sets), one) for one in found if one]
+        beside = ", ".join(f"{one.metric.title} {ahead}" for ahead, one in others)
+        told.append(
+            f"on {own[0]} of {len(own[1].sets)} {kind}, {_told(own[1], name=False)} % in the mean (by {beside})"
+        )
     text = (
-        f"**A random forest** ({FOREST}) is better than plain {BASELINE} by {PRECISION.title} {', and '.join(told)}; "
-        f"by the other metrics on each kind its mean is behind in {sum(mean < 0 for mean in means)} of {len(means)}. "
+        f"**A random forest** ({FOREST}) is better than plain {BASELINE} by {PRECISION.title} {', and '.join(told)}. "
         "Exploratory: the sets were grouped after these results had been seen."
     )
     if not (few and large):
         return text
     rows, words = (f"{min(found):+z.1f} to {max(found):+z.1f} %" for found in (few, large))
     return (
-        f"{text} Run then, to tell kind and size apart: on few rows with features of networks {rows} "
-        f"({counted(len(few), 'case')}), on large bags of words {words} ({counted(len(large), 'set')})."
+        f"{text} To tell kind and size apart, run then: few rows with features of networks, {rows} "
+        f"({counted(len(few), 'case')}); large bags of words, {words} ({counted(len(large), 'set')})."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from study.converged.parts import (
     SUBSET_OF_SETTINGS,
 )
 from study.converged.simulated.gains import Gains, gains
+from study.converged.simulated.page import UNESTIMATED
 
 ELSEWHERE = {"another processor": reference.ANOTHER_PROCESSOR, "a GPU": reference.GPU}
 PAIRS = [
@@ -51,8 +52,8 @@ class Study:
 
     @cached_property
     def observed(self) -> Observed:
-        """Sets as they are; each metric selects what is compared by it."""
-        return Observed(self.of_methods, selecting="own")
+        """The main sets as they are; each metric selects what is compared by it."""
+        return Observed(_on(self.of_methods, MAIN), selecting="own")
 
     @cached_property
     def of_methods(self) -> list[Record]:
@@ -82,16 +83,21 @@ class Study:
         return self.observed.compared(self.methods)
 
     @cached_property
+    def everywhere(self) -> Comparison:
+        """The same on all data sets, of which some have a few methods alone."""
+        return Observed(self.of_methods, selecting="own").compared(self.methods)
+
+    @cached_property
     def by_hamming(self) -> Comparison:
         """The same where validation Hamming loss selects for every metric, as in the paper."""
-        return Observed(self.of_methods, selecting="hamming").compared(self.methods)
+        return Observed(_on(self.of_methods, MAIN), selecting="hamming").compared(self.methods)
 
     @cached_property
     def kinds(self) -> dict[str, Comparison]:
         """{kind of data sets, with their sizes: the methods against BCE on them}."""
         found = {}
         for name, bases in (("classic sets", MAIN - NETWORKS), ("sets with features of networks", NETWORKS)):
-            records = [one for one in self.of_methods if dataset_name(one.job.dataset).base in bases]
+            records = _on(self.of_methods, bases)
             whole = [one.result for one in records if one.result and not regime_of(one.job.full_dataset)]
             rows = [one.n_samples["train"] for one in whole]
             compared = Observed(records, selecting="own").compared(self.methods)
@@ -102,7 +108,7 @@ class Study:
     def forest(self) -> str:
         """Sentences on the random forest on each kind of data sets, and where kind and size are others together."""
         few = [one for one in self.regimes if one.method == answer.FOREST and one.regime and one.dataset in NETWORKS]
-        own = self.comparison.of(PRECISION, answer.FOREST)
+        own = self.everywhere.of(PRECISION, answer.FOREST)
         if own is None:
             return ""
         large = [one for one in own.sets if dataset_name(one.name).base in SPARSE]
@@ -142,7 +148,7 @@ class Study:
     @cached_property
     def pairs(self) -> Comparison:
         """FLEM-D against its controls, and both against BCE with their settings of training."""
-        return Observed(self.records, selecting="own").pairs_there(PAIRS)
+        return Observed(_on(self.records, MAIN), selecting="own").pairs_there(PAIRS)
 
     @cached_property
     def anchors(self) -> list[anchor.Anchor]:
@@ -167,9 +173,19 @@ class Study:
         return gains(self.simulated)
 
     @cached_property
+    def gains_over_unestimated(self) -> list[Gains]:
+        """Those over LD-y."""
+        return gains(self.simulated, UNESTIMATED)
+
+    @cached_property
     def regimes(self) -> list[regimes.RegimeEffect]:
         """Differences to BCE in label regimes."""
         return regimes.regime_effects(self.records)
+
+
+def _on(records: Sequence[Record], bases: Collection[str]) -> list[Record]:
+    """Records on data sets by their names without transforms and extractors."""
+    return [one for one in records if dataset_name(one.job.dataset).base in bases]
 
 
 def committed(folder: Path = FOLDER) -> Study:

@@ -78,6 +78,7 @@ def finding(study: Study) -> str:
         answer.against_bce(study.comparison, study.untuned),
         answer.forest(study.kinds, [], []),
         answer.fusion(study.comparison),
+        answer.weights(study.of_methods),
     ]
     return " ".join(filter(None, told))
 
@@ -108,6 +109,7 @@ def parts(study: Study) -> dict[str, str]:
             study.forest,
             " ".join(filter(None, [
                 answer.fusion(study.comparison),
+                answer.weights(study.of_methods),
                 answer.controls(study.pairs),
                 answer.ended(study.by_last_epoch),
             ])),
@@ -121,7 +123,7 @@ def parts(study: Study) -> dict[str, str]:
         "crossvalidated_table": crossvalidated.chosen_table(chosen),
         "inventory": inventory(study.records),
         "choices": multiverse.sentences(study.multiverse),
-        "simulated": simulated.answer(study.gains),
+        "simulated": f"{simulated.answer(study.gains)}{simulated.to_unestimated(study.gains_over_unestimated)}",
         "simulated_further": simulated.further(study.gains),
         "power": power.power_sentence(reaches[PRECISION]),
         "anchor": anchor.anchor_sentence(study.anchors),
@@ -143,6 +145,7 @@ def parts(study: Study) -> dict[str, str]:
         "late_table": anchor.late_table(late),
         "late_reference": anchor.late_sentence(anchor.late_epochs(read(reference.FOLDER))),
         "over_sets": over_sets_table(study.comparison),
+        "untuned": named(sorted(study.untuned), len(study.untuned)),
         "partly_without": study.partly_without(),
         "partly": over_sets_table(study.partly, exploratory=True),
         "over_sets_by_hamming": over_sets_table(study.by_hamming),
@@ -152,8 +155,8 @@ def parts(study: Study) -> dict[str, str]:
         "details": details_table(study.comparison, PRECISION),
         "fusion_sentence": "" if fusion is None else sentence(fusion),
         "recovered": answer.recovered([study.comparison, study.partly]),
-        "fusion_on_sets": on_sets_table(study.comparison, answer.FUSION),
-        "forest_on_sets": on_sets_table(study.comparison, answer.FOREST),
+        "fusion_on_sets": on_sets_table(study.everywhere, answer.FUSION),
+        "forest_on_sets": on_sets_table(study.everywhere, answer.FOREST),
         "pairs": over_sets_table(study.pairs),
         "undefined": " ".join(filter(None, notes)),
         "reach": power.stated_table(reaches),

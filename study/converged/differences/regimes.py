@@ -17,7 +17,9 @@ from study.results.findings import table
 
 WHOLE = ""
 """The regime of sets as they are."""
-TOLD = ["EM", "IU", "LR", "ROLE", "WAN"]
+SAME_LOSS = "IU"
+"""BCE of the known labels alone: what knowing them is worth by itself."""
+TOLD = ["EM", SAME_LOSS, "LR", "ROLE", "WAN"]
 """Methods that are told which labels are known; the others take one that is not known for negative."""
 WORDS = {"observed": "labels known", "noise": "labels wrong", "train": "rows"}
 """{transform: of what its value is a share}."""
@@ -80,8 +82,8 @@ def regime_sentence(found: Sequence[RegimeEffect], method: str) -> str:
     for kind in sorted({kind_of(one.regime) for one in own}):
         means = means_over_sets([one for one in changed if kind_of(one.regime) == kind])
         best = max(means, key=lambda name: means[name])
-        beside = "" if best == method else f" ({method} {means[method]:+z.1f})"
-        told.append(f"{in_words(*kind)} {best} {means[best]:+z.1f}{beside}")
+        beside = [f"{name} {means[name]:+z.1f}" for name in (SAME_LOSS, method) if name in means and name != best]
+        told.append(f"{in_words(*kind)} {best} {means[best]:+z.1f}" + (f" ({', '.join(beside)})" if beside else ""))
     text = (
         f"**Missing or wrong labels, few rows** ({counted(len(own), 'case')} of a set and a regime, one seed each, so "
         f"that small differences are chance): {method} differs from {BASELINE} by {low} to {high}. The highest mean "
@@ -89,7 +91,10 @@ def regime_sentence(found: Sequence[RegimeEffect], method: str) -> str:
     )
     missing = [name for name in TOLD if any(one.method == name and "[observed=" in one.regime for one in changed)]
     if missing:
-        text += f" {named(missing)} are told which labels are known; the others take the rest for negative."
+        text += (
+            f" {named(missing)} are told which labels are known; the others take the rest for negative. Validation "
+            "labels are whole."
+        )
     return text
 
 

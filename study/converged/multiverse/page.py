@@ -169,7 +169,9 @@ def standing_table(found: Study) -> str:
 def sentences(found: Study) -> str:
     """List of who is first in how many universes, and of what moves a ranking most and least."""
     first, second, *_ = found.standings
-    ranked = f"{first.method} is first in {_percent(first.first)}, {second.method} in {_percent(second.first)}"
+    ranked = ", ".join(
+        f"{one.method} is first in {_percent(one.first)} (median mean rank {one.median:.1f})" for one in (first, second)
+    )
     if seldom := sum(one.first < SELDOM for one in found.standings):
         ranked += f", {seldom} of the {len(found.standings)} methods each in less than {_percent(SELDOM)}"
     copies = [one.method for one in found.standings if one.first_without_copies is None]

@@ -109,23 +109,23 @@ class Gains:
         return Mean(tuple(changes)) if changes else None
 
 
-def gains(records: Iterable[Record]) -> list[Gains]:
-    """Gains of every method that has a set in common with BCE, a list entry a method and metric."""
+def gains(records: Iterable[Record], control: str = CONTROL) -> list[Gains]:
+    """Gains of every method that has a set in common with a control, a list entry a method and metric."""
     values: dict[str, dict[Setting, Record]] = {}
     for record in records:
         setting = setting_of(record.job.dataset)
         if record.status == "done" and record.result is not None and setting is not None and record.job.seed == 0:
             values.setdefault(record.job.variant, {})[setting] = record
-    control = values.pop(CONTROL, {})
+    baseline = values.pop(control, {})
     found = []
     for variant, own in sorted(values.items()):
         common = sorted(
-            own.keys() & control.keys(), key=lambda one: (one.correlation, one.rows, one.strength, one.draw)
+            own.keys() & baseline.keys(), key=lambda one: (one.correlation, one.rows, one.strength, one.draw)
         )
         for metric in METRICS if common else ():
             by_group: dict[Group, dict[float, dict[int, float]]] = {}
             for setting in common:
-                ours, theirs = value(own[setting], metric), value(control[setting], metric)
+                ours, theirs = value(own[setting], metric), value(baseline[setting], metric)
                 gain = 100 * (ours - theirs) / theirs * (-1 if metric.lower_is_better else 1)
                 line = by_group.setdefault(Group(setting.correlation, setting.rows), {})
                 line.setdefault(setting.strength, {})[setting.draw] = gain

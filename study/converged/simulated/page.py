@@ -44,6 +44,21 @@ def answer(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
     return " ".join(sentences) + "\n"
 
 
+def to_unestimated(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
+    """Gains over LD-y, whose loss is the same, over all groups, at every strength; empty without any."""
+    of = _with_intervals(found, metric)
+    if not _is_answered(of):
+        return ""
+    told = {
+        name: ", ".join(f"{shown(mean)} at {strength:g}" for strength, mean in of[name].over_groups().items())
+        for name in (ORACLE, ASKED)
+    }
+    return (
+        f"Against {UNESTIMATED}, whose loss is the same and which estimates nothing, all sets of a strength together, "
+        f"in %: {ORACLE} {told[ORACLE]}; {ASKED} {told[ASKED]}.\n"
+    )
+
+
 def further(found: Sequence[Gains], metric: Metric = METRICS[0]) -> str:
     """Gains of controls and other variants at the largest strength, and the change of FLEM's with it; empty where there
     is no answer."""

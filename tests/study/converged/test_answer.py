@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from bench.text import named
-from study.converged import answer
+from study.converged import answer, parts
 from study.converged.convergence import trained
 from study.converged.differences import relative
 from study.converged.differences.relative import (
@@ -41,9 +41,10 @@ def test_methods_that_are_shown_to_differ_are_named() -> None:
 
 
 def test_methods_that_search_nothing_are_named() -> None:
-    assert "each tuned on validation rows, on up to" in answer.against_bce(comparison(), {"RF"})
+    (sets,) = {one.over_sets.sets for one, _ in comparison().over_sets(PRECISION) if one.over_sets}
+    assert f"each tuned on validation rows, on {sets} data sets, " in answer.against_bce(comparison(), {"RF"})
     said = answer.against_bce(comparison(), {"RAKEL", "RF"})
-    assert "each tuned on validation rows but for RAKEL, which search nothing, on up to" in said
+    assert f"each tuned on validation rows but for RAKEL, at their defaults, on {sets} data sets, " in said
 
 
 def test_fusion_is_told_by_every_metric() -> None:
@@ -52,9 +53,18 @@ def test_fusion_is_told_by_every_metric() -> None:
         one = next(one for one in found if one.method == "FLEM-D")
         assert one.over_sets is not None
         assert f"{metric.title} {one.percent(one.over_sets.mean):+z.1f} (" in said
-        if metric == PRECISION:
-            low, high = (one.percent(end) for end in one.over_sets.interval())
-            assert (f"{metric.title} below {low:+z.1f} and above {high:+z.1f} %" in said) != is_shown(one)
+    shown = [metric.title for metric, found in comparison().by_metric.items() if is_shown(found[1])]
+    assert comparison().by_metric[PRECISION][1].method == "FLEM-D"
+    assert said.endswith(f"; shown by {named(shown)}." if shown else "; none of it shown.")
+
+
+def test_the_weights_of_fusion_are_counted() -> None:
+    assert answer.weights([]) == ""
+    records = relative.read(parts.FOLDER)
+    fusion = [one for one in records if one.job.variant == "FLEM-D" and not relative.regime_of(one.job.full_dataset)]
+    chosen = [relative.selected(one, PRECISION).hyperparameters["beta"] for one in fusion]  # type: ignore[union-attr]
+    assert set(chosen) == {0.001, 0.1}
+    assert answer.weights(records).endswith(f"in {chosen.count(0.001)} of {len(chosen)} jobs.")
 
 
 def test_controls_are_told_one_by_one() -> None:
@@ -124,17 +134,15 @@ def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:
     compared = Observed(records, selecting="own").compared(["RF"])
     kinds = {"tables": compared, "photographs": compared}
     said = answer.forest(kinds, [-3.1, -20.0, 1.5], [2.0])
-    assert "features of networks -20.0 to +1.5 % (3 cases), on large bags of words +2.0 to +2.0 % (1 set)." in said
+    assert "features of networks, -20.0 to +1.5 % (3 cases); large bags of words, +2.0 to +2.0 % (1 set)." in said
     (own,) = compared.by_metric[PRECISION]
     assert own.over_sets is not None
     for kind in kinds:
         ahead = sum(of.effect > 0 for of in own.sets)
         assert f"on {ahead} of 4 {kind}, {mean_in_percent(own, own.over_sets)} % in the mean" in said
-    others = [one.over_sets for metric, (one,) in compared.by_metric.items() if metric != PRECISION]
-    behind = sum(one is not None and one.mean < 0 for one in others)
-    ended = answer.forest(kinds, [], [2.0])
-    assert f"its mean is behind in {2 * behind} of 6. Exploratory" in ended
-    assert ended.endswith("seen.")
+    for metric, (one,) in compared.by_metric.items():
+        assert metric == PRECISION or f"{metric.title} {sum(of.effect > 0 for of in one.sets)}" in said
+    assert answer.forest(kinds, [], [2.0]).endswith("seen.")
     assert answer.forest({"tables": compared, "texts": comparison()}, [], []) == ""
 
 

@@ -45,7 +45,9 @@ def test_the_range_of_a_method_and_the_highest_of_any_are_told() -> None:
         kind = {"[noise=10%]": "10% of the labels wrong", "[observed=1]": "1 positive label a row known"}[one.regime]
         beside = "" if best is one else f" (FLEM-D {one.percent})"
         assert f"{kind} {best.method} {best.percent}{beside}" in said
-    assert said.endswith("EM are told which labels are known; the others take the rest for negative.")
+    assert said.endswith(
+        "EM are told which labels are known; the others take the rest for negative. Validation labels are whole."
+    )
     assert regimes.regime_sentence([], "FLEM-D") == regimes.regime_sentence(found, "SPLC") == ""
 
 
@@ -57,6 +59,15 @@ def test_the_mean_is_over_sets_of_methods_that_have_them_all() -> None:
     said = regimes.regime_sentence(found, "FLEM-D")
     assert len(ours) == 2
     assert said.endswith(f"in %: 5% of the rows FLEM-D {mean:+z.1f}.")
+
+
+def test_what_knowing_the_labels_is_worth_is_told_beside_the_highest() -> None:
+    records = [record("scene[observed=10%]@npz", method) for method in ("BCE", "FLEM-D", "IU", "LR")]
+    found = {one.method: one for one in regimes.regime_effects(records)}
+    *others, best = sorted(found.values(), key=lambda one: one.effect)
+    beside = ", ".join(f"{name} {found[name].percent}" for name in ("IU", "FLEM-D") if found[name] in others)
+    said = regimes.regime_sentence(list(found.values()), "FLEM-D")
+    assert f"10% of the labels known {best.method} {best.percent} ({beside})." in said
 
 
 def test_what_a_filter_of_labels_changes_is_one_regime() -> None:

@@ -99,8 +99,8 @@ def test_the_sentences_name_first_and_last(study: page.Study) -> None:
     assert said.startswith(f"- **{spaced(len(study.searching.codes))} ways of evaluating the same records** in which ")
     assert len(study.searching.codes) < len(study.every.codes)
     assert set(study.searching.option("learning rate")) == set(study.searching.option("regularisation")) == {"searched"}
-    assert f" alike: {first.method} is first in " in said
-    assert f"{100 * first.first:.0f} %, {second.method} in {100 * second.first:.0f} %" in said
+    for one, before in ((first, " alike: "), (second, ", ")):
+        assert f"{before}{one.method} is first in {100 * one.first:.0f} % (median mean rank {one.median:.1f})" in said
     seldom = sum(one.first < page.SELDOM for one in study.standings)
     assert (f", {seldom} of the {len(METHODS)} methods each in less than 1 %" in said) == (seldom > 0)
     once = max(study.standings, key=lambda one: one.first_without_copies or 0)

@@ -107,6 +107,16 @@ def test_the_answer_says_where_flem_and_the_oracle_begin_to_beat_bce() -> None:
     assert "FLEM-D's gain grows" in page.further(gains(studied({"FLEM-D": 1.0, "LD-true": 0.0})))
 
 
+def test_gains_over_another_control_are_told_at_every_strength() -> None:
+    found = gains(studied({"FLEM-D": 0.0, "LD-true": 1.0, "LD-y": 0.0}), "LD-y")
+    of = {one.variant: one.over_groups() for one in found if one.metric == PRECISION}
+    said = page.to_unestimated(found)
+    for name in ("LD-true", "FLEM-D"):
+        assert f"{name} " + ", ".join(f"{page.shown(mean)} at {at:g}" for at, mean in of[name].items()) in said
+    assert "LD-y" not in of
+    assert page.to_unestimated([]) == ""
+
+
 def test_the_answer_does_not_judge_a_single_draw() -> None:
     text = page.answer(gains(studied({"FLEM-D": 1.0, "LD-true": 1.0}, draws=1)))
     assert text.startswith("Simulated data")
