@@ -141,6 +141,11 @@ class Study:
         return trained.decayed(self.records, self.decayed)
 
     @cached_property
+    def by_default(self) -> Comparison:
+        """Logistic regression that is not tuned, against BCE and itself."""
+        return trained.at_default(_on(self.records, MAIN))
+
+    @cached_property
     def by_last_epoch(self) -> Comparison:
         """Methods with their last epoch, against themselves and BCE's."""
         return trained.last_epoch(self.records, self.last)

@@ -11,7 +11,7 @@ from bench.plan.variants import departures
 from bench.records.record import Record
 from study.converged.convergence.anchor import LOGISTIC
 from study.converged.differences.relative import BASELINE, PRECISION, Comparison, Observed, mean_in_percent, verdict
-from study.converged.parts import FOLDER, SUBSET_OF_SETTINGS
+from study.converged.parts import FOLDER, LOGISTIC_AT_DEFAULT, SUBSET_OF_SETTINGS
 
 BEYOND = ["BCE longer", "BCE faster", "BCE heavier"]
 """Variants of BCE beyond an end of its grid or its training."""
@@ -54,6 +54,20 @@ def last_epoch(records: Sequence[Record], last: Iterable[Record]) -> Comparison:
     return _compared([*records, *_renamed(last, ENDED)], [*own, *others, (ENDED["FLEM-D"], ENDED["LD-y"])])
 
 
+def at_default(records: Sequence[Record]) -> Comparison:
+    """Logistic regression with C = 1 against BCE, and tuned against that, from the grid points of its records."""
+    found = []
+    for record in records:
+        if record.job.variant == LOGISTIC and record.result:
+            (test,) = (point.test for point in record.result.grid if point.hyperparameters["cost"] == 1)
+            assert test is not None
+            also = {option: replace(one, test=test) for option, one in (record.result.also_selected or {}).items()}
+            result = replace(record.result, test=test, also_selected=also)
+            found.append(replace(record, job=replace(record.job, variant=LOGISTIC_AT_DEFAULT), result=result))
+    pairs = [(LOGISTIC_AT_DEFAULT, BASELINE), (LOGISTIC, LOGISTIC_AT_DEFAULT)]
+    return _compared([*records, *found], pairs)
+
+
 def _renamed(records: Iterable[Record], names: Mapping[str, str]) -> list[Record]:
     """Records of the methods that have another name."""
     return [
@@ -80,6 +94,19 @@ def penalty(found: Comparison) -> str:
     return told and (
         "**Penalty and selection**: AdamW's weight decay in place of an L2 penalty, either searched on validation "
         f"rows, changes {PRECISION.title}, in % with its 95 % interval, by {told}."
+    )
+
+
+def default(found: Comparison) -> str:
+    """Logistic regression with C = 1 against BCE, and what tuning adds; empty where it was not compared."""
+    plain = found.of(PRECISION, LOGISTIC_AT_DEFAULT)
+    tuned = found.of(PRECISION, LOGISTIC, LOGISTIC_AT_DEFAULT)
+    if not (plain and plain.over_sets and tuned and tuned.over_sets):
+        return ""
+    return (
+        f"Logistic regression with scikit-learn's default, C = 1, differs from {BASELINE} by "
+        f"{mean_in_percent(plain, plain.over_sets)} % ({verdict(plain)}); tuning C adds "
+        f"{mean_in_percent(tuned, tuned.over_sets)} % ({verdict(tuned)})."
     )
 
 

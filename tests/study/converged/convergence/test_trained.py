@@ -93,6 +93,23 @@ def test_nothing_is_told_of_what_was_not_compared(records: list[Record]) -> None
     assert (trained.longer(trained.beyond(plain)), trained.penalty(trained.decayed(plain, []))) == ("", "")
 
 
+def test_logistic_regression_at_its_default_is_the_grid_point_of_its_records() -> None:
+    records = [one for one in read(parts.FOLDER) if one.job.variant in ("LR", "BCE") and one.job.dataset == "yeast"]
+    (logistic,) = (one for one in records if one.job.variant == "LR")
+    assert logistic.result is not None
+    points = {point.hyperparameters["cost"]: point.test for point in logistic.result.grid}
+    compared = trained.at_default(records)
+    for metric, (plain, tuned) in compared.by_metric.items():
+        ours = points[1.0][metric.key]  # type: ignore[index]
+        theirs = [on_test(one, metric)[metric.key] for one in records if one.job.variant == "BCE"]  # type: ignore[index]
+        sign = -1 if metric.lower_is_better else 1
+        expected = sum(math.log(ours / value) for value in theirs) / len(theirs)  # type: ignore[operator]
+        assert plain.sets[0].effect == pytest.approx(sign * expected)
+        own = on_test(logistic, metric)[metric.key]  # type: ignore[index]
+        assert tuned.sets[0].effect == pytest.approx(sign * math.log(own / ours))  # type: ignore[operator]
+    assert trained.default(compared) == ""  # of one set
+
+
 def test_settings_are_those_of_the_studys_files() -> None:
     found = trained.settings()
     assert list(found) == ["BCE", *trained.VARIANTS]
