@@ -121,11 +121,10 @@ def logistic(comparison: Comparison, last_epoch: Comparison) -> str:
     one = comparison.of(PRECISION, LOGISTIC)
     if one is None or one.over_sets is None:
         return f"**Logistic regression** ({LOGISTIC}) was not compared."
-    ahead = sum(on_set.effect > 0 for on_set in one.sets)
     explained = "which is shown" if is_shown(one) else "which chance can explain"
     text = (
         f"**Logistic regression** ({LOGISTIC}: scikit-learn's, one model a label, one penalty a data set, tuned on "
-        f"validation rows) is better than plain {BASELINE} on {ahead} of {len(one.sets)} data sets by "
+        f"validation rows) is better than plain {BASELINE} on {_ahead(one)} of {len(one.sets)} data sets by "
         f"{PRECISION.title}, in the mean by {_told(one, name=False)} %, {explained}"
     )
     last, gained = last_epoch.of(PRECISION, LOGISTIC, LAST), last_epoch.of(PRECISION, LAST)
@@ -148,14 +147,11 @@ def forest(kinds: Mapping[str, Comparison], few: Sequence[float], large: Sequenc
     """
     told = []
     for kind, comparison in kinds.items():
-        found = [comparison.of(metric, FOREST) for metric in PAPER_METRICS]
-        if any(one is None or one.over_sets is None for one in found):
+        *others, own = [comparison.of(metric, FOREST) for metric in PAPER_METRICS]
+        if own is None or own.over_sets is None:
             return ""
-        *others, own = [(sum(on_set.effect > 0 for on_set in one.sets), one) for one in found if one]
-        beside = ", ".join(f"{one.metric.title} {ahead}" for ahead, one in others)
-        told.append(
-            f"on {own[0]} of {len(own[1].sets)} {kind}, {_told(own[1], name=False)} % in the mean (by {beside})"
-        )
+        beside = ", ".join(f"{one.metric.title} on {_ahead(one)}" for one in others if one)
+        told.append(f"on {_ahead(own)} of {len(own.sets)} {kind}, {_told(own, name=False)} % in the mean (by {beside})")
     text = (
         f"**A random forest** ({FOREST}) is better than plain {BASELINE} by {PRECISION.title} {', and '.join(told)}. "
         "Exploratory: the sets were grouped after these results had been seen."
@@ -189,6 +185,11 @@ def selecting(records: Iterable[Record], methods: Sequence[str] = (BASELINE, FUS
         f"Selecting by validation Hamming loss, as the paper does, costs in {PRECISION.title} (median over sets): "
         f"{named(told)}."
     )
+
+
+def _ahead(one: Relative) -> int:
+    """Data sets on which the method is better."""
+    return sum(on_set.effect > 0 for on_set in one.sets)
 
 
 def _mean(one: Relative) -> float:

@@ -132,7 +132,8 @@ def power_sentence(found: Sequence[Reach], seeds: int = STATED) -> str:
     )
     over = [one.smallest[seeds] for one in found if one.name == OVER_SETS]
     end = f"; the mean over all sets, one of {over[0]:.1f} % of the method of median spread" if over else ""
-    return f"{text}{end}, each with a probability of {POWER:.0%} (at 5 %, without correction for several methods)."
+    text += f"{end}, each with a probability of {POWER:.0%} at 5 %"
+    return f"{text}; after the correction for several methods the difference has to be larger."
 
 
 def _named(one: Reach) -> str:

@@ -141,7 +141,7 @@ def test_a_forest_is_told_on_every_kind_of_sets_by_every_metric() -> None:
         ahead = sum(of.effect > 0 for of in own.sets)
         assert f"on {ahead} of 4 {kind}, {mean_in_percent(own, own.over_sets)} % in the mean" in said
     for metric, (one,) in compared.by_metric.items():
-        assert metric == PRECISION or f"{metric.title} {sum(of.effect > 0 for of in one.sets)}" in said
+        assert metric == PRECISION or f"{metric.title} on {sum(of.effect > 0 for of in one.sets)}" in said
     assert answer.forest(kinds, [], [2.0]).endswith("seen.")
     assert answer.forest({"tables": compared, "texts": comparison()}, [], []) == ""
 
