@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean, median
 
 from bench.analysis.relative import Relative
+from bench.analysis.relative.words import in_percent
 from bench.metrics.catalogue import PAPER_METRICS
 from bench.records.record import Record
 from bench.text import counted, named
@@ -28,6 +29,7 @@ from study.converged.differences.relative import (
 from study.converged.parts import RECOVERED
 
 FUSION, FOREST = "FLEM-D", "RF"
+ALL_WEIGHTS = "FLEM-D wide"
 CONTROLS = {
     "LD-y": "the same loss with d = y / sum y, no estimator",
     "FLEM frozen": "an estimator that is not trained",
@@ -67,8 +69,13 @@ def fusion(comparison: Comparison) -> str:
     return f"**{FUSION} against {BASELINE}**, in % better, 95 % interval: {'; '.join(told)}; {judged}."
 
 
-def weights(records: Iterable[Record]) -> str:
-    """How often the smaller of FLEM-D's two weights is chosen by macro average precision on sets as they are."""
+def weights(records: Iterable[Record], wide: Relative | None = None) -> str:
+    """How often the smaller of FLEM-D's two weights is chosen by macro average precision on sets as they are.
+
+    Parameters
+    ----------
+    wide: FLEM-D with all pairs of weights against BCE.
+    """
     chosen = [
         found.hyperparameters["beta"]
         for record in records
@@ -77,10 +84,12 @@ def weights(records: Iterable[Record]) -> str:
     ]
     if not chosen:
         return ""
-    return (
+    text = (
         f"It searches 2 of the paper's 16 pairs of weights; validation rows take beta {min(chosen)}, at which its loss "
-        f"is nearly {BASELINE}, in {chosen.count(min(chosen))} of {counted(len(chosen), 'job')}."
+        f"is nearly {BASELINE}, in {chosen.count(min(chosen))} of {counted(len(chosen), 'job')}"
     )
+    found = [f"{in_percent(wide, one.effect)} % on {short(one.name)}" for one in wide.sets] if wide else []
+    return f"{text}; with all 16: {named(found)}." if found else f"{text}."
 
 
 def controls(pairs: Comparison) -> str:

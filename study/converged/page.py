@@ -78,7 +78,7 @@ def finding(study: Study) -> str:
         answer.against_bce(study.comparison, study.untuned),
         answer.forest(study.kinds, [], []),
         answer.fusion(study.comparison),
-        answer.weights(study.of_methods),
+        answer.weights(study.of_methods, study.partly.of(PRECISION, answer.ALL_WEIGHTS)),
     ]
     return " ".join(filter(None, told))
 
@@ -109,7 +109,7 @@ def parts(study: Study) -> dict[str, str]:
             study.forest,
             " ".join(filter(None, [
                 answer.fusion(study.comparison),
-                answer.weights(study.of_methods),
+                answer.weights(study.of_methods, study.partly.of(PRECISION, answer.ALL_WEIGHTS)),
                 answer.controls(study.pairs),
                 answer.ended(study.by_last_epoch),
             ])),
@@ -161,6 +161,7 @@ def parts(study: Study) -> dict[str, str]:
         "fusion_sentence": "" if fusion is None else sentence(fusion),
         "recovered": answer.recovered([study.comparison, study.partly]),
         "fusion_on_sets": on_sets_table(study.everywhere, answer.FUSION),
+        "wide_on_sets": on_sets_table(study.partly, answer.ALL_WEIGHTS),
         "forest_on_sets": on_sets_table(study.everywhere, answer.FOREST),
         "pairs": over_sets_table(study.pairs),
         "undefined": " ".join(filter(None, notes)),

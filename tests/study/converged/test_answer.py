@@ -64,7 +64,13 @@ def test_the_weights_of_fusion_are_counted() -> None:
     fusion = [one for one in records if one.job.variant == "FLEM-D" and not relative.regime_of(one.job.full_dataset)]
     chosen = [relative.selected(one, PRECISION).hyperparameters["beta"] for one in fusion]  # type: ignore[union-attr]
     assert set(chosen) == {0.001, 0.1}
-    assert answer.weights(records).endswith(f"in {chosen.count(0.001)} of {len(chosen)} jobs.")
+    counts = f"in {chosen.count(0.001)} of {len(chosen)} jobs"
+    assert answer.weights(records).endswith(f"{counts}.")
+    made = [record(f"s{place}@npz", name) for place in range(2) for name in ("BCE", "FLEM-D wide")]
+    wide = Observed(made, selecting="own").compared(["FLEM-D wide"]).of(PRECISION, "FLEM-D wide")
+    assert wide is not None
+    told = named([f"{wide.percent(one.effect):+z.1f} % on {one.name.partition('@')[0]}" for one in wide.sets])
+    assert answer.weights(records, wide).endswith(f"{counts}; with all 16: {told}.")
 
 
 def test_controls_are_told_one_by_one() -> None:
