@@ -70,7 +70,7 @@ def fusion(comparison: Comparison) -> str:
 
 
 def weights(records: Iterable[Record], wide: Relative | None = None) -> str:
-    """How often the smaller of FLEM-D's two weights is chosen by macro average precision on sets as they are.
+    """Share of FLEM-D's jobs on sets as they are in which macro average precision selects the smaller of two weights.
 
     Parameters
     ----------

@@ -115,6 +115,11 @@ class Study:
         return answer.forest(self.kinds, *([own.percent(one.effect) for one in found] for found in (few, large)))
 
     @cached_property
+    def weights(self) -> str:
+        """Sentence on the weights that FLEM-D's jobs select, and on all pairs of them."""
+        return answer.weights(self.of_methods, self.partly.of(PRECISION, answer.ALL_WEIGHTS))
+
+    @cached_property
     def untuned(self) -> set[str]:
         """Methods whose jobs have one grid point."""
         tuned = {one.job.variant for one in self.of_methods if one.result and len(one.result.grid) > 1}

@@ -78,7 +78,7 @@ def finding(study: Study) -> str:
         answer.against_bce(study.comparison, study.untuned),
         answer.forest(study.kinds, [], []),
         answer.fusion(study.comparison),
-        answer.weights(study.of_methods, study.partly.of(PRECISION, answer.ALL_WEIGHTS)),
+        study.weights,
     ]
     return " ".join(filter(None, told))
 
@@ -109,7 +109,7 @@ def parts(study: Study) -> dict[str, str]:
             study.forest,
             " ".join(filter(None, [
                 answer.fusion(study.comparison),
-                answer.weights(study.of_methods, study.partly.of(PRECISION, answer.ALL_WEIGHTS)),
+                study.weights,
                 answer.controls(study.pairs),
                 answer.ended(study.by_last_epoch),
             ])),
